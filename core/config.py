@@ -1,4 +1,4 @@
-"""Where the archive lives: finding, checking and making the home folder, and becoming its owner."""
+"""The home folder of the archive: its location, checks, creation, and ownership."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.system import guard
 from core.system.actor import started_by
 
 HOME_VARIABLE = "ARCHIVAR_HOME"
-#: Names that may lie in a home; anything else means that the folder belongs to something else.
+#: Names allowed in a home; any other means that the folder has another use.
 OURS = {
     "volumes",
     "archive.sqlite",
@@ -31,7 +31,7 @@ OURS = {
     "log",
     "keymap.toml",
 }
-#: What an account must be able to read to run the program: interpreter, its library, our own code.
+#: Paths that an account must be able to read to run the program: interpreter, its library, our own code.
 PROGRAM = (sys.executable, os.path.dirname(os.__file__), os.path.dirname(__file__))
 _VOLUME = re.compile(r"(?!000000)([0-9]{6}|[1-9][0-9]{6,})\.sqlite")
 
@@ -48,7 +48,7 @@ def default_home() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The folder of one archive, with the names of what is in it."""
+    """The folder of one archive, with the paths of its files."""
 
     path: Path
 
@@ -74,7 +74,7 @@ class Home:
 
     @property
     def console_log(self) -> Path:
-        """Faults of consoles: where in the program, and nothing of what was being worked on."""
+        """The log of console faults: the place in the program, and no data."""
         return self.path / "log" / "console.log"
 
     @property
@@ -87,33 +87,33 @@ class Home:
 
     @property
     def backup_note(self) -> Path:
-        """Lies in a backup, and says of which archive it is."""
+        """The marker file of a backup, with the id of its archive."""
         return self.path / "backup.json"
 
     @property
     def is_backup(self) -> bool:
-        """Is this the backup of an archive? It is read, and written to by the next backup alone."""
+        """True for a backup of an archive: it is read, and written to only by the next backup."""
         return self.backup_note.exists()
 
     @property
     def exists(self) -> bool:
-        """Is there an archive here? A home without volumes but with a catalog counts: it must not be begun anew."""
+        """True when there is an archive. A home without volumes but with a catalog counts: it must not be created anew."""
         return self.catalog.exists() or bool(self.volume_numbers())
 
     def holds(self, path: Path) -> bool:
-        """Does ``path`` lie in the home, or is it the home?"""
+        """True for the home itself and any path below it."""
         return path.absolute().resolve().is_relative_to(self.path.absolute().resolve())
 
     def volume(self, number: int) -> Path:
         return self.volumes / f"{number:06}.sqlite"
 
     def volume_numbers(self) -> list[int]:
-        """The numbers of the volumes that are there; files with any other name are none of ours."""
+        """The numbers of the volumes on disk; files with any other name are ignored."""
         return sorted(int(path.stem) for path in self.volumes.glob("*.sqlite") if _VOLUME.fullmatch(path.name))
 
 
 def find(path: Path | None = None) -> Home:
-    """The home of an archive that is there. Raises ``HomeError``; touches nothing."""
+    """The home of an existing archive. Raises ``HomeError``; touches nothing."""
     home = Home((path or default_home()).absolute())
     check(home)
     if not home.exists:
@@ -125,7 +125,7 @@ def find(path: Path | None = None) -> Home:
 
 
 def find_or_create(path: Path | None = None) -> Home:
-    """The home of an archive, begun if there is none. Raises ``HomeError`` before anything is touched."""
+    """The home of an archive, created if missing. Raises ``HomeError`` before anything is touched."""
     home = Home((path or default_home()).absolute())
     check(home)
     if home.exists:
@@ -146,7 +146,7 @@ def find_or_create(path: Path | None = None) -> Home:
 
 
 def check(home: Home) -> None:
-    """Refuse a home that is no folder, not ours or not readable. As root, become the owner of the home first."""
+    """Refuse a home that is no folder, foreign or unreadable. As root, become the owner of the home first."""
     try:
         status = home.path.stat()
     except FileNotFoundError:
@@ -168,7 +168,7 @@ def check(home: Home) -> None:
                     f"{home.path} belongs to {_account(status.st_uid)}, who cannot read the program in {place}.",
                     "Install it where every account can read it, such as /opt or /usr/local.",
                 )
-    # Where nothing can be written all can still be read, and a volume that cannot be read keeps from no other.
+    # A read-only home can still be read, and an unreadable volume does not prevent reading the others.
     for path in (home.path, home.volumes):
         _check_access(path, os.R_OK | os.X_OK)
     _check_access(home.catalog, os.R_OK)
@@ -189,8 +189,8 @@ def _account(uid: int) -> str:
 
 
 def _become(uid: int, gid: int) -> None:
-    """Continue as another account, for good: what root writes there, its owner could not read later."""
-    # The ledger names the account that began, which the kernel forgets now.
+    """Continue as another account, for good: files written by root would be unreadable for their owner."""
+    # The ledger names the account that began, which is lost by the change.
     started_by()
     guard.prepare()
     try:
@@ -202,5 +202,5 @@ def _become(uid: int, gid: int) -> None:
         os.setgroups([gid])
     os.setgid(gid)
     os.setuid(uid)
-    # The kernel has gone back to what the machine sets.
+    # The change of account has reset the process's limits.
     guard.protect()

@@ -1,7 +1,7 @@
-"""Errors that a person can act on: a reason (a code and its values, with sentence and remedy) and an exit code.
+"""Errors with a remedy: a reason (a code and its values, with sentence and remedy) and an exit code.
 
-Two families: an *item's* error (one message, one folder, one mailbox) is counted and named as a ``model.Problem`` and the
-run goes on; what is raised from here stops the command or the run. Foreign exceptions are translated at the one place
+Two families: an *item's* error (one message, one folder, one mailbox) is counted and recorded as a ``model.Problem`` and the
+run continues; the exceptions here stop the command or the run. Foreign exceptions are translated at the one place
 where their library is imported. Exit codes are those of the command line contract.
 """
 
@@ -14,7 +14,7 @@ from core.problems.code import Reason
 
 
 class ArchivarError(Exception):
-    """Base of all errors that are shown to a person. ``reason`` is what happened; a sentence without a code has its ``hint``.
+    """Base of all errors shown to users. ``reason`` is the code with its values; a sentence without a code has its ``hint``.
 
     ``message`` and ``hint`` are the reason's sentence and remedy in the words of the command line.
     """
@@ -59,8 +59,8 @@ class HomeError(InputError):
 class ConnectError(ArchivarError):
     """The server could not be reached or refused us; ``step`` is the step of the connection that failed.
 
-    ``retry``: trying again may help. ``busy``: the server has too much to do. ``master``: the login that all mailboxes of a
-    profile share was refused.
+    ``retry``: trying again may help. ``busy``: the server is overloaded. ``master``: the login shared by a profile's mailboxes
+    was refused.
     """
 
     def __init__(
@@ -81,30 +81,30 @@ class Dropped(ConnectError):
 
 
 class Sluggish(Dropped):
-    """An answer came so slowly that it was given up."""
+    """An answer came so slowly that it was abandoned."""
 
 
 class Boundless(Dropped):
-    """The answer to a command did not end where any answer would: asking again is of no use."""
+    """An answer exceeded any sensible length: repeating the command is of no use."""
 
 
 class Exhausted(ConnectError):
-    """The server would not, or hardly, give what was asked for, after all tries: what is left waits for the next run."""
+    """The server refused a request, or nearly so, after all tries: the rest waits for the next run."""
 
     def __init__(self, reason: Reason, *, busy: bool = False) -> None:
         super().__init__("connection", reason, busy=busy)
 
 
 class Spent(Exhausted):
-    """The share that a profile may download in one day is used up."""
+    """The daily share of a profile's downloads is used up."""
 
 
 class ProtocolError(ArchivarError):
-    """The server answered NO or BAD to a command, or something that cannot be read."""
+    """The server answered a command with NO, BAD, or something unreadable."""
 
 
 class DirectoryError(ArchivarError):
-    """The directory gave no answer that users may be changed by: an error of its own, nothing, or only a part."""
+    """The directory gave no answer that users may be changed by: an error, nothing, or only a part."""
 
 
 class StorageError(ArchivarError):
@@ -112,7 +112,7 @@ class StorageError(ArchivarError):
 
 
 class ReadOnlyError(StorageError):
-    """The archive lies where nothing can be written, so that it can only be read: nothing was changed."""
+    """The archive is on a read-only place, so that it can only be read: nothing was changed."""
 
     exit_code = 2
 
@@ -124,7 +124,7 @@ class DamagedError(ArchivarError):
 
 
 class BusyError(ArchivarError):
-    """Somebody else holds the lock."""
+    """Another process holds the lock."""
 
     exit_code = 5
 

@@ -1,6 +1,6 @@
-"""Files that are there whole or not at all, and locks that the kernel drops when their holder dies. Blocking.
+"""Files that are written whole or not at all, and locks that the kernel releases when their holder dies. Blocking.
 
-Raises ``OSError`` as the system does; which file it was and what to do about it, the caller says. Files are made for their
+Raises ``OSError`` as the system does; the caller adds the file and the remedy. Files are made for their
 owner alone (mode 0600) unless said otherwise, and a link in the place of a new file is not followed.
 """
 
@@ -21,7 +21,7 @@ _AGAIN_SECONDS = 0.01
 
 
 def durable(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
+    """Sync a file, or a folder's list of names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -30,17 +30,17 @@ def durable(path: Path) -> None:
 
 
 def open_new(path: Path, mode: int = 0o600) -> int:
-    """A descriptor of a file that was not there, for writing. Raises ``FileExistsError``, for a link too."""
+    """A descriptor of a new file, for writing. Raises ``FileExistsError``, for a link too."""
     return os.open(path, _NEW, mode)
 
 
 def aside(path: Path) -> Path:
-    """The name under which what takes the place of ``path`` is written: hidden, in the same folder."""
+    """The temporary name for a replacement of ``path``: hidden, in the same folder."""
     return path.with_name(f".{path.name}.new")
 
 
 def put(new: Path, path: Path) -> None:
-    """Give the file ``new`` the place of ``path``, once its bytes are on the disk; durable when this returns."""
+    """Replace ``path`` by the file ``new``, once its bytes are synced; durable when this returns."""
     durable(new)
     os.replace(new, path)
     durable(path.parent)
@@ -48,8 +48,10 @@ def put(new: Path, path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
-    """A new file, open for writing, that takes the place of ``path`` when the block ends, durably; after an error nothing of
-    it is left, and what is at ``path`` stays."""
+    """Context of a new file, open for writing, that replaces ``path`` at the end, durably.
+
+    After an error it is removed, and the file at ``path`` stays.
+    """
     new = aside(path)
     new.unlink(missing_ok=True)
     try:
@@ -62,13 +64,13 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole, in the place of what is there; durable when this returns."""
+    """Write a whole file, replacing an existing one; durable when this returns."""
     with replacing(path) as file:
         file.write(content)
 
 
 def create(path: Path, content: bytes) -> None:
-    """Write a file that is not there yet, under its own name; after an error it is gone again. Raises ``FileExistsError``.
+    """Write a new file, under its own name; after an error it is removed again. Raises ``FileExistsError``.
 
     Works on file systems without hard links too. For one that must never be seen half written: ``create_whole``.
     """
@@ -91,7 +93,7 @@ def create_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        # A link, unlike a rename, is never put over a file that another process made meanwhile.
+        # A link, unlike a rename, never replaces a file that another process has made since.
         os.link(name, path)
     finally:
         with suppress(FileNotFoundError):
@@ -110,7 +112,7 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
 
 @contextmanager
 def lock(path: Path) -> Iterator[bool]:
-    """The lock of a file or folder that is there, for the length of the block; False when another process holds it."""
+    """Context of the lock of an existing file or folder; False when another process holds it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield try_lock(descriptor)
@@ -120,7 +122,7 @@ def lock(path: Path) -> Iterator[bool]:
 
 @asynccontextmanager
 async def lock_within(path: Path, seconds: float) -> AsyncIterator[bool]:
-    """The same, waited for: by others of this process too. False when it was not to be had within ``seconds``."""
+    """The same, waiting up to ``seconds``, also for other tasks of this process; False when that was not enough."""
     deadline = asyncio.get_running_loop().time() + seconds
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -1,8 +1,8 @@
-"""Texts from outside without the passwords that this process knows, in whatever spelling a server repeats them.
+"""Masking of known passwords in outside text, in every spelling in which a server may repeat them.
 
-Every ``Secret`` is known here for as long as it lives. ``masked`` is called where words of a server, or of a library that was
-given a password, come in: what goes on from there, to the log, the ledger, a screen or JSON, holds none. Our own sentences do
-not go through it, since a password may be one of their words.
+Each ``Secret`` is known here for as long as it lives. ``masked`` is called where text of a server, or of a library that was
+given a password, comes in: everything later, in log, ledger, screen or JSON, contains none. Our own sentences are not masked,
+since a password may be one of their words.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from core.text.normal import normal
 from core.text.utf7 import modified_utf7
 
 MASK = "***"
-#: Of a shorter password only whole words are masked: anything else would be a hole in every sentence, which tells it.
+#: A shorter password is masked only as a whole word: gaps in every sentence would reveal it.
 _SHORT = 4
-#: A folder's name is not only shown but kept: so much shorter a password is left in it unless it is a word of its own,
-#: and one that is still shorter is left in any case.
+#: A folder's name is not only shown but kept: a password shorter than the first is masked in it only as a whole word, one
+#: shorter than the second not at all.
 _SHORT_IN_NAMES, _LEFT_IN_NAMES = 8, 5
-#: Digits of base64 that say enough to be searched for.
+#: Digits of base64 long enough to be searched for.
 _TELLING = 6
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=,-]*")
 
 
 class Known:
-    """One password in all the spellings in which a text may hold it."""
+    """One password in all its possible spellings."""
 
     def __init__(self, text: str) -> None:
         forms = {normal("NFC", text), normal("NFD", text), text}
@@ -53,14 +53,14 @@ class Known:
         return (self._words if self._length < _SHORT else self._anywhere).sub(MASK, text)
 
     def out_of_name(self, name: str) -> str:
-        """The name of a folder without the password. No spelling of it is shorter than itself."""
+        """A folder's name without the password. No spelling of it is shorter than itself."""
         if len(name) < self._length or self._length < _LEFT_IN_NAMES or name.upper() == "INBOX":
             return name
         return (self._words if self._length < _SHORT_IN_NAMES else self._anywhere).sub(MASK, name)
 
 
 class Register:
-    """The passwords that this process knows, each until it is forgotten; for any thread."""
+    """The passwords that this process knows, each until it is forgotten; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -71,14 +71,14 @@ class Register:
             self._holders[id(holder)] = holder
 
     def known(self) -> list[Known]:
-        """The passwords to look for; the longest first, of which others may be parts."""
+        """The passwords to search for; the longest first, as others may be parts of it."""
         with self._lock:
             holders = list(self._holders.values())
         return [holder.known() for holder in sorted(holders, key=lambda holder: -len(holder.text))]
 
 
 class Holder:
-    """A password in the register, which lives as long as its owner keeps it."""
+    """A password in the register, known as long as its owner keeps it."""
 
     __slots__ = ("__weakref__", "_known", "text")
 
@@ -96,7 +96,7 @@ _REGISTER = Register()
 
 
 def remember(text: str) -> Holder | None:
-    """Mask ``text`` wherever it comes in, until the holder that is returned is gone; None for an empty one."""
+    """Mask ``text`` wherever it comes in, as long as the returned holder lives; None for an empty one."""
     if not text:
         return None
     holder = Holder(text)
@@ -105,21 +105,21 @@ def remember(text: str) -> Holder | None:
 
 
 def masked(text: str) -> str:
-    """``text``, which came from outside, without any password that is known."""
+    """``text`` from outside, without any known password."""
     for known in _REGISTER.known():
         text = known.out_of(text)
     return text
 
 
 def masked_name(name: str) -> str:
-    """The name of a folder without any password that is known and can be told from an ordinary word in it."""
+    """A folder's name without any known password that is no ordinary word in it."""
     for known in _REGISTER.known():
         name = known.out_of_name(name)
     return name
 
 
 def _spellings(character: str) -> str:
-    """A character as servers and libraries write it: itself, behind backslashes, by its number in one of the usual ways."""
+    """A character in the spellings of servers and libraries: itself, with backslashes, or by number in the usual ways."""
     code = f"{ord(character):x}"
     ways = [re.escape(character), rf"\\u\{{?0*{code}\}}?", rf"&\#(?:x0*{code}|0*{ord(character)});"]
     if (named := html.escape(character)) != character:
@@ -140,19 +140,19 @@ def _spellings(character: str) -> str:
 
 
 def _rewritten(text: str) -> set[str]:
-    """Spellings of the whole that are none of its characters one by one."""
+    """Spellings of the whole password that are not made character by character."""
     plain = text.encode("utf-8", "surrogateescape")
     found = {modified_utf7(text), repr(text)[1:-1], repr(plain)[2:-1], json.dumps(text)[1:-1], plain.hex()}
     return found - {""}
 
 
 def _encoded(text: str) -> list[str]:
-    """The digits of base64 that are the same whatever stands before and after: in SASL PLAIN, in Basic, alone."""
+    """Digits of base64 independent of the surrounding bytes: in SASL PLAIN, in Basic, alone."""
     found = []
     for raw in dict.fromkeys((text.encode("utf-8", "surrogateescape"), text.encode("latin-1", "replace"))):
         for before in range(3):
             digits = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
-            # The first digits hold bits of what stands before, the last one of what follows.
+            # The first digits contain bits of the text before, the last one of the text after.
             inner = digits[-(-before * 8 // 6) :]
             inner = inner[:-1] if (before + len(raw)) % 3 else inner
             if len(inner) >= _TELLING:

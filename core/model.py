@@ -1,4 +1,4 @@
-"""The values that all parts speak of: users, runs, progress, problems.
+"""Values shared by all parts: users, runs, progress, problems.
 
 Times are aware UTC, sizes are bytes, states are ``StrEnum``. Values are frozen; only the engine's tallies change.
 """
@@ -31,7 +31,7 @@ def moment(text: str) -> datetime:
 
 
 class RunStatus(StrEnum):
-    """Where a run is. The last four are final and are the results of the command line contract."""
+    """The state of a run. The last four are final and are the results of the command line contract."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -56,7 +56,7 @@ class RunStatus(StrEnum):
 
 
 class Phase(StrEnum):
-    """What a run is doing with a mailbox."""
+    """The present step of a run in a mailbox."""
 
     WAITING = "waiting"
     CONNECTING = "connecting"
@@ -71,9 +71,8 @@ class Phase(StrEnum):
 class User:
     """A person whose mail is archived. ``id`` never changes; the first address is the primary one.
 
-    ``directory_id`` is the directory's own permanent id of who came from there, ``directory_addresses`` are those that the
-    directory gave (others were given by hand, and stay). ``disabled``: left the directory, so that profiles for all users
-    pass the mailbox by.
+    ``directory_id`` is the permanent id of a user from a directory, ``directory_addresses`` are the directory's (others were
+    added by hand, and stay). ``disabled``: left the directory, so that profiles for all users skip the mailbox.
     """
 
     id: str
@@ -87,7 +86,7 @@ class User:
     directory_addresses: tuple[str, ...] = ()
 
     def by_hand(self) -> User:
-        """The same user, kept by hand from now on: no directory says anything about them."""
+        """The same user, kept by hand from now on: the directory has no effect any more."""
         return replace(self, disabled=False, directory_id="", directory_addresses=())
 
     def as_json(self) -> dict[str, Any]:
@@ -106,7 +105,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One message (``uid``), folder or mailbox (``uid`` None) that could not be archived, and why."""
+    """One message (``uid``), folder or mailbox (``uid`` None) that could not be archived, with the reason."""
 
     folder: str
     uid: int | None
@@ -114,7 +113,7 @@ class Problem:
 
     @property
     def text(self) -> str:
-        """Why, as a sentence of the command line."""
+        """The reason as a sentence of the command line."""
         return self.reason.sentence(COMMAND_LINE)
 
     def as_json(self) -> dict[str, Any]:
@@ -122,7 +121,7 @@ class Problem:
 
     @classmethod
     def kept(cls, value: dict[str, Any]) -> Problem:
-        """A problem as it is in the result of a run, of older versions too."""
+        """Decode a problem in the result of a run, of older versions too."""
         return cls(value["folder"], value["uid"], table.kept(value))
 
 
@@ -152,7 +151,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a dry run says of one folder. ``delete`` holds the UIDs that would be deleted on the server."""
+    """A dry run's forecast for one folder. ``delete`` holds the UIDs that would be deleted on the server."""
 
     folder: str
     new: int
@@ -172,7 +171,7 @@ class Forecast:
 
 @dataclass(slots=True)
 class MailboxResult:
-    """How one mailbox of a run ended."""
+    """The result of one mailbox in a run."""
 
     mailbox: str
     user: str
@@ -198,7 +197,7 @@ class MailboxResult:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as kept in the queue: asked for, going on, or finished with ``result`` (the contract's JSON object).
+    """A run in the queue: queued, active, or finished with ``result`` (the contract's JSON object).
 
     ``automatic``: started by the schedule of its profile, not by a person.
     """
@@ -219,7 +218,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """One line of a run's append-only story. ``kind`` is started | folder | problem | warning | resumed | finished."""
+    """One event of a run, append-only. ``kind`` is started | folder | problem | warning | resumed | finished."""
 
     id: int
     run: int

@@ -1,4 +1,4 @@
-"""Connecting to a server step by step, so that a failure can say which step it was and what to do. Blocking.
+"""Connecting to a server step by step, so that an error names the failed step and the remedy. Blocking.
 
 For every protocol alike: name lookup, TCP, and TLS with the system's authorities, an own one, or none.
 """
@@ -16,7 +16,7 @@ from core.problems import certificate
 from core.problems import connection as problems
 from core.problems.code import Code, Reason
 
-#: Connecting waits no longer than this, however patient one is with a slow server.
+#: Seconds; the most for connecting, however long the timeout for answers.
 CONNECT_SECONDS = 30.0
 
 Report = Callable[[str, str], None]
@@ -34,19 +34,19 @@ class Opening:
         with self._lock:
             if self._socket is not None:
                 self._socket.close()
-            # A handle of our own: TLS takes the other one away.
+            # A duplicate handle: TLS replaces the other one.
             self._socket = connected.dup()
             if self._ended:
                 self._shut()
 
     def done(self) -> None:
-        """The connection belongs to somebody else now, or it failed."""
+        """Release the connection to its user, or after a failure."""
         with self._lock:
             if self._socket is not None:
                 self._socket.close()
 
     def end(self) -> None:
-        """Whatever waits for the server fails now."""
+        """End the connection, so that every wait for the server fails now."""
         with self._lock:
             self._ended = True
             self._shut()
@@ -60,7 +60,7 @@ class Opening:
 def open_socket(
     host: str, port: int, timeout: float, report: Report = lambda step, text: None, opening: Opening | None = None
 ) -> socket.socket:
-    """A TCP connection; ``report`` is told the steps ``lookup`` and ``tcp``. ``timeout`` in seconds.
+    """A TCP connection; ``report`` gets the steps ``lookup`` and ``tcp``. ``timeout`` in seconds.
 
     Raises ``ConnectError``.
     """
@@ -76,7 +76,7 @@ def open_socket(
     except ConnectionRefusedError as error:
         raise ConnectError("tcp", problems.CONNECTION_REFUSED(host=host, port=port), retry=True) from error
     except ConnectionResetError as error:
-        # It was taken, and closed before it was ours: so servers refuse one connection too many.
+        # Accepted and closed at once: this is how servers refuse one connection too many.
         raise ConnectError("tcp", problems.CLOSED_AT_ONCE(host=host, port=port), retry=True, busy=True) from error
     except TimeoutError as error:
         raise ConnectError("tcp", problems.NO_ANSWER(host=host, port=port), retry=True) from error
@@ -104,7 +104,7 @@ def tls_context(ca_file: str, *, accept_all: bool) -> ssl.SSLContext:
 
 
 class tls_errors:
-    """Translate what goes wrong in a TLS handshake; ``no_tls`` is the code for a server that speaks none there."""
+    """Translate errors of a TLS handshake; ``no_tls`` is the code for a server that does not speak TLS there."""
 
     def __init__(self, host: str, port: int, no_tls: Code = problems.NO_TLS) -> None:
         self._host, self._port, self._no_tls = host, port, no_tls
@@ -120,19 +120,19 @@ class tls_errors:
             raise ConnectError("tls", problems.NO_TLS_ANSWER(host=host, port=port), retry=True) from error
         if isinstance(error, OSError):
             said = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or "connection closed")
-            # A connection that just ends may be a server that is starting; any other answer is no TLS, today and tomorrow.
+            # A connection that just ends may be a starting server; any other answer is no TLS, today and tomorrow.
             ended = not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError)
             code = problems.TLS_ENDED if ended else self._no_tls
             raise ConnectError("tls", code(host=host, port=port, said=said), retry=ended, busy=ended) from error
 
 
 def report_tls(wrapped: ssl.SSLSocket, report: Report, *, accept_all: bool) -> None:
-    """Tell the steps ``tls`` and ``certificate``."""
+    """Report the steps ``tls`` and ``certificate``."""
     report("tls", wrapped.version() or "TLS")
     report("certificate", "not checked: all certificates are accepted" if accept_all else "valid for this server")
 
 
-#: What OpenSSL says of a certificate (X509_V_ERR_*).
+#: OpenSSL's errors of a certificate (X509_V_ERR_*).
 _CERTIFICATES = {
     10: certificate.EXPIRED,
     18: certificate.SELF_SIGNED,

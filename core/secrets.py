@@ -1,4 +1,4 @@
-"""Passwords: kept encrypted (AES-256-GCM) with a key that lies beside the databases, never inside one.
+"""Passwords: kept encrypted (AES-256-GCM) with a key in a file beside the databases, never inside one.
 
 What holds here: a ``Secret`` shows itself as ``<secret>`` in logs, tracebacks and locals; the key file has mode 0600; each
 ciphertext is bound to the profile it belongs to (additional authenticated data), so rows cannot be swapped.
@@ -20,7 +20,7 @@ NONCE_BYTES = 12
 
 
 class Secret:
-    """A text that must not be seen by accident; ``reveal()`` is the only way to it, and what others say is ``masked`` of it."""
+    """A text that must not be shown by accident; ``reveal()`` is the only way to it, and outside text is ``masked`` of it."""
 
     __slots__ = ("_remembered", "_text")
 
@@ -50,19 +50,19 @@ class Secret:
 
 
 class KeyFile:
-    """``secret.key`` of a home; made at the first need.
+    """``secret.key`` of a home; made when first needed.
 
-    While it is rotated there are two: the next one lies beside it, and a box may be of either. So a password can be read at
-    every moment of a rotation, also of one that was broken off.
+    During a rotation there are two: the next one is beside it, and a box may be of either. So a password is readable at every
+    moment of a rotation, also after a broken-off one.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        #: The key that takes the place of this one, from the beginning of a rotation to its end.
+        #: The file of the next key, from the beginning of a rotation to its end.
         self.next_path = path.with_name(f"{path.name}.next")
 
     def encrypt(self, secret: Secret, *, purpose: str) -> bytes:
-        """Nonce and ciphertext of ``secret``, bound to ``purpose`` (say ``profile:Staff``)."""
+        """Nonce and ciphertext of ``secret``, bound to ``purpose`` (such as ``profile:Staff``)."""
         # The library costs 40 ms to import and most commands need no password.
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -70,31 +70,30 @@ class KeyFile:
         return nonce + AESGCM(self._key(create=True)).encrypt(nonce, _bytes(secret.reveal()), _bytes(purpose))
 
     def next(self) -> KeyFile:
-        """The key that takes the place of this one, made unless a rotation that was broken off has made it. Raises
-        ``StorageError``."""
+        """The next key, made unless a broken-off rotation has made it. Raises ``StorageError``."""
         following = KeyFile(self.next_path)
         if not following.path.exists():
             following._make()
         return following
 
     def finish_rotation(self) -> None:
-        """Put the next key in the place of this one, which is gone then. Raises ``StorageError``."""
+        """Replace this key by the next one. Raises ``StorageError``."""
         try:
             files.put(self.next_path, self.path)
         except OSError as error:
             raise StorageError(f"{self.path} cannot be written: {error.strerror}.", "Check the disk and try again.") from error
 
     def check(self) -> None:
-        """Raises ``HomeError`` when there is no key, or none that can be used."""
+        """Raise ``HomeError`` when there is no usable key."""
         self._key(create=False)
 
     def content(self) -> tuple[bytes, bytes]:
         """The bytes of the next key and of this one, each empty when there is none. Raises ``OSError``."""
-        # In this order: the next one may take the place of this one in between.
+        # In this order: the next key may replace this one in between.
         return _content(self.next_path), _content(self.path)
 
     def decrypt(self, box: bytes, *, purpose: str, whose: str = "") -> Secret:
-        """The reverse. Raises ``HomeError`` when key and box do not belong together, which names ``whose`` password it is."""
+        """Decrypt a box. Raises ``HomeError`` when key and box do not belong together, with the owner ``whose``."""
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -130,9 +129,9 @@ class KeyFile:
         return key
 
     def _make(self) -> None:
-        """A new key, whole or not at all: cut short by a full disk it would lose every password stored with it."""
+        """A new key, written whole or not at all: a truncated one would lose every password stored with it."""
         try:
-            # Never over a key that another process made meanwhile and has used already.
+            # Never over a key that another process has made since and has used already.
             with suppress(FileExistsError):
                 files.create_whole(self.path, os.urandom(KEY_BYTES))
         except OSError as error:
@@ -147,5 +146,5 @@ def _content(path: Path) -> bytes:
 
 
 def _bytes(text: str) -> bytes:
-    # What a terminal or variable held that was no UTF-8 comes back as it was.
+    # Bytes of a terminal or variable that are no UTF-8 come back unchanged.
     return text.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""The trial of a connection, step by step: what was reached, where it failed, and what to do about it."""
+"""A connection test, step by step: steps reached, the failed one, and the remedy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STEP_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: ``ok`` None means that it was not reached."""
+    """One step: ``ok`` None means not reached."""
 
     name: str
     ok: bool | None
@@ -39,7 +39,7 @@ class Step:
 
     @property
     def said(self) -> str:
-        """What the server said, for people: the capabilities that many put before their greeting are for programs."""
+        """The server's text for display, without the capabilities that many put before their greeting."""
         return re.sub(r"^\[CAPABILITY [^\]]*\] *", "", self.text)
 
     def as_json(self) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class Step:
 
 
 class Trial:
-    """The steps of one trial, in their ``order``; ``tick`` is told each as it is known."""
+    """The steps of one test, in their ``order``; ``tick`` gets each result."""
 
     def __init__(self, order: Sequence[str], tick: Callable[[Step], None]) -> None:
         self.order = order
@@ -56,14 +56,14 @@ class Trial:
         self._done: dict[str, Step] = {}
 
     def succeeded(self, name: str, text: str) -> None:
-        """A step went well."""
+        """Record a successful step."""
         self._tell(Step(name, True, text))
 
     def failed(self, name: str, reason: Reason) -> None:
-        """A step failed, so that all before it went well."""
+        """Record a failed step; all steps before it succeeded."""
         for before in self.order[: self.order.index(name)] if name in self.order else ():
             if before not in self._done:
-                # A certificate is refused within the handshake, so that TLS itself was spoken.
+                # A certificate is refused within the handshake, so TLS itself worked.
                 self.succeeded(before, "")
         self._tell(Step(name, False, reason.sentence(COMMAND_LINE), reason))
 
@@ -73,5 +73,5 @@ class Trial:
 
     @property
     def steps(self) -> list[Step]:
-        """All of them, those that were not reached too."""
+        """All steps, those not reached too."""
         return [self._done.get(name, Step(name, None)) for name in self.order]

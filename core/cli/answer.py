@@ -1,4 +1,4 @@
-"""Answers of commands: what one says at its end, as values. ``output.show`` is the one place that writes them.
+"""Answers of commands: their final output, as values. ``output.show`` is the one place that writes them.
 
 What holds here: an answer is read once, and only in the form that was asked for, so that no JSON is made for text. Lines may
 come from a generator, and are written as they come.
@@ -15,7 +15,7 @@ from core.errors import ArchivarError
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line for people: on stdout, or on stderr beside JSON. Broken at a terminal, it goes on after ``indent`` blanks."""
+    """A line of text: on stdout, or on stderr beside JSON. Wrapped at a terminal, it continues after ``indent`` blanks."""
 
     text: str
     indent: int = 0
@@ -23,7 +23,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """A line that is to be copied: never broken to fit."""
+    """A line for copying: never wrapped."""
 
     text: str
 
@@ -46,7 +46,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Bytes as they are, for a file or pipe."""
+    """Bytes, unchanged, for a file or pipe."""
 
     data: bytes
 
@@ -56,11 +56,11 @@ Part: TypeAlias = Line | Verbatim | Note | Table | Raw
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a command says at its end.
+    """The final output of a command.
 
-    ``json`` makes the object of ``--json``, and ``lines`` stand in its place without it, or where a command has none. A text
-    among them is a ``Line``. ``notes`` are told beside either; a text among them is a ``Note``. ``error`` is what the command
-    fails with all the same: it is raised when the rest is written, and the exit code is its own.
+    ``json`` makes the object of ``--json``; ``lines`` are written without it, or where a command has none. A text among them is
+    a ``Line``. ``notes`` are written beside either; a text among them is a ``Note``. ``error`` is the command's failure in
+    spite of the output: it is raised after the rest is written, and the exit code is its own.
     """
 
     json: Callable[[], Mapping[str, Any]] | None = None

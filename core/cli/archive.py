@@ -1,4 +1,4 @@
-"""``archivar folders``, ``show``: reading back."""
+"""``archivar folders``, ``show``: reading archived mail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from core.message.content import Content
 from core.model import User
 from core.text.format import counted, number, size
 
-#: Columns by which the rest of a broken line is set in, at most.
+#: The most columns by which continued lines are indented.
 DEEPEST = 30
 
 
@@ -75,7 +75,7 @@ class _Shown:
 
     @property
     def attachments(self) -> int:
-        """How many the catalog or the message itself knows of."""
+        """The number of attachments, by the catalog or the message itself."""
         return max(self.found.attachments, len(self.read.attachments))
 
     def as_json(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class _Shown:
         }
 
     def lines(self) -> Iterator[Line]:
-        """The envelope, where the message lies, its files, and its text."""
+        """The envelope, the places of the message, its files, and its text."""
         yield from self._envelope()
         for other in self.twins:
             yield Line(f"{'Twin:':<9}{other} (other line ends, the same message)", 9)

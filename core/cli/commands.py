@@ -1,6 +1,6 @@
-"""The commands by name, in the order of use, and the group of them all, which imports the module of the one asked for.
+"""The commands by name, in the order of use, and their group, which imports a command's module on demand.
 
-What holds here: the help of all commands loads none of them, so that the line of each stands here a second time.
+What holds here: the help of all commands loads none of them, so each command's line is repeated here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Known(NamedTuple):
     line: str
 
 
-#: In the order of use, which is not that of the alphabet.
+#: In the order of use, not of the alphabet.
 COMMANDS = {
     "demo": Known("demo", "Try it on three sample mailboxes."),
     "user": Known("users", "Users: whose mail is archived."),
@@ -61,11 +61,11 @@ COMMANDS = {
 
 
 class _Unloaded(TyperCommand):
-    """The place of a command until it is asked for: name and line of the help."""
+    """A command before its import: name and line of the help."""
 
 
 class Commands(Group):
-    """All commands. ``commands`` has each by its name from the start; ``get_command`` loads it."""
+    """All commands. ``commands`` has each by its name from the start; ``get_command`` imports it."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -80,7 +80,7 @@ class Commands(Group):
 def _load(module: str) -> dict[str, Any]:
     """The commands of a module."""
     app = typer.Typer(rich_markup_mode=None)
-    # Without it Typer would make a lone command the whole program.
+    # Otherwise Typer would make a lone command the whole program.
     app.callback()(lambda: None)
     import_module(f"core.cli.{module}").register(app)
     group: Any = typer.main.get_command(app)

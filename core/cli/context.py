@@ -1,6 +1,6 @@
-"""What every command needs: the home that was asked for, the open archive, a loop to run in.
+"""The context of every command: the home, the open archive, and an event loop.
 
-What opens an archive is loaded when one is opened: the help and wrong options need none.
+Modules that open an archive are imported when one is opened: the help and wrong options need none.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Console: TypeAlias = Callable[[Path | None], None]
 
 
 class Context:
-    """Set once by ``main``: the home, which may stand anywhere among the options, and the way into the console."""
+    """Set once by ``main``: the home, whose option may stand anywhere, and the function that opens the console."""
 
     home: Path | None = None
     console: Console | None = None
 
     def exists(self) -> bool:
-        """Is there an archive in the home that was asked for?"""
+        """True when there is an archive in the home."""
         from core import config
 
         return config.Home((self.home or config.default_home()).absolute()).exists
@@ -41,7 +41,7 @@ class Context:
 
     @asynccontextmanager
     async def archive(self, *, create: bool = False, follow: bool = True) -> AsyncIterator[Archive]:
-        """The open archive; with ``create`` begun when there is none."""
+        """Context of the open archive; with ``create`` a missing one is created."""
         from core import config
         from core.archive.archive import Archive
         from core.db.database import PATIENCE
@@ -51,7 +51,7 @@ class Context:
         home = config.find_or_create(self.home) if create else self.find()
         stuck = await liveness.stuck(home)
         if stuck is not None:
-            # It may hold the locks of databases too, and will not give them back.
+            # A stuck service may hold the locks of databases too, and will not release them.
             PATIENCE.set(liveness.PATIENCE_SECONDS)
         try:
             archive = await Archive.open(home, actor=actor(), follow=follow and stuck is None)
@@ -61,15 +61,15 @@ class Context:
             raise BusyError(HOLDS(why=stuck, busy=error.reason)) from error
         try:
             if create:
-                # Before anything is asked or read: nothing of it could be kept.
+                # Before any question or reading, since no result could be saved.
                 archive.check_usable()
-            # That it is a backup is what a command says that is refused because of it.
+            # A command refused because of it reports the backup itself.
             refused = str(archive.refusal) if isinstance(archive.refusal, HomeError) else None
             told = [notice for notice in archive.notices if notice != refused]
             for notice in told:
                 output.note(f"! {notice}")
             yield archive
-            # And what the command met on its way.
+            # And notices from the command's own work.
             for notice in archive.notices:
                 if notice not in told:
                     output.note(f"! {notice}")

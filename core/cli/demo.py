@@ -1,4 +1,4 @@
-"""``archivar demo``: three sample mailboxes on an embedded IMAP server, archived by the real thing."""
+"""``archivar demo``: three sample mailboxes on an embedded IMAP server, archived by real runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SEED = 20
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demo archived: the last run of each profile, messages, raw bytes, bytes on disk."""
+    """The demo's result: the last run of each profile, messages, raw bytes, bytes on disk."""
 
     runs: tuple[Run, ...]
     messages: int
@@ -63,7 +63,7 @@ def demo(
 
 
 def show_demo(console: Console | None) -> None:
-    """Run the demo; with ``console`` it opens on the result while the sample server goes on."""
+    """Run the demo; with ``console`` it opens on the result while the sample server runs."""
     context.home = context.home or _demo_home()
     server = _server(run(_port_before()))
     server.start()
@@ -87,7 +87,7 @@ def _demo_home() -> Path:
 
 
 async def _port_before() -> int:
-    """Where the demo's server listened last time: there it is the same server to the archive. 0 for the first time."""
+    """The port of the demo's earlier server, so that it is the same server to the archive; 0 for the first time."""
     assert context.home is not None
     if not Home(context.home).exists:
         return 0
@@ -132,7 +132,7 @@ async def _archive_all(host: str, port: int) -> DemoResult:
 
 
 async def _refuse_real(archive: Archive) -> None:
-    """Raises ``InputError`` when somebody's own users are in this archive."""
+    """Raise ``InputError`` when the archive has other users than the demo's."""
     strangers = [user.name for user in await users.all_users(archive, removed=True) if user.name not in PEOPLE]
     if strangers:
         raise InputError(usage.NOT_THE_DEMO(home=str(archive.home.path), user=strangers[0], option="--home"))
@@ -143,7 +143,7 @@ def _disk(archive: Archive) -> int:
 
 
 async def _prepare(archive: Archive, person: str, host: str, port: int) -> Profile:
-    """A user and a profile for one sample mailbox; what is there already is left, but for the server's new port."""
+    """Make a user and a profile for one sample mailbox; existing ones stay, except for the server's new port."""
     address = f"{person}@{DOMAIN}"
     if person not in [user.name for user in await users.all_users(archive)]:
         await users.add(archive, person, [address], full_name=f"{person.title()} team", actor=actor())
@@ -178,7 +178,7 @@ def _show(result: DemoResult) -> None:
 
 def _next_steps() -> None:
     called = Path(sys.argv[0])
-    # After make demo it is in the checkout's environment, and in no PATH.
+    # After make demo it is in the checkout's environment, and not in PATH.
     program = str(called.absolute()) if called.name == "archivar" and shutil.which("archivar") is None else "archivar"
     home = f"{program} --home {context.home}"
     output.note("")

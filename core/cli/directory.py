@@ -1,4 +1,4 @@
-"""``archivar directory``: where users come from, and bringing them in step with it."""
+"""``archivar directory``: the directory of users, and synchronisation with it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from core.directory.group_notes import GroupNote
     from core.engine.examine.directory_sync import SyncResult
 
-#: Changes and conflicts that are named one by one.
+#: Changes and conflicts listed one by one.
 NAMED = 50
 
 
@@ -50,7 +50,7 @@ def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The di
 
     wanted = read(DIRECTORIES, file)
     directory = wanted.settings
-    # Not in the coroutine: while somebody is asked there, Ctrl-C would not be heard.
+    # Not in the coroutine: during a prompt there, Ctrl-C would not be handled.
     secret = _password(wanted, stored=context.exists() and run(_stored(directory)))
     run(work())
     if output.json_wanted:
@@ -72,7 +72,7 @@ async def _stored(directory: Directory) -> bool:
 
 
 def _password(wanted: SettingsFile[Directory], *, stored: bool) -> Secret | None:
-    """The password to be stored; None when none is needed, it comes from a file, or the one that is stored stays."""
+    """The password to be stored; None when none is needed, it comes from a file, or the stored one stays."""
     directory = wanted.settings
     if not (directory.username or wanted.password_env or directory.password_file):
         return None

@@ -1,4 +1,4 @@
-"""``archivar doctor``: who can read the archive's files, and what Kerio's administration tells about a server."""
+"""``archivar doctor``: exposure of the archive's files, and the checkup of a server through Kerio's administration."""
 
 from __future__ import annotations
 

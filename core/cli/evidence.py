@@ -1,4 +1,4 @@
-"""Checking seals and time stamps from the command line: reading them, the walk through the archive, what is said of it."""
+"""Checking seals and time stamps from the command line: reading them, walking the archive, and reporting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.text.format import number
 
 
 async def stamps(home: Home, files: Sequence[Path], ca_file: Path | None) -> list[Stamp]:
-    """The time stamps in ``files``, each checked by ``ca_file`` or by the authorities that are set up.
+    """The time stamps in ``files``, each checked by ``ca_file`` or by the configured authorities.
 
     Raises ``InputError``, and ``DamagedError`` for a token that proves nothing.
     """
@@ -44,7 +44,7 @@ async def stamps(home: Home, files: Sequence[Path], ca_file: Path | None) -> lis
 
 
 async def _authorities(home: Home) -> list[Path]:
-    """The root certificates of the time-stamp authorities that are set up, as the catalog tells."""
+    """The root certificates of the configured time-stamp authorities, from the catalog."""
     try:
         archive = await Archive.open(home, follow=False)
         try:
@@ -60,7 +60,7 @@ async def _authorities(home: Home) -> list[Path]:
 
 
 async def check(home: Home, wanted: Iterable[Seal], stamps: Sequence[Stamp], *, deep: bool) -> int:
-    """Walk through the archive, show what was found; the exit code."""
+    """Check the archive and show the result; the exit code."""
     progress = Progress(0.1)
     seals = tuple(wanted)
 
@@ -74,10 +74,10 @@ async def check(home: Home, wanted: Iterable[Seal], stamps: Sequence[Stamp], *, 
 
 
 def show(found: Check, seals: Sequence[Seal]) -> None:
-    """The findings, for people and as JSON."""
+    """Show the findings, as text and as JSON."""
     if output.json_wanted:
         value = {"seals": [one.as_json() for one in seals]}
-        # A single one under the name that it always had.
+        # A single seal keeps its earlier key.
         value |= {"seal": seals[-1].as_json()} if seals else {}  # type: ignore[dict-item]
         output.json({**found.as_json(), **value})
     if found.difference:

@@ -1,4 +1,4 @@
-"""How ``--help`` looks: arguments and options in plain words, and with each command the options that may stand anywhere."""
+"""The form of ``--help``: arguments and options in plain words, and with each command the options that may stand anywhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-#: Taken out of the arguments by ``main`` before Typer sees them.
+#: Removed from the arguments by ``main`` before Typer sees them.
 ANYWHERE = (
     ("--home FOLDER", "The archive's folder; else ARCHIVAR_HOME, /var/lib/archivar for root, ~/.local/share/archivar."),
     ("--json", "One JSON object on stdout; text for people goes to stderr."),
@@ -38,7 +38,7 @@ class Group(TyperGroup):
 
 
 def usage(command: TyperCommand, ctx: Any) -> list[str]:
-    """The arguments of a command, those in brackets that may be left out."""
+    """The arguments of a command, optional ones in brackets."""
     return [_name(one) if one.required else f"[{_name(one)}]" for one in _arguments(command, ctx)]
 
 

@@ -48,7 +48,7 @@ def rotate(
                 done = await passwords.rotate_key(archive, actor=actor())
             except BaseException:
                 if keep_old is not None:
-                    # The key is where it was, or both are; the same command shall carry on.
+                    # The key is in its place, or both are; the same command can be repeated.
                     keep_old.unlink(missing_ok=True)
                 raise
             if output.json_wanted:

@@ -1,4 +1,4 @@
-"""``archivar ledger``: what happened, and the seal that proves it later."""
+"""``archivar ledger``: the history, and the seal that proves it later."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _as_json(entry: Entry) -> dict[str, Any]:
 
 
 def _show(entry: Entry) -> None:
-    """All of an entry but its payload, which ``--json`` has."""
+    """Show all of an entry except its payload, which ``--json`` has."""
     for name, value in (
         ("Entry", str(entry.seq)),
         ("Time", entry.at),
@@ -151,7 +151,7 @@ def ledger_check(
 
 
 def _text(given: str) -> str:
-    """The seal itself, out of a file or stdin if that is what was given. Raises ``InputError``."""
+    """The seal itself, or read from a given file or stdin. Raises ``InputError``."""
     from core.archive.proof import seal
 
     if given == "-":

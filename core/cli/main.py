@@ -1,4 +1,4 @@
-"""Puts the commands together and turns errors into exit codes."""
+"""Assembles the commands and turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ At a terminal, archivar without a command opens the console.
 
 
 def build() -> typer.Typer:
-    """All commands, none of them loaded."""
+    """The group of all commands, none of them imported."""
     app = typer.Typer(
         name="archivar",
         cls=Commands,
@@ -41,7 +41,7 @@ def build() -> typer.Typer:
 
 
 def main(arguments: Sequence[str], console: Console | None = None) -> int:
-    """Do what ``arguments`` say; the exit code. ``console`` opens the console, for commands that end there."""
+    """Run the command in ``arguments``; the exit code. ``console`` opens the console, for commands that end there."""
     context.console = console
     try:
         left = _take_options(list(arguments))
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str], console: Console | None = None) -> int:
         try:
             output.error(error)
         except StorageError:
-            # Said on stderr already; stdout takes no more.
+            # Reported on stderr already; stdout is closed.
             return error.exit_code
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str], console: Console | None = None) -> int:
 
 
 def _doubt_locale() -> None:
-    """Tell a person at a terminal, or whoever gets other characters than were meant, of a locale without UTF-8."""
+    """Warn about a locale without UTF-8, at a terminal or when characters are lost."""
     if (output.lossy or output.at_terminal) and not output.json_wanted and any(doubt := locales.doubt()):
         output.note("! " + " ".join(doubt))
 
@@ -104,7 +104,7 @@ def _write_help(app: typer.Typer) -> None:
 
 
 def _take_options(arguments: list[str]) -> list[str]:
-    """Take ``--home`` and ``--json``, which may stand anywhere, out of the arguments."""
+    """Remove ``--home`` and ``--json``, which may stand anywhere, from the arguments."""
     output.json_wanted = "--json" in arguments[: arguments.index("--")] if "--" in arguments else "--json" in arguments
     rest: list[str] = []
     words = iter(arguments)
@@ -124,11 +124,11 @@ def _take_options(arguments: list[str]) -> list[str]:
 
 
 def _usage_error(error: Exception) -> InputError | None:
-    """Typer's own sentence about wrong usage, or None when it is no such error."""
+    """Typer's own sentence about wrong usage, or None for another error."""
     describe = getattr(error, "format_message", None)
     if describe is None:
         return None
     command = getattr(getattr(error, "ctx", None), "command_path", "archivar")
-    # The prefix is of the library that Typer checks values with, and says nothing.
+    # The prefix is from the library that Typer checks values with, and carries no information.
     said = str(describe()).replace("Value error, ", "")
     return InputError(usage.WRONG(said=said, help=f"{command} --help"))

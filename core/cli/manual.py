@@ -13,7 +13,7 @@ from core.errors import InputError
 from core.manual import pages
 from core.problems.usage import NO_TOPIC
 
-#: Longer lines are tiring to read.
+#: Columns; longer lines are tiring to read.
 _WIDEST = 100
 TOPIC = Annotated[str, typer.Argument(metavar="TOPIC", help="A topic, as archivar help lists them.", show_default=False)]
 
@@ -34,7 +34,7 @@ def show(topic: TOPIC = "") -> None:
 
 
 def _find(word: str) -> pages.Topic:
-    """The topic that a person means by ``word``. Raises ``InputError`` that names what is near."""
+    """The topic that ``word`` means. Raises ``InputError`` with similar topics."""
     wanted = word.strip().lower().removesuffix(".md")
     try:
         return pages.find(wanted)
@@ -67,7 +67,7 @@ def _page(topic: pages.Topic) -> None:
     if output.json_wanted:
         output.json({"topic": topic.id, "title": topic.title, "markdown": text})
         return
-    # A Markdown parser is loaded for a page alone.
+    # A Markdown parser is imported for a page alone.
     from core.manual import layout
     from core.manual.blocks import parse
 

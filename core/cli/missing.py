@@ -1,4 +1,4 @@
-"""``archivar missing``: is all that a server has in the archive, by number or by every byte?"""
+"""``archivar missing``: comparison of a server with the archive, by numbers or by every byte."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from core.text.format import counted, number, size
 if TYPE_CHECKING:
     from core.engine.examine.comparison import Compared, Deep
 
-#: Messages that are named for each folder; --json names all.
+#: Messages listed for each folder; --json has all.
 SHOWN = 10
 #: Seconds between plain lines, so that the log of a long comparison stays readable.
 LINE_SECONDS = 5.0
@@ -74,7 +74,7 @@ def missing(
             finally:
                 if output.for_person:
                     output.progress()
-            # What was archived there may be lost: no comparison by number may stand for it.
+            # Messages archived in a lost volume may be gone: comparing numbers cannot stand for them.
             unread = [archive.home.volume(number).name for number in await archive.volumes.unusable()]
         if output.json_wanted:
             output.json(as_json(profile.name, found, wanted) | {"unreadable": unread})
@@ -92,11 +92,11 @@ def _warn(text: str) -> None:
 
 
 class _Told:
-    """Tells how far a deep comparison is: a line at a terminal that moves, a line now and then elsewhere."""
+    """Shows the progress of a deep comparison: a moving line at a terminal, lines at intervals elsewhere."""
 
     def __init__(self) -> None:
         self._line = Progress()
-        # The first line after a while: a comparison of seconds needs none.
+        # The first line comes late: a comparison of seconds needs none.
         self._last = time.monotonic()
 
     def __call__(self, done: Compared) -> None:
@@ -137,7 +137,7 @@ def as_json(profile: str, found: Sequence[MissingMailbox], deep: Deep | None) ->
 
 def _show(found: Sequence[MissingMailbox], profile: str, deep: Deep | None, unread: Sequence[str]) -> None:
     for mailbox in found:
-        # One of many is only shown in full when there is something to see.
+        # One mailbox of many is only shown in full when something differs.
         if len(found) == 1 or mailbox.missing or mailbox.errors or mailbox.repaired:
             _show_mailbox(mailbox, alone=len(found) == 1)
     count, errors = sum(one.missing for one in found), sum(one.errors for one in found)
@@ -193,7 +193,7 @@ def _show_mailbox(mailbox: MissingMailbox, *, alone: bool) -> None:
 
 
 def _counts(folder: MissingFolder) -> tuple[str, str]:
-    """What the server has, and what of it is archived; empty where that is not known."""
+    """The numbers of messages on the server, and of archived ones; empty where unknown."""
     unknown = bool(folder.error) and not folder.found
     known = "" if folder.excluded or unknown else number(folder.archived)
     return "" if unknown else number(folder.found), known
@@ -216,7 +216,7 @@ def _verb(folder: MissingFolder) -> str:
 
 
 def _named(one: Differing) -> str:
-    """A message that differs, and how."""
+    """A differing message, with the difference."""
     reason = f" ({one.reason})" if one.reason else ""
     known = f"UID {one.uid}: {counted(one.size, 'byte')}, {day_and_time(one.internaldate) or 'no date'}"
     return f"{known}, {one.what.words}{reason}"

@@ -1,7 +1,7 @@
-"""Everything that leaves the command line: the only writer to stdout and stderr. Outside text passes through ``safe``.
+"""Output of the command line: the only writer to stdout and stderr. Outside text passes through ``safe``.
 
-What holds here: at a terminal no line is wider than it, in a file or pipe none is broken; a reader who has enough (``| head``)
-ends nothing and changes no exit code; a stdout that cannot be written is an error, a stderr that cannot is none.
+What holds here: at a terminal no line is wider than it, in a file or pipe none is wrapped; a closed pipe (``| head``) stops no
+work and changes no exit code; an unwritable stdout is an error, an unwritable stderr is not.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from core.problems.usage import OUTPUT_UNWRITTEN
 from core.text import layout
 from core.text.format import safe
 
-#: Longer lines are cut: no person reads on, and no terminal should have to.
+#: Characters; longer lines are cut, as no person reads them.
 LONGEST = 10_000
-#: For terminals and files that know no more than ASCII.
+#: Substitutes for terminals and files limited to ASCII.
 _PLAIN = str.maketrans({"✔": "+", "✘": "x", "●": "*", "○": "-", "■": "#", "▶": ">", "…": "...", "·": "-", "━": "="})
 
 
 class Output:
-    """Where a command writes. With ``json_wanted`` stdout is for the one object alone and text goes to stderr."""
+    """The output of a command. With ``json_wanted`` stdout is for the one object alone and text goes to stderr."""
 
     def __init__(self) -> None:
         self.json_wanted = False
@@ -34,26 +34,26 @@ class Output:
 
     @property
     def for_person(self) -> bool:
-        """Is somebody watching? Then progress may be drawn."""
+        """True at a terminal where progress may be drawn."""
         return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     @property
     def at_terminal(self) -> bool:
-        """True where a person reads what is written beside the result."""
+        """True where stderr is a terminal."""
         return sys.stderr is not None and sys.stderr.isatty()
 
     @property
     def lossy(self) -> bool:
-        """True where stdout has an encoding without some characters."""
+        """True where the encoding of stdout lacks some characters."""
         return sys.stdout is not None and not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
 
     @property
     def columns(self) -> int:
-        """The columns of the terminal that people read; 80 where it is none."""
+        """The columns of the terminal; 80 where it is none."""
         return _width(self._people) or 80
 
     def show(self, answer: Answer) -> int:
-        """Write what a command answers; its exit code. Raises the answer's error, if it has one."""
+        """Write a command's answer; its exit code. Raises the answer's error, if it has one."""
         if self.json_wanted and answer.json is not None:
             self.json(answer.json())
         else:
@@ -79,35 +79,35 @@ class Output:
                 self.raw(data)
 
     def line(self, text: str = "", *, indent: int = 0) -> None:
-        """A line for people: to stdout, or to stderr beside JSON. Broken, it goes on after ``indent`` blanks."""
+        """Write a line: to stdout, or to stderr beside JSON. Wrapped, it continues after ``indent`` blanks."""
         self._text(self._people, text, indent)
 
     def note(self, text: str) -> None:
-        """A line beside the result: always to stderr."""
+        """Write a line beside the result: always to stderr."""
         self._text(sys.stderr, text)
 
     def verbatim(self, text: str) -> None:
-        """A line that is to be copied: never broken to fit."""
+        """Write a line for copying: never wrapped."""
         self._write(self._people, safe(text, LONGEST) + "\n")
 
     def progress(self, text: str = "") -> None:
-        """A line at the terminal that the next one takes the place of; an empty one clears it."""
+        """Show a line at the terminal that the next one replaces; an empty one clears it."""
         self._write(sys.stderr, f"\r\x1b[K{layout.shortened(safe(text, 200), (_width(sys.stderr) or 80) - 1)}\r")
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-        """A table; the columns headed as in ``right`` are set flush right. A last column without any text is left out."""
+        """Write a table; the columns headed as in ``right`` are aligned right. An empty last column is left out."""
         clean = [[safe(cell, LONGEST) for cell in row] for row in (head, *rows)]
         flush = frozenset(head.index(name) for name in right)
         for line in layout.columns(clean, _width(self._people), flush):
             self._write(self._people, line + "\n")
 
     def json(self, value: Any) -> None:
-        """The one object of ``--json``. ASCII only, so that no control character of outside text is in it."""
+        """Write the one object of ``--json``. ASCII only, so that it has no control characters of outside text."""
         self._json_written = True
         self._write(sys.stdout, json.dumps(value, ensure_ascii=True, indent=2) + "\n")
 
     def raw(self, data: bytes) -> None:
-        """Bytes as they are for a file or pipe; made harmless for a terminal."""
+        """Write bytes unchanged to a file or pipe; made harmless for a terminal."""
         if sys.stdout is None:
             return
         if sys.stdout.isatty():
@@ -122,7 +122,7 @@ class Output:
             self._failed(sys.stdout, error)
 
     def error(self, error: ArchivarError) -> None:
-        """What went wrong and what to do; with ``--json`` as the one object too, unless there was one already."""
+        """Write an error with its remedy; with ``--json`` as the one object too, unless there was one already."""
         self._text(sys.stderr, f"archivar: {safe(error.message, 4000)}")
         if error.hint:
             self._text(sys.stderr, safe(error.hint, 4000))
@@ -133,11 +133,11 @@ class Output:
             self.json(value | error.as_json())
 
     def stdout_failed(self, error: OSError) -> None:
-        """Somebody else could not write to stdout: an error, unless the reader had enough. Raises ``StorageError``."""
+        """Handle a failed write to stdout by other code: an error, unless the pipe was closed. Raises ``StorageError``."""
         self._failed(sys.stdout, error)
 
     def ask_password(self, prompt: str) -> str:
-        """Ask at the terminal without showing what is typed; an empty text when there is no terminal."""
+        """Ask at the terminal without echo; an empty text when there is no terminal."""
         import getpass
 
         if sys.stdin is None or not sys.stdin.isatty():
@@ -149,7 +149,7 @@ class Output:
             return ""
 
     def ask(self, question: str) -> str | None:
-        """Ask at the terminal; what was typed, None when there is no terminal or nothing more comes from it."""
+        """Ask at the terminal; the typed text, None when there is no terminal or at its end."""
         if sys.stdin is None or not sys.stdin.isatty():
             return None
         self._write(sys.stderr, safe(question))
@@ -179,7 +179,7 @@ class Output:
             self._failed(stream, error)
 
     def _failed(self, stream: TextIO, error: OSError) -> None:
-        # What is still in the buffer would be tried once more at the end of the program, and complained about.
+        # Buffered text would be written once more at exit, and cause another error.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
@@ -189,7 +189,7 @@ class Output:
 
 
 def _width(stream: TextIO | None) -> int | None:
-    """The columns of the terminal that ``stream`` is; None when it is none, and lines may be of any length."""
+    """The columns of the terminal that ``stream`` is; None when it is none, and lines are not limited."""
     if stream is None or not stream.isatty():
         return None
     if os.environ.get("COLUMNS", "").isdigit():
@@ -201,7 +201,7 @@ def _width(stream: TextIO | None) -> int | None:
 
 
 def plain(text: str) -> str:
-    """``text`` with glyphs that every terminal has."""
+    """``text`` with glyphs of every terminal."""
     return text.translate(_PLAIN)
 
 

@@ -1,4 +1,4 @@
-"""Passwords for settings that are saved: from the environment, from a file, or asked for."""
+"""Passwords for settings to be saved: from the environment, from a file, or from a prompt."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from core.secrets import Secret
 
 
 def entered(variable: str, file: str, prompt: str, *, stored: bool, whose: str) -> Secret | None:
-    """The password to be stored; None when it comes from ``file``, or the one that is ``stored`` stays.
+    """The password to be stored; None when it comes from ``file``, or the ``stored`` one stays.
 
-    ``variable`` names the environment's, empty for none. Raises ``InputError`` that names ``whose`` it is when none was given.
+    ``variable`` names the environment variable, empty for none. Raises ``InputError`` that names ``whose`` it is when none was
+    given.
     """
     if variable:
-        # Taken out, so that nothing that is started from here has it.
+        # Removed, so that child processes do not get it.
         if text := os.environ.pop(variable, ""):
             return Secret(text)
         raise InputError(VARIABLE_UNSET(option="login.password_env", variable=variable))

@@ -1,4 +1,4 @@
-"""``archivar profile``: what is archived, from where, into whose archive."""
+"""``archivar profile``: the profiles, their mailboxes and archives."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Of = Annotated[str | None, typer.Option("--user", metavar="USER", help="Whose ma
 
 
 class Switch(StrEnum):
-    """What a schedule is switched to."""
+    """The new state of a schedule."""
 
     ON = "on"
     OFF = "off"
@@ -85,7 +85,7 @@ def apply(
 
     wanted = read(PROFILES, file)
     profile = wanted.settings
-    # Not in the coroutine: while somebody is asked there, Ctrl-C would not be heard.
+    # Not in the coroutine: during a prompt there, Ctrl-C would not be handled.
     stored, wider = run(_look(profile))
     if wider and not yes:
         _ask_to_delete(profile, wider)
@@ -115,7 +115,7 @@ async def _alike(archive: Archive, profile: Profile) -> list[str]:
 
 
 def _about(profile: Profile, selected: Selected | None) -> list[str]:
-    """Whom a selection comes to."""
+    """The result of a profile's selection, in sentences."""
     if selected is None:
         return []
     found = [f"It archives {selected.sentence()}."]
@@ -125,7 +125,7 @@ def _about(profile: Profile, selected: Selected | None) -> list[str]:
 
 
 def _ask_to_delete(profile: Profile, wider: Sequence[More]) -> None:
-    """Tell what is deleted from now on that was not before, and ask a person at a terminal. Raises ``InputError`` for a no."""
+    """Show wider deletions, and ask for confirmation at a terminal. Raises ``InputError`` for a no."""
     for one in wider:
         output.note(f"! {SENTENCES[one]}")
     output.note(f"! {profile.deletion.sentence()}")
@@ -135,9 +135,9 @@ def _ask_to_delete(profile: Profile, wider: Sequence[More]) -> None:
 
 
 async def _look(profile: Profile) -> tuple[bool, Sequence[More]]:
-    """Look whether a password is stored for this very login, and what would be deleted beyond before?
+    """True when a password is stored for this very login; and the wider deletions of the profile.
 
-    Raises ``InputError`` for a profile that could not be saved, before we ask.
+    Raises ``InputError`` for a profile that could not be saved, before the prompt.
     """
     async with context.archive() as archive:
         await saved_profiles.check(archive, profile)
@@ -147,7 +147,7 @@ async def _look(profile: Profile) -> tuple[bool, Sequence[More]]:
 
 
 def _password(wanted: SettingsFile[Profile], *, stored: bool) -> Secret | None:
-    """The password to be stored; None when it comes from a file, or the one that is stored already stays."""
+    """The password to be stored; None when it comes from a file, or the stored one stays."""
     profile = wanted.settings
     return entered(
         wanted.password_env,
@@ -199,7 +199,7 @@ def _time(moment: datetime | None) -> str | None:
 
 
 def _whose(profile: Profile, people: Sequence[User]) -> tuple[str, str]:
-    """User and mailbox of a profile, or how many."""
+    """User and mailbox of a profile, or their number."""
     if profile.target is not None:
         return profile.target.user, profile.login.username
     if profile.catchall is not None:
@@ -259,7 +259,7 @@ def automatic(
 
 
 def _note_start(profile: Profile) -> None:
-    """A schedule needs somebody who looks at it."""
+    """Note that a schedule needs a running service."""
     if profile.automatic and not is_running(context.find()):
         output.note(NO_SERVICE)
 
@@ -377,7 +377,7 @@ async def _selected(archive: Archive, profile: Profile) -> Selected | None:
 
 
 async def _one_mailbox(archive: Archive, profile: Profile, user: str | None) -> Mailbox:
-    """The mailbox to try a profile with: that of ``user``, else the first one. Raises ``InputError``."""
+    """The mailbox for a test: that of ``user``, else the first one. Raises ``InputError``."""
     from core.engine.visit.roster import roster
 
     found = (await roster(archive, profile)).mailboxes

@@ -1,4 +1,4 @@
-"""``archivar verify``, ``repair``, ``rebuild``: proving the archive, and mending it."""
+"""``archivar verify``, ``repair``, ``rebuild``: verification and repair of the archive."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from core.engine.restore.repair import Repair
 
 
-#: Seconds between two lines of a verification.
+#: Seconds between two progress lines of a verification.
 OFTEN = 0.1
 
 
@@ -77,14 +77,14 @@ def verify(
                 output.note(f"! This verification could not be noted in the ledger: {unnoted}")
         else:
             async with context.archive() as archive:
-                # Where it ended is kept.
+                # The position at its end is saved.
                 archive.check_writable()
                 verdict, complete = await verification.share(archive, percent, tell, actor=actor())
             named = await _names(verdict)
         progress.end()
         _show(verdict, named, backup=home.is_backup)
         if count := await asyncio.to_thread(search_index.unreadable, home):
-            # Its bytes are proved all the same; that nobody finds it by its words should be known.
+            # Their bytes are verified all the same; that searches cannot find their text is worth a note.
             output.note(f"! {unreadable(count)}")
         if percent:
             output.note("With this everything was looked at." if complete else "The next share goes on from there.")
@@ -153,13 +153,13 @@ def _show(verdict: Verdict, named: Mapping[str, str], *, backup: bool) -> None:
 
 
 def _looked(share: float, verdict: Verdict) -> str:
-    """How far a verification is; ``share`` is 0 when it does not say."""
+    """The progress of a verification; ``share`` is 0 when unknown."""
     looked = f"{counted(verdict.parts, 'part')}, {counted(verdict.messages, 'message')}, {size(verdict.bytes)}"
     return f"{share:.0%} · {looked}" if share else looked
 
 
 async def _names(verdict: Verdict) -> dict[str, str]:
-    """Where the messages that findings are about lie, by SHA-256, as far as catalog and ledger can still tell."""
+    """The places of the messages in findings, by SHA-256, as far as catalog and ledger know them."""
     from core.archive.proof import losses
 
     digests = {bytes.fromhex(one.sha256) for one in (*verdict.findings, *verdict.mended) if one.sha256}
@@ -214,7 +214,7 @@ def repair(
                 verdict = await verify_all(home, lambda verdict: progress(lambda: _looked(0.0, verdict)))
                 await verification.keep(home, verdict, actor=actor())
             done = await mending.repair(archive, dry_run=dry_run, others=homes, actor=actor(), tell=say)
-            # What was met on the way is mended, or named below; a notice would say to repair it.
+            # Damage met on the way is repaired, or listed below; a notice would ask for a repair.
             archive.volumes.forget_notices()
         if output.for_person:
             output.progress()
@@ -262,7 +262,7 @@ def _named(message: Named) -> str:
 
 
 async def _refuse_to_forget(archive: Archive) -> None:
-    """Raises ``DamagedError`` when a catalog that knows more than the volumes would be given up for one that does not."""
+    """Raise ``DamagedError`` when a catalog with more entries than the volumes would be lost."""
     if archive.damage is not None:
         raise archive.damage
     seen = (await archive.projection.applied()).seq

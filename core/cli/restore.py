@@ -1,4 +1,4 @@
-"""``archivar restore``: mail of the archive back into a mailbox."""
+"""``archivar restore``: archived mail back into a mailbox."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.engine.restore.restore_plan import RestorePlan
     from core.engine.restore.restoring import Refused, Restored
 
-#: Folders and problems that are named one by one.
+#: Folders and problems listed one by one.
 NAMED = 50
 
 
@@ -52,7 +52,7 @@ def restore(
         output.note(f"Warning: {text}")
     if not dry_run and not yes:
         _announce(plan)
-        # Not in a coroutine: while somebody is asked there, Ctrl-C would not be heard.
+        # Not in a coroutine: during a prompt there, Ctrl-C would not be handled.
         answer = output.ask("Restore them? [y/N] ")
         if answer is None:
             raise InputError(NOT_ASKED(yes="--yes", dry_run="--dry-run"))

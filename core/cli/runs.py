@@ -68,7 +68,7 @@ async def _watch(archive: Archive, wanted: Run, *, until_stuck: bool = False) ->
     try:
         return await watch(archive, wanted, until_stuck=until_stuck)
     except asyncio.CancelledError:
-        # Ctrl-C: the run is the service's, not ours.
+        # Ctrl-C does not end the run, which is the service's.
         output.note(f"{called(wanted)} goes on in the service.")
         output.note(f"See it: archivar watch {wanted.id}. End it: archivar cancel {wanted.id}.")
         raise
@@ -76,7 +76,7 @@ async def _watch(archive: Archive, wanted: Run, *, until_stuck: bool = False) ->
 
 def _finished(ended: Run) -> int:
     if output.json_wanted:
-        # Results that older versions wrote do not say what kind of run it was.
+        # Results of older versions do not tell the kind of run.
         output.json(ended.result | {"dry_run": ended.dry_run} if ended.result else as_json(ended))
     else:
         show_result(ended)
@@ -84,7 +84,7 @@ def _finished(ended: Run) -> int:
 
 
 def as_json(one: Run) -> dict[str, Any]:
-    """A run for ``runs --json``."""
+    """A run as an object of ``runs --json``."""
     return {
         "run": one.id,
         "profile": one.profile,

@@ -1,4 +1,4 @@
-"""``archivar seal``: the places outside the archive that its seal is sent to."""
+"""``archivar seal``: the places outside the archive that get its seals."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _access(text: str) -> Access:
 
 
 def _password(place: Place, variable: str) -> Secret | None:
-    """The password to be kept; None when there is none to be, or the one that is kept stays."""
+    """The password to be kept; None when there is none, or the kept one stays."""
     if variable:
         if text := os.environ.get(variable, ""):
             return Secret(text)

@@ -1,4 +1,4 @@
-"""``archivar search``, ``index``: finding mail, and the index that finds it."""
+"""``archivar search``, ``index``: search, and its index."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from core.archive.search.query import QueryError
 
 MOST = 10_000
-#: Characters of a query that are shown before and after the place of an error.
+#: Characters of a query shown before and after the position of an error.
 AROUND = 30
 
 
@@ -89,7 +89,7 @@ def search(
 
 
 def _date(hit: Hit) -> str:
-    """The date of a message; of one without, when it was received, and that it was."""
+    """The date of a message; without one, its time of receipt, marked as such."""
     return f"{day_and_time(hit.moment)[:16]}{' received' if hit.date is None and hit.arrived is not None else ''}"
 
 
@@ -110,7 +110,7 @@ def _as_json(hit: Hit) -> dict[str, object]:
 
 
 def _point(text: str, error: QueryError) -> None:
-    """Show the place of an error below the query, or a part of it that fits a terminal."""
+    """Show the position of an error below the query, or below the part of it that fits the terminal."""
     start = max(error.position - AROUND, 0)
     output.note(f"  {safe(text[start : error.position + AROUND])}")
     output.note("  " + " " * cells(safe(text[start : error.position])) + "^")
@@ -145,7 +145,7 @@ def index(
 
 
 async def bring_up(archive: Archive, *, anew: bool = False) -> int:
-    """Index all there is, with progress; the number of messages. Raises ``StorageError``, ``BusyError``."""
+    """Index all messages, with progress; their number. Raises ``StorageError``, ``BusyError``."""
     progress, begun = Progress(), time.monotonic()
 
     def tell(done: int, total: int) -> None:
@@ -159,7 +159,7 @@ async def bring_up(archive: Archive, *, anew: bool = False) -> int:
 
 
 async def _problems(archive: Archive) -> int:
-    """List all of them, a page at a time."""
+    """List all problems, a page at a time."""
     from core.archive.read import browsing
 
     opened = await Index.open(archive)
@@ -190,7 +190,7 @@ async def _problems(archive: Archive) -> int:
 
 
 def sentence(state: State) -> str:
-    """How the index is, for people."""
+    """The state of the index, in sentences."""
     parts = [_not_yet(state.behind) if state.behind else "All mail can be found."]
     if state.unreadable:
         parts.append(unreadable(state.unreadable))
@@ -200,7 +200,7 @@ def sentence(state: State) -> str:
 
 
 def unreadable(count: int) -> str:
-    """That so many messages are found by what the catalog knows of them alone."""
+    """The sentence about messages that are found by the catalog's columns alone."""
     are = "is" if count == 1 else "are"
     return (
         f"{counted(count, 'message')} {are} not readable by search, and found by subject, people and place alone: "

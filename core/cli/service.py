@@ -50,9 +50,9 @@ from core.system import guard
 from core.text.format import counted, duration, number, size, soon, when
 
 STOP_SECONDS = 30.0
-#: How often it is looked meanwhile whether the service does anything at all.
+#: Turns between two checks of the service.
 LOOK_TURNS = 10
-#: A service that gave no sign of life for so long hangs, or waits for the disk.
+#: Seconds without a sign of life after which a service hangs, or waits for the disk.
 SILENCE_SECONDS = 60.0
 
 
@@ -128,7 +128,7 @@ def show_unit() -> None:
 
 
 def _installation(home: Home, files: list[Path]) -> unit.Installation:
-    """How this very program is called, and by whom."""
+    """The call of this program, and the owner of the home."""
     status = home.path.stat()
     try:
         owner = pwd.getpwuid(status.st_uid)
@@ -147,7 +147,7 @@ def _installation(home: Home, files: list[Path]) -> unit.Installation:
 
 
 def _scripts() -> Iterator[Path]:
-    """Where the command may lie: as it was called, and beside the interpreter."""
+    """Yield paths where the command may be: as called, and beside the interpreter."""
     called = Path(sys.argv[0])
     if called.name == "archivar":
         yield called.absolute()
@@ -182,7 +182,7 @@ def stop() -> None:
 
 
 async def _refuse_stuck(home: Home) -> None:
-    """Raises ``BusyError`` when the service is there and does nothing, so that it cannot do what it is asked for."""
+    """Raise ``BusyError`` when the service is stuck, so that it cannot serve the request."""
     if refusal := await liveness.stuck(home):
         raise BusyError(refusal)
 
@@ -345,7 +345,7 @@ def _profile_json(profile: Profile, last: Run | None, start: datetime | None) ->
 
 
 def _last_run(last: Run | None, snapshot: Snapshot | None) -> tuple[str, str, str]:
-    """How the last run of a profile stands, when that was, and what there is to say of it."""
+    """State, time and remarks of a profile's last run."""
     if last is None:
         return "never run", "", ""
     return (
@@ -383,7 +383,7 @@ def _verified(last: LastVerification | None) -> str:
 
 
 def _verifying(standing: verifications.Standing, running: bool) -> Iterator[str]:
-    """What the service does of it now, how that ended last, and when it does it next."""
+    """Yield lines on the verification: present state, last result, next time."""
     if standing.request is not None and not running:
         yield "! a verification waits for a service; archivar service start"
     elif standing.request is not None:

@@ -1,4 +1,4 @@
-"""``archivar settings``: how the console looks, how much is done at once."""
+"""``archivar settings``: console looks, concurrency, and more."""
 
 from __future__ import annotations
 

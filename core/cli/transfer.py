@@ -1,4 +1,4 @@
-"""``archivar export`` and ``import``: mail as files, out of the archive and into it."""
+"""``archivar export`` and ``import``: mail to files and from files."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from core.text.format import counted, number, size
 if TYPE_CHECKING:
     from core.archive.transfer.importing import Imported
 
-#: Problems, and folders of a dry run, that are named one by one.
+#: Problems, and folders of a dry run, listed one by one.
 NAMED = 50
-#: What can be asked for with --format.
+#: The choices of --format.
 FORMATS = [form.value for form in Format if form not in (Format.AUTO, Format.EMLX)]
 
 
@@ -174,7 +174,7 @@ async def _import_store(path: Path, dry_run: bool) -> int:
 
 
 def _tell(done: Imported, user: str, dry_run: bool) -> None:
-    """What came, or would come, and what did not, in sentences."""
+    """Write the result of an import, in sentences."""
     from core.archive.transfer.importing import left_out
 
     for problem in done.problems[:NAMED]:
@@ -200,7 +200,10 @@ def _tell(done: Imported, user: str, dry_run: bool) -> None:
 
 
 async def selected(archive: Archive, user: str, folder: str, ids: list[str], query: str = "") -> Selection:
-    """What the options of a command select. Raises ``InputError``, also when ``query`` finds nothing: nothing is not all."""
+    """The selection of a command's options.
+
+    Raises ``InputError``, also for an empty result of ``query``: it must not select everything.
+    """
     owner = (await users.find(archive, user, removed=True)).id if user else ""
     if "\0" in folder or folder != folder.strip("/"):
         raise InputError(NOT_ARCHIVED(folder=folder))
@@ -208,6 +211,6 @@ async def selected(archive: Archive, user: str, folder: str, ids: list[str], que
     if query.strip():
         from core.cli.search import bring_up
 
-        # What is not indexed yet would be left out without a word.
+        # Unindexed messages would be left out silently.
         await bring_up(archive)
     return await found_by(archive, Selection(owner, folder, chosen), query)

@@ -20,7 +20,7 @@ from core.problems.profile import NO_CATCH_ALL
 from core.profiles.mailboxes import of_everybody
 from core.text.format import counted, number
 
-#: Users that are named one by one.
+#: Users listed one by one.
 NAMED = 50
 
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="One of the addresses that archivar unknown list shows.")]

@@ -1,4 +1,4 @@
-"""``archivar user``: whose mail is archived."""
+"""``archivar user``: the users, owners of archived mail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from core.archive.registry.user_import import ImportPlan
     from core.profiles.users_csv import Fault, UserList
 
-#: Changes and faults that are named one by one.
+#: Changes and faults listed one by one.
 NAMED = 50
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="User name, or one of the user's addresses.")]
@@ -91,7 +91,7 @@ def list_users(
 
 
 def _state(user: User) -> str:
-    """What is not as usual with a user, to be put behind the name."""
+    """A user's unusual state, shown after the name."""
     if user.id == CATCHALL:
         return " (mail to unknown addresses)"
     if user.removed:
@@ -103,7 +103,7 @@ def show(name: Name) -> None:
     """Show one user and the size of the archive."""
 
     async def work() -> None:
-        # Here alone, since reading messages takes libraries that take their time.
+        # Imported only here, since the libraries for reading messages are slow to load.
         from core.archive.read import reading
 
         async with context.archive() as archive:
@@ -189,7 +189,7 @@ def import_users(
     """
 
     async def work() -> None:
-        # Here alone, since no other command reads lists.
+        # Imported only here, since no other command reads lists.
         from core.archive.registry import user_import
         from core.profiles import users_csv
 
@@ -220,7 +220,7 @@ def _content(file: Path, most: int) -> bytes:
 
 
 def _refuse(found: UserList, planned: ImportPlan | None) -> None:
-    """Name what is wrong, by lines. Raises ``InputError``."""
+    """Report the faults by line. Raises ``InputError``."""
     faults: list[Fault] = sorted((*found.faults, *(planned.conflicts if planned else ())), key=lambda fault: fault.line)
     if output.json_wanted:
         output.json(_counts(planned) | {"imported": False, "faults": [fault.as_json() for fault in faults]})

@@ -25,26 +25,26 @@ from core.service.queue import Queue
 from core.text.format import counted, duration, number, size
 from core.text.layout import cells, shortened
 
-#: Asking whether anything changed costs 8 µs; drawing is what must not be done more than 4 times a second.
+#: Seconds; checking for changes costs 8 µs, drawing is limited to 4 times a second.
 TICK_SECONDS = 0.05
 DRAW_SECONDS = 0.25
-#: How often it is looked whether the service does anything.
+#: Seconds between checks of the service.
 LOOK_SECONDS = 1.0
-#: Between plain lines, so that a log of a night's run stays readable.
+#: Seconds between plain lines, so that a log of a night's run stays readable.
 LINE_SECONDS = 5.0
-#: A service that ends so often while it is watched has a reason that starting it again does not mend.
+#: Restarts of a dying service after which another one will not help.
 RESTARTS = 20
-#: Problems and warnings that are named after a run; --json names all.
+#: Problems and warnings listed after a run; --json has all.
 SHOWN_PROBLEMS = 25
 SHOWN_WARNINGS = 8
-#: What is said when the run has ended, and so need not be said before.
+#: Kinds of events shown at the end of the run, and so not before.
 _TOLD_LATER = ("started", "finished", "warning", "problem")
 
 
 async def watch(archive: Archive, run: Run, *, until_stuck: bool = False) -> Run:
-    """Show ``run`` until it has ended. A service that died is started again, and the run carries on.
+    """Show ``run`` until it has ended. A service that died is started again, and the run continues.
 
-    A service that does nothing is told; ``until_stuck``: it is not waited for (``BusyError``).
+    A stuck service is reported; with ``until_stuck`` it is not waited for (``BusyError``).
     """
     queue = Queue(archive.database)
     restarts = 0
@@ -95,7 +95,7 @@ class _Lines:
     """Plain lines on stderr, for logs and pipes."""
 
     def __init__(self) -> None:
-        # The first line after a while: a run of seconds needs none.
+        # The first line comes late: a run of seconds needs none.
         self._last = time.monotonic()
 
     def __enter__(self) -> _Lines:
@@ -115,7 +115,7 @@ class _Lines:
 
 
 def _sentence(event: RunEvent, *, several: bool) -> str:
-    """A line of a run's story; of several mailboxes it says which."""
+    """An event of a run in a line; with the mailbox if there are several."""
     whose = f"{event.mailbox}: " if several and event.mailbox else ""
     return f"{event.kind[:1].upper()}{event.kind[1:]}: {whose}{event.text}"
 
@@ -160,7 +160,7 @@ class _Moving:
 
 
 def drawing(run: Run, snapshot: Snapshot | None, width: int) -> list[str]:
-    """The lines of the moving display, none wider than ``width`` columns. What matters least goes first where room is short."""
+    """The lines of the moving display, at most ``width`` columns wide. The least important parts are dropped first."""
     state = "■ cancelling" if run.cancel_requested and not run.status.final else run_state(run)
     if snapshot is None:
         return [shortened(state, width - 1)]
@@ -198,7 +198,7 @@ def _bar(fraction: float, width: int) -> str:
 
 
 def _advise(problem: dict[str, Any] | None, advised: set[str]) -> None:
-    """What to do about a problem; what was ``advised`` before is not said again."""
+    """Write the remedy of a problem; one already ``advised`` is not repeated."""
     remedy = kept(problem).remedy(COMMAND_LINE) if problem is not None else ""
     if remedy and remedy not in advised:
         advised.add(remedy)

@@ -37,7 +37,7 @@ def called(run: Run) -> str:
 
 
 def next_start(profile: Profile, starts: Mapping[str, datetime], running: bool) -> str:
-    """When a profile is started next, in local time; empty for one that is started by hand."""
+    """The next start of a profile, in local time; empty for one that is started by hand."""
     if not profile.automatic:
         return ""
     if profile.name not in starts:
@@ -47,12 +47,12 @@ def next_start(profile: Profile, starts: Mapping[str, datetime], running: bool) 
 
 
 def minute(text: str) -> str:
-    """A time of the ledger as it can be read: ``2026-01-31 09:05 UTC``."""
+    """A time of the ledger in readable form: ``2026-01-31 09:05 UTC``."""
     return f"{text[:10]} {text[11:16]} UTC"
 
 
 def day_and_time(seconds: int | None) -> str:
-    """Seconds since 1970, in UTC; empty when unknown or in no year that a calendar has."""
+    """Seconds since 1970 as date and time in UTC; empty when unknown or outside the calendar."""
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC") if seconds is not None else ""
     except (ValueError, OverflowError, OSError):
@@ -60,7 +60,7 @@ def day_and_time(seconds: int | None) -> str:
 
 
 def date_or_arrival(date: int | None, arrived: int | None, written: str) -> str:
-    """The date of a message; where it has none, or ``written`` cannot be used, when a server received it, in words."""
+    """The date of a message; without a usable one, its time of receipt, marked as such."""
     if known := day_and_time(date):
         return known
     why = f"its own date cannot be used: {written}" if written else "it has no date of its own"
@@ -69,7 +69,7 @@ def date_or_arrival(date: int | None, arrived: int | None, written: str) -> str:
 
 
 def iso(seconds: int | None) -> str | None:
-    """Seconds since 1970 as ISO 8601 in UTC, for JSON; None where ``day_and_time`` has nothing to say."""
+    """Seconds since 1970 as ISO 8601 in UTC, for JSON; None where ``day_and_time`` is empty."""
     if seconds is None or not day_and_time(seconds):
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
@@ -82,7 +82,7 @@ def progress_line(snapshot: Snapshot) -> str:
     several = mailboxes(snapshot)
     if not snapshot.messages_total:
         return share + ", ".join(filter(None, (several, waits(snapshot) or _phase(snapshot), left, silence)))
-    # Of many mailboxes the folder of one says nothing.
+    # With many mailboxes the folder of one carries no information.
     folder = waits(snapshot) or several or current_folder(snapshot)
     return (
         f"{share}{number(snapshot.messages_done)} of {counted(snapshot.messages_total, 'message')}, "
@@ -92,7 +92,7 @@ def progress_line(snapshot: Snapshot) -> str:
 
 
 def mailboxes(snapshot: Snapshot) -> str:
-    """How far a run of many mailboxes is; empty for a single one."""
+    """The progress of a run in mailboxes; empty for a single one."""
     if snapshot.mailboxes_total < 2:
         return ""
     done = f"{number(snapshot.mailboxes_done)} of {number(snapshot.mailboxes_total)} mailboxes"
@@ -100,7 +100,7 @@ def mailboxes(snapshot: Snapshot) -> str:
 
 
 def waits(snapshot: Snapshot) -> str:
-    """That mailboxes wait for a server that has too much to do, and until when; empty when none does."""
+    """The sentence about mailboxes that wait for a busy server, with the end of the wait; empty when none does."""
     until = sorted(line.waits_until for line in snapshot.mailboxes if line.waits_until)
     if not until:
         return ""
@@ -114,5 +114,5 @@ def _phase(snapshot: Snapshot) -> str:
 
 
 def current_folder(snapshot: Snapshot) -> str:
-    """The folder that is being archived, safe to show; empty between folders."""
+    """The current folder, safe to show; empty between folders."""
     return next((safe(line.folder, 300) for line in snapshot.mailboxes if line.folder and line.phase != "done"), "")

@@ -1,4 +1,4 @@
-"""Attachments as people send them: PDF, DOCX, PNG that do not compress, CSV that does. All of them can be opened."""
+"""Realistic attachments: PDF, DOCX, PNG that do not compress, CSV that does. All can be opened."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ARTICLES = (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file as it is attached: ``name`` is plain ASCII, ``content`` the bytes before any transfer encoding."""
+    """A file to be attached: ``name`` is plain ASCII, ``content`` the bytes before transfer encoding."""
 
     name: str
     media_type: str
@@ -45,7 +45,7 @@ class Document:
 
 
 def document(random: Random, size: int) -> Document:
-    """A document of about ``size`` bytes; three of four are of a kind that does not compress."""
+    """A document of about ``size`` bytes; three of four kinds do not compress."""
     (make, suffix, media_type) = random.choice(_KINDS)
     name = f"{random.choice(SUBJECTS)}-{random.randrange(10_000, 99_999)}.{suffix}"
     return Document(name, media_type, make(random, size))

@@ -23,10 +23,10 @@ from core.demo.documents import Document, document
 
 @dataclass(frozen=True, slots=True)
 class SampleMessage:
-    """A message and where it lies. Folder levels are parted by ``/``, ``internaldate`` is aware UTC.
+    """A message and its folder. Folder levels are parted by ``/``, ``internaldate`` is aware UTC.
 
-    ``appendable`` is False for what IMAP's APPEND does not carry: NUL bytes (RFC 3501 section 9, CHAR8) and no byte at
-    all. ``name`` says what is odd about it.
+    ``appendable`` is False for messages that APPEND cannot carry: with NUL bytes (RFC 3501 section 9, CHAR8), or empty.
+    ``name`` is the name of its oddity.
     """
 
     raw: bytes
@@ -112,7 +112,7 @@ _FORWARD = {"de": "WG: ", "en": "Fw: "}
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    """What the sender wrote, the same for all recipients."""
+    """A sender's letter, the same for all recipients."""
 
     language: str
     subject: str
@@ -158,7 +158,7 @@ def sample_mailbox(owner: str, count: int, *, seed: int, average_size: int = 45_
 
 
 def _attachment_size(average: int) -> int:
-    # What is left after the text (about 4,000 bytes) falls to the messages with an attachment, in base64.
+    # The rest beside text (about 4,000 bytes) goes to the messages with an attachment, in base64.
     return int((average - 4_000) / _WITH_ATTACHMENT / 1.37)
 
 

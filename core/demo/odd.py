@@ -1,4 +1,4 @@
-"""Mail that breaks mail programs, built in code: what was seen in the wild, one message each."""
+"""Odd mail that breaks mail programs, built in code: cases seen in practice, one message each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PLAIN = (b"MIME-Version: 1.0", b"Content-Type: text/plain; charset=us-ascii")
 
 
 def odd_messages(seed: int) -> list[SampleMessage]:
-    """All odd messages, in the folders INBOX and ``Odd``; the seed changes only what has no meaning (ids, filling)."""
+    """All odd messages, in the folders INBOX and ``Odd``; the seed changes only meaningless parts (ids, padding)."""
     random = Random(f"odd/{seed}")
     messages = []
     for number, (name, raw) in enumerate(pair for group in _GROUPS for pair in group(random)):
@@ -50,7 +50,7 @@ def _message(
     date: bytes | None = _DATE,
     message_id: bytes | None = None,
 ) -> bytes:
-    """A message with the usual header lines and these; ``message_id`` empty leaves the line out."""
+    """A message with the usual header lines and the given ones; an empty ``message_id`` leaves the line out."""
     own = b"<%020x@example.test>" % random.getrandbits(80) if message_id is None else message_id
     lines = [_FROM, b"To: alice@example.test", b"Subject: " + subject]
     if own:

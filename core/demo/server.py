@@ -43,7 +43,7 @@ Mailboxes = Mapping[str, tuple[str, Iterable[SampleMessage]]]
 
 @dataclass(frozen=True, slots=True)
 class DemoServer:
-    """Where the server listens: plain IMAP, no encryption, loopback only."""
+    """The address of the server: plain IMAP, no encryption, loopback only."""
 
     host: str
     port: int
@@ -51,7 +51,7 @@ class DemoServer:
 
 @asynccontextmanager
 async def demo_server(mailboxes: Mailboxes, port: int = 0) -> AsyncIterator[DemoServer]:
-    """Serve these mailboxes (login -> password and messages) in the running loop until the block ends.
+    """Context in which the running loop serves these mailboxes (login -> password and messages).
 
     Listens on ``port`` if that is free, else on any.
     """
@@ -75,7 +75,7 @@ async def demo_server(mailboxes: Mailboxes, port: int = 0) -> AsyncIterator[Demo
     try:
         server = await asyncio.start_server(serve, HOST, port, limit=LONGEST_LINE)
     except OSError:
-        # Somebody else has it now.
+        # The port is taken by another process now.
         server = await asyncio.start_server(serve, HOST, 0, limit=LONGEST_LINE)
     try:
         host, port = server.sockets[0].getsockname()
@@ -153,10 +153,10 @@ async def _filled(messages: Iterable[SampleMessage]) -> MailboxSet:
             known.add(message.folder)
             await mailboxes.add_mailbox(message.folder)
         mailbox = await mailboxes.get_mailbox(message.folder)
-        # The same each time, as a real server's: else every start would look like folders made anew.
+        # The same each time, as a real server's: otherwise each start would look like new folders.
         mailbox._uid_validity = crc32(message.folder.encode()) or 1
         flags = frozenset(Flag(flag.encode("ascii")) for flag in message.flags)
-        # Each stands for its message until the next line, and is what makes pymap's object ids differ.
+        # Stands for its message until the next line, and makes pymap's object ids differ.
         placeholder = b"Message-ID: <%d@demo.example.test>\r\n\r\n" % number
         stored = await mailbox.append(AppendMessage(placeholder, message.internaldate, flags))
         stored._content = cast(MessageContent, _Verbatim(message.raw))
@@ -164,7 +164,7 @@ async def _filled(messages: Iterable[SampleMessage]) -> MailboxSet:
 
 
 class _Verbatim(Writeable):
-    """A message's content: answers with the raw bytes, and is taken apart only for what needs its parts."""
+    """A message's content: serves the raw bytes, and is parsed only for requests of its parts."""
 
     __slots__ = ("_raw",)
 
@@ -183,7 +183,7 @@ class _Verbatim(Writeable):
 
 
 class _Config(Config):
-    """No TLS, no threads, no name look-ups, and passwords as they are: a server for this machine and this hour."""
+    """No TLS, no threads, no name look-ups, and plain passwords: a server for local, short use."""
 
     def __init__(self) -> None:
         super().__init__(

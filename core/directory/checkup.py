@@ -1,7 +1,6 @@
-"""What Kerio's administration API can tell about a server that is to be archived: read only, nothing is ever changed.
+"""Checkup of a Kerio Connect server through its administration API, before it is archived: read only.
 
-Options are looked up by name, wherever a version of the server keeps them; one that is not told is said to be unknown, and
-never taken for right.
+Options are looked up by name, wherever a version of the server keeps them; a missing one counts as unknown, and never as right.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from core.profiles.directory import Directory
 from core.profiles.profile import Method, Profile
 from core.secrets import Secret
 
-#: The classes of messages that Kerio's archiving knows, by the names of its options.
+#: The classes of messages in Kerio's archiving, by the names of its options.
 CLASSES = {
     "archiveLocalMessages": "local",
     "archiveIncomingMessages": "incoming",
@@ -29,13 +28,13 @@ CLEAN_OUT = {
     "sentItems": "Sent Items",
     "autoDelete": "all folders",
 }
-#: Connections that are left to everybody else.
+#: Connections left to other clients.
 SPARE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: ``ok`` None means that it could not be told. ``remedy`` is what to do if anything is."""
+    """A checked option: ``ok`` None means unknown. ``remedy`` is the advice, if any."""
 
     name: str
     ok: bool | None
@@ -47,7 +46,7 @@ class Finding:
 
 
 async def examine(directory: Directory, password: Secret, profile: Profile | None, report: Report) -> list[Finding]:
-    """All findings; with a ``profile`` what it needs decides. Raises ``ConnectError`` when there is no session."""
+    """All findings; with a ``profile``, its needs decide. Raises ``ConnectError`` when there is no session."""
     found: list[Finding] = []
     async with session(directory, password, report) as api:
         async for one in _findings(api, directory, profile):
@@ -69,7 +68,7 @@ async def _findings(api: KerioApi, directory: Directory, profile: Profile | None
 
 
 async def _ask(api: KerioApi, method: str) -> Found | None:
-    """The answer to a question that not every account may ask; None when this one may not."""
+    """The answer to a request that not every account may make; None when it is forbidden."""
     try:
         return await api.call(method)
     except ApiError:
@@ -77,7 +76,7 @@ async def _ask(api: KerioApi, method: str) -> Found | None:
 
 
 def _look_up(value: Any, name: str) -> Any:
-    """What is called so, at whatever depth; None when nothing is."""
+    """The value of an option, at any depth; None when there is none."""
     if isinstance(value, dict):
         if name in value:
             return value[name]

@@ -1,18 +1,19 @@
-"""What the people of a directory mean for the users that are known: a pure decision, shown before anything is done.
+"""Comparison of a directory's people with the known users: a pure decision, shown before anything is done.
 
 What holds here:
 
 - A user is known by the directory's permanent id. Name, full name, addresses and login follow the directory; the user's own
   id, and with it the archive and its history, never changes.
-- Addresses that the directory gave follow it, also to somebody else. Those added by hand stay with whom they were added to.
+- Addresses from the directory follow it, also to another user. Those added by hand stay with their user.
 - An entry that is new adopts a user who was kept by hand, or came from another kind of directory: one with the same primary
-  address; else one of the same name who shares an address with it, or has none at all; else one who has its primary address,
-  and whose own it has. An alias alone proves nothing (it may be a shared one), whoever of the two has it, nor does a name
-  where addresses speak against it, and a removed user's archive is given to nobody.
-- Whatever is somebody else's already, or stands twice in the directory, is a conflict: named, and the rest goes on.
-- The mailbox of a catch-all profile gets everybody's mail and is nobody: its entry is passed by.
-- Only users who came from this kind of directory can leave it. ``guard``: when more than so many percent of them would be
-  disabled or removed at once, none is (``withheld`` says why).
+  address; else one of the same name with a common address, or without any; else one where each has the other's primary address.
+  An alias alone proves nothing (it may be a shared one), nor does a name with contradicting addresses, and a removed user's
+  archive is never given away.
+- A name or address of another user, or one that is twice in the directory, is a conflict: it is reported, and the rest
+  continues.
+- The mailbox of a catch-all profile is no person's: its entry is skipped.
+- Only users who came from this kind of directory can leave it. ``guard``: when more than this percentage of them would be
+  disabled or removed at once, none is (``withheld`` is the reason).
 """
 
 from __future__ import annotations
@@ -42,16 +43,16 @@ def compare(
     mailboxes: Mapping[str, str] = MappingProxyType({}),
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
 ) -> Difference:
-    """What ``entries``, a whole directory, mean for ``users``, removed ones among them.
+    """Compare ``entries``, a whole directory, with ``users``, including removed ones.
 
-    ``mailboxes``: the addresses of catch-all mailboxes, with the profile's name. ``force`` lets more than ``guard`` percent
-    go. ``entries`` is never empty: that is an error before it comes here.
+    ``mailboxes``: the addresses of catch-all mailboxes, with the profile's name. ``force`` ignores the limit ``guard``.
+    ``entries`` is never empty: that is an earlier error.
     """
     return _Comparison(entries, users, mailboxes, new_id).result(left, guard, force=force)
 
 
 class _Comparison:
-    """One comparison, from who is who to who gets which address."""
+    """One comparison, from the matching of users to the distribution of addresses."""
 
     def __init__(
         self,
@@ -72,10 +73,10 @@ class _Comparison:
         self._match: dict[str, User] = {}
         self._identify()
 
-    # Who is who ------------------------------------------------------------------------------------------------------
+    # Matching ----------------------------------------------------------------------------------------------------------
 
     def _is_mailbox(self, entry: DirectoryEntry) -> bool:
-        """Is this the account of a catch-all mailbox?"""
+        """True for the account of a catch-all mailbox."""
         address = entry.addresses[0] if entry.addresses else entry.login
         name = self._mailboxes.get(address.casefold())
         if name is not None:
@@ -83,7 +84,7 @@ class _Comparison:
         return name is not None
 
     def _readable(self, entry: DirectoryEntry) -> DirectoryEntry:
-        """The entry with what can be kept of it; an unusable name becomes empty, what else is unusable is left out."""
+        """The entry with its valid fields; an invalid name becomes empty, other invalid fields are left out."""
         good: list[str] = []
         for address in entry.addresses:
             if name := self._mailboxes.get(address.casefold()):
@@ -107,7 +108,7 @@ class _Comparison:
             return ""
 
     def _identify(self) -> None:
-        """Each entry's user: by permanent id, else one who can be adopted."""
+        """Find each entry's user: by permanent id, else one that can be adopted."""
         for entry in self._entries:
             if user := self._by_directory_id.get(entry.id):
                 self._match[entry.id] = user
@@ -129,7 +130,7 @@ class _Comparison:
 
     @staticmethod
     def _same_person(entry: DirectoryEntry, namesake: User | None) -> User | None:
-        """The user of that name, if nothing speaks against it: an address that both have, or none to compare."""
+        """The user of that name, unless the addresses contradict: they must have one in common, or the user none."""
         if namesake is None or not namesake.addresses:
             return namesake
         both = {address.casefold() for address in entry.addresses} & {address.casefold() for address in namesake.addresses}
@@ -137,7 +138,7 @@ class _Comparison:
 
     @staticmethod
     def _same_addresses(entry: DirectoryEntry, by_address: Mapping[str, User]) -> User | None:
-        """The user who has the entry's primary address, if it has that user's too."""
+        """The user with the entry's primary address, if the entry has that user's too."""
         emails = [address.casefold() for address in entry.addresses]
         user = by_address.get(emails[0]) if emails else None
         return user if user is not None and user.addresses[0].casefold() in emails else None
@@ -145,7 +146,7 @@ class _Comparison:
     def _adoptable(self, user: User) -> bool:
         return not user.removed and (not user.directory_id or scheme(user.directory_id) not in self._schemes)
 
-    # What becomes of them --------------------------------------------------------------------------------------------
+    # Changes ----------------------------------------------------------------------------------------------------------
 
     def result(self, left: Left, guard: int, *, force: bool) -> Difference:
         matched = {user.id for user in self._match.values()}
@@ -190,7 +191,7 @@ class _Comparison:
         return TOO_MANY_LEAVE(going=len(going), known=known, guard=guard)
 
     def _names(self) -> dict[str, str]:
-        """The name that each entry's user will have; no name, no user. Whoever has a name now keeps it."""
+        """The future name of each entry's user; entries without a name have no user. Present holders keep their names."""
         matched = {user.id: entry for entry in self._entries if (user := self._match.get(entry.id))}
         holders = {user.name.casefold(): user for user in self._users.values()}
         wanted: dict[str, DirectoryEntry] = {}
@@ -213,7 +214,7 @@ class _Comparison:
             else:
                 wanted[key] = entry
                 result[entry.id] = entry.name
-        # Who was to give up a name and cannot have the new one keeps the old: whoever wanted that must wait.
+        # A user who was to give up a name and cannot have the new one keeps it: the name's next user must wait.
         while blocked := self._blocked(result, holders):
             for entry in blocked:
                 del result[entry.id]
@@ -222,12 +223,12 @@ class _Comparison:
 
     @staticmethod
     def _gives_up(holder: User, matched: dict[str, DirectoryEntry], key: str) -> bool:
-        """Will this user be called otherwise?"""
+        """True when this user's name changes."""
         entry = matched.get(holder.id)
         return entry is not None and bool(entry.name) and entry.name.casefold() != key
 
     def _blocked(self, result: dict[str, str], holders: dict[str, User]) -> list[DirectoryEntry]:
-        """Entries whose name is held by a user who keeps it after all."""
+        """Entries whose name stays with another user after all."""
         entry_of = {user.id: entry_id for entry_id, user in self._match.items()}
         blocked = []
         for entry in self._entries:
@@ -240,9 +241,9 @@ class _Comparison:
         return blocked
 
     def _owned_addresses(self, entries: Sequence[DirectoryEntry], removed: set[str]) -> dict[str, tuple[str, ...]]:
-        """Which of its addresses each entry's user gets; of two who claim one, whoever has it, else the first by id.
+        """The addresses that each entry's user gets; of two claims to one, the present holder's, else the first by id.
 
-        Users who are ``removed`` now leave all of theirs behind.
+        Users who are ``removed`` now lose all of theirs.
         """
         matched = {user.id for user in self._match.values()}
         by_hand: dict[str, User] = {}
@@ -250,7 +251,7 @@ class _Comparison:
         for user in self._users.values():
             if user.id in removed:
                 continue
-            # What another directory gave is none of this one's to hand on, unless it has taken the user over.
+            # An address from another directory is not this one's to distribute, unless the user was taken over.
             ours = user.id in matched or scheme(user.directory_id) in self._schemes
             given = {address.casefold() for address in user.directory_addresses} if ours else set()
             for address in user.addresses:
@@ -280,15 +281,15 @@ class _Comparison:
         return user is not None and user.id == user_id
 
     def _follow(self, entry: DirectoryEntry, name: str | None, owned: tuple[str, ...]) -> UserChange | None:
-        """What an entry means for its user; None when nothing is to be done."""
+        """The change of an entry's user; None when there is none."""
         before = self._match.get(entry.id)
         if before is None:
-            # Whose addresses are all somebody else's is nobody whose mail could be told apart.
+            # An entry whose addresses all belong to other users has no mail of its own.
             if name is None or (entry.addresses and not owned):
                 return None
             user = User(self._new_id(), name, owned, entry.login, entry.full_name, False, False, entry.id, owned)
             return UserChange(What.CREATED, None, user)
-        # What is removed has no address that somebody could have added.
+        # A removed user has no addresses added by hand.
         given = {address.casefold() for address in (*before.directory_addresses, *owned)}
         kept = tuple(address for address in before.addresses if address.casefold() not in given)
         after = replace(
@@ -310,7 +311,7 @@ class _Comparison:
 
     @staticmethod
     def _of_those_left(gone: Sequence[User], handed_on: set[str], going: Sequence[User], left: Left) -> list[UserChange]:
-        """Who goes, as the option says; and who loses an address that the directory gave to somebody else."""
+        """The changes of users who left, by the option; and of those who lose an address to another user."""
         changes = []
         ids = {user.id for user in going}
         for user in gone:
@@ -329,9 +330,9 @@ class _Comparison:
 
 
 def in_order(changes: Sequence[UserChange]) -> list[User]:
-    """Users as they are to be saved one after the other, so that no name is taken that somebody else still has.
+    """Users in an order in which they can be saved one by one, so that no name is still taken.
 
-    Names that go round in a ring are freed by saving one user under a name in between.
+    Names exchanged in a ring are freed by saving one user under a temporary name.
     """
     held = {change.before.name.casefold(): change.before.id for change in changes if change.before is not None}
     waiting = {change.after.id: change.after for change in changes}

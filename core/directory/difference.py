@@ -1,4 +1,4 @@
-"""What a synchronisation would do, or did: the values that are shown, and their words. Pure."""
+"""The difference between a directory and the users: values for display, and their words. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.problems.command_line import sentence
 
 
 class What(StrEnum):
-    """What happens to a user."""
+    """The kind of a user's change."""
 
     CREATED = "created"
     ADOPTED = "adopted"
@@ -31,7 +31,7 @@ class UserChange:
     after: User
 
     def details(self) -> list[str]:
-        """What is different: ``name "ann" -> "anna"``."""
+        """The changed fields: ``name "ann" -> "anna"``."""
         before, after = self.before, self.after
         if before is None:
             return []
@@ -44,7 +44,7 @@ class UserChange:
         return [f'{what} "{old}" -> "{new}"' for what, old, new in pairs if old != new]
 
     def sentence(self) -> str:
-        """The change in one line, for people."""
+        """The change in one line."""
         emails = ", ".join(self.after.addresses) or "no e-mail address"
         details = "; ".join(self.details())
         match self.what:
@@ -70,13 +70,13 @@ class UserChange:
 
     @property
     def essence(self) -> tuple[What, User | None, User]:
-        """The change but for the id of a new user, which is drawn anew each time."""
+        """The change without the id of a new user, which is drawn anew each time."""
         return self.what, self.before, self.after if self.before else replace(self.after, id="")
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """What of an entry could not be followed, and why. ``who`` is the name in the directory."""
+    """A part of an entry that could not be followed, with the reason. ``who`` is the name in the directory."""
 
     who: str
     text: str
@@ -90,9 +90,9 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a synchronisation would do. ``left`` are all users who are known and no longer in the directory.
+    """The difference of a synchronisation. ``left`` are all known users missing in the directory.
 
-    ``withheld`` says why ``kept`` stay as they are, who would have been disabled or removed. ``notes`` tell who was passed by.
+    ``withheld`` is the reason why ``kept`` are not disabled or removed. ``notes`` report skipped entries.
     """
 
     changes: tuple[UserChange, ...] = ()

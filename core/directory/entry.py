@@ -1,4 +1,4 @@
-"""What a directory says of one person, whatever kind of directory it is."""
+"""A directory's entry for one person, in any kind of directory."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class DirectoryEntry:
 
     @property
     def scheme(self) -> str:
-        """What kind of id it is."""
+        """The kind of its id."""
         return scheme(self.id)
 
 
 def scheme(directory_id: str) -> str:
-    """What kind of permanent id this is: ids of two kinds are never of the same directory."""
+    """The kind of a permanent id: ids of two kinds are never of the same directory."""
     return directory_id.partition(":")[0]
 
 

@@ -1,4 +1,4 @@
-"""Notes on groups that do not lead to all of their members, so that no member is missing in silence. Pure."""
+"""Notes on groups that do not lead to all of their members, so that missing members are reported. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from core.text.format import counted
 
-#: Members that are told one by one.
+#: Members listed by name.
 NAMED = 5
 
 
@@ -26,7 +26,7 @@ class Lack(StrEnum):
 class GroupNote:
     """A group of the settings, by the name that it has there, and what it lacks.
 
-    ``count`` members are concerned, ``names`` are the first of them; ``via`` is a group within it, empty for the group itself.
+    ``count`` members are concerned, ``names`` are the first of them; ``via`` is a nested group, empty for the group itself.
     """
 
     group: str
@@ -36,7 +36,7 @@ class GroupNote:
     via: str = ""
 
     def sentence(self) -> str:
-        """The note for people."""
+        """The note in a sentence."""
         named = ", ".join(self.names[:NAMED]) + (", …" if self.count > NAMED else "")
         inside = f" (in {self.via})" if self.via else ""
         members = counted(self.count, "member")

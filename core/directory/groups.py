@@ -1,11 +1,11 @@
-"""Members of groups, whatever lies within them: groups in groups, primary groups, members listed or told by their entries.
+"""Members of groups: nested groups, primary groups, members in the group's list or by their own entries.
 
-What holds here: a member is found by any of the ways in which directories keep membership, and whoever is not found is named.
+Invariant: a member is found by any of the ways in which directories keep membership, and missing members are reported.
 
 - the group's own list: ``member``, ``uniqueMember`` (DNs), ``memberUid`` (user names);
-- the entry's ``memberOf``, which many servers keep for some kinds of groups alone;
-- Active Directory's rule that follows groups in groups (LDAP_MATCHING_RULE_IN_CHAIN); other servers know no such rule, so there
-  the lists are walked, and in Active Directory too, where the rule finds nothing;
+- the entry's ``memberOf``, which many servers keep for some kinds of groups only;
+- Active Directory's matching rule for nested groups (LDAP_MATCHING_RULE_IN_CHAIN); on other servers, and where the rule finds
+  nothing, the lists are walked;
 - the primary group, which no list names: ``primaryGroupID`` is the last number of the group's SID, ``gidNumber`` the group's.
 
 Groups that hold each other are each read once, and no deeper than ``DEEPEST``.
@@ -26,19 +26,19 @@ from core.profiles import ldap_filter
 #: LDAP_MATCHING_RULE_IN_CHAIN (MS-ADTS section 3.1.1.3.4.4.3).
 IN_CHAIN = "1.2.840.113556.1.4.1941"
 CLASSES = ("group", "groupOfNames", "groupOfUniqueNames", "groupOfMembers", "groupOfEntries", "posixGroup")
-#: What tells whose primary group a group is, and whose member an entry; asked for beside what the settings want.
+#: Attributes of membership by entry and by primary group; requested beside those of the settings.
 OF_PEOPLE = ("uid", "memberOf", "primaryGroupID", "objectSid", "gidNumber")
 _OF_GROUPS = ("member", "uniqueMember", "memberUid", "memberOf", "objectSid", "gidNumber")
-#: Groups within groups within groups: more is nothing that people made on purpose.
+#: Levels of nested groups; no directory has more on purpose.
 DEEPEST = 30
 #: Alternatives of one filter.
 CHUNK = 50
-#: Where Active Directory keeps stand-ins for members of other domains.
+#: The container in which Active Directory keeps stand-ins for members of other domains.
 _FOREIGN = "cn=foreignsecurityprincipals"
 
 
 class Lookup(Protocol):
-    """How a directory is asked. All that is found, or ``DirectoryError``."""
+    """Queries to a directory. They give complete results, or raise ``DirectoryError``."""
 
     def search(self, bases: Sequence[str], filter: str, attributes: Sequence[str]) -> list[Row]:
         """Entries below ``bases``."""
@@ -49,7 +49,7 @@ class Lookup(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where people are looked for (``bases``) and by which ``filter``; ``contexts`` are the trees of which these are parts.
+    """The search for people (``bases``), and its ``filter``; ``contexts`` are the trees that contain the bases.
 
     ``active``: the server is an Active Directory.
     """
@@ -63,9 +63,9 @@ class Scope:
 
 @dataclass(slots=True)
 class Membership:
-    """Members of one group of the settings: entries by DN. ``notes`` name whom it has and who were not found.
+    """Members of one group of the settings: entries by DN. ``notes`` report nested groups and missing members.
 
-    ``empty``: neither the group nor one within it lists anybody.
+    ``empty``: neither the group nor a nested one lists any member.
     """
 
     group: str
@@ -76,7 +76,7 @@ class Membership:
 
 @dataclass(slots=True)
 class _Walk:
-    """What was seen on the way through one group: the groups, and members by DN (with the group that lists them) and name."""
+    """The state of walking one group: the groups, and members by DN (with the group that lists them) and name."""
 
     top: DnKey
     groups: dict[DnKey, Row] = field(default_factory=dict)
@@ -92,13 +92,13 @@ class _Walk:
                 if "=" in text:
                     self.listed.setdefault(dn_key(text), (text, dn))
                 else:
-                    # Some servers take any text there: then it is a user's name.
+                    # Some servers allow any text there: then it is a user's name.
                     self.uids.setdefault(text.casefold(), text)
         self.uids |= {text.casefold(): text for text in texts(values, "memberUid")}
 
 
 class Groups:
-    """The groups of a directory, as far as they are asked for."""
+    """The groups of a directory that the settings name."""
 
     def __init__(self, lookup: Lookup, scope: Scope) -> None:
         self._lookup = lookup
@@ -109,7 +109,7 @@ class Groups:
         self._everybody: list[Row] | None = None
 
     def members(self, names: Sequence[str], host: str) -> list[Membership]:
-        """Who belongs to each of the groups. Raises ``DirectoryError`` for those that are not there, or not clear."""
+        """The members of each group. Raises ``DirectoryError`` for missing or ambiguous groups."""
         tops, missing = [], []
         for name in names:
             found = self._named(name)
@@ -124,7 +124,7 @@ class Groups:
     # The group itself ------------------------------------------------------------------------------------------------
 
     def _named(self, name: str) -> list[Row]:
-        """The groups that a DN or a cn names: below the bases, else anywhere in their trees."""
+        """The groups with a DN or cn: below the bases, else anywhere in their trees."""
         if "=" in name:
             row = self._lookup.read(name, _OF_GROUPS)
             return [row] if row is not None else []
@@ -132,7 +132,7 @@ class Groups:
         found = self._lookup.search(self._scope.bases, wanted, _OF_GROUPS)
         return found or self._lookup.search(self._scope.contexts, wanted, _OF_GROUPS)
 
-    # Groups in groups ------------------------------------------------------------------------------------------------
+    # Nested groups ----------------------------------------------------------------------------------------------------
 
     def _walk(self, top: Row) -> _Walk:
         walk = _Walk(dn_key(top[0]))
@@ -152,7 +152,7 @@ class Groups:
         return walk
 
     def _within(self, groups: Sequence[Row], walk: _Walk) -> list[Row]:
-        """The groups that are members of ``groups``, each once, those known aside."""
+        """The groups that are members of ``groups``, each once, without known ones."""
         keys: dict[DnKey, str] = {}
         if self._scope.active:
             told = (f"(memberOf={ldap_filter.escape(dn)})" for dn, _ in groups)
@@ -167,9 +167,9 @@ class Groups:
         return [row for row in found if row is not None]
 
     def _index(self) -> tuple[dict[DnKey, str], dict[DnKey, list[DnKey]]]:
-        """All groups by DN, and those that say themselves that they are in one, by that one's."""
+        """All groups by DN, and the groups whose own entries say that they are members, by the containing group's DN."""
         if self._every_group is None:
-            # An Active Directory was asked for memberOf already, and may have very many.
+            # memberOf was already requested from an Active Directory, which may have very many groups.
             wanted = ("cn",) if self._scope.active else ("memberOf",)
             rows = [(dn_key(row[0]), row) for row in self._lookup.search(self._scope.contexts, _classes(), wanted)]
             inside: dict[DnKey, list[DnKey]] = {}
@@ -208,14 +208,14 @@ class Groups:
         return found
 
     def _told(self, walk: _Walk, top: Row) -> Iterator[Row]:
-        """People whose entries say that they are members."""
+        """People whose own entries say that they are members."""
         clauses = [f"(memberOf={ldap_filter.escape(dn)})" for dn, _ in walk.groups.values()]
         if self._scope.active:
             clauses.append(f"(memberOf:{IN_CHAIN}:={ldap_filter.escape(top[0])})")
         yield from self._any(self._scope.bases, self._scope.filter, clauses, self._scope.attributes)
 
     def _by_primary_group(self, walk: _Walk) -> Iterator[Row]:
-        """People whose primary group is one of these: nothing else says so."""
+        """People with one of these as primary group, which only their entries tell."""
         sids = {one for _, values in walk.groups.values() if (one := _sid(values)) is not None}
         gids = {text for _, values in walk.groups.values() if (text := first(values, "gidNumber")).isdigit()}
         clauses = [f"(primaryGroupID={rid})" for rid in sorted({one.rid for one in sids})]
@@ -228,7 +228,7 @@ class Groups:
                 yield row
 
     def _any(self, bases: Sequence[str], filter: str, clauses: Iterable[str], attributes: Sequence[str]) -> Iterator[Row]:
-        """Entries that fit ``filter`` and any of ``clauses``."""
+        """Entries that match ``filter`` and any of ``clauses``."""
         several = list(clauses)
         for at in range(0, len(several), CHUNK):
             yield from self._lookup.search(bases, f"(&{filter}(|{''.join(several[at : at + CHUNK])}))", attributes)
@@ -238,10 +238,10 @@ class Groups:
             self._everybody = self._lookup.search(self._scope.bases, self._scope.filter, self._scope.attributes)
         return self._everybody
 
-    # Who is not found ------------------------------------------------------------------------------------------------
+    # Missing members --------------------------------------------------------------------------------------------------
 
     def _strange(self, walk: _Walk, found: Membership) -> list[str]:
-        """Members that are listed and neither people who were found, nor groups, nor of another domain."""
+        """Listed members that are neither people found, nor groups, nor of another domain."""
         names = {text.casefold() for _, values in found.people.values() for text in texts(values, "uid")}
         by_dn = [
             dn
@@ -251,7 +251,7 @@ class Groups:
         return [*by_dn, *(text for key, text in walk.uids.items() if key not in names)]
 
     def _foreign_notes(self, name: str, walk: _Walk) -> Iterator[GroupNote]:
-        """One note for each group on the way that lists members of other domains."""
+        """One note for each walked group that lists members of other domains."""
         by_group: dict[str, list[str]] = {}
         for key, (dn, group) in walk.listed.items():
             if key not in walk.groups and self._is_foreign(key):
@@ -261,7 +261,7 @@ class Groups:
             yield GroupNote(name, Lack.FOREIGN, len(dns), tuple(dns[:NAMED]), via)
 
     def _is_foreign(self, key: DnKey) -> bool:
-        """Is a member one of another domain, or of another directory?"""
+        """True for a member of another domain, or of another directory."""
         if key[1:2] == (_FOREIGN,) or not any(is_below(key, context) for context in self._contexts):
             return True
         # A child domain is another one, though its name ends in the parent's.

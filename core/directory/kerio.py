@@ -36,7 +36,7 @@ Found = dict[str, Any]
 
 
 class ApiError(DirectoryError):
-    """What the server refused; ``code`` is the API's, ``said`` are the server's own words."""
+    """A refusal by the server; ``code`` is the API's, ``said`` is the server's text."""
 
     def __init__(self, code: int, reason: Reason, said: str = "") -> None:
         super().__init__(reason)
@@ -71,14 +71,14 @@ class KerioApi:
             raise ConnectError("login", problems.NO_TOKEN(host=self._host))
 
     async def log_out(self) -> None:
-        """End the session; a server that does not answer in a moment ends it by itself."""
+        """End the session; without a quick answer the server ends it by itself."""
         if self._token:
             with suppress(ArchivarError, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_SECONDS):
                     await self._send("Session.logout", {})
 
     async def call(self, method: str, params: Found | None = None) -> Found:
-        """The result of a method. A session that expired meanwhile is begun anew, once. Raises ``DirectoryError``."""
+        """Call a method; its result. An expired session is renewed, once. Raises ``DirectoryError``."""
         try:
             return await self._send(method, params or {})
         except ApiError as error:
@@ -89,14 +89,14 @@ class KerioApi:
         return await self._send(method, params or {})
 
     async def everything(self, method: str, fields: Sequence[str], order: str, **params: Any) -> list[Found]:
-        """All items of a list, page by page; all of them or ``DirectoryError``. A list that changes meanwhile is read again."""
+        """All items of a list, page by page, or ``DirectoryError``. A list that changes while it is read is read again."""
         for _ in range(2):
             if (found := await self._pages(method, fields, order, params)) is not None:
                 return found
         raise DirectoryError(problems.CHANGING(host=self._host, what=_plural(method)))
 
     async def _pages(self, method: str, fields: Sequence[str], order: str, params: Found) -> list[Found] | None:
-        """The items; None when they changed on the way, so that one may be missing."""
+        """The items; None when they changed between pages, so that one may be missing."""
         found: dict[str, Found] = {}
         start, first_total = 0, -1
         while True:
@@ -138,7 +138,7 @@ class KerioApi:
         except httpx.TimeoutException:
             raise Dropped(problems.LATE(host=self._host, method=method)) from None
         except httpx.HTTPError as error:
-            # Its text may hold the request.
+            # The library's text may contain the request.
             raise Dropped(problems.LOST(host=self._host, kind=type(error).__name__)) from None
         try:
             value = answer.json()
@@ -155,7 +155,7 @@ class KerioApi:
 
 @asynccontextmanager
 async def session(directory: Directory, password: Secret, report: Report) -> AsyncIterator[KerioApi]:
-    """A session, ended with the block. Raises ``ConnectError`` for the step that failed."""
+    """Context of a session. Raises ``ConnectError`` with the failed step."""
     server = directory.server
     told = on_loop(report)
     await in_thread(lambda opening: _try(directory, told, opening))
@@ -163,7 +163,7 @@ async def session(directory: Directory, password: Secret, report: Report) -> Asy
         base_url=f"https://{f'[{server.host}]' if ':' in server.host else server.host}:{server.effective_port}",
         verify=tls_context(server.ca_file, accept_all=server.accept_all_certificates),
         timeout=httpx.Timeout(server.timeout),
-        # No proxy of the environment: the password is for that server alone.
+        # No proxy from the environment: the password is for that server alone.
         trust_env=False,
     )
     async with client:
@@ -177,7 +177,7 @@ async def session(directory: Directory, password: Secret, report: Report) -> Asy
 
 
 def _try(directory: Directory, report: Report, opening: Opening) -> None:
-    """Connect once step by step, so that what fails is told by its step."""
+    """Connect once step by step, so that an error names its step."""
     server, port = directory.server, directory.server.effective_port
     try:
         plain = open_socket(server.host, port, server.timeout, report, opening)
@@ -190,7 +190,7 @@ def _try(directory: Directory, report: Report, opening: Opening) -> None:
 
 
 async def people(directory: Directory, password: Secret, report: Report) -> list[DirectoryEntry]:
-    """Everybody in the domains and groups of the settings. Raises ``ConnectError``, ``DirectoryError``."""
+    """All users in the domains and groups of the settings. Raises ``ConnectError``, ``DirectoryError``."""
     async with session(directory, password, report) as api:
         found = await _people(api, directory)
     report("search", f"{number(len(found))} {'user' if len(found) == 1 else 'users'}")
@@ -198,7 +198,7 @@ async def people(directory: Directory, password: Secret, report: Report) -> list
 
 
 async def domains(api: KerioApi, directory: Directory, more: Sequence[str] = ()) -> list[Found]:
-    """The domains that the settings name, by name or alias, else all. Raises ``DirectoryError``."""
+    """The domains named in the settings, by name or alias, else all. Raises ``DirectoryError``."""
     try:
         found = await api.everything("Domains.get", [*_DOMAIN_FIELDS, *more], "name")
     except ApiError as error:
@@ -221,7 +221,7 @@ async def _people(api: KerioApi, directory: Directory) -> list[DirectoryEntry]:
         found += [entry(user, domain) for user in users]
     there = {name.casefold(): name for one in found for name in one.groups}
     if missing := [name for name in directory.search.groups if name.casefold() not in there]:
-        # Renamed, most likely: its members have not left.
+        # Most likely renamed: its members have not left.
         names = ", ".join(sorted(there.values())[:10]) or "none"
         which = ", ".join(f'"{name}"' for name in missing)
         raise DirectoryError(problems.EMPTY_GROUPS(host=directory.server.host, groups=which, there=names))
@@ -230,7 +230,10 @@ async def _people(api: KerioApi, directory: Directory) -> list[DirectoryEntry]:
 
 
 def entry(user: Found, domain: Found) -> DirectoryEntry:
-    """A user of the API. The default address is none of ``emailAddresses``; each address is also there under each alias."""
+    """An entry of an API user.
+
+    The default address is not among ``emailAddresses``; each address also exists under each alias.
+    """
     login, name = str(user.get("loginName") or ""), str(domain.get("name") or "")
     given = [text for text in map(_text, _list(user.get("emailAddresses"))) if text]
     own = [f"{login}@{name}", *(text if "@" in text else f"{text}@{name}" for text in given)]
@@ -238,7 +241,7 @@ def entry(user: Found, domain: Found) -> DirectoryEntry:
     aliases = [f"{local}@{alias}" for alias in _domain_names(domain)[1:] for local in locals_]
     return DirectoryEntry(
         str(user["id"]),
-        # Two domains may both have an "info": only one of them can be called so.
+        # Two domains may both have an "info": only one user can have that name.
         login if is_true(domain.get("isPrimary")) or not name else f"{login}@{name}",
         str(user.get("fullName") or ""),
         distinct([*own, *aliases]),
@@ -249,7 +252,7 @@ def entry(user: Found, domain: Found) -> DirectoryEntry:
 
 
 def is_true(value: Any) -> bool:
-    """A switch, however it is written: ``true``, 1, ``"1"``, ``"True"``."""
+    """A boolean in any spelling: ``true``, 1, ``"1"``, ``"True"``."""
     return value in (True, 1) or str(value).strip().casefold() in ("true", "1", "yes")
 
 
@@ -263,7 +266,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
-    """An item of a list, which is a text or has a name."""
+    """An item of a list: a text, or an object with a name."""
     return str(value.get("name") or "") if isinstance(value, dict) else str(value)
 
 
@@ -275,7 +278,7 @@ _REFUSALS = {
 
 
 def _api_error(host: str, method: str, error: Any) -> ApiError:
-    """The server's refusal, with ``%1`` and its like filled in."""
+    """The server's refusal, with placeholders such as ``%1`` filled in."""
     if not isinstance(error, dict):
         return ApiError(FAILED, problems.REFUSED_SILENTLY(host=host, method=method))
     text = str(error.get("message") or "no reason given")

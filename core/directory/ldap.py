@@ -1,7 +1,7 @@
 """People of an LDAP directory or of Active Directory, read page by page. Blocking; run in a thread of its own.
 
-RFC 4511 (LDAP), RFC 2696 (paged results), RFC 4530 (entryUUID). Referrals are not followed: whoever they name is another
-server, to which the password was not to go.
+RFC 4511 (LDAP), RFC 2696 (paged results), RFC 4530 (entryUUID). Referrals are not followed: they name another server, which
+must not get the password.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from core.profiles.directory import Directory, DirectoryAccess, Source
 from core.secrets import Secret
 from core.text.format import number
 
-#: Entries asked for at once; Active Directory gives no more than 1,000.
+#: Entries requested at once; Active Directory gives no more than 1,000.
 PAGE = 500
 _STARTTLS = "1.3.6.1.4.1.1466.20037"
 _PAGED = "1.2.840.113556.1.4.319"
@@ -38,9 +38,9 @@ _ACCOUNT_DISABLED = 2
 #: RFC 4511 section 4.1.9 and appendix A.
 _SUCCESS, _TIME_LIMIT, _SIZE_LIMIT, _STRONGER, _REFERRAL, _ADMIN_LIMIT, _CONFIDENTIALITY = 0, 3, 4, 8, 10, 11, 13
 _NO_SUCH_OBJECT, _INVALID_DN, _INVALID_CREDENTIALS = 32, 34, 49
-#: What an Active Directory says of itself among supportedCapabilities (LDAP_CAP_ACTIVE_DIRECTORY_OID).
+#: Active Directory's mark in supportedCapabilities (LDAP_CAP_ACTIVE_DIRECTORY_OID).
 _ACTIVE = "1.2.840.113556.1.4.800"
-#: An attribute that came in part: its name, and the number of the last value, ``*`` for the last of all.
+#: An attribute sent in part: its name, and the index of the last value, ``*`` at the end.
 _RANGE = re.compile(r"([\w.-]+);range=\d+-(\d{1,9}|\*)")
 _IDS = ("objectGUID", "entryUUID", "nsUniqueId")
 #: proxyAddresses: ``SMTP:`` is the primary one, ``smtp:`` another, anything else (X500, SIP, ...) no e-mail address.
@@ -53,7 +53,7 @@ Note = Callable[[GroupNote], None]
 def people(
     directory: Directory, password: Secret, report: Report, opening: Opening, note: Note = lambda note: None
 ) -> list[DirectoryEntry]:
-    """Everybody whom the settings look for; ``note`` is told what their groups lack.
+    """All people that match the settings; ``note`` gets gaps in their groups.
 
     Raises ``ConnectError``, ``DirectoryError``.
     """
@@ -69,7 +69,7 @@ def people(
     except ArchivarError:
         raise
     except Exception as error:
-        # ldap3 checks nothing of what it reads: what is no LDAP at all raises whatever comes of it.
+        # ldap3 does not validate its input: bytes that are no LDAP raise any kind of error.
         raise Dropped(problems.NO_LDAP(host=directory.server.host, port=directory.server.effective_port)) from error
     finally:
         opening.done()
@@ -104,7 +104,7 @@ def _connect(directory: Directory, password: Secret, report: Report, opening: Op
             _start_tls(connection, directory, report)
         _bind(connection, directory)
     except BaseException:
-        # TLS has a socket of its own by now, perhaps.
+        # TLS may have replaced the socket by now.
         for one in (ready, connection.socket if connection is not None else None):
             if one is not None:
                 one.close()
@@ -114,7 +114,7 @@ def _connect(directory: Directory, password: Secret, report: Report, opening: Op
 
 
 def _hand_over(connection: Any, ready: socket.socket) -> None:
-    """Have ldap3 use a socket that is connected: its own ways lose what was wrong with a certificate."""
+    """Give ldap3 a connected socket: its own connecting loses the reason of a certificate error."""
 
     def open_socket(address: Any, use_ssl: bool = False, unix_socket: bool = False) -> None:
         connection.socket = ready
@@ -160,20 +160,20 @@ def _bind(connection: Any, directory: Directory) -> None:
 
 
 def _said(connection: Any) -> str:
-    """What the server says of its last answer, in brackets."""
+    """The server's text on its last answer, in brackets."""
     result = connection.result or {}
     text = " ".join(str(result.get("message") or result.get("description") or "").replace("\0", " ").split())
     return f" ({masked(text)[:200]})" if text else ""
 
 
 def _lost(directory: Directory, error: LDAPException) -> Dropped:
-    # Its text may hold anything that was sent; its name says enough.
+    # The library's text may contain the request; its name is enough.
     kind = re.sub(r"^LDAP|(Error|Result)$", "", type(error).__name__)
     return Dropped(problems.LDAP_LOST(host=directory.server.host, kind=kind))
 
 
 class _Reader:
-    """What is asked of a bound connection."""
+    """Queries over a bound connection."""
 
     def __init__(self, connection: Any, directory: Directory) -> None:
         self._connection = connection
@@ -190,12 +190,12 @@ class _Reader:
         return self._members(bases, wanted, note)
 
     def _counts(self, entry: DirectoryEntry) -> bool:
-        """Has it an address in one of the domains, if these matter?"""
+        """True when an entry has an address in one of the domains, if domains are set."""
         domains = {domain.casefold() for domain in self._directory.search.domains}
         return not domains or any(text.rpartition("@")[2].casefold() in domains for text in entry.addresses)
 
     def _members(self, bases: Sequence[str], wanted: Sequence[str], note: Note) -> list[DirectoryEntry]:
-        """Who belongs to the groups of the settings, once each; what the groups lack is told."""
+        """The members of the groups of the settings, once each; gaps in the groups go to ``note``."""
         root = self._root()
         active = self._directory.source is Source.ACTIVE_DIRECTORY or _ACTIVE in texts(root, "supportedCapabilities")
         attributes = tuple(dict.fromkeys([*wanted, *groups.OF_PEOPLE]))
@@ -211,7 +211,7 @@ class _Reader:
         return list(found.values())
 
     def _root(self) -> Values:
-        """What the server says of itself, to everybody who asks; nothing if it says nothing."""
+        """The root entry, readable without login; empty if the server hides it."""
         wanted = ["defaultNamingContext", "namingContexts", "supportedCapabilities"]
         row = self._peek("", wanted)
         return row[1] if row is not None else {}
@@ -224,19 +224,19 @@ class _Reader:
             return None
 
     def _contexts(self, root: Values, bases: Sequence[str]) -> list[str]:
-        """The trees that ``bases`` lie in: groups, and members of groups, may be anywhere in them."""
+        """The trees that contain ``bases``: groups, and their members, may be anywhere in them."""
         told = [*texts(root, "defaultNamingContext"), *texts(root, "namingContexts")]
         found: dict[DnKey, str] = {}
         for base in bases:
             key = dn_key(base)
             around = [one for one in told if one and is_below(key, dn_key(one))]
             top = min(around, key=lambda one: len(dn_key(one)), default=base)
-            # One that may not be looked into, or has nothing at its top, is no place to look.
+            # A tree with an unreadable or missing top is not searched.
             found[dn_key(top)] = top if top == base or self._peek(top, ["objectClass"]) is not None else base
         return list(found.values())
 
     def _bases(self) -> list[str]:
-        """Where people are looked for when the settings do not say (RFC 4512 section 5.1)."""
+        """The default bases of the search (RFC 4512 section 5.1)."""
         values = self._root()
         contexts = texts(values, "defaultNamingContext") or texts(values, "namingContexts")
         contexts = [one for one in contexts if one and not one.lower().startswith(("cn=config", "cn=schema", "cn=monitor"))]
@@ -245,14 +245,14 @@ class _Reader:
         return contexts
 
     def search(self, bases: Sequence[str], filter: str, attributes: Sequence[str]) -> list[Row]:
-        """All entries below ``bases`` that fit: a server that gives pages may forget them when it is asked in between."""
+        """All matching entries below ``bases``: a paging server may lose its place when another request comes between."""
         found: list[Row] = []
         for base in bases:
             found += self._ask(base, filter, attributes, ldap3.SUBTREE)
         return found
 
     def read(self, dn: str, attributes: Sequence[str]) -> Row | None:
-        """One entry; None when it is not there, or its name is none."""
+        """One entry; None when it does not exist, or its DN is invalid."""
         self._connection.search(
             dn,
             "(objectClass=*)",
@@ -267,7 +267,7 @@ class _Reader:
         return self._whole(*rows[0]) if rows else None
 
     def _ask(self, base: str, filter: str, attributes: Sequence[str], scope: str) -> list[Row]:
-        """DN and attributes of all that is found, page by page; all of it or an error."""
+        """DN and attributes of all results, page by page; complete, or an error."""
         found: list[Row] = []
         cookie: bytes | None = None
         while True:
@@ -289,7 +289,7 @@ class _Reader:
 
     def _rows(self) -> list[Row]:
         """The entries of the last answer, their attributes by names in lower case."""
-        # References to other servers come among the entries.
+        # References to other servers are mixed with the entries.
         return [
             (one["dn"], {name.lower(): values for name, values in one["raw_attributes"].items()})
             for one in self._connection.response or ()
@@ -297,7 +297,7 @@ class _Reader:
         ]
 
     def _whole(self, dn: str, values: Values) -> Row:
-        """An entry with all values of those attributes that Active Directory gives in parts (MS-ADTS section 3.1.1.3.1.3.3)."""
+        """An entry with all values of attributes that Active Directory sends in ranges (MS-ADTS section 3.1.1.3.1.3.3)."""
         found = {name: list(several) for name, several in values.items() if not _RANGE.fullmatch(name)}
         for name in values:
             part, several = _RANGE.fullmatch(name), list(values[name])
@@ -360,7 +360,7 @@ class _Reader:
 
 
 def emails(values: Sequence[str]) -> tuple[str, ...]:
-    """The addresses among attribute values, the primary one first: what ``SMTP:`` says, else the first one."""
+    """The addresses among attribute values, the primary one first: that of ``SMTP:``, else the first."""
     primary: list[str] = []
     others: list[str] = []
     for value in values:

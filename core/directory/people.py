@@ -1,4 +1,4 @@
-"""Everybody in a directory, whatever kind it is, and the test of its settings step by step."""
+"""People of a directory of any kind, and the test of its settings step by step."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ async def people(
     report: Report = lambda step, text: None,
     note: Callable[[GroupNote], None] = lambda note: None,
 ) -> tuple[DirectoryEntry, ...]:
-    """Everybody, never nobody. ``report(step, text)`` is told each step that succeeded, ``note`` what groups lack.
+    """All people of a directory, never an empty result. ``report(step, text)`` gets each success, ``note`` gaps in groups.
 
-    Raises ``ConnectError`` with the step that failed, ``DirectoryError`` for an answer that is empty or cut off.
+    Raises ``ConnectError`` with the failed step, ``DirectoryError`` for an empty or incomplete answer.
     """
     if directory.source is Source.KERIO:
-        # Here alone: these libraries take their time, and most commands ask no directory.
+        # Imported only here: these libraries are slow to load, and most commands use no directory.
         from core.directory import kerio
 
         found = await kerio.people(directory, password, report)
@@ -47,7 +47,7 @@ async def people(
             note(one)
     found = [one for one in found if one.enabled or directory.include_disabled]
     if directory.source is Source.KERIO:
-        # That such a group is there and has members was looked at; all of these may be switched off.
+        # The groups exist and have members; all of those may be disabled accounts.
         there = {name.casefold() for one in found for name in one.groups}
         for name in directory.search.groups:
             if name.casefold() not in there:
@@ -58,7 +58,7 @@ async def people(
             problems.NOBODY_IN_KERIO(host=host) if of_kerio else problems.NOBODY(host=host, filter=directory.filter)
         )
     if not any(one.addresses for one in found):
-        # A name that is spelled wrong, or a right that is gone: it would take everybody's addresses away.
+        # A misspelled name, or a lost permission: it would remove all users' addresses.
         raise DirectoryError(
             problems.NO_ADDRESSES_IN_KERIO(host=host)
             if of_kerio
@@ -73,9 +73,9 @@ async def connection_test(
     tick: Callable[[Step], None] = lambda step: None,
     note: Callable[[GroupNote], None] = lambda note: None,
 ) -> tuple[list[Step], tuple[DirectoryEntry, ...]]:
-    """Try all steps in their order; ``tick`` is told each as it is known, on the running loop, ``note`` what groups lack.
+    """Test all steps in their order; ``tick`` gets each result, on the running loop, ``note`` gaps in groups.
 
-    Beside the steps, who was found.
+    The steps, and the people found.
     """
     trial = Trial(steps(directory), tick)
     found: tuple[DirectoryEntry, ...] = ()

@@ -1,4 +1,4 @@
-"""Blocking work with a connection, in a thread that can be called off at any moment."""
+"""Blocking work over a connection, in a thread that can be cancelled at any moment."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 def on_loop(report: Report) -> Report:
-    """``report`` for a thread: called on the running loop, in order, and before what the thread gives comes back."""
+    """``report`` for a thread: called on the running loop, in order, and before the thread's result."""
     loop = asyncio.get_running_loop()
 
     def tell(step: str, text: str) -> None:
-        # A loop that is closed has nobody left who would want to know.
+        # A closed loop has no one waiting for the report.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(report, step, text)
 
@@ -25,13 +25,13 @@ def on_loop(report: Report) -> Report:
 
 
 async def in_thread(work: Callable[[Opening], T]) -> T:
-    """What ``work`` gives. Cancelled, its connection is ended, so that the thread waits for nobody."""
+    """The result of ``work``. Cancelled, it ends the connection, so that the thread stops waiting."""
     opening = Opening()
     task = asyncio.get_running_loop().run_in_executor(None, work, opening)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         opening.end()
-        # What the thread meets now is nobody's concern any more.
+        # Errors of a cancelled thread do not matter.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         raise

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 Values = Mapping[str, Sequence[bytes]]
 #: An entry: its DN and its attributes.
 Row = tuple[str, Values]
-#: A DN in a form in which equal ones are equal: its parts from the entry up, in lower case and without what may differ.
+#: A DN in comparable form: its parts from the entry up, in lower case and without optional spelling.
 DnKey = tuple[str, ...]
 
 _ESCAPED = re.compile(r"((?:\\[0-9A-Fa-f]{2})+)|\\(.)", re.DOTALL)
-#: The optional identifier behind a uniqueMember (RFC 4517 section 3.3.21).
+#: The optional identifier after a uniqueMember (RFC 4517 section 3.3.21).
 _UNIQUE = re.compile(r"#'[01]*'B$")
 
 
@@ -28,12 +28,12 @@ def first(values: Values, name: str) -> str:
 
 
 def dn_key(dn: str) -> DnKey:
-    """A distinguished name (RFC 4514) to be compared: case, blanks around its signs and ways to escape do not count."""
+    """A distinguished name (RFC 4514) in comparable form: case, blanks around separators and escapes do not count."""
     return tuple("+".join(sorted(_assertion(one) for one in _split(rdn, "+"))) for rdn in _split(_UNIQUE.sub("", dn), ",;"))
 
 
 def is_below(key: DnKey, top: DnKey) -> bool:
-    """Does an entry lie in the tree of ``top``?"""
+    """True for an entry in the tree of ``top``."""
     return len(key) >= len(top) and key[len(key) - len(top) :] == top
 
 
@@ -46,7 +46,7 @@ def domain_of(key: DnKey) -> DnKey:
 
 
 def _split(text: str, signs: str) -> list[str]:
-    """``text`` parted at ``signs`` that are neither escaped nor in quotes."""
+    """``text`` split at ``signs`` that are neither escaped nor quoted."""
     parts, at, quoted, start = [], 0, False, 0
     while at < len(text):
         if text[at] == "\\":
@@ -61,7 +61,7 @@ def _split(text: str, signs: str) -> list[str]:
 
 
 def _assertion(text: str) -> str:
-    """``type=value`` in lower case, escapes taken back."""
+    """``type=value`` in lower case, unescaped."""
     name, _, value = text.partition("=")
     value = value.strip(" ") if not value.rstrip(" ").endswith("\\") else value.lstrip(" ")
     if len(value) > 1 and value[0] == value[-1] == '"':

@@ -1,4 +1,4 @@
-"""Markdown of the manual as a tree of blocks: headings, paragraphs, lists, tables, and lines that stay as they are.
+"""Markdown of the manual as a tree of blocks: headings, paragraphs, lists, tables, and verbatim lines.
 
 Comments and pictures are left out. Anything else that Markdown has (quotations, HTML, rules) is refused, so that a page looks
 alike wherever it is shown.
@@ -26,7 +26,7 @@ class Style(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A piece of text in one style; ``target`` is where a link leads, empty for other text."""
+    """A piece of text in one style; ``target`` is a link's, empty for other text."""
 
     text: str
     style: Style = Style.PLAIN
@@ -46,14 +46,14 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Text that is filled to the width."""
+    """Text that is wrapped to the width."""
 
     text: Text
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Lines that stay as they are."""
+    """Verbatim lines."""
 
     lines: tuple[str, ...]
 
@@ -72,7 +72,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells, as many in each as in ``head``, whose texts may all be empty."""
+    """A table: rows with as many cells as ``head``, whose texts may all be empty."""
 
     head: tuple[Text, ...]
     rows: tuple[tuple[Text, ...], ...]
@@ -84,9 +84,9 @@ _PARSER = MarkdownIt("commonmark").enable("table")
 
 
 def parse(markdown: str, *, marked: bool = False) -> tuple[Block, ...]:
-    """The blocks of a page. With ``marked`` headings, code and names of other pages keep marks as in Markdown.
+    """Parse a page. With ``marked`` headings, code and names of other pages keep marks as in Markdown.
 
-    Raises ``ValueError`` that names the line of what cannot stand in the manual.
+    Raises ``ValueError`` with the line of unsupported Markdown.
     """
     tokens = _PARSER.parse(markdown)
     if marked:
@@ -95,7 +95,7 @@ def parse(markdown: str, *, marked: bool = False) -> tuple[Block, ...]:
 
 
 def _mark(tokens: Sequence[Token]) -> None:
-    """Put the marks back into the text: for a terminal without styles."""
+    """Put the marks back into the text, for a terminal without styles."""
     for before, token in pairwise(tokens):
         for beside, child in pairwise([token, *(token.children or ())]):
             if child.type == "code_inline":
@@ -107,7 +107,7 @@ def _mark(tokens: Sequence[Token]) -> None:
 
 
 def _is_page(target: object) -> bool:
-    """Tell whether a link leads to a page of the manual."""
+    """True when a link leads to a page of the manual."""
     return str(target).endswith(".md")
 
 
@@ -163,7 +163,7 @@ def _runs(node: SyntaxTreeNode, style: Style, target: str) -> list[Run]:
 
 
 def _joined(runs: list[Run]) -> Text:
-    """Neighbours of one style and target as one run; blanks around the whole are gone."""
+    """Neighbours of one style and target merged into one run; blanks around the whole removed."""
     found: list[Run] = []
     for run in runs:
         if found and (found[-1].style, found[-1].target) == (run.style, run.target):

@@ -1,6 +1,6 @@
 """A page of the manual as lines of a width, the same for the console and the command line.
 
-No line is wider than asked for and nothing is cut. A table that has not the room for its longest words is set as a list: the
+No line is wider than the width and nothing is cut. A table without room for its longest words becomes a list: the
 first cell, and below it the others with the names of their columns.
 """
 
@@ -15,7 +15,7 @@ from core.text.cells import cell_len, chop_cells
 Line = tuple[tuple[str, Style], ...]
 _GAP = 2
 _INDENT = 4
-#: A first column is not broken that takes at most so great a part of the width: one third.
+#: A first column up to this fraction (1/3) of the width is not wrapped.
 _WHOLE = 3
 _PLAIN = Style.PLAIN
 
@@ -23,7 +23,7 @@ _PLAIN = Style.PLAIN
 def lines(blocks: Sequence[Block], width: int) -> list[Line]:
     """The lines of ``blocks``, each of at most ``width`` cells; an empty line between two blocks, none below a heading.
 
-    The title has one below it.
+    The title has an empty line below it.
     """
     found: list[Line] = []
     before: Block | None = None
@@ -55,7 +55,7 @@ def _block(block: Block, width: int) -> list[Line]:
 
 
 def _kept(line: str, width: int) -> list[str]:
-    """A line that is to be typed: indented, and broken only where the width ends."""
+    """A line for typing: indented, and wrapped only at the width."""
     indent = _INDENT if width > 2 * _INDENT else 0
     return [" " * indent + part for part in chop_cells(line, width - indent) or [""]]
 
@@ -77,7 +77,7 @@ def _items(items: Items, width: int) -> list[Line]:
 
 
 def _filled(text: Text, width: int, style: Style | None = None) -> list[Line]:
-    """``text`` broken between words where possible; all of it in ``style`` where one is given."""
+    """``text`` wrapped between words where possible; all of it in ``style`` if given."""
     found: list[Line] = []
     line: list[tuple[str, Style]] = []
     used = 0
@@ -114,13 +114,13 @@ def _words(text: Text, style: Style | None) -> Iterable[list[tuple[str, Style]]]
 
 
 def _leading(run: Run) -> str:
-    """The text of a run; a link out of the manual says where it leads, too."""
+    """The text of a run; with the target of an external link."""
     outside = "://" in run.target and run.target != run.text
     return f"{run.text} ({run.target})" if outside else run.text
 
 
 def _chopped(word: list[tuple[str, Style]], width: int) -> list[list[tuple[str, Style]]]:
-    """A word that is wider than a line, broken where the lines end."""
+    """A word wider than a line, in pieces of the width."""
     parts: list[list[tuple[str, Style]]] = [[]]
     room = width
     for piece, style in word:
@@ -181,7 +181,7 @@ def _longest_word(text: Text) -> int:
 
 
 def _shares(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
-    """Widths of columns: as wide as their texts where there is the room, else so that all need about as many lines."""
+    """Widths of columns: those of their texts if there is room, else such that all need about as many lines."""
     widths = [max(width, 1) for width in least]
     for _ in range(room - sum(widths)):
         short = [n for n in range(len(widths)) if widths[n] < natural[n]]

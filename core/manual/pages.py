@@ -15,9 +15,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 INDEX = "README.md"
-#: The group of pages about what is to be set up outside Archivar.
+#: The group of pages about setting up other systems.
 GUIDES = "Guides"
-#: Topics named when one is unknown.
+#: Similar topics shown for an unknown one.
 _NEAR = 6
 _ENTRY = re.compile(r"^- \[([a-z-]+)\]\(([a-zA-Z/-]+\.md)\): (.+)$")
 
@@ -40,13 +40,13 @@ def folder() -> Traversable:
 
 @cache
 def topics() -> tuple[Topic, ...]:
-    """The topics of the index, in its order."""
+    """The topics of the index, in order."""
     return _listed(INDEX)
 
 
 @cache
 def decisions() -> tuple[Topic, ...]:
-    """The decisions, which have an index of their own."""
+    """The decisions, from their own index."""
     return _listed(f"decisions/{INDEX}")
 
 
@@ -67,7 +67,7 @@ def _beside(page: str, path: str) -> str:
 
 
 def find(id: str) -> Topic:
-    """The topic called ``id``. Raises ``LookupError``; ``near`` has those that may be meant."""
+    """The topic called ``id``. Raises ``LookupError``; ``near`` finds similar ones."""
     for topic in (*topics(), *decisions()):
         if topic.id == id:
             return topic
@@ -75,7 +75,7 @@ def find(id: str) -> Topic:
 
 
 def near(wanted: str) -> list[str]:
-    """Topics that are spelled like ``wanted``, then those whose title or headings have it as a word; at most six."""
+    """Topics spelled similarly to ``wanted``, then those with it as a word in title or headings; at most six."""
     spelled = get_close_matches(wanted, [topic.id for topic in topics()], n=3)
     word = re.compile(rf"^#.*\b{re.escape(wanted)}", re.IGNORECASE | re.MULTILINE)
     about = [topic.id for topic in topics() if word.search(f"# {topic.title}\n{text(topic)}")] if wanted else []

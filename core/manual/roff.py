@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from core.manual.blocks import Block, Code, Heading, Items, Paragraph, Run, Style, Table, Text
 
-#: What roff would take for something else, or show as another character.
+#: Escapes of characters that have a meaning in roff, or look different.
 _ESCAPES = {"\\": "\\(rs", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga", "'": "\\(aq", '"': "\\(dq"}
-#: What of that may stand in prose: a hyphen, an apostrophe.
+#: Exceptions in prose: a hyphen, an apostrophe.
 _PROSE = {"-": "-", "'": "\\(cq"}
-#: A line may end here, without a hyphen.
+#: A possible line break, without a hyphen.
 _BREAK = "\\:"
 
 
 def heading(name: str, section: int, version: str) -> list[str]:
-    """The lines that begin a page. It has no date, so that the same sources make the same page."""
+    """The first lines of a page. It has no date, so that the same sources make the same page."""
     return [f'.TH {_escaped(name.upper())} {section} "" "Archivar {_escaped(version)}" "Archivar"', ".nh", ".ad l"]
 
 

@@ -1,4 +1,4 @@
-"""The pages for ``man``: which page of the manual each is made of, and the files they are written to."""
+"""The pages for ``man``: their sources in the manual, and their files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.manual.blocks import parse
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A page for man: ``topic`` is the page of the manual, ``about`` the line by which ``apropos`` finds it."""
+    """A page for man: ``topic`` is its page of the manual, ``about`` the line for ``apropos``."""
 
     name: str
     section: int

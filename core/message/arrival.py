@@ -1,6 +1,6 @@
-"""When a message arrived, for mail that comes as files: what the file says where that can be trusted, else its header.
+"""Arrival time of mail that comes as files: the file's time where it can be trusted, else the header's.
 
-A file's time is that of the copying as soon as somebody copies it without care, and then says nothing of the message.
+Careless copying sets a file's time to that of the copy, which says nothing about the message.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from itertools import islice
 from core.message import envelope
 from core.message.splitter import header_end
 
-#: So much of a header is looked at; a value longer than that is no date.
+#: Bytes of a header that are read; a longer value is no date.
 _HEADER = 256 * 1024
 _LONGEST = 4096
 _MOST_FIELDS = 20
 _DAY = 86_400
 _RECEIVED = re.compile(rb"\nreceived[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 _DATE = re.compile(rb"\n(?:date|resent-date)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
-#: The time of delivery, with which the name of a file in a Maildir begins.
+#: The time of delivery at the beginning of a file name in a Maildir.
 _DELIVERED = re.compile(r"(\d{9,10})\.")
 
 
 def arrived(raw: bytes, told: int | None = None) -> int | None:
-    """Seconds since 1970: ``told`` by the file, else by the newest Received field, else by Date; None when none can be read."""
+    """Seconds since 1970: ``told`` by the file, else from the newest Received field, else Date; None if all are unreadable."""
     if told is not None:
         return told
     block = _block(raw)
@@ -33,13 +33,13 @@ def arrived(raw: bytes, told: int | None = None) -> int | None:
 
 
 def _block(raw: bytes) -> bytes:
-    """The header in lower case, with a line end before it."""
+    """The header in lower case, with a leading line end."""
     block = b"\n" + raw[: min(header_end(raw), _HEADER)].lower()
     return block if block.find(b"\n", 1) >= 0 else block.replace(b"\r", b"\n")
 
 
 def _moment(block: bytes, pattern: re.Pattern[bytes]) -> int | None:
-    """The time that the first of some fields tells; what lies ahead of us was stamped by a clock that was wrong."""
+    """The time in the first of some fields; a future one is from a wrong clock and does not count."""
     latest = time.time() + _DAY
     for match in islice(pattern.finditer(block), _MOST_FIELDS):
         # After the last semicolon, if there is one (RFC 5322 3.6.7).
@@ -51,16 +51,19 @@ def _moment(block: bytes, pattern: re.Pattern[bytes]) -> int | None:
 
 
 def of_copy(told: int | None, raw: bytes) -> int | None:
-    """When a message came whose file has the time ``told``; a copy has one that is a day or more after what its header says."""
+    """The arrival of a message whose file has the time ``told``, in seconds since 1970.
+
+    A copy has a time a day or more after the header's, and then the header counts.
+    """
     own = arrived(raw)
     return own if told is None or (own is not None and told - own > _DAY) else told
 
 
 def of_file(name: str, modified: float | None, changed: float | None = None) -> int | None:
-    """The time of a Maildir file where it is that of the message; else None.
+    """The modification time of a Maildir file if it is the message's; else None.
 
     A server sets it when it stores a message: then it is not later than the time of delivery in the name. Without such a name
-    it is trusted when it is older than the file itself (``changed``), so that it was kept or set by somebody.
+    it is trusted when it is older than the file itself (``changed``), so that it was kept or set on purpose.
     """
     if modified is None:
         return None
@@ -70,10 +73,10 @@ def of_file(name: str, modified: float | None, changed: float | None = None) -> 
 
 
 def of_separator(date: int | None, sender: bytes, raw: bytes) -> int | None:
-    """The date of a line "From " where it is that of the message; else None.
+    """The date of a "From " line if it is the message's; else None.
 
-    Programs that know none put the beginning of 1970 there. Mail programs that write no sender (``From -``) tell when they
-    stored it, in local time; one that names none may tell when the file was made.
+    Programs without a date write the beginning of 1970. Mail programs that write no sender (``From -``) put the local time of
+    storing there; a line with neither may have the time at which the file was made.
     """
     if not date or sender == b"-":
         return None if not date else arrived(raw, None) or date

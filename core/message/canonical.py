@@ -1,17 +1,17 @@
-"""The form of a message with CRLF, by which messages that differ in their line ends alone are known as one. Pure."""
+"""Canonical form of a message, with CRLF: messages that differ in their line ends alone have it in common. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 
-#: So much of a message tells whether its line ends are those of the wire: nearly nothing, beside hashing all of it.
+#: Bytes of a message that tell if it has CRLF: nearly nothing, beside hashing all of it.
 _LOOKED_AT = 2048
 
 
 def canonical(raw: bytes, *, whole: bool = False) -> bytes | None:
-    """SHA-256 of a message as it is with CRLF; None when it has CRLF itself, as far as its beginning, or all of it, tells.
+    """SHA-256 of a message's CRLF form; None when it has CRLF itself, judged by its beginning, or by all of it.
 
-    To look at all of it takes as long as to hash it: for files, which may have been put together from several.
+    Reading all of it takes as long as hashing: for files, which may have been joined from several.
     """
     beginning = raw if whole else raw[:_LOOKED_AT]
     lines = beginning.count(b"\n")

@@ -1,7 +1,7 @@
-"""What a person reads in a message: header fields, text, attachments. For the preview, for search, for saving attachments.
+"""Readable content of a message: header fields, text, attachments, for the preview, the index, and saving attachments.
 
-What holds here, for any bytes at all: nothing is raised by ``read``, time is linear in the size, and what is looked at is
-bounded (parts, levels, header fields, bytes of text); what was left out or could not be read is said in ``unread``.
+Invariant, for any bytes: ``read`` never raises, time is linear in the size, and the work is bounded (parts, levels, header
+fields, bytes of text); everything left out or unreadable is listed in ``unread``.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ class Attachment:
 @dataclass(frozen=True, slots=True)
 class Content:
     """``headers``: name and decoded value, in order. ``text`` comes from plain text (``source`` is "text"), from HTML alone
-    ("html"), or is empty (""). ``unread``: what could not be read and why, in words. All of it but ``unread`` is unsafe
+    ("html"), or is empty (""). ``unread``: unreadable parts with the reason, in words. All of it but ``unread`` is unsafe
     text from outside.
 
-    ``passages`` are the text in pieces: the message's own one first, then one for each message in it. ``targets`` are where
-    links of pages lead to, ``descriptions`` what is said of their pictures: to be found, not shown."""
+    ``passages`` are the text in pieces: the message's own one first, then one for each message in it. ``targets`` are the links
+    of pages, ``descriptions`` the texts of their pictures: indexed, not shown.
+    """
 
     headers: tuple[tuple[str, str], ...]
     text: str
@@ -54,7 +55,7 @@ class Content:
     descriptions: tuple[str, ...] = ()
 
     def first(self, name: str) -> str:
-        """The first value of the header field ``name`` that is not empty; empty when there is none."""
+        """The first value of the header field ``name`` that is not empty; empty without one."""
         return next((value for one, value in self.headers if value and one.lower() == name.lower()), "")
 
 
@@ -67,7 +68,7 @@ def read(raw: bytes) -> Content:
 
 
 class _Reader:
-    """The content of a message, found part by part."""
+    """The content of a message, collected part by part."""
 
     def __init__(self, raw: bytes) -> None:
         self.unread: dict[str, None] = {}  # in order, each once
@@ -75,7 +76,7 @@ class _Reader:
         self._targets: dict[str, None] = {}
         self._descriptions: dict[str, None] = {}
         self._drafts = [Gathered(0, raw[: header_end(raw)])]
-        #: The messages in one another that the parts at hand belong to, the outermost first.
+        #: The nested messages to which the present parts belong, the outermost first.
         self._open = [self._drafts[0]]
         self._left = LONGEST_TEXT
 
@@ -117,7 +118,7 @@ class _Reader:
             text = _text(body, charset).replace("\r\n", "\n").replace("\r", "\n")
             if (leaf.is_calendar or invitation.begins(text)) and (told := invitation.told(text)):
                 draft.told.append(told)
-                # What follows in a text, as the footer of a list, is told as it is.
+                # Text after a calendar, as the footer of a mailing list, is shown unchanged.
                 draft.plain.append("" if leaf.is_calendar else text.rpartition("END:VCALENDAR")[2].strip("\n"))
             elif not leaf.attached:
                 draft.plain.append(text)
@@ -126,12 +127,12 @@ class _Reader:
         draft.charset = draft.charset or charset
 
     def content(self) -> Content:
-        """All of it."""
+        """The collected content."""
         passages, sources = [], []
         for draft in self._drafts:
             text, source = draft.text()
             sources.append(source)
-            # What of the fields of messages in it is left out, is left out of their own text too.
+            # Fields left out of nested messages are left out of their own text too.
             unread = {} if draft.level else self.unread
             passages.append(Passage(draft.level, header_fields.decoded(draft.header, draft.charset, unread), text))
         text = composed(passages)
@@ -149,7 +150,7 @@ class _Reader:
 
 
 def attachment(raw: bytes, index: int) -> bytes:
-    """The decoded bytes of the attachment that ``read`` lists under ``index``. Raises ``InputError`` when there is none."""
+    """The decoded bytes of the attachment that ``read`` lists at ``index``. Raises ``InputError`` when there is none."""
     found = (leaf for leaf in leaves(with_line_feeds(raw), {}) if leaf.attached)
     for number, leaf in enumerate(found):
         if number == index:
@@ -173,6 +174,6 @@ def _text(body: bytes, charset: str) -> str:
 
 
 def _announced(page: bytes) -> str:
-    """The charset that an HTML page says of itself."""
+    """The charset that an HTML page declares."""
     told = (_CHARSET.search(meta[1]) for meta in _META.finditer(page[:4096]))
     return next((found[1].decode("ascii", "replace") for found in told if found), "")

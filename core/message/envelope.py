@@ -1,4 +1,4 @@
-"""What the catalog says of a message: subject, people, date, attachments, and a hash of its header block.
+"""Envelope of a message for the catalog: subject, sender and recipients, date, attachments, and a hash of its header block.
 
 What holds here, for any bytes at all: nothing is raised, time is linear, and every text is one line of bounded length
 without NULs that can be encoded as UTF-8. Other control characters are kept: they are a display's to escape.
@@ -8,8 +8,8 @@ decoded further; attachments are counted by the splitter's scan, which reads no 
 (2 shared cores): 97 µs in all, 50 if the caller brings the scan. fast-mail-parser in metadata mode takes 32 µs and releases
 the GIL (here it is held), but it is right only for mail that is well formed: one malformed line before the fields or bare
 CR line ends lose the whole header, a character split between two encoded words is broken, 31 June becomes 1 July, and a
-header of 700 kB of encoded words takes 9.4 s (quadratic). Every one of these would need this code behind it anyway, and a
-message must not be described differently depending on which of two parsers came to read it.
+header of 700 kB of encoded words takes 9.4 s (quadratic). Each of these would need this code as a fallback, and a message's
+envelope must not depend on the parser that happened to read it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LONGEST_SENDER = 320
 LONGEST_RECIPIENTS = 2_000
 LONGEST_MESSAGE_ID = 998
 LONGEST_DATE = 200
-LONGEST_VALUE = 32 * 1024  # raw bytes looked at: a character can take 28 bytes as an encoded word of its own
+LONGEST_VALUE = 32 * 1024  # raw bytes that are read: a character can take 28 bytes as an encoded word of its own
 MOST_REPEATS = 20  # of one field
 MOST_LOOKED_AT = 20  # parts, for the charset of a text
 
@@ -56,14 +56,14 @@ _JAPANESE = b"\x1b$"
 _STRANGE, _STRANGES = re.compile("[\udc80-\udcff]"), re.compile("[\udc80-\udcff]+")
 _CONTROLS = re.compile("[\x80-\x84\x86-\x9f]+")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
-#: An error handler that puts a box in place of what cannot be decoded: U+FFFD is for what the sender had lost.
+#: Error handler that puts a box in place of an undecodable byte: U+FFFD is kept for the sender's own losses.
 _BOXED = "archivar.boxed"
 codecs.register_error(_BOXED, lambda error: (NO_SIGN, error.end))  # type: ignore[attr-defined]
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# Text codecs of Python that tell nothing (US-ASCII) or are no charsets: those raise, warn or take quadratic time.
+# Text codecs of Python that are useless (US-ASCII) or no charsets: those raise, warn or take quadratic time.
 _NO_CHARSETS = frozenset({"ascii", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "unicode_escape"})
-# Labels that senders use for more than they say (as browsers read them, WHATWG Encoding), or that Python does not know.
+# Labels that senders use for larger charsets (as browsers read them, WHATWG Encoding), or that Python does not know.
 _CHARSETS = {
     "iso8859-1": "cp1252",
     "iso8859-9": "cp1254",
@@ -100,7 +100,7 @@ class Envelope:
 
 
 def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
-    """Read the envelope of a raw message. Never raises; what is missing or unreadable is empty, None or 0.
+    """Read the envelope of a raw message. Never raises; missing or unreadable values are empty, None or 0.
 
     ``scan`` is ``splitter.parts(raw)`` if the caller has it already. ``header_sha256`` is of the bytes up to and including
     the empty line, as IMAP returns for BODY.PEEK[HEADER] (RFC 3501 6.4.5), and of the whole message without one.
@@ -124,14 +124,14 @@ def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
 
 
 def undescribed(raw: bytes) -> Envelope:
-    """The envelope of a message of which nothing else can be said."""
+    """An empty envelope, for a message that cannot be described."""
     header = hashlib.sha256(memoryview(raw)[: header_end(raw)]).digest()
     return Envelope("", "", "", None, "", header, 0, readable=False)
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderTexts:
-    """Decoded header fields as filters look into them: all of them, and nothing cut off that a rule could name."""
+    """Decoded header fields for filters: all of them, and not cut where a rule could match."""
 
     sender: str
     recipients: str
@@ -152,7 +152,7 @@ def describe_header(header: bytes) -> HeaderTexts:
 
 
 def _fields(raw: bytes) -> tuple[bytes, dict[bytes, list[bytes]]]:
-    """The header block of a message in lower case, and the raw values of the fields that are known here, by name."""
+    """The header block of a message in lower case, and the raw values of the fields used here, by name."""
     header = b"\n" + raw[: min(header_end(raw), LONGEST_HEADER)]
     lower = header.lower()
     fields: dict[bytes, list[bytes]] = {}
@@ -174,14 +174,14 @@ def _is_ascii(fields: dict[bytes, list[bytes]]) -> bool:
 
 
 def _charset(lower: bytes) -> str:
-    """The charset that a header block, in lower case with a line end before it, says of its text; empty when it does not."""
+    """The charset of the text in a header block, which is in lower case with a leading line end; empty without one."""
     kind = _TYPE.search(lower)
     found = _CHARSET.search(kind[1][:LONGEST_VALUE]) if kind else None
     return found[1].decode("ascii", "replace") if found else ""
 
 
 def _charset_of_parts(raw: bytes, scan: Sequence[Part]) -> str:
-    """The first charset that a part of the message itself says of its text."""
+    """The first charset among the parts of the message itself."""
     for part in scan[:MOST_LOOKED_AT]:
         header = b"\n" + raw[part.head : min(part.body, part.head + LONGEST_VALUE)].lower()
         if not part.embedded and (charset := _charset(header)):
@@ -190,12 +190,12 @@ def _charset_of_parts(raw: bytes, scan: Sequence[Part]) -> str:
 
 
 def _people(fields: dict[bytes, list[bytes]], *names: bytes, charset: str = "") -> str:
-    """The values of fields, decoded, one after the other."""
+    """The values of fields, decoded and joined."""
     return ", ".join(filter(None, (line(value, charset) for name in names for value in fields.get(name, ()))))
 
 
 def _first(fields: dict[bytes, list[bytes]], name: bytes, longest: int, charset: str = "") -> str:
-    """The first value of a field that is not empty (RFC 5322 3.6 allows one; some send an empty one before it)."""
+    """The first non-empty value of a field (RFC 5322 3.6 allows one; some senders put an empty one before it)."""
     for value in fields.get(name, ()):
         if text := line(value, charset):
             return text[:longest].rstrip()
@@ -205,7 +205,7 @@ def _first(fields: dict[bytes, list[bytes]], name: bytes, longest: int, charset:
 def line(value: bytes, charset: str = "") -> str:
     """A raw field's value as one line: encoded words decoded, blanks folded, no NULs, no lone surrogates. Never raises.
 
-    ``charset`` is that of the message's text: 8-bit characters without a label are mostly in the same.
+    ``charset`` is that of the message's text: unlabelled 8-bit characters mostly have the same.
     """
     plain = value.isascii()
     if plain and b"=?" not in value and _JAPANESE not in value:
@@ -245,7 +245,7 @@ def _decoded(value: bytes, body: str) -> str:
 
 
 def _content(encoding: bytes, text: bytes) -> bytes | None:
-    """The bytes of an encoded word, None if it cannot be decoded (and is to be kept as it is)."""
+    """The bytes of an encoded word, None if it cannot be decoded (and is kept unchanged)."""
     if encoding in b"Qq":
         return binascii.a2b_qp(text, header=True)
     try:
@@ -257,14 +257,14 @@ def _content(encoding: bytes, text: bytes) -> bytes | None:
 def characters(content: bytes, label: str, likely: str = "") -> str:
     """Decode as labelled if that fits, else as UTF-8, else as far as each goes. Never raises.
 
-    Without a label that says something the charset ``likely`` is tried after UTF-8, and then Windows-1252, the most usual of
-    unlabelled 8-bit text. Where but some bytes are no UTF-8, the others are read as it all the same.
+    Without a useful label the charset ``likely`` is tried after UTF-8, then Windows-1252, the most common one of unlabelled
+    8-bit text. Text with only some bytes invalid in UTF-8 is still read as UTF-8.
     """
     codec = _codec(label)
     guess = _codec(likely.lower()) if not codec or codec == "utf-8" else ""
     guess = guess if guess and guess != "utf-8" and _extends_ascii(guess) else ""
     japanese = "iso2022_jp_ext" if not codec and _JAPANESE in content else ""
-    # Every byte is a letter of most charsets: in one of these, UTF-8 with a broken byte would be read as something else.
+    # Every byte is a letter of most charsets: in one of these, UTF-8 with a broken byte would be misread.
     for attempt in (japanese, codec, "utf-8", guess if guess and not _nearly_utf8(content) else ""):
         try:
             if attempt:
@@ -279,14 +279,14 @@ def characters(content: bytes, label: str, likely: str = "") -> str:
 def clean(text: str) -> str:
     """``text`` without NULs and lone surrogates, and with Windows-1252 in place of C1 controls.
 
-    Nobody writes these, but many programs take one for the other.
+    C1 controls are not used in mail, but many programs label Windows-1252 as ISO 8859-1.
     """
     plain = _CONTROLS.sub(lambda found: found[0].encode("latin-1").decode("cp1252", _BOXED), text)
     return _SURROGATE.sub(NO_SIGN, plain).replace("\0", "")
 
 
 def _mixed(content: bytes, codec: str) -> str:
-    """UTF-8 in which some bytes are in ``codec``; all in ``codec`` where those are the more."""
+    """Decode UTF-8 with some bytes in ``codec``; all in ``codec`` where those prevail."""
     text = content.decode("utf-8", "surrogateescape")
     fitting, strange = _fitting(text)
     if fitting < strange:
@@ -295,13 +295,13 @@ def _mixed(content: bytes, codec: str) -> str:
 
 
 def _fitting(text: str) -> tuple[int, int]:
-    """Characters beyond ASCII, and bytes that are none, of what was decoded as UTF-8."""
+    """The number of non-ASCII characters, and of invalid bytes, in text decoded as UTF-8."""
     rest, strange = _STRANGE.subn("", text)
     return len(_BEYOND_ASCII.findall(rest)), strange
 
 
 def _nearly_utf8(content: bytes) -> bool:
-    """Tell whether so much is UTF-8 that it cannot be by chance: two bytes of Chinese in its own charset are, now and then."""
+    """True when too much is UTF-8 for chance: now and then two bytes of Chinese in its own charset look like it."""
     fitting, strange = _fitting(content.decode("utf-8", "surrogateescape"))
     return fitting > 2 * strange
 
@@ -372,9 +372,9 @@ def _encoded_files(raw: bytes, scan: Sequence[Part]) -> int:
 
 
 def is_attachment(lower: bytes) -> bool:
-    """Does a part's header block, in lower case with a line end before it, mark an attachment or name a file?"""
+    """True when a part's header block, in lower case with a leading line end, marks an attachment or names a file."""
     if b"name" not in lower and b"attachment" not in lower and b"message/" not in lower:
-        return False  # most headers, told without a regular expression
+        return False  # most headers, decided without a regular expression
     disposition = _DISPOSITION.search(lower)
     if disposition and (disposition[1].lstrip().startswith(b"attachment") or _NAME.search(disposition[1])):
         return True

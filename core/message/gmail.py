@@ -9,7 +9,7 @@ from core.message.splitter import header_end
 
 _LABELS = re.compile(rb"\nx-gmail-labels[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE)
 _HEADER = 256 * 1024
-#: Gmail's own labels that are places, in English and German; others are localised and stay as they are.
+#: Gmail's own labels that are folders, in English and German; others are localised and stay as they are.
 _PLACES = {
     "inbox": "INBOX",
     "posteingang": "INBOX",
@@ -21,7 +21,7 @@ _PLACES = {
     "trash": "Trash",
     "papierkorb": "Trash",
 }
-#: Labels that say something of a message and are no place.
+#: Labels that are a state of a message and no folder.
 _STATES = frozenset(
     (
         *("unread", "opened", "starred", "important", "archived", "chat", "muted", "snoozed", "scheduled"),
@@ -32,7 +32,7 @@ _UNREAD, _STARRED = frozenset(("unread", "ungelesen")), frozenset(("starred", "m
 _CATEGORY = re.compile(r"(category|kategorie)\b.*", re.IGNORECASE)
 #: Gmail takes labels of 225 characters.
 _MOST_LEVELS = 100
-#: Where mail lies that has no place of its own.
+#: The folder of mail without any other.
 ARCHIVED = "Archive"
 
 

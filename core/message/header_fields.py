@@ -26,7 +26,7 @@ def first(header: bytes, name: str) -> bytes:
 
 
 def parameter(value: bytes, name: str, likely: str = "") -> str:
-    """A parameter of a field, in pieces and with a charset too (RFC 2231), or with encoded words as some write it."""
+    """A parameter of a field, also in pieces and with a charset (RFC 2231), or with encoded words as some programs write it."""
     wanted = name.encode()
     whole = b""
     pieces: dict[int, tuple[bytes, bool]] = {}
@@ -72,6 +72,6 @@ def decoded(header: bytes, charset: str, unread: dict[str, None]) -> tuple[tuple
 
 
 def stray(header: bytes) -> bytes:
-    """What stands among header fields and is none: where the header has no end, or there is none, that is the text."""
+    """Text among header fields that is no field: with an unterminated or missing header it is the message's text."""
     # As in decoded, a field is known by the line end before it.
     return _ANY_FIELD.sub(b"", b"\n" + header[:LONGEST_FIELDS].lstrip(b"\r\n")).strip(b"\r\n")

@@ -13,17 +13,17 @@ _TAG = re.compile(r"<[/!?a-z][^>]*+(?:>|\Z)", re.IGNORECASE)
 
 
 def unescape(text: str) -> str:
-    """``text`` with its character references resolved; a number that no character has becomes U+FFFD."""
+    """``text`` with its character references resolved; an invalid number becomes U+FFFD."""
     return html.unescape(_LONG_REFERENCE.sub(_character, text))
 
 
 def _character(reference: re.Match[str]) -> str:
-    """A reference with many digits: a short number behind zeros, or more than any character has."""
+    """A reference with many digits: a short number behind zeros, or an invalid one."""
     digits = (reference[1] or reference[2]).lstrip("0")
     return html.unescape(f"&#{'x' if reference[2] else ''}{digits or '0'};") if len(digits) < 8 else "\ufffd"
 
 
 def plain_lines(page: str) -> str:
-    """The text of a simple page, a line for each block or row of a table."""
+    """The text of a simple page, a line for each block or table row."""
     flowing = " ".join(page.split())
     return unescape(_TAG.sub(" ", _LINE_TAG.sub("\n", _HIDDEN.sub("", flowing))))

@@ -1,4 +1,4 @@
-"""HTML as text, and what of it is to be found though it is not shown: targets of links, descriptions of pictures.
+"""HTML as text, with its invisible but searchable parts: targets of links, descriptions of pictures.
 
 HTML is turned to text by regular expressions that never go back over what they took. A browser's parser was tried
 (lexbor): 50,000 nested elements, or as many attributes of one, are 250 kB of mail and take it 5 to 8 seconds, since it is
@@ -14,12 +14,12 @@ from urllib.parse import unquote
 from core.message.html_references import unescape
 from core.text.codepoints import NO_SIGN
 
-#: Characters of one target or description, and of all of a page together.
+#: Characters of one target or description, and of all in a page together.
 LONGEST_TARGET, LONGEST_TARGETS = 2_000, 500_000
-#: Levels of lists that are set in.
+#: Levels of lists that are indented.
 DEEPEST_LIST = 8
 
-#: Comments, what is not text, tags with quoted values, declarations. Unclosed ones go to the end, as in a browser.
+#: Comments, non-text elements, tags with quoted values, declarations. Unclosed ones go to the end, as in a browser.
 _MARKUP = re.compile(
     r"<!--[^-]*+(?:-(?!->)[^-]*+)*+(?:-->|\Z)"
     r"|<(script|style|template|title)\b[^>]*+(?:>|\Z)[^<]*+(?:<(?!/\1)[^<]*+)*+(?:</\1[^>]*+(?:>|\Z)|\Z)"
@@ -44,14 +44,14 @@ _ROW_TAGS = frozenset(("li", "tr", "dt", "dd", "option"))
 _LIST_TAGS = frozenset(("ul", "ol"))
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-#: Noncharacters, for blanks and line ends that are to stay while all others are put together.
+#: Noncharacters for blanks and line ends that are kept while all others are collapsed.
 _KEPT_BLANK, _KEPT_LINE = "\ufdd0", "\ufdd1"
 _KEEP = str.maketrans({" ": _KEPT_BLANK, "\u00a0": _KEPT_BLANK, "\n": _KEPT_LINE})
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The text of a page, the targets of its links and pictures, and what is said of them (``alt``, ``title``)."""
+    """The text of a page, the targets of its links and pictures, and their texts (``alt``, ``title``)."""
 
     text: str
     targets: tuple[str, ...]
@@ -59,7 +59,10 @@ class Page:
 
 
 def read(page: str) -> Page:
-    """Read an HTML page. Never raises; linear in time. A page of pictures alone is told by their descriptions."""
+    """Convert an HTML page. Never raises; linear in time.
+
+    The text of a page of pictures alone is their descriptions.
+    """
     reader = _Reader()
     source = page.replace(_KEPT_BLANK, "").replace(_KEPT_LINE, "")
     done = 0
@@ -77,7 +80,7 @@ def read(page: str) -> Page:
 
 
 def unescaped(text: str) -> str:
-    """``text`` with its character references resolved; those that name no character are boxes. Never raises."""
+    """``text`` with its character references resolved; invalid ones become boxes. Never raises."""
     if "&" not in text:
         return text
     plain = unescape(text)
@@ -94,7 +97,7 @@ class _Reader:
         self.descriptions: dict[str, None] = {}
         self._left = LONGEST_TARGETS
         self._kept = 0
-        #: The number of the last item of each list that is open, None where items have none.
+        #: The number of the last item of each open list, None in an unnumbered one.
         self._lists: list[int | None] = []
 
     def text(self, text: str) -> None:
@@ -116,14 +119,14 @@ class _Reader:
         elif name in _LIST_TAGS:
             self._list(name, closing)
         if name in _ROW_TAGS:
-            # The next one begins a line, or what they are in ends one.
+            # The next item begins a line, or the end of the list does.
             self.pieces.append(" " if closing else self._item() if name == "li" else "\n")
         elif closing and (name == "table" or name in _LIST_TAGS) and not self._lists:
             self.pieces.append("\n\n")
         elif name in _LINE_TAGS:
             self.pieces.append("\n")
         elif name in _CELL_TAGS or name == "img":
-            # What surrounds a picture or a cell are words of their own.
+            # A picture or cell separates the words around it.
             self.pieces.append(" ")
 
     def _list(self, name: str, closing: bool) -> None:
@@ -133,7 +136,7 @@ class _Reader:
             self._lists.pop()
 
     def _item(self) -> str:
-        """The beginning of a list's item, set in by the level of the list."""
+        """The mark of a list item, indented by the level of the list."""
         indent = _KEPT_BLANK * (2 * min(max(len(self._lists) - 1, 0), DEEPEST_LIST))
         last = self._lists[-1] if self._lists else None
         if last is None:
@@ -156,7 +159,7 @@ class _Reader:
                 continue
             self.targets[value] = None
             if "%" in value:
-                # What a redirecting address leads to is found as well.
+                # The target within a redirecting address is indexed as well.
                 self.targets[_SURROGATE.sub(NO_SIGN, unquote(value, errors="ignore").replace("\0", ""))] = None
 
 

@@ -1,7 +1,7 @@
-"""Invitations, replies and cancellations (iCalendar, RFC 5545 and 5546) told in words: what, when, where, who. Pure.
+"""Invitations, replies and cancellations (iCalendar, RFC 5545 and 5546) in words: event, time, place, people. Pure.
 
-What holds here, for any text at all: nothing is raised, time is linear, and what is told is bounded. What is no calendar, or
-has nothing to tell, gives an empty text.
+Invariant, for any text: nothing is raised, time is linear, and the result is bounded. Text that is no calendar, or an empty
+one, gives an empty text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-#: Lines that are read, characters of a value, events and people that are told.
+#: Lines that are read, characters of a value, events and people that are listed.
 MOST_LINES, LONGEST_VALUE, MOST_EVENTS, MOST_PEOPLE = 100_000, 20_000, 50, 200
 
 _PARAMETER = re.compile(r';([A-Za-z0-9-]++)=("[^"]*+"|[^;:"]*+)')
@@ -64,12 +64,12 @@ class _Event:
 
 
 def begins(text: str) -> bool:
-    """Tell whether a text begins as a calendar does, whatever it is called."""
+    """True when a text begins like a calendar, whatever its name."""
     return text[:200].lstrip("\ufeff \r\n\t")[:15].upper() == "BEGIN:VCALENDAR"
 
 
 def told(calendar: str) -> str:
-    """A calendar in words, an event after the other; empty when there is nothing to tell."""
+    """A calendar in words, one event after the other; empty when there is nothing to show."""
     method, events = _events(calendar)
     texts = [_told(event, method) for event in events[:MOST_EVENTS]]
     if len(events) > MOST_EVENTS:
@@ -78,7 +78,7 @@ def told(calendar: str) -> str:
 
 
 def _events(calendar: str) -> tuple[str, list[_Event]]:
-    """The method of a calendar, and its events; what lies in these (alarms) and beside them (time zones) is passed over."""
+    """The method of a calendar, and its events; alarms within them and time zones beside them are skipped."""
     method = ""
     events: list[_Event] = []
     inside: list[str] = []
@@ -99,7 +99,7 @@ def _events(calendar: str) -> tuple[str, list[_Event]]:
 
 
 def _lines(calendar: str) -> Iterator[tuple[str, _Value]]:
-    """Unfolded lines, each a name, its parameters and its value."""
+    """Yield unfolded lines, each as name, parameters and value."""
     pieces: list[str] = []
     for number, line in enumerate((*calendar.splitlines()[:MOST_LINES], "")):
         if number and line[:1] in (" ", "\t"):
@@ -151,7 +151,7 @@ def _told(event: _Event, method: str) -> str:
 
 
 def _people(event: _Event, method: str) -> list[tuple[str, str]]:
-    """The people who are asked, each with an answer; of a reply it is the answer that matters."""
+    """The invited people, each with an answer; in a reply the answer matters."""
     rows = []
     people = event.values.get("ATTENDEE", [])
     for person in people[:MOST_PEOPLE]:
@@ -175,7 +175,7 @@ def _person(value: _Value) -> str:
 
 
 def _when(event: _Event) -> str:
-    """From when to when, with the time zone; of whole days the last one is meant, not the day after it."""
+    """The period of an event, with the time zone; of whole days the last one is shown, not the day after it."""
     begin, end = event.first("DTSTART"), event.first("DTEND")
     start, stop = _parsed(begin.text), _parsed(end.text)
     if stop is None and start is not None:
@@ -212,7 +212,7 @@ def _day(day: date) -> str:
 
 
 def _parsed(text: str) -> date | datetime | None:
-    """A date or a time as it is written, without its zone; None for one that there is not."""
+    """A date or time as written, without its zone; None for an invalid one."""
     found = _MOMENT.fullmatch(text.strip().upper())
     if found is None:
         return None
@@ -239,7 +239,7 @@ def _before(day: date) -> date:
 
 
 def _repeats(rule: str) -> str:
-    """A rule of repetition; what is not understood of it is told as it is written."""
+    """A rule of repetition in words; unknown parts of it unchanged."""
     parts = dict(part.split("=", 1) for part in rule[:500].upper().split(";") if "=" in part)
     every = _EVERY.get(parts.pop("FREQ", ""), "")
     interval, count, until = parts.pop("INTERVAL", "1"), parts.pop("COUNT", ""), parts.pop("UNTIL", "")

@@ -17,9 +17,9 @@ from core.message.splitter import LONGEST_HEADER, Part, header_end, parts
 from core.message.transfer_encoding import ENCODINGS, PLAIN, decoded
 
 MOST_PARTS = 10_000
-LONGEST_START = 64 * 1024  # bytes of an attachment that are looked at to see whether it is a message
-DEEPEST_ENCODED = 5  # messages in base64 in one another
-MOST_ENCODED = 64 * 1024 * 1024  # bytes of them, decoded
+LONGEST_START = 64 * 1024  # bytes of an attachment that are checked for being a message
+DEEPEST_ENCODED = 5  # nested messages in base64
+MOST_ENCODED = 64 * 1024 * 1024  # bytes of these, decoded
 
 _MESSAGE_FIELD = re.compile(rb"\n(?:from|date|subject|received|message-id)[ \t]*+:")
 
@@ -27,16 +27,16 @@ _MESSAGE_FIELD = re.compile(rb"\n(?:from|date|subject|received|message-id)[ \t]*
 PAGES = frozenset(("text/html", "application/xhtml+xml", "text/enriched", "text/richtext"))
 _TEXTS = frozenset(("message/delivery-status", "message/disposition-notification", "message/feedback-report"))
 _CALENDARS = frozenset(("text/calendar", "text/x-vcalendar", "application/ics"))
-#: Types of which the name of a file tells more.
+#: Types that tell less than the file's name.
 _VAGUE = frozenset(("application/octet-stream", "text/plain"))
 _MESSAGES = frozenset(("message/rfc822", "message/global"))
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One part, or a message in the message (``message``). ``level`` counts the messages that it lies in.
+    """One part, or a message in the message (``message``). ``level`` counts the messages around it.
 
-    ``label`` names a file that stands in a text and has no header.
+    ``label`` is the name of a file within a text, which has no header.
     """
 
     header: bytes
@@ -51,11 +51,11 @@ class Leaf:
 
     @property
     def is_calendar(self) -> bool:
-        """True for an invitation or the like: by its type, or by its name where the type only says that it is a file."""
+        """True for a calendar: by its type, or by its name where the type only says that it is a file."""
         return self.media_type in _CALENDARS or (self.media_type in _VAGUE and self.name().lower().endswith((".ics", ".vcs")))
 
     def name(self, charset: str = "") -> str:
-        """Its name, unlabelled 8-bit characters in ``charset``."""
+        """The part's name, unlabelled 8-bit characters in ``charset``."""
         if self.label:
             return self.label
         for name, parameter in (("content-disposition", "filename"), ("content-type", "name")):
@@ -69,7 +69,7 @@ class Leaf:
 
 @dataclass(slots=True)
 class _Scan:
-    """The parts of a message that are still to come; ``ends`` are where the messages end in which the next one lies."""
+    """The parts of a message that are still to come; ``ends`` are the ends of the messages around the next one."""
 
     raw: bytes
     parts: Iterator[Part]
@@ -78,7 +78,7 @@ class _Scan:
 
 
 def leaves(raw: bytes, unread: dict[str, None]) -> Iterator[Leaf]:
-    """The parts of a message in their order, with those of messages in it, encoded ones too, and files in its texts."""
+    """Yield the parts of a message in their order, with those of nested messages, encoded ones too, and files in its texts."""
     left = MOST_ENCODED
     count = 0
     first = True
@@ -113,7 +113,7 @@ def leaves(raw: bytes, unread: dict[str, None]) -> Iterator[Leaf]:
 
 
 def _unpacked(leaf: Leaf) -> list[Leaf]:
-    """A text and the files that stand in it, or the leaf alone."""
+    """A text and the files within it, or the leaf alone."""
     if leaf.attached or leaf.media_type != "text/plain" or leaf.encoding not in ENCODINGS:
         return [leaf]
     if leaf.encoding != "base64" and b"begin" not in leaf.body:
@@ -155,7 +155,7 @@ def _leaf(raw: bytes, part: Part, unread: dict[str, None], *, first: bool) -> Le
     if not part.leaf:
         attached = True
     elif readable:
-        # The one text of a message is its text, even when it carries a name.
+        # The only text of a message is its text, even with a file name.
         attached = disposition.startswith(b"attachment") or (is_attachment(header.lower()) and not first)
     else:
         attached = True
@@ -169,7 +169,7 @@ def _word(value: bytes) -> str:
 
 
 def _is_message(leaf: Leaf) -> bool:
-    """Tell whether a part is a message: by its type, or, as mail programs that know no such type send it, by its name."""
+    """True when a part is a message: by its type, or by its name, as some mail programs send it."""
     if leaf.media_type in _MESSAGES:
         return True
     if not leaf.attached or not leaf.name().lower().endswith(".eml"):

@@ -1,8 +1,8 @@
 """mbox files: how messages are written, found and read back. Bytes in, bytes out, apart from the quoting.
 
 As we write them (mboxrd) a message begins with a line ``From sender date``, and its own lines that begin with ``From ``, after
-any number of ``>``, have one ``>`` more. Its line ends stay what they are. After it comes an empty line, which is not part of
-it. What others write is read in all its dialects: which lines part messages is judged by ``separators``.
+any number of ``>``, have one ``>`` more. Its line ends stay unchanged. After it comes an empty line, which is not part of it.
+Other programs' dialects are read as well: ``separators`` decides which lines separate messages.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _QUOTE = re.compile(rb"^(>*From )", re.MULTILINE)
 _UNQUOTE = re.compile(rb"^>(>*From )", re.MULTILINE)
 _UNQUOTE_ONE = re.compile(rb"^>(From )", re.MULTILINE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-#: A file is gone through in blocks of so many bytes; a header is looked at for its length up to so many.
+#: Bytes of a block that is read, and of a header that is searched for a length.
 _BLOCK = 1024 * 1024
 _HEADER = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 _LINE = re.compile(rb"\nFrom(?:[ \r][^\n]{0,%d})?(?=\n|\Z)" % LONGEST)
 _NEXT = re.compile(rb"\nFrom[ \r\n]")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
-#: Bytes of line ends that may stand between the end of a message with a told length and the next line "From ".
+#: Bytes of line ends allowed between a message with a stated length and the next "From " line.
 _APART = 4
 _LENGTH = re.compile(rb"^content-length:[ \t]{0,20}(\d{1,12})[ \t]{0,20}\r?$", re.MULTILINE | re.IGNORECASE)
 
 
 class Quoting(StrEnum):
-    """Which lines have a ``>`` that is not theirs: mboxrd ``>From``, ``>>From`` and so on, mboxo ``>From`` alone, none."""
+    """Quoting of lines with ``>``: mboxrd ``>From``, ``>>From`` and so on, mboxo ``>From`` alone, none."""
 
     MBOXRD = "mboxrd"
     MBOXO = "mboxo"
@@ -45,7 +45,7 @@ class Quoting(StrEnum):
 class Found:
     """A message in a file, quoted, from ``start`` to ``end``; ``date`` (seconds since 1970) and ``sender`` of its "From " line.
 
-    ``plain``: its length was told and lines in it begin with ``From ``, so nothing in it is quoted.
+    ``plain``: its length is stated and lines in it begin with ``From ``, so nothing in it is quoted.
     """
 
     start: int
@@ -57,7 +57,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What stands before the first message and belongs to none, in bytes."""
+    """Bytes before the first message that belong to none."""
 
     size: int
 
@@ -73,7 +73,7 @@ def separator(date: int | None) -> bytes:
 
 
 def quoted(raw: bytes) -> bytes:
-    """A message as it stands in an mbox file."""
+    """A message quoted for an mbox file."""
     return _QUOTE.sub(rb">\1", raw)
 
 
@@ -85,12 +85,12 @@ def unquoted(data: bytes, quoting: Quoting = Quoting.MBOXRD) -> bytes:
 
 
 def after(raw: bytes) -> bytes:
-    """What stands between a message and the next "From " line, so that an empty line parts them."""
+    """The line ends after a message, so that an empty line separates it from the next "From " line."""
     return b"\n" if raw.endswith(b"\n") else b"\n\n"
 
 
 def begins(data: bytes) -> bool:
-    """Does a file that begins so look like mbox?"""
+    """True when a file with this beginning looks like mbox."""
     text = data.removeprefix(_BOM).lstrip(b"\r\n")
     line, _, rest = text.partition(b"\n")
     told = separators.read(line) if line.startswith(b"From") else None
@@ -98,7 +98,7 @@ def begins(data: bytes) -> bool:
 
 
 def scan(file: BinaryIO) -> Iterator[Found | Before]:
-    """The messages of a file that can be sought in, from its beginning on. Time grows with the size, and memory does not."""
+    """Yield the messages of a seekable file, from its beginning on. Time grows with the size, and memory does not."""
     begin = _first(file)
     current: _Message | None = None
     lengths: bool | None = None
@@ -115,7 +115,7 @@ def scan(file: BinaryIO) -> Iterator[Found | Before]:
             yield Before(place - begin)
         current = _Message(place + len(line), told)
         if lengths is not False:
-            # Lengths are believed in a file whose first message has one that leads exactly to the next.
+            # Lengths are trusted in a file whose first message has one that leads exactly to the next.
             current.skip = _told_end(file, current.start)
             lengths = bool(current.skip) if lengths is None else lengths
     size = file.seek(0, 2)
@@ -127,7 +127,7 @@ def scan(file: BinaryIO) -> Iterator[Found | Before]:
 class _Message:
     start: int
     line: separators.Line
-    #: Up to here its told length leads; 0 without one.
+    #: The end of the message by its stated length; 0 without one.
     skip: int = 0
     plain: bool = False
 
@@ -136,14 +136,14 @@ class _Message:
 
 
 def _candidates(file: BinaryIO, begin: int) -> Iterator[tuple[int, bytes, bytes, int]]:
-    """Lines ``From `` of a file: (where it begins, the line, what follows, bytes of the empty line before it)."""
+    """Yield the ``From `` lines of a file: (offset, line, text after it, bytes of the empty line before it)."""
     # As if a line had ended before the first byte.
     base, data, reached = begin - 1, b"\n", 0
     while True:
         file.seek(base + len(data))
         block = file.read(_BLOCK)
         data += block
-        # What is near the end is looked at with the next block, when all that follows is there.
+        # Near the end of a block the next one is needed, for the text after a line.
         limit = len(data) - (AHEAD + LONGEST + 8 if block else 0)
         for match in _LINE.finditer(data, reached):
             if match.start() >= limit:
@@ -159,7 +159,7 @@ def _candidates(file: BinaryIO, begin: int) -> Iterator[tuple[int, bytes, bytes,
 
 
 def _first(file: BinaryIO) -> int:
-    """Where the first line that is not empty begins, after a byte order mark."""
+    """The offset of the first non-empty line, after a byte order mark."""
     file.seek(0)
     head = file.read(_BLOCK)
     begin = len(_BOM) if head.startswith(_BOM) else 0
@@ -167,7 +167,7 @@ def _first(file: BinaryIO) -> int:
 
 
 def _ahead(data: bytes, begin: int = 0) -> bytes:
-    """What follows a line that ended before ``begin``, up to the next one of its kind."""
+    """The text after a line that ended before ``begin``, up to the next ``From `` line."""
     if data.startswith((b"From ", b"From\n", b"From\r"), begin):
         return b""
     end = _NEXT.search(data, begin, begin + AHEAD)
@@ -175,7 +175,7 @@ def _ahead(data: bytes, begin: int = 0) -> bytes:
 
 
 def _blank(data: bytes, end: int) -> int:
-    """The length of the empty line that ends with ``data[end]``; 0 when that line is not empty."""
+    """The length of the empty line that ends at ``data[end]``; 0 when that line is not empty."""
     if data[max(end - 1, 0) : end] == b"\n":
         return 1
     return 2 if data[max(end - 2, 0) : end] == b"\n\r" else 0
@@ -189,7 +189,7 @@ def _empty_end(file: BinaryIO, size: int, start: int) -> int:
 
 
 def _told_end(file: BinaryIO, start: int) -> int:
-    """Where a message ends by its Content-Length, if that is the end of the file or a line ``From ``; else 0 (mboxcl)."""
+    """The end of a message by its Content-Length, if that is the end of the file or a ``From `` line; else 0 (mboxcl)."""
     file.seek(start)
     head = file.read(_HEADER)
     end = _HEADER_END.search(head)
@@ -209,7 +209,7 @@ def _told_end(file: BinaryIO, start: int) -> int:
     return reached if exact else 0
 
 
-#: Letters in the header fields Status and X-Status, by which mail programs on Unix keep flags.
+#: Letters in the header fields Status and X-Status, in which mail programs on Unix keep flags.
 _STATUS = re.compile(rb"^(?:X-)?Status:[ \t]*+([A-Z]*+)[ \t]*+\r?$", re.MULTILINE | re.IGNORECASE)
 _MOZILLA = re.compile(rb"^X-Mozilla-Status:[ \t]*+([0-9A-F]{4})[ \t]*+\r?$", re.MULTILINE | re.IGNORECASE)
 _FLAGS = {"R": "\\Seen", "A": "\\Answered", "F": "\\Flagged", "T": "\\Draft"}

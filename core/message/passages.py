@@ -1,4 +1,4 @@
-"""The texts of a message and of those in it, each under its own header, put together as one text to read. Pure."""
+"""Passages of a message: its text and those of nested messages, each under its own header, joined for reading. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-#: What is shown of the header of a message in a message, and characters of each field.
+#: Fields shown of a nested message's header, and characters of each.
 HEADING, LONGEST_FIELD = ("From", "To", "Cc", "Date", "Subject"), 1_000
-#: Columns by which a message in a message stands to the right of it, and levels that do.
+#: Columns by which a nested message is indented, and the most levels that are.
 STEP, DEEPEST = 4, 6
 
 _WORD = re.compile(r"\w+")
@@ -23,13 +23,13 @@ class Passage:
     text: str
 
     def values(self, *names: str) -> list[str]:
-        """The values of the fields with these names (in lower case), in order."""
+        """The values of the fields ``names`` (in lower case), in order."""
         return [value for name, value in self.headers if name.lower() in names]
 
 
 @dataclass(slots=True)
 class Gathered:
-    """A passage in the making: plain texts, pages, and what is told of calendars. ``header`` is the raw header block."""
+    """A passage being collected: plain texts, HTML pages, and calendars in words. ``header`` is the raw header block."""
 
     level: int
     header: bytes
@@ -39,13 +39,13 @@ class Gathered:
     told: list[str] = field(default_factory=list)
 
     def text(self) -> tuple[str, str]:
-        """The text, and what it comes from: "text", "html" where there is nothing but pages, or empty."""
+        """The text, and its source: "text", "html" where there are only pages, or empty."""
         texts = [text for text in self.plain if text.strip()]
         source = "text" if texts or self.told else ""
         known = {word for text in texts for word in _words(text)} if self.pages else set()
         for page in self.pages:
             words = _words(page)
-            # An alternative to the plain text says the same again; a page that says more is shown as well.
+            # An HTML alternative repeats the plain text; a page with more text is shown as well.
             if len(words - known) * 10 > len(words):
                 texts.append(page)
                 known |= words
@@ -55,7 +55,7 @@ class Gathered:
 
 
 def composed(passages: Sequence[Passage]) -> str:
-    """All passages in order, those of messages in the message ruled off, under their headers, and set in by their level."""
+    """All passages in order, those of nested messages with a rule, their header, and indented by level."""
     texts = [_set_in(passage) if passage.level else passage.text for passage in passages]
     text = "\n\n".join(text for text in texts if text)
     return text + "\n" if text else ""

@@ -1,9 +1,9 @@
-"""Lines that part the messages of an mbox file: which line is one, and what date it tells. Pure computation.
+"""Separator lines of an mbox file, and their dates. Pure.
 
-A line ``From `` is judged by its form, by the empty line before it and by what follows. A date makes it strong: a header after
-it is enough then. One without a date, or bare, needs a block of header fields after it of which one at least is a field of
-mail, so that a sentence that begins with "From" stays text. Without any header after it a line counts only in the exact form
-that programs write, after an empty line.
+A ``From `` line is judged by its form, by the empty line before it and by the text after it. With a date, a header after it is
+enough. One without a date, or bare, needs a block of header fields after it of which at least one is a field of mail, so that a
+sentence that begins with "From" stays text. Without any header after it a line counts only in the exact form that programs
+write, after an empty line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 LONGEST = 500
-#: So much of what follows a line is looked at.
+#: Bytes after a line that are examined.
 AHEAD = 8192
 MONTHS = (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec")
 _DAY = rb"\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*+"
@@ -24,10 +24,10 @@ _ZONE = rb"(?:[a-z]{1,5}|(?P<zone{}>[+-]\d\d:?\d\d))"
 _FORMS = tuple(
     re.compile(form)
     for form in (
-        # As the C library writes it, with a zone before or after the year.
+        # In the C library's form, with a zone before or after the year.
         rb"(?:" + _DAY + rb",? +)?" + _MONTH + rb" ++(?P<day>\d{1,2}),? ++" + _TIME
         + rb"(?: ++" + _ZONE.replace(b"{}", b"1") + rb")? ++(?P<year>\d{4})(?: ++" + _ZONE.replace(b"{}", b"2") + rb")?",
-        # As a header has it.
+        # In the form of a header.
         rb"(?:" + _DAY + rb",? +)?(?P<day>\d{1,2})[ -]" + _MONTH + rb"[ -](?P<year>\d{4}|\d\d),? ++" + _TIME
         + rb"(?: *+" + _ZONE.replace(b"{}", b"1") + rb")?",
         # ISO 8601.
@@ -38,7 +38,7 @@ _BEGINS_DATE = re.compile(
     rb"(?:" + _DAY + rb",? +)?(?:" + _MONTH.replace(b"?P<month>", b"?:") + rb" ++\d|\d{1,2}[ -](?:jan|feb|mar|apr|may|jun|jul"
     rb"|aug|sep|oct|nov|dec)|\d{4}-\d\d-\d\d)"
 )  # fmt: skip
-#: In another language, or in a form of its own: a time or a year at least.
+#: In another language or form: at least a time or a year.
 _LIKE_A_DATE = re.compile(rb"\b\d{1,2}:\d\d\b|\b(?:19|20)\d\d\b")
 _REMOTE = re.compile(rb"(?: ++remote from \S++)?")
 _FIELD = re.compile(rb"([!-9;-~]{1,100})[ \t]{0,20}:")
@@ -52,7 +52,7 @@ _KNOWN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line ``From ``: its sender, and its date in seconds since 1970, None when it has none that can be told.
+    """A ``From `` line: its sender, and its date in seconds since 1970, None without a readable one.
 
     ``exact``: nothing but one sender and a date. ``sentence``: words that are neither. ``stripped``: not even a blank.
     """
@@ -66,7 +66,7 @@ class Line:
 
 
 def read(line: bytes) -> Line | None:
-    """Take a line apart; None when it cannot part messages whatever follows."""
+    """Parse a line; None when it cannot separate messages whatever follows."""
     text = line.rstrip(b"\r\n")
     if len(text) > LONGEST or not (text.startswith(b"From ") or text == b"From"):
         return None
@@ -112,16 +112,16 @@ def _seconds(match: re.Match[bytes]) -> int | None:
 
 
 def parts(line: Line, blank: bool, ahead: bytes, first: bool = False) -> bool:
-    """Does a message begin after this line?
+    """True when a message begins after this line.
 
-    ``blank``: an empty line is before it, or nothing at all. ``ahead``: what follows, up to ``AHEAD`` bytes and not beyond the
-    next line of the kind. ``first``: the file begins with it.
+    ``blank``: an empty line is before it, or nothing at all. ``ahead``: the text after it, up to ``AHEAD`` bytes and not beyond
+    the next such line. ``first``: the file begins with it.
     """
     fields, known, whole = _block(ahead)
     if line.dated:
         if (known or (fields and blank)) if line.exact else (whole and known >= (1 if blank else 2)):
             return True
-        # A message without any header: programs write an exact line before it, and text seldom does.
+        # A message without any header: programs write an exact separator, and text seldom does.
         own = (
             b"@" in line.sender
             or line.sender in (b"-", b"MAILER-DAEMON")
@@ -133,20 +133,20 @@ def parts(line: Line, blank: bool, ahead: bytes, first: bool = False) -> bool:
         return False
     if not whole:
         return known >= 3
-    # A single word after "From" may end a sentence, too.
+    # A single word after "From" may be the end of a sentence, too.
     word = bool(line.sender) and b"@" not in line.sender and line.sender not in (b"-", b"MAILER-DAEMON")
     return known >= (2 if (word or line.stripped) and not blank else 1)
 
 
 def is_header(beginning: bytes) -> bool:
-    """Does what begins so look like a message: fields of mail up to the first empty line, and nothing else?"""
-    # Without the line that is cut off, if there is one.
+    """True when text with this beginning looks like a message: only fields of mail up to the first empty line."""
+    # Without the last line if it is cut off.
     _, known, whole = _block(beginning[: beginning.rfind(b"\n") + 1] or beginning)
     return whole and known >= 2
 
 
 def _block(ahead: bytes) -> tuple[bool, int, bool]:
-    """Does it begin with a header field; known fields up to the first empty line; is every line there of a header?"""
+    """Three facts: a header field comes first; known fields up to the first empty line; only header lines there."""
     begins = whole = False
     known = number = 0
     reached = 0

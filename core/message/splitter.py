@@ -1,9 +1,9 @@
-"""Where a raw message may be cut so that a shared attachment is stored once.
+"""Splitter: segments of a raw message, so that a shared attachment is stored once.
 
 The same attachment reaches forty people in forty messages that differ only in their headers and boundaries. So the body of
 every large MIME leaf becomes a segment of its own, and all that lies between (headers, small bodies, boundaries) is joined.
 
-What holds here, for any bytes at all:
+Invariant, for any bytes:
 - Segments are contiguous, in order, never empty, and cover the message exactly; being wrong about MIME costs space, not mail.
 - Nothing is raised and nothing recurses. In doubt (no boundary, RFC 2231 pieces of one, too deep, too many) there is no cut.
 - Time is linear: every level of nesting reads its bytes once, in C, and levels and boundary lines looked at are bounded.
@@ -25,7 +25,7 @@ Segment: TypeAlias = tuple[int, int]
 DEEPEST = 50
 MOST_BOUNDARY_LINES = 100_000
 LONGEST_BOUNDARY = 200  # RFC 2046 5.1.1 allows 70
-LONGEST_HEADER = 16 * 1024 * 1024  # bytes looked at: 100,000 recipients take 5 MB
+LONGEST_HEADER = 16 * 1024 * 1024  # bytes read: 100,000 recipients take 5 MB
 LONGEST_CONTENT_TYPE = 8 * 1024
 
 _EMPTY_LINE = re.compile(rb"\r?\n")
@@ -42,7 +42,7 @@ class Part(NamedTuple):
     """A MIME entity that is no multipart: header ``raw[head:body]``, body ``raw[body:end]``.
 
     ``leaf`` is false for a message/rfc822 whose content follows in the list as parts of its own; those have ``embedded``
-    set. A named tuple, since a message can have thousands and a frozen dataclass takes three times as long to make.
+    set. A named tuple, since a message can have thousands and a frozen dataclass takes three times as long to construct.
     """
 
     head: int
@@ -92,7 +92,7 @@ def _append(segments: list[Segment], start: int, end: int, longest: int) -> None
 def parts(raw: Raw, *, smallest: int = 0) -> list[Part]:
     """The leaves and embedded messages of a raw message, in order; those under ``smallest`` bytes may be left out.
 
-    A message/rfc822 is looked into when it is not encoded, so that a forwarded attachment equals the original one.
+    A message/rfc822 is split when it is not encoded, so that a forwarded attachment equals the original one.
     """
     find = _finder(raw)
     found: list[Part] = []
@@ -129,7 +129,7 @@ def header_end(raw: Raw, start: int = 0, end: int | None = None) -> int:
 
 
 def _container(raw: Raw, head: int, body: int) -> tuple[bool, bytes]:
-    """Whether a header announces an embedded message that can be read as it is, and else the boundary of a multipart."""
+    """True for a header of an embedded message that is not encoded, else False with the boundary of a multipart."""
     stop = min(body, head + LONGEST_HEADER)
     header = bytes(raw[head - 1 : stop]) if head else b"\n" + bytes(raw[:stop])
     lower = header.lower()
@@ -159,10 +159,10 @@ def _container(raw: Raw, head: int, body: int) -> tuple[bool, bytes]:
 def _children(
     raw: Raw, find: Callable[[bytes, int, int], int], body: int, end: int, boundary: bytes, budget: int
 ) -> tuple[list[Segment], int]:
-    """The parts between the delimiter lines of one multipart, and what is left of ``budget``.
+    """The parts between the delimiter lines of one multipart, and the rest of ``budget``.
 
-    What follows a closing delimiter is an epilogue, unless the same boundary opens again: nested parts that repeat the
-    boundary of their parent close it early, and what comes then is still worth cutting.
+    After a closing delimiter comes an epilogue, unless the same boundary opens again: nested parts that repeat their parent's
+    boundary close it early, and later parts are still worth cutting.
     """
     children: list[Segment] = []
     delimiter = b"\n--" + boundary
@@ -185,7 +185,7 @@ def _children(
 
 
 def _finder(raw: Raw) -> Callable[[bytes, int, int], int]:
-    """``raw.find``, or its like for a memoryview, which has none, and for a mmap, whose search is quadratic."""
+    """``raw.find``, or a substitute for a memoryview, which has none, and for a mmap, whose search is quadratic."""
     if isinstance(raw, bytes | bytearray):
         return raw.find
 

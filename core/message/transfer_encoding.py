@@ -1,4 +1,4 @@
-"""Transfer encodings of MIME parts undone, as far as they go, however broken they are. Pure; linear in time."""
+"""Decoding of MIME transfer encodings as far as possible, however broken they are. Pure; linear in time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UUENCODED = frozenset(("x-uuencode", "uuencode", "uue", "x-uue"))
 #: All that are known.
 ENCODINGS = PLAIN | _UUENCODED | {"quoted-printable", "base64"}
 
-LONGEST_LINE = 4_096  # bytes after padding that are looked at
+LONGEST_LINE = 4_096  # bytes after padding that are examined
 _NOT_BASE64 = bytes(
     byte for byte in range(256) if byte not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 )
@@ -21,7 +21,7 @@ _WITHOUT_PADDING = re.compile(rb"[^=]+")
 
 
 def decoded(body: bytes, encoding: str) -> bytes:
-    """Undo a transfer encoding as far as it goes; an unknown one leaves the bytes as they are."""
+    """Decode a transfer encoding as far as possible; an unknown one leaves the bytes unchanged."""
     if encoding == "quoted-printable":
         return binascii.a2b_qp(body)
     if encoding == "base64":
@@ -32,7 +32,7 @@ def decoded(body: bytes, encoding: str) -> bytes:
 
 
 def _from_base64(body: bytes) -> bytes:
-    """Decode base64. Other characters are passed over; what follows padding is decoded too: some mail is several blocks."""
+    """Decode base64. Other characters are skipped; data after padding is decoded too: some mail has several blocks."""
     clean = body[: _end_of_base64(body)].translate(None, _NOT_BASE64)
     blocks = [found[0] for found in _WITHOUT_PADDING.finditer(clean)]
     if len(blocks) > 1_000:
@@ -46,12 +46,12 @@ def _from_base64(body: bytes) -> bytes:
 
 
 def trailer(body: bytes, encoding: str) -> bytes:
-    """The text that stands below a part in base64 and is none: lists put their footers below the mail of others."""
+    """The plain text below a part in base64: mailing lists append their footers there."""
     return body[_end_of_base64(body) :].strip() if encoding == "base64" else b""
 
 
 def _end_of_base64(body: bytes) -> int:
-    """The offset where base64 ends: before words after an empty line, before dashes, after padding if it goes on otherwise."""
+    """The offset of the end of base64: before words after an empty line, before dashes, after padding unless more follows."""
     end = body.find(b"=\n") if b"=\r\n" not in body else body.find(b"=\r\n")
     padded = end + 1 if end >= 0 and not _BASE64_LINE.match(body[end + 1 : end + 1 + LONGEST_LINE].lstrip()) else len(body)
     words = _WORDS_BELOW.search(body, 0, padded)

@@ -1,6 +1,6 @@
-"""Files that stand in a plain text, as programs put them there before MIME: ``begin 644 name`` to ``end``. Pure.
+"""Uuencoded files within a plain text, as programs put them there before MIME: ``begin 644 name`` to ``end``. Pure.
 
-Nothing is raised, and time is linear: each line is looked at once, from the first on; a block that is none is text.
+Nothing is raised, and time is linear: each line is read once; an invalid block is text.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-#: Lines that a file must have to be one although its end is missing.
+#: Lines that a file without an end must have.
 FEWEST_LINES = 3
 
 _BEGIN = re.compile(rb"begin(-base64)? [0-7]{3,4} +([^\r\n]{1,255}?)[ \t]*\r?\n?")
@@ -17,7 +17,7 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]{1,200}={0,2}")
 
 @dataclass(frozen=True, slots=True)
 class EncodedFile:
-    """A file in a text: its raw name, its encoded lines, and their transfer encoding as MIME calls it."""
+    """A file in a text: its raw name, its encoded lines, and their transfer encoding by its MIME name."""
 
     name: bytes
     body: bytes
@@ -49,7 +49,7 @@ def taken_out(text: bytes) -> tuple[bytes, list[EncodedFile]]:
             rest += block
             block, head = [], None
     if head is not None and len(block) > FEWEST_LINES:
-        # Cut off on its way.
+        # Cut off in transit.
         files.append(_file(head, block[1:]))
     else:
         rest += block
@@ -61,7 +61,7 @@ def _file(head: re.Match[bytes], lines: list[bytes]) -> EncodedFile:
 
 
 def _is_encoded(line: bytes) -> bool:
-    """Tell whether a line has as many characters as its first one says; blanks at its end may have been lost."""
+    """True when a line has as many characters as its first one says; trailing blanks may have been lost."""
     if not line.strip(b" `"):
         return True
     count = (line[0] - 32) & 63

@@ -1,6 +1,6 @@
 """Codes and reasons: a code is the kind of a problem, a reason is a code with the values of one case.
 
-Templates are those of ``str.format`` with names for values, and a few words for how a value is written:
+Templates are those of ``str.format`` with names for values, with format specs:
 
     {host}                    as it is; a reason within another one is its sentence
     {count:number}            1,240
@@ -29,7 +29,7 @@ from core.text.format import counted, number, size
 
 
 class Family(IntEnum):
-    """The reach of a problem, as the exit code of the command that meets it; an ``ITEM`` is named, and the work goes on."""
+    """The reach of a problem, and exit code of a command that meets it; after an ``ITEM`` the work continues."""
 
     ITEM = 1
     INPUT = 2
@@ -40,7 +40,7 @@ class Family(IntEnum):
 
 
 class Do(Enum):
-    """Actions that remedies refer to. Each face has a whole sentence for each of them."""
+    """Actions in remedies. Each face has a sentence for each of them."""
 
     ENTER_PASSWORD = "enter-password"
     CHANGE_PROFILE = "change-profile"
@@ -96,7 +96,7 @@ class Do(Enum):
 class Setting:
     """A key of a settings file, ``section.key``, in a remedy; with a ``value``: the key set to that.
 
-    Keys that profiles have too and that are called otherwise on the directory's page begin with ``directory``.
+    Keys of directories with another label than the same key of profiles begin with ``directory``.
     """
 
     key: str
@@ -107,10 +107,10 @@ class Setting:
 
 
 class Face(Protocol):
-    """The words of one face of the program (command line, console) for what templates refer to."""
+    """The words of one face of the program (command line, console) for actions and settings in templates."""
 
     def action(self, do: Do) -> str:
-        """A whole sentence, or several, about how to do it."""
+        """The sentence, or sentences, on how to do it."""
 
     def setting(self, setting: Setting) -> str:
         """The name of a setting, or the name with its value."""
@@ -118,7 +118,7 @@ class Face(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A kind of problem: a stable ``word``, a template of what happened, a template of what to do about it."""
+    """A kind of problem: a stable ``word``, a template of the sentence, a template of the remedy."""
 
     word: str
     sentence: str
@@ -126,38 +126,38 @@ class Code:
     family: Family = Family.FAILURE
 
     def __call__(self, **values: Value) -> Reason:
-        """One case of it. Raises ``TypeError`` unless ``values`` are those that the templates name."""
+        """A case of it. Raises ``TypeError`` unless ``values`` are those of the templates."""
         if values.keys() != self.names:
             raise TypeError(f"{self.word} takes {sorted(self.names)}, not {sorted(values)}")
         return Reason(self, values)
 
     @property
     def names(self) -> frozenset[str]:
-        """The names of the values."""
+        """The names of the templates' values."""
         found = (name for one in (self.sentence, self.remedy) for name, _ in _places(one))
         return frozenset(name for name in found if name not in _OF_FACES)
 
     @property
     def actions(self) -> frozenset[Do]:
-        """The actions that the templates name."""
+        """The actions in the templates."""
         return frozenset(Do(spec) for one in (self.sentence, self.remedy) for name, spec in _places(one) if name == "do")
 
     @property
     def settings(self) -> frozenset[Setting]:
-        """The settings that the templates name."""
+        """The settings in the templates."""
         found = (spec for one in (self.sentence, self.remedy) for name, spec in _places(one) if name == "setting")
         return frozenset(_setting(spec) for spec in found)
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something went wrong: a ``code`` and the values of this case."""
+    """The reason of a failure: a ``code`` and the values of this case."""
 
     code: Code
     values: Mapping[str, Value] = field(default_factory=dict)
 
     def sentence(self, face: Face) -> str:
-        """The sentence of what happened. Text from outside may be in it, and is not safe for a terminal yet."""
+        """The sentence of the problem. Text from outside may be in it, and is not safe for a terminal yet."""
         return _filled(self.code.sentence, self.values, face)
 
     def remedy(self, face: Face) -> str:
@@ -169,16 +169,16 @@ class Reason:
         return {"code": self.code.word, "values": {name: _plain(value) for name, value in self.values.items()}}
 
 
-#: What a case has instead of a word of a template.
+#: A value of a template's placeholder.
 Value: TypeAlias = "str | int | tuple[str, ...] | Reason"
 
-#: Names of templates that are no values.
+#: Names in templates that are no values.
 _OF_FACES = frozenset({"do", "setting"})
 
 
 @cache
 def _parsed(template: str) -> tuple[tuple[str, str | None, str], ...]:
-    """The template as literal texts, each with the name and the spec of the place behind it; the name of none is None."""
+    """The template as literal texts, each with name and spec of the placeholder after it; the last name is None."""
     return tuple((literal, name, spec or "") for literal, name, spec, _ in Formatter().parse(template))
 
 

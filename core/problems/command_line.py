@@ -1,4 +1,4 @@
-"""The command line's face: the commands and the keys of files that remedies refer to."""
+"""The command line's face: commands and keys of files in remedies."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ACTIONS: dict[Do, str] = {
     Do.ADD_PLACE: "archivar seal add sets one up.",
     Do.SEND_SEAL: "archivar seal now sends one.",
 }
-#: Sections whose keys are told from others by the section alone.
+#: Sections whose keys need the section to be distinguished.
 _WITH_SECTION = ("search", "attributes", "directory.login")
 
 
@@ -77,7 +77,7 @@ COMMAND_LINE = CommandLine()
 
 
 def sentence(reason: Reason) -> str:
-    """The sentence for readers of a log, a file or the command line."""
+    """The sentence of a reason for a log, a file or the command line."""
     return reason.sentence(COMMAND_LINE)
 
 

@@ -1,4 +1,4 @@
-"""Reaching a server, and losing it again: lookup, TCP, TLS, greeting, and a connection that ends in the middle of the work."""
+"""Problems of connections: lookup, TCP, TLS, greeting, and a connection that breaks."""
 
 from __future__ import annotations
 

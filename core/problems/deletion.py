@@ -1,4 +1,4 @@
-"""Deletions on the server that are not made, since not everything about the message can be shown."""
+"""Problems of deletion: messages left on the server, since their conditions cannot be proved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _STAYS = (
     "What should have been deleted is archived, and stays on the server for now. The next run tries again. If it comes back, "
     f"look into the server's log. {Do.TRY_DELETION}"
 )
-#: The server can only expunge all that is marked.
+#: The server can only expunge all marked messages.
 NO_UIDPLUS = Code(
     "no-uidplus",
     "nothing is deleted: this server has no UIDPLUS, so EXPUNGE removes whatever is marked, also what somebody else marks in "
@@ -19,7 +19,7 @@ NO_UIDPLUS = Code(
     f"goes as well: {Setting('delete.without_uidplus', 'true')}.",
     Family.ITEM,
 )
-#: Messages went that were not ours to delete, while we deleted.
+#: Foreign messages went during our deletion.
 FOREIGN_MARK = Code(
     "foreign-mark",
     "{count:more message is|more messages are} gone since the deletion began (UID {uids}): somebody else marked or removed "
@@ -28,7 +28,7 @@ FOREIGN_MARK = Code(
     f"{Do.LIST_MISSING} Delete at a time when nobody works there, or on a server with UIDPLUS.",
     Family.ITEM,
 )
-#: A message that was to be deleted is not the one that was archived.
+#: The message to be deleted is not the archived one.
 OTHER_MESSAGE = Code(
     "other-message",
     "not deleted: the server has another message here than the one that was archived; this one is archived now, too",

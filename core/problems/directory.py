@@ -1,4 +1,4 @@
-"""A directory (LDAP, or Kerio's administration) that gives no answer by which users may be changed."""
+"""Problems of a directory (LDAP, or Kerio's administration) without a usable answer."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ NO_ADMINISTRATION = Code(
     "no-administration", "{host} does not answer as Kerio Connect's administration (HTTP {status}).", _ADMINISTRATION
 )
 
-# What it answers ------------------------------------------------------------------------------------------------------
+# Answers --------------------------------------------------------------------------------------------------------------
 
 REFUSED = Code("directory-refused", "{host} refused {method}: {said}", _LOG)
 REFUSED_SILENTLY = Code("directory-refused-silently", "{host} refused {method}.", _LOG)
@@ -150,7 +150,7 @@ TOO_MANY_LEAVE = Code(
     f"{Do.FORCE_SYNCHRONISATION} Else look at what is searched for, and at the directory.",
 )
 
-# Its settings ---------------------------------------------------------------------------------------------------------
+# Settings -------------------------------------------------------------------------------------------------------------
 
 NOT_SET_UP = Code("no-directory", "No directory is set up.", f"{Do.SET_UP_DIRECTORY}", Family.INPUT)
 NO_PASSWORD = Code(

@@ -69,7 +69,7 @@ _FORMER_ACCOUNT = (
 )
 _FORMER = "{why} That is the former e-mail address of {user}, which was {address} until {until}"
 _FOLLOWS = "{why} This login name follows the e-mail address of {user}, which was {address} until {until}"
-#: The login name, refused as ``why`` says, has to do with an address that is another one by now.
+#: The login name, refused as in ``why``, is related to a renamed address.
 FORMER_ADDRESS = Code("login-of-former-address", f"{_FORMER} and is {{now}} now.", _RENAMED_ACCOUNT)
 FORMER_ADDRESS_IN_DIRECTORY = Code(
     "login-of-address-renamed-by-directory",

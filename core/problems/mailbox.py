@@ -1,4 +1,4 @@
-"""A mailbox as a whole that could not be archived: its user, or the program."""
+"""Problems of a whole mailbox: its user, or the program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A message that a server would not give, or gave as another one than it should be."""
+"""Problems of a message that a server does not send, or sends wrongly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EMPTY = Code("message-without-content", "the server sent no content", f"{_DAMAGE
 SEVERAL_CONTENTS = Code(
     "several-contents", "the server gives several contents for it", f"{_DAMAGED}{Do.LIST_MISSING}", Family.ITEM
 )
-#: The server answers for fewer messages than were asked for.
+#: The server answers for fewer messages than requested.
 LEFT_OUT = Code(
     "message-left-out",
     "the server left it out of its answer",
@@ -45,7 +45,7 @@ SIZE_CHANGES = Code(
     "or have the folder's index rebuilt there.",
     Family.ITEM,
 )
-#: A message has another length than the server announces, again and again.
+#: A message repeatedly has another length than announced.
 LENGTH = Code(
     "length",
     "announced with {announced:number} bytes and sent with {sent:number}; kept as sent, and read again in the next run",
@@ -53,7 +53,7 @@ LENGTH = Code(
     "program: if it ends in the middle, it is damaged on the server, and its folder's index should be rebuilt there.",
     Family.ITEM,
 )
-#: The server gives one text in place of several messages.
+#: The server sends one text in place of several messages.
 SUBSTITUTE = Code(
     "substitute",
     "the server gives the same text for several messages with different headers",

@@ -1,4 +1,4 @@
-"""Profiles: which there are, what they must be, and their passwords."""
+"""Profiles: existence, validity, passwords."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs: one that ended as a whole, and which there are."""
+"""Problems of a run as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seals of the archive on their way to places outside."""
+"""Problems of seals on their way to places outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All codes, by their words, and reasons as they are kept in results of runs."""
+"""All codes by word, and reasons as kept in results of runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from core.problems import (
 )
 from core.problems.code import Code, Reason, Value
 
-#: The modules that have codes, by subject.
+#: The modules with codes, by subject.
 SUBJECTS: tuple[ModuleType, ...] = (
     connection,
     certificate,
@@ -73,7 +73,7 @@ SUBJECTS: tuple[ModuleType, ...] = (
 
 
 def codes(subject: ModuleType) -> list[Code]:
-    """The codes of a subject, in the order in which they stand there."""
+    """The codes of a subject, in their order there."""
     return [one for one in vars(subject).values() if isinstance(one, Code)]
 
 
@@ -81,9 +81,9 @@ CODES: dict[str, Code] = {one.word: one for subject in SUBJECTS for one in codes
 
 
 def kept(value: Mapping[str, Any]) -> Reason:
-    """The reason of a problem as a result has it: ``reason`` (its sentence), ``code`` and ``values``.
+    """The reason of a problem in a kept result: ``reason`` (its sentence), ``code`` and ``values``.
 
-    What an older version kept (no code, or no values), and what a newer one did (an unknown code), has its sentence alone.
+    One of an older version (no code, or no values), or of a newer one (an unknown code), has only its sentence.
     """
     if (known := _known(value.get("code"), value.get("values"))) is not None:
         return known

@@ -1,12 +1,12 @@
-"""Codes for what has no kind of its own: sentences that are not yet given one, and those that older versions kept."""
+"""Codes without a kind of their own: sentences not yet converted, and those of older versions."""
 
 from __future__ import annotations
 
 from core.problems.code import Code, Do
 
-#: An error whose sentence and advice stand where it is raised.
+#: An error with its sentence and advice at the place that raises it.
 UNNAMED = Code("unnamed", "{message}", "{hint}")
-#: A problem that a version before this one kept: only its sentence is known.
+#: A problem of an earlier version, of which only the sentence is known.
 EARLIER = Code(
     "earlier",
     "{message}",

@@ -1,4 +1,4 @@
-"""Users: which there are, their names and addresses, and what is said of addresses."""
+"""Users: existence, names and addresses."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ LONGEST = 320
 
 
 def check(address: str) -> str:
-    """``address`` without blanks around it. Raises ``InputError`` when it is none."""
+    """``address`` without blanks around it. Raises ``InputError`` for an invalid one."""
     address = address.strip()
     strange = any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for character in address)
     local, _, domain = address.partition("@")
@@ -31,7 +31,7 @@ def check(address: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def key(address: str) -> str:
-    """Addresses with the same key are the same one: without regard to case, a domain's punycode spelled out."""
+    """The key of an address: equal for equal addresses, without regard to case, a domain's punycode spelled out."""
     if address.isascii() and "xn--" not in (lower := address.lower()):
         return lower
     local, _, domain = normal("NFC", address).rpartition("@")
@@ -43,5 +43,5 @@ def key(address: str) -> str:
 
 
 def domain_of(address: str) -> str:
-    """What stands behind the last ``@``."""
+    """The part after the last ``@``."""
     return address.rpartition("@")[2]

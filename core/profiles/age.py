@@ -1,4 +1,4 @@
-"""Ages as administrators write them: ``3 months``. Calendar months and years, so that "1 month" is no matter of 30 days."""
+"""Ages as administrators write them: ``3 months``. Calendar months and years, so "1 month" is not 30 days."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 _AGE = re.compile(r"\s*(\d{1,5})\s*(day|week|month|year)s?\s*", re.IGNORECASE)
-#: Older than any mail: a larger number is a slip.
+#: Older than any mail: a larger number is a typing error.
 LONGEST_YEARS = 200
 _DAYS = {"day": 1, "week": 7}
 _MONTHS = {"month": 1, "year": 12}
@@ -24,7 +24,7 @@ class Age:
 
     @classmethod
     def parse(cls, text: str) -> Age:
-        """Raises ``ValueError`` when ``text`` is no age, or none that any mail has."""
+        """Parse an age. Raises ``ValueError`` when ``text`` is none, or one older than any mail."""
         match = _AGE.fullmatch(text)
         if match is None or not match[1].isascii():
             raise ValueError(f"{text!r} is no age")
@@ -38,7 +38,7 @@ class Age:
         return self.count * (_MONTHS[self.unit] / 12 if self.unit in _MONTHS else _DAYS[self.unit] / 365)
 
     def before(self, moment: datetime) -> datetime:
-        """The moment that lies this age before ``moment``; the 31st becomes the last day of a shorter month."""
+        """The moment this age before ``moment``; the 31st becomes the last day of a shorter month."""
         if self.unit in _DAYS:
             return moment - timedelta(days=self.count * _DAYS[self.unit])
         months = moment.year * 12 + moment.month - 1 - self.count * _MONTHS[self.unit]

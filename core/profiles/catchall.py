@@ -1,4 +1,4 @@
-"""What a catch-all profile does with the mail of a mailbox that gets a copy of everybody's: values, and their form as JSON."""
+"""Catch-all settings of a profile, for a mailbox with a copy of all users' mail: values, and their form as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNKNOWN_FOLDER = "Unknown addresses"
 
 
 class Unknown(StrEnum):
-    """What becomes of mail to addresses that no user has: into the catch-all archive, or left in the mailbox."""
+    """The destination of mail to addresses without a user: the catch-all archive, or none (left in the mailbox)."""
 
     ARCHIVE = "archive"
     LEAVE = "leave"
@@ -20,10 +20,10 @@ class Unknown(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatchAll:
-    """``archive`` names the user whose archive gets mail to unknown addresses; empty for one of its own, which is nobody's.
+    """``archive`` names the user whose archive gets mail to unknown addresses; empty for the catch-all archive.
 
-    ``headers`` are looked into in their order. ``domains`` are ours; empty for those of the users' addresses. Mail is not
-    sorted by ``own_addresses``, which are the mailbox's.
+    ``headers`` are read in their order. ``domains`` are ours; empty for those of the users' addresses. ``own_addresses`` are
+    the mailbox's, and no recipients.
     """
 
     incoming: str = templates.INCOMING
@@ -36,7 +36,7 @@ class CatchAll:
     own_addresses: tuple[str, ...] = ()
 
     def own(self, username: str) -> tuple[str, ...]:
-        """The mailbox's own addresses: those given, else the login name if it is one."""
+        """The mailbox's own addresses: those given, else the login name if it is an address."""
         if self.own_addresses:
             return self.own_addresses
         try:
@@ -45,7 +45,7 @@ class CatchAll:
             return ()
 
     def sentence(self) -> str:
-        """Where mail goes, for people."""
+        """The destination of mail, in a sentence."""
         whose = f"the archive of {self.archive}" if self.archive else "the catch-all archive"
         unknown = f"goes to {self.unknown_folder} in {whose}" if self.unknown is Unknown.ARCHIVE else "is left in the mailbox"
         return (

@@ -14,21 +14,21 @@ from dataclasses import dataclass, field
 from core.message.line_ends import with_line_feeds
 from core.profiles.addresses import LONGEST, key
 
-#: The fields that are looked into unless a profile says otherwise, in this order: the first address of a user counts.
+#: The fields read unless a profile says otherwise, in this order: the first address of a user counts.
 HEADERS = (
     *("From", "Sender", "To", "Cc", "Bcc"),
     *("Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc"),
     *("Delivered-To", "X-Original-To", "X-Envelope-To", "Envelope-To", "X-RCPT-TO", "Received"),
 )
-#: Fields that say who sent it; all others say who gets it.
+#: Fields of the sender; all others are of recipients.
 SENDERS = frozenset({"from", "sender", "resent-from", "resent-sender", "return-path", "envelope-from", "x-envelope-from"})
 LONGEST_HEADER = 16 * 1024 * 1024
-#: Texts that are no address, and are kept of one message.
+#: Unreadable texts kept of one message.
 MOST_UNREADABLE = 20
 
 _HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
 _FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
-#: Japanese, Korean and Chinese in seven bits (ISO-2022, HZ): bytes that look like signs of an address, and are none.
+#: Japanese, Korean and Chinese in seven bits (ISO-2022, HZ): bytes that look like address characters, and are none.
 _SHIFTED = re.compile(
     rb"\x1b\$(?:\)[A-Z]|(?:\([A-Z]|[@AB])[^\x1b\r\n]*+(?=\x1b))|\x1b\([A-Z]|\x0e[^\x0e\x0f\r\n]*+\x0f|~\{[^~\r\n]*+~\}"
 )
@@ -39,9 +39,9 @@ _TOKEN = re.compile(
     r"|(?P<gap>[\x00-\x20\\]++)|(?P<other>.)",
     re.DOTALL,
 )
-#: The same after a quote that is never closed.
+#: The same after an unclosed quote.
 _UNQUOTED = re.compile(_TOKEN.pattern.partition("|")[2], re.DOTALL)
-#: One address of a list as nearly all programs write it, up to the comma: most values are read by this alone.
+#: One address of a list in the usual form, up to the comma: most values are read by this alone.
 _USUAL = re.compile(
     r"\s*+(?:(?:\"[^\"\\]*+\"|[^\x00\"\\()<>\[\]:;,@])*+<([\w!#$%&*+/=?^{|}~.-]++@[a-z0-9-]++(?:\.[a-z0-9-]++)*+)>"
     r"|([\w+.-]++@[a-z0-9-]++(?:\.[a-z0-9-]++)*+))\s*+(?:,|\Z)",
@@ -54,9 +54,9 @@ _ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The addresses of a message by role, each once, in the order in which they were found.
+    """The addresses of a message by role, each once, in order of occurrence.
 
-    ``unreadable``: what stands where a recipient should, and is no address that can be read.
+    ``unreadable``: texts in place of a recipient without a readable address.
     """
 
     senders: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ def find(raw: bytes, headers: Sequence[str] = HEADERS) -> Found:
 
 
 def addresses(value: str) -> list[str]:
-    """All addresses of a field's value, in their order: lists, groups, comments, quoted names, and what is broken."""
+    """All addresses of a field's value, in their order: from lists, groups, comments, quoted names, and broken ones."""
     found = []
     position = 0
     while position < len(value):
@@ -112,13 +112,13 @@ def addresses(value: str) -> list[str]:
 
 
 def unreadable(value: str) -> list[str]:
-    """What stands in a list of addresses and gives none, as one line each; comments, groups and names left out."""
+    """The parts of a list of addresses without a readable address, as one line each; comments, groups and names left out."""
     found: list[str] = []
     elements = list(_elements(value))
     for place, element in enumerate(elements):
         text = "".join(element.text).strip().rpartition(":")[2].strip()
         following = elements[place + 1] if place + 1 < len(elements) else None
-        # A name with a comma in it that has no quotes is the beginning of what follows; an address is none.
+        # An unquoted name with a comma continues in the next element; an address does not.
         name = following and following.angles and any(token is not _GAP for token in following.outer) and "@" not in text
         if text and not name and not _read(element, decode=True):
             found.append(_shortened("".join(filter(str.isprintable, text))))
@@ -126,12 +126,12 @@ def unreadable(value: str) -> list[str]:
 
 
 def _shortened(text: str) -> str:
-    """What can be kept of a long one: its beginning, and its end, where a domain would be."""
+    """A long text shortened to its beginning, and its end, where a domain would be."""
     return text if len(text) <= LONGEST else f"{text[:100]}…{text[-100:]}"
 
 
 def without_comments(text: str) -> str:
-    """``text`` with a blank for each comment; one that is never closed is none."""
+    """``text`` with a blank for each comment; an unclosed one is none."""
     kept: list[str] = []
     done = position = 0
     while sign := _QUOTE_OR_COMMENT.search(text, position):
@@ -155,14 +155,14 @@ def _text(value: bytes) -> str:
 
 
 def _received(value: str) -> list[str]:
-    """The address in ``for <address>``, which is none in a comment."""
+    """The address in ``for <address>``, unless it is in a comment."""
     clause = _FOR.search(without_comments(value))
     return addresses(clause[1])[:1] if clause else []
 
 
 @dataclass(slots=True)
 class _Element:
-    """The pieces between commas: tokens outside of angle brackets, those inside of each pair, and all but comments."""
+    """The pieces between commas: tokens outside angle brackets, those inside each pair, and comments apart."""
 
     outer: list[tuple[str, str]] = field(default_factory=list)
     angles: list[list[tuple[str, str]]] = field(default_factory=list)
@@ -211,7 +211,7 @@ def _elements(text: str) -> Iterator[_Element]:
         elif sign == ">":
             angle = None
         elif sign == ":":
-            # What stands before it is the name of a group, a route, or "mailto".
+            # The text before it is the name of a group, a route, or "mailto".
             place.clear()
         elif sign in ",;" and angle is None:
             yield element
@@ -224,7 +224,7 @@ def _elements(text: str) -> Iterator[_Element]:
 
 
 def _comment_end(text: str, position: int) -> int:
-    """Where the comment that was opened before ``position`` ends; 0 when it does not."""
+    """The end of the comment that was opened before ``position``; 0 when it is unclosed."""
     depth = 1
     for sign in _COMMENT.finditer(text, position):
         depth += {"(": 1, ")": -1}.get(sign[0], 0)
@@ -234,7 +234,7 @@ def _comment_end(text: str, position: int) -> int:
 
 
 def _read(element: _Element, *, decode: bool) -> list[str]:
-    """The addresses of an element. Nothing is decoded of one that has an address as it is, and never a comment."""
+    """The addresses of an element. Nothing is decoded where there is a plain address, and never a comment."""
     found = [address for angle in element.angles for address in _joined(angle)] or list(_joined(element.outer))
     # Some encode the address together with the name.
     if not found and decode and "=?" in (text := "".join(element.text)):
@@ -243,12 +243,12 @@ def _read(element: _Element, *, decode: bool) -> list[str]:
 
 
 def _joined(tokens: list[tuple[str, str]]) -> Iterator[str]:
-    """``local@domain`` wherever there is one."""
+    """Yield every ``local@domain``."""
     for index, token in enumerate(tokens):
         if token is not _AT:
             continue
         before, after = index - 1, index + 1
-        # Blanks around the sign are an old form.
+        # Blanks around the sign are an obsolete form.
         before -= before >= 0 and tokens[before] is _GAP
         after += after < len(tokens) and tokens[after] is _GAP
         if before < 0 or after >= len(tokens) or tokens[after][0] not in ("atom", "literal"):
@@ -288,7 +288,7 @@ def _decoded(word: re.Match[str]) -> str:
         content = binascii.a2b_qp(data, header=True) if encoding in "Qq" else binascii.a2b_base64(data + b"===")
     except binascii.Error:
         return word[0]
-    # Whatever a name is made of: addresses are ASCII in any charset, once what is shifted away from it is left out.
+    # Names in any charset: addresses are ASCII in each, once shifted text is left out.
     if charset.lower() in ("iso-8859-1", "windows-1252"):
         return content.decode("latin-1")
     return _text(content)

@@ -1,6 +1,6 @@
-"""Cron lines: five fields, minute hour day month weekday, and the times that they name. Pure; times are those of a wall clock.
+"""Cron lines: five fields, minute hour day month weekday, and the times that they match. Pure; times are wall clock times.
 
-Where day and weekday are both given, a day that fits either is named, as in cron(8). A range may run over the end of its
+Where day and weekday are both given, a day that fits either matches, as in cron(8). A range may wrap around the end of its
 field: ``22-2``, ``fri-mon``.
 """
 
@@ -13,7 +13,7 @@ from datetime import datetime
 _LONGEST = 200
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-#: The numbers of each field in their order, and how they may be called. Sunday is 0 and 7.
+#: The numbers of each field in their order, and their names. Sunday is 0 and 7.
 _FIELDS: tuple[tuple[range, dict[str, int]], ...] = (
     (range(60), {}),
     (range(24), {}),
@@ -25,7 +25,10 @@ _TERM = re.compile(r"(?P<first>\*|[0-9a-z]{1,3})(?:-(?P<last>[0-9a-z]{1,3}))?(?:
 
 
 def plain(text: str) -> str:
-    """``text`` in small letters, with single blanks. Raises ``ValueError`` when it is no cron line, or names no time at all."""
+    """``text`` in lower case, with single blanks.
+
+    Raises ``ValueError`` for an invalid cron line, or one that matches no time.
+    """
     fields = text.lower().split()
     if len(text) > _LONGEST or len(fields) != len(_FIELDS):
         raise ValueError(f"{text!r} is no cron line")
@@ -35,7 +38,7 @@ def plain(text: str) -> str:
 
 
 def following(line: str, after: datetime) -> datetime:
-    """The first time after ``after`` that a line in its plain form names. Raises ``ValueError``."""
+    """The first time after ``after`` that a line in its plain form matches. Raises ``ValueError``."""
     # Most commands compute no start.
     from cronsim import CronSim, CronSimError
 
@@ -46,11 +49,11 @@ def following(line: str, after: datetime) -> datetime:
 
 
 def _listed(line: str) -> str:
-    """The line with the numbers of each field one by one, ``*`` for a field that is not given."""
+    """The line with the numbers of each field listed, ``*`` for an open field."""
     texts = line.split()
     numbers = [_numbers(text, *field) for text, field in zip(texts, _FIELDS, strict=True)]
     days, weekdays = numbers[2], numbers[4]
-    # All weekdays beside days that are counted (``*/2``) leave the choice to these, and the other way round.
+    # All weekdays beside counted days (``*/2``) leave the choice to the days, and the other way round.
     if "*" in texts[2] and len(weekdays) == len(_WEEKDAYS):
         weekdays.clear()
     elif "*" in texts[4] and len(days) == len(_FIELDS[2][0]):
@@ -59,7 +62,7 @@ def _listed(line: str) -> str:
 
 
 def _numbers(text: str, field: range, names: dict[str, int]) -> set[int]:
-    """The numbers that a field names; none for ``*``, which means all. Raises ``ValueError``."""
+    """The numbers of a field; none for ``*``, which means all. Raises ``ValueError``."""
     terms = text.split(",")
     found = {number for term in terms for number in _term(term, field, names)}
     return set() if "*" in terms else found
@@ -92,7 +95,7 @@ def _number(text: str, field: range, names: dict[str, int]) -> int:
 
 
 def _between(first: int, last: int, field: range) -> Iterator[int]:
-    """From ``first`` to ``last``, over the end of the field if need be."""
+    """Yield the numbers from ``first`` to ``last``, wrapping around the end of the field."""
     at = field.index(first)
     yield first
     while field[at] != last:

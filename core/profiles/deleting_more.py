@@ -1,7 +1,7 @@
-"""Deletions of a changed profile on the server beyond those of the saved one: typed comparisons of its rules. Pure.
+"""Wider deletions of a changed profile, beyond those of the saved one: typed comparisons of its rules. Pure.
 
-Only what can widen is named: a longer age or fewer folders ask for nothing. Where two rules cannot be compared (patterns of
-folders), the new one counts as wider, so that nobody is left unasked.
+Only widenings are listed: a longer age or fewer folders ask for nothing. Where two rules cannot be compared (patterns of
+folders), the new one counts as wider, so that the user is always asked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core.profiles.selection import Mode, Selection
 
 
 class More(StrEnum):
-    """A way in which more is deleted."""
+    """A way in which a changed profile deletes more."""
 
     SWITCHED_ON = "switched-on"
     SOONER = "sooner"
@@ -50,7 +50,7 @@ SENTENCES = {
 
 
 def more(before: Profile | None, after: Profile, moment: datetime) -> tuple[More, ...]:
-    """The ways in which ``after`` deletes more than ``before`` (None: there was no such profile), ages as of ``moment``."""
+    """The ways in which ``after`` deletes more than ``before`` (None: a new profile), ages as of ``moment``."""
     if not after.deletion.active:
         return ()
     if before is None or not before.deletion.active:
@@ -77,7 +77,7 @@ def _cutoff(age: Age | None, moment: datetime) -> datetime:
 
 
 def _where(profile: Profile) -> tuple[object, ...]:
-    """The mailboxes that a profile opens, but for its selection of users."""
+    """The fields that determine which mailboxes a profile opens, except its selection of users."""
     login = "" if profile.selection is not None else profile.login.username
     return profile.kind, profile.server.host.casefold(), profile.server.effective_port, login
 
@@ -87,11 +87,11 @@ def _unknown_too(profile: Profile) -> bool:
 
 
 def _fewer_addresses(before: CatchAll | None, after: CatchAll | None) -> bool:
-    """True when an address may no longer count as one of ours that nobody has, for which mail is left in the mailbox."""
+    """True when an address may no longer count as an unknown one of ours, whose mail is left in the mailbox."""
     if before is None or after is None:
         return False
     domains, now_domains = _keys(before.domains), _keys(after.domains)
-    # None named are those of the users, which may be any.
+    # Without named domains those of the users count, which may be any.
     fewer = domains != now_domains if not domains or not now_domains else bool(domains - now_domains)
     headers = bool(_keys(before.headers) - _keys(after.headers))
     return fewer or headers or bool(_keys(after.own_addresses) - _keys(before.own_addresses))
@@ -125,7 +125,7 @@ def _more_folders(before: FolderRules, after: FolderRules) -> bool:
 def _surely_archived(rules: FolderRules, pattern: str) -> bool:
     """True when a folder with the plain name ``pattern`` was archived by ``rules``, whatever the server says of it.
 
-    A name does not tell what only the server knows: that its mail is junk, or that it is somebody else's.
+    A name does not tell the server's knowledge: that a folder is junk, or another user's.
     """
     if "*" in pattern or rules.reason_to_exclude(pattern):
         return False

@@ -1,7 +1,6 @@
-"""What is deleted on the server after archiving: pure decisions, on what FETCH returned.
+"""Deletion rule of a profile, for the server after archiving: pure decisions, on FETCH results.
 
-What holds here: flagged mail is never deleted, a draft is not finished and never deleted, and of what cannot be told (a
-message without a date) nothing is deleted.
+Invariant: flagged mail and drafts are never deleted, nor messages that cannot be judged (without a date).
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ class When(StrEnum):
 
 
 class OnTrash(StrEnum):
-    """What happens in the archive to mail that a user moves to the trash: it keeps its place, or follows."""
+    """The archive's treatment of mail that a user moves to the trash: it keeps its folder, or follows."""
 
     KEEP = "keep"
     FOLLOW = "follow"
@@ -31,9 +30,9 @@ class OnTrash(StrEnum):
 class Deletion:
     """The deletion rule of a profile. ``age`` is given when ``when`` is ``OLDER_THAN``, and by INTERNALDATE.
 
-    ``without_uidplus``: a plain EXPUNGE may be sent where a server cannot expunge by UID (RFC 4315). It takes whatever is
-    marked at that moment, so a message that somebody marks between our check and the EXPUNGE is gone too.
-    ``shared``: in folders of others and shared ones that are archived, mail is deleted as well.
+    ``without_uidplus``: a plain EXPUNGE may be sent where a server cannot expunge by UID (RFC 4315). It deletes all messages
+    marked at that moment, also one that another client marks between our check and the EXPUNGE.
+    ``shared``: mail is also deleted in archived folders of other users and shared ones.
     """
 
     when: When = When.NEVER
@@ -48,7 +47,7 @@ class Deletion:
         return self.when is not When.NEVER
 
     def reason_to_keep(self, flags: str, internaldate: int | None, now: datetime) -> str:
-        """Why an archived message stays on the server; empty when it is to go."""
+        """The reason why an archived message stays on the server; empty when it is to be deleted."""
         if not self.active:
             return "nothing is deleted"
         if has_flag(flags, FLAGGED):
@@ -62,7 +61,7 @@ class Deletion:
         return "" if internaldate < self.age.before(now).timestamp() else f"not older than {self.age}"
 
     def sentence(self) -> str:
-        """What the rule does, for people."""
+        """The rule in sentences."""
         if not self.active:
             return "Nothing is deleted on the server."
         what = "every archived message is" if self.age is None else f"archived messages older than {self.age} are"

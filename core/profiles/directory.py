@@ -1,4 +1,4 @@
-"""Where users come from: the settings of a directory, what is doubtful about them, and their form in the ledger. Pure."""
+"""Directory settings: the source of users, warnings about it, and its form in the ledger. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.profiles import plain
 
 
 class Source(StrEnum):
-    """What kind of directory it is."""
+    """The kind of directory."""
 
     KERIO = "kerio"
     ACTIVE_DIRECTORY = "active-directory"
@@ -18,7 +18,7 @@ class Source(StrEnum):
 
 
 class DirectoryAccess(StrEnum):
-    """How it is reached: Kerio's API by HTTPS; LDAP plain, with StartTLS, or with TLS from the first byte."""
+    """The connection to the directory: Kerio's API by HTTPS; LDAP plain, with StartTLS, or with TLS from the first byte."""
 
     HTTPS = "https"
     LDAP = "ldap"
@@ -31,24 +31,27 @@ class DirectoryAccess(StrEnum):
 
 
 class Left(StrEnum):
-    """What becomes of users who left the directory. Their archive stays in any case."""
+    """The treatment of users who left the directory. Their archive stays in any case."""
 
     KEEP = "keep"
     DISABLE = "disable"
     DELETE = "delete"
 
 
-#: More than so many percent going at once is taken for a mistake.
+#: Percent of users; more going at once is taken for a mistake.
 GUARD = 20
 #: Seconds to wait for an answer.
 TIMEOUT = 30.0
-#: The protection of a connection on which only the server itself can read what is sent.
+#: The rank of a connection whose data only the server itself can read.
 _TRUSTED = 2
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryServer:
-    """Where to connect. ``timeout`` in seconds; ``ca_file`` an own certificate authority (PEM), empty for the system's."""
+    """The server of a directory.
+
+    ``timeout`` in seconds; ``ca_file`` an own certificate authority (PEM), empty for the system's.
+    """
 
     host: str
     access: DirectoryAccess
@@ -62,7 +65,7 @@ class DirectoryServer:
         return self.port or self.access.port
 
     def exposed_by(self, other: DirectoryServer) -> bool:
-        """Could somebody read with ``other`` what nobody could read with this one?"""
+        """True when a connection to ``other`` protects a password less than one to this server."""
         if self._protection != other._protection:
             return other._protection < self._protection
         return self._protection == _TRUSTED and other.ca_file != self.ca_file
@@ -76,7 +79,7 @@ class DirectoryServer:
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """Which attributes of an LDAP entry say what; the first of ``email`` that has a value gives the primary address."""
+    """The LDAP attributes of a user's fields; the first of ``email`` with a value gives the primary address."""
 
     user_name: str
     full_name: str
@@ -86,7 +89,7 @@ class Attributes:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Who is looked for. Of Kerio only ``domains`` and ``groups`` count, by name; groups of LDAP are names or DNs."""
+    """The searched people. For Kerio only ``domains`` and ``groups`` count, by name; groups of LDAP are names or DNs."""
 
     base_dn: str = ""
     filter: str = ""
@@ -95,7 +98,7 @@ class Search:
     attributes: Attributes | None = None
 
 
-#: What is asked for unless the settings say otherwise: people with an e-mail address.
+#: Default filters: people with an e-mail address.
 FILTERS = {
     Source.ACTIVE_DIRECTORY: "(&(objectCategory=person)(objectClass=user)(|(mail=*)(proxyAddresses=*)))",
     Source.LDAP: "(&(objectClass=inetOrgPerson)(mail=*))",
@@ -110,8 +113,8 @@ ATTRIBUTES = {
 class Directory:
     """The settings of the one directory that users come from. The password is never part of them.
 
-    ``guard``: the percentage of users who may go at once. ``include_disabled``: accounts that the directory has switched off
-    are users all the same.
+    ``guard``: the percentage of users who may go at once. ``include_disabled``: accounts disabled in the directory are users
+    too.
     """
 
     source: Source
@@ -125,12 +128,12 @@ class Directory:
 
     @property
     def account(self) -> str:
-        """Whose password it is, for people; empty for an anonymous one."""
+        """The owner of the password, for display; empty for an anonymous login."""
         return self.username
 
     @property
     def filter(self) -> str:
-        """The LDAP filter that is asked with, but for groups."""
+        """The LDAP filter of the search, without groups."""
         return self.search.filter or FILTERS[self.source]
 
     @property
@@ -138,9 +141,9 @@ class Directory:
         return self.search.attributes or ATTRIBUTES[self.source]
 
     def same_account(self, other: Directory) -> bool:
-        """Is ``other`` the same account on the same server, with no less protection on the way there?
+        """True when ``other`` is the same account on the same server, over a connection no less protected.
 
-        A stored password is never sent anywhere else than where it was meant for.
+        A stored password is never sent to another server or account.
         """
         return (
             self.source is other.source
@@ -151,7 +154,7 @@ class Directory:
         )
 
     def warnings(self) -> list[str]:
-        """What is allowed but not safe."""
+        """Warnings about allowed but unsafe settings."""
         found = []
         if self.server.accept_all_certificates:
             found.append(
@@ -162,7 +165,7 @@ class Directory:
         return found
 
     def advice(self) -> list[str]:
-        """What a synchronisation does, and should be known."""
+        """Advice on the effects of a synchronisation."""
         gone = {
             Left.KEEP: "Users who leave the directory stay as they are.",
             Left.DISABLE: "Users who leave the directory are disabled: profiles for all users pass them by.",
@@ -188,7 +191,7 @@ class Directory:
 
 
 def from_json(definition: dict[str, Any]) -> Directory:
-    """Settings as they were saved. Raises ``KeyError`` or ``ValueError`` on what ``as_json`` never made."""
+    """Decode saved settings. Raises ``KeyError`` or ``ValueError`` for anything that ``as_json`` never made."""
     search, people = definition["search"], definition["users"]
     names = definition.get("attributes")
     return Directory(

@@ -1,8 +1,8 @@
-"""Which messages of a folder are archived: by flags, age, date, size, and by what their header says. Pure decisions.
+"""Filter of a folder's messages: by flags, age, date, size, and header texts. Pure decisions.
 
-Decided on what FETCH returned, never on SEARCH. Dates are INTERNALDATE. What cannot be told (a message without a date) is
-archived: leaving mail out needs a reason. Texts are looked for anywhere in the decoded header field, without regard to case;
-``*`` in them stands for anything.
+Decided on FETCH results, never on SEARCH. Dates are INTERNALDATE. A message that cannot be judged (without a date) is archived:
+leaving mail out needs a reason. Texts match anywhere in the decoded header field, without regard to case; ``*`` in them stands
+for anything.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Flagged(StrEnum):
 
 
 def has_flag(flags: str, flag: str) -> bool:
-    """Is ``flag`` (lower case) among ``flags`` (one text, blanks between)?"""
+    """True when ``flag`` (lower case) is among ``flags`` (one text, blanks between)."""
     return flag in flags.lower().split()
 
 
@@ -56,23 +56,23 @@ class Filter:
 
     @cached_property
     def needs_header(self) -> bool:
-        """Must the header be read to decide?"""
+        """True when the header must be read to decide."""
         return bool(self.sender or self.recipient or self.subject)
 
     @cached_property
     def changes(self) -> bool:
-        """May the same message be decided another way later, because time goes by or flags change?"""
+        """True when the same message may be decided differently later, because time goes by or flags change."""
         return bool(self.seen != Seen.ANY or self.flagged != Flagged.ANY or self.older_than or self.newer_than)
 
     @cached_property
     def digest(self) -> str:
-        """Equal digests decide alike; empty for a filter that lets everything pass."""
+        """A text equal for filters with the same decisions; empty for one that lets everything pass."""
         if self == Filter():
             return ""
         return hashlib.sha256(json.dumps(as_json(self), sort_keys=True).encode()).hexdigest()[:16]
 
     def reason(self, flags: str, internaldate: int | None, bytes: int, now: datetime) -> str:
-        """Why a message is left out by what the listing says of it; empty when it is not."""
+        """The reason why the listing excludes a message; empty when it does not."""
         if self.seen != Seen.ANY and has_flag(flags, SEEN) != (self.seen is Seen.SEEN):
             return "read" if self.seen is Seen.UNSEEN else "unread"
         if self.flagged != Flagged.ANY and has_flag(flags, FLAGGED) != (self.flagged is Flagged.FLAGGED):
@@ -95,7 +95,7 @@ class Filter:
         return ""
 
     def header_reason(self, sender: str, recipients: str, subject: str) -> str:
-        """Why a message is left out by its header; empty when it is not. Within one kind any text may match."""
+        """The reason why the header excludes a message; empty when it does not. Within one kind any text may match."""
         for name, wanted, text in (
             ("sender", self.sender, sender),
             ("recipient", self.recipient, recipients),
@@ -106,7 +106,7 @@ class Filter:
         return ""
 
     def sentence(self) -> str:
-        """What the filter lets through, for people."""
+        """The passing messages, in a sentence."""
         found = [
             {Seen.SEEN: "read", Seen.UNSEEN: "unread"}.get(self.seen, ""),
             {Flagged.FLAGGED: "flagged", Flagged.UNFLAGGED: "not flagged"}.get(self.flagged, ""),
@@ -125,7 +125,7 @@ class Filter:
 
 
 def contains(text: str, pattern: str) -> bool:
-    """Is ``pattern`` somewhere in ``text``? Case is no matter; ``*`` stands for anything. Linear in the length of both."""
+    """True when ``pattern`` occurs in ``text``. Ignores case; ``*`` stands for anything. Linear in the length of both."""
     text, position = text.casefold(), 0
     for piece in pattern.casefold().split("*"):
         position = text.find(piece, position)

@@ -1,7 +1,7 @@
-"""Ticking folders of a tree that was read from a server, as changes of the rules that a profile keeps. Pure.
+"""Folder choice: ticks in a server's folder tree as changes of a profile's rules. Pure.
 
-Two ways: all folders but those that are unticked (new ones are archived too), or only those that are ticked. What is left out
-by default is archived when it is named (``rules``); beside a name, ``**`` keeps everything else in.
+Two ways: all folders except unticked ones (new ones are archived too), or only ticked ones. A folder excluded by default is
+archived when it is named (``rules``); beside a name, ``**`` keeps everything else in.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from core.profiles.ownership import OWN, Whose
 from core.profiles.rules import FolderRules, Rule
 
 EVERYTHING = "**"
-#: A folder's path, its special uses, and whose it is when it is not the mailbox's own.
+#: A folder's path, its special uses, and its owner when that is not the mailbox's.
 Folder = tuple[str, Sequence[str]] | tuple[str, Sequence[str], Whose]
 
 
 @dataclass(frozen=True, slots=True)
 class FolderChoice:
-    """The patterns of a profile, while they are chosen."""
+    """The patterns of a profile being edited."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
     @property
     def only(self) -> bool:
-        """Are only the named folders archived?"""
+        """True when only the named folders are archived."""
         return bool(self.include) and EVERYTHING not in self.include
 
     @property
@@ -34,22 +34,22 @@ class FolderChoice:
         return FolderRules.of(self.include, self.exclude)
 
     def reason(self, path: str, uses: Sequence[str] = (), whose: Whose = OWN) -> str:
-        """Why the folder is not archived; empty when it is."""
+        """The reason why the folder is not archived; empty when it is."""
         return self.rules.reason_to_exclude(path, uses, whose)
 
     def tick(self, path: str, uses: Sequence[str] = (), whose: Whose = OWN, *, below: bool = False) -> FolderChoice:
-        """Archive the folder, with ``below`` and all that is below it. A wildcard that leaves it out is not touched."""
+        """Archive the folder, with ``below`` all folders below it too. A wildcard that excludes it is left alone."""
         pattern = _pattern(path, below)
         choice = replace(self, exclude=_without(self.exclude, path, below=below))
         if not choice.reason(path, uses, whose) and not (below and choice.only):
             return choice
         if not choice.only:
-            # Left out by default: it must be named, and everything else as well.
+            # Excluded by default: it must be named, and everything else as well.
             return replace(choice, include=_once((EVERYTHING, *choice.include, pattern)))
         return replace(choice, include=_once((*_without(choice.include, path, below=below), pattern)))
 
     def untick(self, path: str, uses: Sequence[str] = (), whose: Whose = OWN, *, below: bool = False) -> FolderChoice:
-        """Do not archive the folder, with ``below`` nor anything that is below it."""
+        """Exclude the folder, with ``below`` all folders below it too."""
         choice = replace(self, include=_without(self.include, path, below=below))
         if choice.include == (EVERYTHING,):
             choice = replace(choice, include=())
@@ -62,18 +62,18 @@ class FolderChoice:
         return replace(choice, exclude=_once((*kept, _pattern(path, below))))
 
     def only_ticked(self, folders: Iterable[Folder]) -> FolderChoice:
-        """From now on only the folders that are ticked now. Patterns that name more than one listed folder, or none, stay."""
+        """Archive only the folders ticked now. Patterns that match several listed folders, or none, stay."""
         listed = list(folders)
         ticked = [one for one in listed if not self.reason(*one)]
         if self.only or not ticked:
             return self
         kept = self._unlisted(listed)
-        # What a pattern takes in anyway needs no name of its own.
+        # A folder that a pattern includes anyway needs no name of its own.
         named = [one[0] for one in ticked if not kept.include or kept.reason(one[0], (), *one[2:])]
         return replace(kept, include=_once((*named, *kept.include)))._without_unticked(listed, self)
 
     def all_but_unticked(self, folders: Iterable[Folder]) -> FolderChoice:
-        """From now on all folders but those that are unticked now; those left out by default stay so, and patterns as above."""
+        """Archive all folders except those unticked now; default exclusions stay, and patterns as above."""
         if not self.only:
             return self
         listed = list(folders)
@@ -85,7 +85,7 @@ class FolderChoice:
         return everything._without_unticked(listed, self)
 
     def _unlisted(self, listed: Sequence[Folder]) -> FolderChoice:
-        """Only those patterns that are no names of listed folders."""
+        """Keep only patterns that are no names of listed folders."""
         paths = {Rule.of(one[0]).levels for one in listed}
 
         def stays(pattern: str) -> bool:
@@ -94,12 +94,12 @@ class FolderChoice:
         return FolderChoice(tuple(filter(stays, self.include)), tuple(filter(stays, self.exclude)))
 
     def _without_unticked(self, listed: Sequence[Folder], before: FolderChoice) -> FolderChoice:
-        """Without those folders that were unticked ``before``."""
+        """Drop the folders that were unticked ``before``."""
         unticked = [one[0] for one in listed if before.reason(*one) and not self.reason(*one)]
         return replace(self, exclude=_once((*unticked, *self.exclude)))
 
     def add(self, pattern: str, *, include: bool) -> FolderChoice:
-        """One more pattern, as it was typed. Raises ``ValueError``."""
+        """Add a typed pattern. Raises ``ValueError``."""
         if not Rule.valid(pattern):
             raise ValueError(pattern)
         if not include:
@@ -107,7 +107,7 @@ class FolderChoice:
         return replace(self, include=_once((*(self.include or (EVERYTHING,)), pattern)))
 
     def remove(self, pattern: str) -> FolderChoice:
-        """Without this pattern; everything is archived when no other name is left."""
+        """Remove this pattern; without any other name everything is archived."""
         include = tuple(one for one in self.include if one != pattern)
         if include == (EVERYTHING,):
             include = ()
@@ -119,7 +119,7 @@ def _pattern(path: str, below: bool) -> str:
 
 
 def _without(patterns: Iterable[str], path: str, *, below: bool) -> tuple[str, ...]:
-    """``patterns`` but those that name just this folder, or, with ``below``, any below it."""
+    """``patterns`` without those that name this folder, or, with ``below``, any below it."""
 
     def names(pattern: str) -> bool:
         return pattern in (path, f"{path}/**") or (below and pattern != EVERYTHING and pattern.startswith(f"{path}/"))

@@ -2,8 +2,8 @@
 
 A report is a multipart that a server marked as one. A text in it names sender and recipients, blind ones and members of lists
 as well, a ``word: address`` in each line; a part of it is the message. Other parts may stand around them: footers, a decrypted
-copy. The words are in the server's language, so most is read from the form. What cannot be read as such is no report: it is
-archived whole, as any other message.
+copy. The words are in the server's language, so most is read from the form. An unreadable report is archived whole, as any
+other message.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core.profiles import correspondents
 from core.profiles.correspondents import Found
 from core.text.normal import normal
 
-#: Fields that mark a report by their name, and by their value.
+#: Header fields that mark a report by name, and by value.
 _MARK = re.compile(r"x-(?:[a-z0-9]++-)*?journal(?:ing)?-report")
 _KINDS = ("content-identifer", "content-identifier")
 _BOUNDARY = re.compile(r'(?<=[;\s])boundary\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;"]++))', re.IGNORECASE | re.DOTALL)
@@ -34,7 +34,7 @@ _DEEPEST, _MOST_PARTS = 10, 1_000
 
 
 def _word(text: str) -> str:
-    """A word of a report to be compared: no case, no accents, nothing but letters."""
+    """A word of a report in comparable form: no case, no accents, only letters."""
     return "".join(filter(str.isalnum, normal("NFKD", text).casefold()))
 
 
@@ -42,7 +42,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(_word(one) for one in text.split())
 
 
-#: Words of Exchange's languages, without accents and blanks. Others are read by where they stand.
+#: Words in Exchange's languages, without accents and blanks. Others are recognised by their position.
 _SENDER = _words("sender from von absender expediteur de da mittente remitente afzender van remetente nadawca od avsandare fra")
 _BEHALF = _words("onbehalfof imauftragvon delapartde ennombrede perconto percontodi namens emnomede")
 _RECIPIENT = _words(
@@ -52,20 +52,20 @@ _RECIPIENT |= _words(
     "destinataires destinatario destinatari destinatarios ontvanger ontvangers cci cco ccn ccc bkc dw udw blindkopie"
 )
 _SUBJECT = _words("subject betreff objet asunto oggetto onderwerp assunto temat amne emne")
-#: ``a, Expanded: list``: a got it as a member of the list, which is nobody.
+#: ``a, Expanded: list``: a got it as a member of the list, which is no recipient itself.
 _EXPANDED = _words("expanded erweitert developpe etendu expandido ampliado espanso uitgevouwen uitgebreid expandida rozwiniete")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a report says: who sent it to whom, and ``content``, the message as it lies in the report."""
+    """A journal report: sender and recipients, and ``content``, the bytes of the message in it."""
 
     found: Found
     content: bytes
 
 
 def unwrap(raw: bytes) -> Report | None:
-    """Read a journal report; None for any other message, and for a report that cannot be read. Never raises."""
+    """Parse a journal report; None for any other message, and for an unreadable report. Never raises."""
     header = correspondents.header_of(raw)
     if b"journal" not in header.lower():
         return None
@@ -102,7 +102,7 @@ def _first(values: dict[str, list[str]], name: str) -> str:
 
 
 def _leaves(raw: bytes, values: dict[str, list[str]]) -> Iterator[tuple[str, bytes]]:
-    """Type and decoded body of each part that is no multipart; of none that is cut off, or cannot be decoded."""
+    """Yield type and decoded body of each part that is no multipart; parts cut off or undecodable are left out."""
     pending = [(raw, values, 0)]
     count = 0
     while pending and count < _MOST_PARTS:
@@ -132,7 +132,7 @@ def _boundary(content_type: str) -> bytes:
 
 
 def _parts(raw: bytes, boundary: bytes) -> list[bytes]:
-    """The parts between the delimiter lines; a last one that no delimiter ends is cut off, and is none."""
+    """The parts between the delimiter lines; a last one without an end is cut off, and left out."""
     found: list[bytes] = []
     delimiter = b"--" + boundary
     start = -1
@@ -179,10 +179,10 @@ def _body(part: bytes, header: dict[str, list[str]]) -> tuple[str, bytes] | None
 
 @dataclass(slots=True)
 class _Envelope:
-    """Sender and recipients as a report's text names them. ``inner``: the fields of the message, which it repeats in part.
+    """Sender and recipients in a report's text. ``inner``: the message's header fields, some of which it repeats.
 
-    A word that is not known is the sender's where none was named before it, else a recipient's. ``To: a, Expanded: b``: a got
-    it as a member of the list b, which is nobody's address. ``To: a, Forwarded: b``: a got it in place of b, whose it was.
+    An unknown word is the sender's if none was named before it, else a recipient's. ``To: a, Expanded: b``: a got it as a
+    member of the list b, which is no user's address. ``To: a, Forwarded: b``: a got it in place of b, its first recipient.
     """
 
     inner: dict[str, list[str]]
@@ -191,7 +191,7 @@ class _Envelope:
     unreadable: dict[str, None] = field(default_factory=dict)
 
     def read(self, text: str, *, folded: bool) -> Found:
-        """The addresses of ``text``, of which a subject may be ``folded``; that of a page is not."""
+        """The addresses of ``text``, of which a subject may be ``folded``; that of an HTML page is not."""
         listing = False
         for line in _unfolded(text, self._is_subject if folded else lambda word, value: False):
             match = _LINE.fullmatch(line)
@@ -221,17 +221,17 @@ class _Envelope:
         return Found(tuple(self.senders), recipients, tuple(self.unreadable)[: correspondents.MOST_UNREADABLE])
 
     def _is_subject(self, word: str, value: str) -> bool:
-        """Is it the subject of the message, by its word or by how it begins? Whoever wrote the message chose what it says."""
+        """True for the message's subject, by its word or its beginning: the message's author chose its content."""
         begins = value and any(_plain(one).startswith(_plain(value)) for one in self.inner.get("subject", ()))
         return word in _SUBJECT or bool(begins)
 
     def _repeats(self, value: str) -> bool:
-        """Is it the Message-ID or the subject of the message, whatever the word before it?"""
+        """True when the value repeats the message's Message-ID or subject, whatever the word before it."""
         return any(_plain(value) == _plain(one) for name in ("message-id", "subject") for one in self.inner.get(name, ()))
 
     def _received(self, value: str, *, known: bool) -> None:
         got, *history = _HISTORY.split(value)
-        # What stands before such a word may be the name of a group in a list.
+        # The text before such a word may be the name of a group in a list.
         self._add(got, known=known)
         for how, whose in zip(history[::2], history[1::2], strict=True):
             if _word(how) not in _EXPANDED:
@@ -248,7 +248,7 @@ def _plain(text: str) -> str:
 
 
 def _is_list(value: str) -> bool:
-    """Is it a list of addresses, and not a sentence with one in it?"""
+    """True for a list of addresses, and not a sentence with one in it."""
     return (
         bool(correspondents.addresses(value))
         and not correspondents.unreadable(value)
@@ -257,9 +257,9 @@ def _is_list(value: str) -> bool:
 
 
 def _unfolded(text: str, is_subject: Callable[[str, str], bool]) -> Iterator[str]:
-    """The lines of a text; one that begins with a blank goes on with the word before it.
+    """Yield the logical lines of a text; one that begins with a blank continues the word before it.
 
-    Where all lines are set in, one with a word of its own does not; but behind a subject nothing stands for itself.
+    In a text indented as a whole, a line with a word of its own does not; but after a subject every such line continues it.
     """
     held: list[str] = []
     joint = ""
@@ -273,7 +273,7 @@ def _unfolded(text: str, is_subject: Callable[[str, str], bool]) -> Iterator[str
             yield joint.join(held)
         held = [line]
         word = _LINE.fullmatch(line)
-        # Below a word that stands alone each line is an item of its list.
+        # The lines below a word without a value are items of its list.
         joint = "" if word is None else " " if word[2].strip() else ", "
         whole = word is not None and line[:1] not in (" ", "\t") and is_subject(_word(word[1]), word[2].strip())
     if held:

@@ -8,13 +8,13 @@ import re
 _ITEM = re.compile(
     r"(?:[A-Za-z][\w;.-]*|\d+(?:\.\d+)+(?:;[\w-]+)*)?(?::dn)?(?::[\w.-]+)?:?(?:=|>=|<=|~=)(?:[^()\\\x00]|\\[0-9A-Fa-f]{2})*"
 )
-#: Deeper is no filter that a person wrote.
+#: Deeper nesting than in any filter written by a person.
 DEEPEST = 50
 WHAT = 'an LDAP filter such as "(&(objectClass=person)(mail=*))"'
 
 
 def check(text: str) -> str:
-    """``text`` without blanks around it. Raises ``ValueError`` saying what is wrong and at which character (from 1)."""
+    """``text`` without blanks around it. Raises ``ValueError`` with the error and its character (from 1)."""
     found = text.strip()
     if not found:
         return ""
@@ -25,7 +25,7 @@ def check(text: str) -> str:
 
 
 def escape(value: str) -> str:
-    """``value`` as it stands in a filter, whatever is in it (RFC 4515 section 3)."""
+    """``value`` escaped for a filter (RFC 4515 section 3)."""
     return re.sub(r"[\\*()\x00]", lambda found: f"\\{ord(found[0]):02x}", value)
 
 

@@ -1,4 +1,4 @@
-"""Where a key stands in a TOML file: tomllib does not tell, and an administrator wants to go there."""
+"""Line numbers of keys in a TOML file, which tomllib does not give."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 _HEADER = re.compile(r"\s*+\[++([^\]]++)\]")
 _NAME = r"""(?:[\w-]++|"[^"]*+"|'[^']*+')"""
 _ASSIGNED = re.compile(rf"\s*+({_NAME}(?:\s*+\.\s*+{_NAME})*+)\s*+=")
-#: A key of a table that is written in one line: server = { host = "a", port = 1 }.
+#: A key of an inline table: server = { host = "a", port = 1 }.
 _INLINE = re.compile(r"""[{,]\s*+["']?([\w-]++)["']?\s*+=""")
 
 

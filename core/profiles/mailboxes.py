@@ -1,4 +1,4 @@
-"""The mailboxes that a profile comes to: one per user, with the login name that opens it. Pure."""
+"""Mailboxes of a profile: one per user, with the login name that opens it. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from core.model import User
 from core.profiles.profile import Method, Profile, Server
 
-#: What stands for the archives of all users in a mailbox's name.
+#: The owner's place in the name of a catch-all mailbox.
 EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """A mailbox on the server, and where it goes: ``top`` is its folder in the archive of ``user``.
+    """A mailbox on the server, and its destination: ``top`` is its folder in the archive of ``user``.
 
-    With ``everybody`` its messages go to all whom they concern; ``user`` then gets those that nobody else gets.
+    With ``everybody`` (catch-all) its messages go to their users' archives; ``user`` gets those without any.
     """
 
     user: User
@@ -24,9 +24,9 @@ class Mailbox:
     everybody: bool = False
 
     def source(self, server: Server) -> str:
-        """The name in the ledger of a mailbox and of where it goes.
+        """The name in the ledger of a mailbox and its destination.
 
-        What is known of a mailbox is known for one archive: sent to another user's, or to another folder, all of it is new.
+        The record of a mailbox is for one archive: with another user or folder as destination, all of it is new.
         """
         where = EVERYBODY if self.everybody else f"{self.user.id}/{self.top}"
         return f"{server.source(self.login)} -> {where}"
@@ -39,7 +39,7 @@ def of_target(profile: Profile, user: User) -> Mailbox:
 
 
 def of_everybody(profile: Profile, unknown: User) -> Mailbox:
-    """The mailbox of a catch-all profile; ``unknown`` gets what is for nobody who is known."""
+    """The mailbox of a catch-all profile; ``unknown`` gets messages without a known user."""
     return Mailbox(unknown, profile.login.username, profile.login.username, everybody=True)
 
 
@@ -49,7 +49,7 @@ def of_user(profile: Profile, user: User) -> Mailbox:
 
 
 def login_name(user: User, method: Method) -> str:
-    """The login name of a user who has an address: the one that was given, else the primary address.
+    """The login name of a user who has an address: the given one, else the primary address.
 
     Kerio wants the name with its domain; one given without gets that of the primary address.
     """

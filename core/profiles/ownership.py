@@ -1,8 +1,8 @@
-"""Whose a folder is that a mailbox shows: its own, somebody else's, everybody's. Pure decisions.
+"""Ownership of a folder that a mailbox shows: its own, another user's, or public. Pure decisions.
 
-Servers tell it by NAMESPACE (RFC 2342) and by MYRIGHTS (RFC 4314). Kerio Connect shows what a user has subscribed to in that
-user's own tree, below a folder that carries the owner's name, so that there names decide. What cannot be told for sure is
-archived, never deleted, and said: nobody's own mail is lost to a guess.
+Servers tell it by NAMESPACE (RFC 2342) and by MYRIGHTS (RFC 4314). Kerio Connect shows subscribed folders in the user's own
+tree, below a folder with the owner's name, so that there names decide. A doubtful folder is archived, never deleted in, and
+reported: no user's own mail is lost to a guess.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from core.model import User
 
 
 class Standing(StrEnum):
-    """The standing of a folder in the mailbox that shows it."""
+    """The relation of a folder to the mailbox that shows it."""
 
     OWN = "own"
     DOUBTFUL = "doubtful"
@@ -25,7 +25,7 @@ class Standing(StrEnum):
 
 
 class Evidence(StrEnum):
-    """The source of the knowledge whose a folder is."""
+    """The source of the knowledge of a folder's owner."""
 
     NOTHING = ""
     NAMESPACE = "namespace"
@@ -44,10 +44,9 @@ _DOUBTS = {
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """Whose a folder is, and how that is known. ``owner`` is a name for people, empty when it is not told.
+    """The owner of a folder, and the evidence. ``owner`` is a name for display, empty when unknown.
 
-    ``root`` is the path of what holds all that is not the mailbox's own, empty when nothing does: ``shared`` of
-    ``shared/bob/INBOX``.
+    ``root`` is the path of the tree of foreign folders, empty when there is none: ``shared`` of ``shared/bob/INBOX``.
     """
 
     standing: Standing = Standing.OWN
@@ -57,22 +56,22 @@ class Whose:
 
     @property
     def depth(self) -> int:
-        """How many levels of the path an inclusion must spell out to mean this folder, and not just anything."""
+        """The levels of the path that an inclusion must spell out to name this folder."""
         return self.root.count("/") + 1
 
     @property
     def own(self) -> bool:
-        """Is it the mailbox's own beyond doubt? Only there anything is deleted."""
+        """True when it is the mailbox's own beyond doubt: only then mail is deleted there."""
         return self.standing is Standing.OWN
 
     @property
     def foreign(self) -> bool:
-        """Is it somebody else's, or everybody's, so that it is left alone unless it is named?"""
+        """True for another user's folder, or a public one, which is left alone unless it is named."""
         return self.standing in (Standing.OTHERS, Standing.SHARED)
 
     @property
     def reason(self) -> str:
-        """Why it is not archived here unless it is named; empty for what is not foreign."""
+        """The reason why it is not archived here unless it is named; empty for one's own."""
         if self.standing is Standing.SHARED:
             return "a shared folder"
         if self.standing is Standing.OTHERS:
@@ -81,11 +80,11 @@ class Whose:
 
     @property
     def doubt(self) -> str:
-        """Why it may be somebody else's; empty when there is no doubt."""
+        """The reason why it may be another user's; empty without a doubt."""
         return _DOUBTS.get(self.evidence, "") if self.standing is Standing.DOUBTFUL else ""
 
     def place(self, path: str) -> str:
-        """Where it goes below the mailbox's folder in the archive: a path that says whose it is."""
+        """Its place below the mailbox's folder in the archive: a path that includes the owner."""
         levels = path.split("/")
         told = self.root if self.standing is Standing.SHARED else self.owner
         if not self.foreign or (told and told.casefold() in (self.root.casefold(), *map(str.casefold, levels))):
@@ -102,7 +101,7 @@ OWN = Whose()
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The names by which the owner of a mailbox and other users are known; all of them case folded.
+    """The names of a mailbox's owner and of other users, casefolded.
 
     ``others``: by address or login with its domain; ``logins``: by login alone; each with the name that is shown.
     """
@@ -123,7 +122,7 @@ class Neighbours:
             names = [*user.addresses, *([user.login] if user.login else [])]
             domains |= {name.casefold().partition("@")[2] for name in names}
             if user.id == owner:
-                # By its address a mailbox is called as well as by its login.
+                # A mailbox is named by its address as well as by its login.
                 own |= {name.casefold() for name in names} | {name.casefold().partition("@")[0] for name in names}
                 continue
             for name in names:
@@ -137,10 +136,10 @@ class Neighbours:
         )
 
     def named(self, top: str, *, mailbox: bool, sure: bool) -> Whose:
-        """Whose the top folder ``top`` is by its name.
+        """The owner of the top folder ``top``, by its name.
 
-        ``mailbox``: it looks like the root of a mailbox. ``sure``: the server is known to show the folders of others in this
-        way; where it is not, a name is a doubt and no more. A login alone counts only as it is spelled: people write "Sales".
+        ``mailbox``: it looks like the root of a mailbox. ``sure``: the server is known to show foreign folders in this way;
+        elsewhere a name is only a doubt. A login alone counts only in its exact spelling: people write "Sales".
         """
         key = top.casefold()
         if key in self.own:

@@ -1,4 +1,4 @@
-"""What a user may be: name, login, full name, addresses. Pure."""
+"""Rules for the fields of a user: name, login, full name, addresses. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from core.errors import InputError
 from core.model import User
 from core.profiles import addresses
 
-#: The owner of mail for people who are not known; no user.
+#: The owner of mail for unknown users; no user itself.
 CATCHALL = "@catchall"
 LONGEST_NAME = 100
 LONGEST_TEXT = 200
 
 
 def check_name(name: str) -> str:
-    """``name`` without blanks around it. Raises ``InputError``."""
+    """``name`` without blanks around it. Raises ``InputError`` for an invalid one."""
     name = name.strip()
     if not name or name.startswith("-") or len(name) > LONGEST_NAME or not name.isprintable() or "/" in name:
         raise InputError(
@@ -25,7 +25,7 @@ def check_name(name: str) -> str:
 
 
 def check_text(text: str) -> str:
-    """A login or full name without blanks around it. Raises ``InputError``."""
+    """A login or full name without blanks around it. Raises ``InputError`` for an invalid one."""
     text = text.strip()
     if len(text) > LONGEST_TEXT or not text.isprintable():
         raise InputError(f"{text!a} cannot be a login or a full name.", f"One line of up to {LONGEST_TEXT} characters.")
@@ -33,7 +33,7 @@ def check_text(text: str) -> str:
 
 
 def checked(user: User) -> tuple[str, ...]:
-    """Check all of a user; the addresses, each once. Raises ``InputError``."""
+    """Check all fields of a user; the addresses, each once. Raises ``InputError``."""
     check_name(user.name)
     for text in (user.login, user.full_name):
         check_text(text)

@@ -20,9 +20,9 @@ def as_json(settings: Any) -> dict[str, Any]:
 
 
 def from_json(settings: type[T], value: Mapping[str, Any]) -> T:
-    """The reverse of ``as_json``. What an older program did not know has its default.
+    """The reverse of ``as_json``. Attributes that an older program did not know get their defaults.
 
-    Raises ``KeyError`` or ``ValueError`` on what ``as_json`` never made.
+    Raises ``KeyError`` or ``ValueError`` for anything that ``as_json`` never made.
     """
     loaders: dict[str, tuple[Callable[[Any], Any], bool]] = _loaders(cast(Any, settings))
     if strange := value.keys() - loaders.keys():
@@ -42,7 +42,7 @@ def _plain(value: Any) -> Any:
 
 @cache
 def _loaders(settings: Any) -> dict[str, tuple[Callable[[Any], Any], bool]]:
-    """Readers of the attributes from their plain form, each with whether it has no default."""
+    """Decoders of the attributes, each with True if it is required."""
     hints = get_type_hints(settings)
     bare = {one.name for one in fields(settings) if one.default is MISSING and one.default_factory is MISSING}
     return {one.name: (_loader(hints[one.name]), one.name in bare) for one in fields(settings)}

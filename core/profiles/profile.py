@@ -1,4 +1,4 @@
-"""Archive profiles: the values, what is doubtful about them, and their form in the ledger."""
+"""Archive profiles: the values, warnings about them, and their form in the ledger."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from core.profiles.selection import Selection
 from core.secrets import Secret
 
 MAX_CONNECTIONS = 16
-#: The largest floor for the speed of a message, in bytes a second, and the largest share of a day.
+#: The largest floor for the speed of a message, in bytes a second, and the largest daily share, in megabytes.
 FASTEST, MOST_MEGABYTES = 1_000_000, 100_000_000
 SLOWEST = 1000
-#: Old versions of Kerio Connect count no more characters of the master password.
+#: Characters of the master password that count in old versions of Kerio Connect.
 KERIO_CHARACTERS = 24
 
 
 def name_key(name: str) -> str:
-    """Profiles whose names have the same key are the same one: as the catalog compares, which knows no case beyond ASCII."""
+    """The key of a profile's name: equal for equal names, compared as in the catalog, without regard to the case of ASCII."""
     return "".join(character.lower() if character.isascii() else character for character in name)
 
 
 class Access(StrEnum):
-    """How the server is reached: plain, STARTTLS, or TLS from the first byte."""
+    """The connection to the server: plain, STARTTLS, or TLS from the first byte."""
 
     IMAP = "imap"
     IMAP_TLS = "imap-tls"
@@ -42,7 +42,7 @@ class Access(StrEnum):
 
 
 class Kind(StrEnum):
-    """One mailbox with its own password, many with one, or one that gets a copy of everybody's mail."""
+    """The kind of a profile: one mailbox with its own password, many with one, or a catch-all mailbox."""
 
     MAILBOX = "mailbox"
     MAILBOXES = "mailboxes"
@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
 
 class Method(StrEnum):
-    """How a mailbox is opened. All but the first open any mailbox with one password."""
+    """The way of logging in. All but the first open any mailbox with one password."""
 
     PASSWORD = "password"
     KERIO_MASTER = "kerio-master"
@@ -64,10 +64,10 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where to connect. ``timeout`` in seconds; ``ca_file`` an own certificate authority (PEM), empty for the system's.
+    """The mail server. ``timeout`` in seconds; ``ca_file`` an own certificate authority (PEM), empty for the system's.
 
-    ``slowest_bytes_a_second``: a message that comes more slowly over a minute is given up. ``megabytes_a_day``: so much is
-    downloaded in a day at most; 0 for no limit.
+    ``slowest_bytes_a_second``: a message that is slower over a minute is given up. ``megabytes_a_day``: the most downloaded in
+    a day; 0 for no limit.
     """
 
     host: str
@@ -85,7 +85,7 @@ class Server:
         return self.port or self.access.port
 
     def source(self, login: str) -> str:
-        """A mailbox's name: the same whatever profile reads it, and by whichever of IMAP's own ports.
+        """A mailbox's name: the same in every profile, and for each of IMAP's own ports.
 
         Another port may be another server: tunnels to several end at one host name.
         """
@@ -96,14 +96,14 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who logs in: the mailbox's account, or the account that opens others. The password is never part of a profile."""
+    """The login: the mailbox's account, or the account that opens others. The password is never part of a profile."""
 
     username: str
     password_file: str = ""
     method: Method = Method.PASSWORD
 
     def doubts(self, password: Secret) -> list[str]:
-        """What may not work with this password."""
+        """Doubts about this password, in sentences."""
         if self.method is not Method.KERIO_MASTER:
             return []
         found = []
@@ -122,7 +122,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whose archive the mailbox goes to, and under which top folder."""
+    """The destination of a mailbox: the archive's user, and the top folder there."""
 
     user: str
     folder: str
@@ -132,8 +132,8 @@ class Target:
 class Profile:
     """A profile: for one mailbox it has a ``target``, for many a ``selection`` of users, whose archives are the targets.
 
-    With ``catchall`` it is for one mailbox whose messages go to everybody whom they concern. Without a ``schedule`` it is run
-    by hand alone.
+    With ``catchall`` it is for one mailbox whose messages go to their users' archives. Without a ``schedule`` it is run by hand
+    alone.
     """
 
     name: str
@@ -145,7 +145,7 @@ class Profile:
     deletion: Deletion = field(default_factory=Deletion)
     selection: Selection | None = None
     schedule: Schedule | None = None
-    #: Users are brought in step with the directory before each run.
+    #: Users are synchronised with the directory before each run.
     sync_directory_first: bool = False
     catchall: CatchAll | None = None
 
@@ -157,27 +157,27 @@ class Profile:
 
     @property
     def account(self) -> str:
-        """Whose password it is, for people."""
+        """The owner of the password, for display."""
         return self.login.username or "the master login"
 
     @property
     def by_age(self) -> bool:
-        """Does any rule go by how old messages are, so that the clock must be right?"""
+        """True when a rule depends on message ages, so that the clock must be right."""
         return bool(self.deletion.age or self.filter.older_than or self.filter.newer_than)
 
     @property
     def automatic(self) -> bool:
-        """Is it started by its schedule?"""
+        """True when its schedule starts it."""
         return self.schedule is not None and self.schedule.automatic
 
     def starts(self) -> str:
-        """How it is started, for people: ``manual``, or when; of a schedule that is switched off, that it is."""
+        """Its start in words: ``manual``, or the schedule, marked when it is switched off."""
         if self.schedule is None:
             return "manual"
         return self.schedule.sentence() if self.automatic else f"manual (off: {self.schedule.sentence()})"
 
     def warnings(self) -> list[str]:
-        """What is allowed but not safe; said with every run."""
+        """Warnings about allowed but unsafe settings; shown with every run."""
         found = []
         if self.server.accept_all_certificates:
             found.append(
@@ -196,7 +196,7 @@ class Profile:
         return found
 
     def advice(self) -> list[str]:
-        """What may be meant and should be known; said when the profile is saved or tested."""
+        """Advice on possibly unintended settings; shown when the profile is saved or tested."""
         found = []
         if self.catchall is not None:
             found.append(self.catchall.sentence())
@@ -215,7 +215,7 @@ class Profile:
         return found
 
     def held_back(self) -> str:
-        """What is not deleted although the rule says so, in a sentence; empty for nothing."""
+        """The messages kept in spite of the deletion rule, in a sentence; empty for none."""
         if self.catchall is None:
             return ""
         if self.catchall.unknown is Unknown.ARCHIVE:
@@ -249,7 +249,7 @@ class Profile:
 
 
 def from_json(definition: dict[str, Any]) -> Profile:
-    """A profile as it was saved. Raises ``KeyError`` or ``ValueError`` on what ``as_json`` never made."""
+    """Decode a saved profile. Raises ``KeyError`` or ``ValueError`` for anything that ``as_json`` never made."""
     return Profile(
         definition["name"],
         plain.from_json(Server, definition["server"]),
@@ -260,7 +260,7 @@ def from_json(definition: dict[str, Any]) -> Profile:
         plain.from_json(Deletion, definition["delete"]),
         Selection.from_json(definition["users"]) if "mode" in definition.get("users", {}) else None,
         plain.from_json(Schedule, definition["schedule"]) if "schedule" in definition else None,
-        # Older definitions know no directory.
+        # Older definitions have no directory.
         definition.get("users", {}).get("sync_directory_first", False),
         plain.from_json(CatchAll, definition["catchall"]) if "catchall" in definition else None,
     )

@@ -1,4 +1,4 @@
-"""How often an archive verifies itself: everything once a week or a month, a share of it every day, or not at all."""
+"""Rhythm of verifications: everything once a week or a month, a share of it every day, or none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALLOWED = "off, weekly, monthly, or a share a day such as 5%"
 
 
 class Often(StrEnum):
-    """How often it is begun."""
+    """The interval of verifications."""
 
     OFF = "off"
     DAILY = "daily"
@@ -23,14 +23,14 @@ class Often(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """``percent`` of everything is looked at daily; with any other ``often`` it is 0, and everything is."""
+    """``percent`` of everything is checked daily; with any other ``often`` it is 0, and everything is checked."""
 
     often: Often
     percent: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Rhythm:
-        """Raises ``ValueError`` when ``text`` is none of what is allowed."""
+        """Parse a rhythm. Raises ``ValueError`` for any other text."""
         text = text.strip().lower()
         if text.isascii() and (match := _SHARE.fullmatch(text)) and 1 <= int(match[1]) <= 100:
             return cls(Often.DAILY, int(match[1]))
@@ -48,7 +48,7 @@ class Rhythm:
         return f"{self.percent} % of everything, daily" if self.percent else f"everything, {self.often}"
 
     def following(self, last: datetime) -> datetime | None:
-        """When it is due again after ``last``; None when it never is. The 31st becomes the last day of a shorter month."""
+        """The next verification after ``last``; None for none. The 31st becomes the last day of a shorter month."""
         if self.often is Often.OFF:
             return None
         if self.often is Often.MONTHLY:

@@ -1,4 +1,4 @@
-"""Routing of mail by its addresses: the users whom a message is from and for, and the addresses that no user has. Pure."""
+"""Routing of mail by its addresses: sender and recipients among the users, and unknown addresses. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.profiles.correspondents import Found
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A user whom a message is from (``sent``) or for, by ``address``, spelled as it is kept with the user."""
+    """A user who is a message's sender (``sent``) or recipient, by ``address``, spelled as in the user's record."""
 
     user: User
     address: str
@@ -21,7 +21,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """An address that no user has, as its ``key``. ``ours``: in one of our domains; ``ignored``: said to be not ours."""
+    """An address without a user, as its ``key``. ``ours``: in one of our domains; ``ignored``: marked as not ours."""
 
     address: str
     sent: bool
@@ -31,19 +31,19 @@ class Stranger:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Whom a message concerns: each user once for each side, and everybody whom we do not know."""
+    """The people of a message: each user once as sender and once as recipient, and all unknown addresses."""
 
     matches: tuple[Match, ...] = ()
     strangers: tuple[Stranger, ...] = ()
 
     @property
     def unresolved(self) -> bool:
-        """Is there an address in one of our domains that may belong to a user to come?"""
+        """True when an address in one of our domains may belong to a future user."""
         return any(one.ours and not one.ignored for one in self.strangers)
 
 
 class AddressBook:
-    """All addresses of all users, our domains, the mailbox's own addresses, and what is said to be not ours.
+    """All addresses of all users, our domains, the mailbox's own addresses, and those marked as not ours.
 
     ``domains`` empty: those of the users' addresses. ``ignored`` holds keys of addresses, and ``@domain``.
     """
@@ -57,18 +57,18 @@ class AddressBook:
         self.domains = frozenset(domain_of(key(f"x@{domain}")) for domain in domains) or frozenset(map(domain_of, self._owners))
 
     def owner(self, address: str) -> tuple[User, str] | None:
-        """The user who has the address, and how it is spelled there."""
+        """The user who has the address, and its spelling there."""
         return self._owners.get(key(address))
 
     def is_own(self, address: str) -> bool:
         return key(address) in self._own
 
     def knows_any(self, addresses: Iterable[str]) -> bool:
-        """Has a user one of them, given as keys?"""
+        """True when a user has one of the addresses, given as keys."""
         return any(address in self._owners and address not in self._own for address in addresses)
 
     def route(self, found: Found) -> Route:
-        """Whom a message with these addresses concerns. The mailbox's own addresses are nobody's."""
+        """The people of a message with these addresses. The mailbox's own addresses belong to no user."""
         matches: dict[tuple[str, bool], Match] = {}
         strangers: dict[tuple[str, bool], Stranger] = {}
         for sent, addresses in ((True, found.senders), (False, found.recipients)):
@@ -83,12 +83,12 @@ class AddressBook:
         readable = any(not self.is_own(address) for address in found.recipients)
         for text in found.unreadable:
             if not readable or "@" not in text or self._names_ours(text):
-                # Whose it is nobody can say, so it may be one of ours.
+                # Without a readable address the recipient is unknown, and may be one of ours.
                 strangers.setdefault((text, False), Stranger(text, False, True, text in self._ignored))
         return Route(tuple(matches.values()), tuple(strangers.values()))
 
     def _names_ours(self, text: str) -> bool:
-        """Does it name one of our domains? Without one it is noise beside an address that can be read."""
+        """True when the text names one of our domains. Without one it is noise beside a readable address."""
         lower = text.lower()
         return "@" not in text[:-1] or any(domain in lower for domain in self.domains)
 

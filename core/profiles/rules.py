@@ -1,4 +1,4 @@
-"""Which folders of a mailbox are archived: patterns, and what is left out unless somebody asks for it.
+"""Folder rules of a mailbox: patterns, and default exclusions.
 
 A pattern is a path with ``/`` between levels, whatever the server's separator: ``*`` stands for anything within one level,
 ``**`` for any number of levels, and ``Name/**`` is the folder ``Name`` with all below it. Case counts, except in INBOX
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from core.profiles.ownership import OWN, Evidence, Standing, Whose
 
-#: Special use (RFC 6154, Kerio's plain LIST) that is not archived unless asked for, with the reason shown.
+#: Special uses (RFC 6154, Kerio's plain LIST) excluded by default, with the reason shown.
 EXCLUDED_USES = {"\\junk": "junk mail"}
-#: Special use of folders that show what lies in others (RFC 6154); the first has all that is in the rest.
+#: Special uses of folders that show messages of others (RFC 6154); the first has all messages.
 VIEWS = ("\\all", "\\flagged", "\\important")
 
 #: Folders of Kerio Connect without mail, in English and German.
@@ -38,13 +38,13 @@ JUNK = {name.casefold() for name in ("Junk E-mail", "Junk-E-Mail", "Junk", "Spam
 DRAFTS = {"drafts", "entwürfe"}
 TRASH = {"deleted items", "gelöschte objekte", "gelöschte elemente", "trash", "papierkorb"}
 PUBLIC = {name.casefold() for name in ("Public Folders", "Öffentliche Ordner")}
-#: What else the folders of a mailbox are called, in English and German.
+#: Other usual names of a mailbox's folders, in English and German.
 USUAL = DRAFTS | TRASH | JUNK | {"inbox", "sent", "sent items", "gesendet", "gesendete objekte", "gesendete elemente"}
 
 
-#: How the folders begin in which we try out what a server does with deleted mail.
+#: The prefix of the probe's folders on a server.
 PROBE = "Archivar-Probe-"
-#: Longer patterns are a mistake: no server has such a name.
+#: Characters; no server has a longer name.
 LONGEST_PATTERN = 1000
 
 
@@ -57,7 +57,7 @@ class Rule:
 
     @staticmethod
     def valid(pattern: str) -> bool:
-        """Can this be a pattern? Empty levels and controls are in no folder's path; ``***`` has no meaning."""
+        """True for a valid pattern. Empty levels and controls are in no folder's path; ``***`` has no meaning."""
         levels = pattern.removesuffix("/").split("/")
         if len(pattern) > LONGEST_PATTERN or not all(levels) or "***" in pattern:
             return False
@@ -71,7 +71,7 @@ class Rule:
         return cls(pattern, tuple(levels))
 
     def spells_out(self, depth: int) -> bool:
-        """Are the first ``depth`` levels plain names, so that it means a folder there, and not just anything?"""
+        """True when the first ``depth`` levels are plain names, so that it means a folder there."""
         return len(self.levels) >= depth and not any("*" in level for level in self.levels[:depth])
 
     def matches(self, path: str) -> bool:
@@ -79,7 +79,7 @@ class Rule:
 
 
 def _matches(pattern: Sequence[str], items: Sequence[str], star: str, same: Callable[[str, str], bool]) -> bool:
-    """Is ``items`` described by ``pattern``, in which ``star`` stands for any number of items?
+    """True when ``items`` match ``pattern``, in which ``star`` stands for any number of items.
 
     Only the last star is ever tried again, so no pattern and no name from a server takes more than their product in time.
     """
@@ -102,7 +102,7 @@ def _matches(pattern: Sequence[str], items: Sequence[str], star: str, same: Call
 
 @dataclass(frozen=True, slots=True)
 class FolderRules:
-    """Include nothing in particular = everything but the default exclusions."""
+    """The folder rules of a profile. Without an inclusion, everything but the default exclusions is archived."""
 
     include: tuple[Rule, ...] = ()
     exclude: tuple[Rule, ...] = ()
@@ -113,19 +113,19 @@ class FolderRules:
 
     @property
     def excludes_trash(self) -> bool:
-        """Has somebody excluded the trash by its name?"""
+        """True when the trash is excluded by name."""
         return any(rule.matches(name) for rule in self.exclude for name in ("Deleted Items", "Gelöschte Objekte", "Trash"))
 
     @property
     def includes_public(self) -> bool:
-        """Has somebody asked for public folders?"""
+        """True when public folders are included by name."""
         named = any(rule.levels[0].casefold() in PUBLIC for rule in self.include)
         return named or not all(self.reason_to_exclude(f"{name}/x") for name in ("Public Folders", "Öffentliche Ordner"))
 
     def reason_to_exclude(self, path: str, uses: Sequence[str] = (), whose: Whose = OWN) -> str:
-        """Why the folder at ``path`` (levels joined by ``/``) is not archived; empty when it is.
+        """The reason why the folder at ``path`` (levels joined by ``/``) is not archived; empty when it is.
 
-        What is somebody else's or everybody's must be named, down to where it begins.
+        Another user's or a public folder must be named, down to its root.
         """
         for rule in self.exclude:
             if rule.matches(path):
@@ -136,20 +136,20 @@ class FolderRules:
                 return _reason(path, uses, whose) or "not in the list of folders to include"
             if whose.foreign and not any(rule.spells_out(whose.depth) for rule in matching):
                 return _reason(path, uses, whose)
-            # A pattern that means everything is no wish for junk; naming a folder is.
+            # A pattern that matches everything does not ask for junk; naming a folder does.
             if any(not rule.pattern.startswith("*") for rule in matching):
                 return ""
         return _reason(path, uses, whose) or default_exclusion(path, uses)
 
 
 def _reason(path: str, uses: Sequence[str], whose: Whose) -> str:
-    """Why what is not the mailbox's own is left out; what only its name tells is called by that."""
+    """The reason why a foreign folder is excluded; one known only by its name is called by that."""
     named = whose.standing is Standing.SHARED and whose.evidence is Evidence.NAME
     return (default_exclusion(path, uses) if named else "") or whose.reason
 
 
 def default_exclusion(path: str, uses: Sequence[str] = ()) -> str:
-    """Why a folder is left out unless asked for; empty when it is not. Attributes go before names."""
+    """The reason for a default exclusion; empty without one. Attributes come before names."""
     for use in uses:
         if use.lower() in EXCLUDED_USES:
             return EXCLUDED_USES[use.lower()]
@@ -163,33 +163,33 @@ def default_exclusion(path: str, uses: Sequence[str] = ()) -> str:
         return "public folders"
     if top in NOT_MAIL:
         return NOT_MAIL[top]
-    # A server that announces special uses has said which folder is junk; then the name alone means nothing.
+    # A server that announces special uses has marked its junk folder; then the name alone means nothing.
     if top in JUNK and not any(use.lower() in ("\\archive", "\\sent", "\\drafts", "\\trash") for use in uses):
         return "junk mail"
     return ""
 
 
 def is_drafts(path: str, attributes: Sequence[str]) -> bool:
-    """Is this where drafts are? Their headers stay while their text changes, so they are always downloaded."""
+    """True for a folder of drafts. Their headers stay while their text changes, so they are always downloaded."""
     return "\\drafts" in attributes or path.rsplit("/", 1)[-1].casefold() in DRAFTS
 
 
 def is_trash(path: str, attributes: Sequence[str]) -> bool:
-    """Is this where deleted mail goes? By attribute first, by name second."""
+    """True for the trash, by attribute first, by name second."""
     top = path.removeprefix("INBOX/").split("/", 1)[0]
     return "\\trash" in attributes or top.casefold() in TRASH
 
 
 def is_public(name: str) -> bool:
-    """Is this, by the name of the top folder, where what is everybody's lies, or what belongs to the server?"""
+    """True for a top folder with the name of public or server folders."""
     return name.startswith("#") or name.casefold() in PUBLIC
 
 
 def is_usual(name: str) -> bool:
-    """Is this what a folder is called that every mailbox has?"""
+    """True for a usual folder name, found in every mailbox."""
     return name.casefold() in USUAL
 
 
 def is_view(attributes: Sequence[str]) -> bool:
-    """Does the folder show what lies in others, by what the server says of it?"""
+    """True for a view, by the server's attributes."""
     return any(use in VIEWS for use in attributes)

@@ -1,4 +1,4 @@
-"""When a profile is run by itself: every so often, daily, or by a cron line. Pure; moments are aware, in UTC."""
+"""Schedule of a profile: an interval, a time of day, or a cron line. Pure; moments are aware, in UTC."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHAT_ZONE = "a name of the IANA list such as Europe/Berlin"
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=30)
 _EVERY = re.compile(r"\s*([0-9]{1,5})\s*(minute|hour|day)s?\s*", re.IGNORECASE)
 _DAILY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
-#: A start that is planned for later than the schedule says from now on, by more than this, was planned by a wrong clock.
+#: A start planned later than the schedule's next one, by more than this, was planned by a wrong clock.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
@@ -25,7 +25,7 @@ class Schedule:
     """Exactly one of ``every``, ``daily`` (perhaps on ``weekdays`` only) and ``cron``.
 
     ``time_zone``: an IANA name, empty for the system's. Not ``automatic``: kept, but nothing is started. Raises ``ValueError``
-    for what contradicts itself; whether the zone is known and the cron line means anything, ``check_*`` tell.
+    for a contradiction; ``check_*`` check zone and cron line.
     """
 
     every: str = ""
@@ -68,14 +68,14 @@ class Schedule:
                 return moment
 
     def following(self, planned: datetime, now: datetime) -> datetime:
-        """The first start after ``now``, where ``planned`` was one: what was missed in between is left out."""
+        """The first start after ``now``, where ``planned`` was one: missed starts in between are left out."""
         if not self.every:
             return self.next_start(max(planned, now))
         interval = _interval(self.every)
         return planned + interval * max((now - planned) // interval + 1, 1)
 
     def too_late(self, planned: datetime, now: datetime) -> bool:
-        """Was the start at ``planned`` planned while the clock was ahead?"""
+        """True when the start at ``planned`` was computed while the clock was ahead."""
         return planned > self.next_start(now + CLOCK_TOLERANCE)
 
     @property
@@ -86,7 +86,7 @@ class Schedule:
         return f"{int(minute)} {int(hour)} * * {','.join(self.weekdays) or '*'}"
 
     def sentence(self, *, short: bool = False) -> str:
-        """When, for people: ``every 15 minutes`` (short: ``15 min``), ``mon-fri at 02:00 (Europe/Berlin)``."""
+        """The schedule in words: ``every 15 minutes`` (short: ``15 min``), ``mon-fri at 02:00 (Europe/Berlin)``."""
         if self.every:
             count, _, unit = self.every.partition(" ")
             unit = "min" if short and unit == "minutes" else unit
@@ -119,18 +119,18 @@ def check_daily(text: str) -> str:
 
 
 def check_cron(text: str) -> str:
-    """``text`` with single blanks. Raises ``ValueError`` when it has not five fields, or means no moment at all."""
+    """``text`` with single blanks. Raises ``ValueError`` when it has not five fields, or matches no time."""
     return cron.plain(text)
 
 
 def check_zone(text: str) -> str:
-    """Raises ``ValueError`` when this system does not know the time zone."""
+    """Raise ``ValueError`` when this system does not know the time zone."""
     zones.zone(text.strip())
     return text.strip()
 
 
 def in_order(weekdays: tuple[str, ...]) -> tuple[str, ...]:
-    """Each of ``weekdays`` once, from Monday on. Raises ``ValueError`` for what is none."""
+    """Each of ``weekdays`` once, from Monday on. Raises ``ValueError`` for an unknown one."""
     if strange := set(weekdays) - set(WEEKDAYS):
         raise ValueError(f"{min(strange)!r} is no weekday")
     return tuple(day for day in WEEKDAYS if day in weekdays)
@@ -142,7 +142,7 @@ def _interval(every: str) -> timedelta:
 
 
 def _by_the_hour(line: str, after: datetime, zone: tzinfo | None) -> datetime:
-    """The next match, where each change of the clock begins anew with what it shows then."""
+    """The next match, where matching starts again at each clock change with the new wall time."""
     start, known = after, zones.offset(after, zone)
     while True:
         moment = cron.following(line, (start + known).replace(tzinfo=None)).replace(tzinfo=UTC) - known
@@ -150,7 +150,7 @@ def _by_the_hour(line: str, after: datetime, zone: tzinfo | None) -> datetime:
             return moment
         change = zones.change_between(start, moment, zone)
         known = zones.offset(change, zone)
-        # The very moment of the change may be a match.
+        # The moment of the change itself may match.
         start = change - timedelta(microseconds=1)
 
 

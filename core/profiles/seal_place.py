@@ -1,4 +1,4 @@
-"""Places that seals are sent to: the system's journal, a file elsewhere, a mail address, a time-stamp authority. Pure."""
+"""Seal places: the system's journal, a file elsewhere, a mail address, a time-stamp authority. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HOST = re.compile(r"[\w.-]{1,253}")
 
 
 class Kind(StrEnum):
-    """What a place is."""
+    """The kind of a seal place."""
 
     JOURNAL = "journal"
     FILE = "file"
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 class Access(StrEnum):
-    """How a mail server is reached: STARTTLS, TLS from the first byte, or in the clear."""
+    """The connection to a mail server: STARTTLS, TLS from the first byte, or plain."""
 
     TLS = "smtp-tls"
     SSL = "smtp-ssl"
@@ -40,14 +40,14 @@ class Access(StrEnum):
 
 
 PORTS = {Access.TLS: 587, Access.SSL: 465, Access.PLAIN: 25}
-#: What of a place its kind has, beside name and target.
+#: The fields of each kind of place, beside name and target.
 FIELDS = {
     Kind.JOURNAL: (),
     Kind.FILE: (),
     Kind.MAIL: ("host", "port", "access", "username", "password_file", "sender", "ca_file"),
     Kind.STAMP: ("ca_file",),
 }
-#: What the target of each kind is.
+#: The meaning of each kind's target.
 TARGETS = {
     Kind.JOURNAL: "the path of a socket of syslog; empty: the system's journal, else its syslog",
     Kind.FILE: "the full path of a file, best on another machine or with chattr +a; each seal is a line added to it",
@@ -57,7 +57,7 @@ TARGETS = {
 
 
 class PlaceError(InputError):
-    """What a place cannot be; ``field`` is the one that must be another."""
+    """An invalid place; ``field`` is the one to be changed."""
 
     def __init__(self, field: str, reason: Reason) -> None:
         super().__init__(reason)
@@ -98,7 +98,7 @@ class Place:
 
     @property
     def where(self) -> str:
-        """Where seals go, in a few words."""
+        """The destination of seals in a few words."""
         if self.kind is Kind.JOURNAL:
             return self.target or "the system's journal"
         return f"{self.target} by {self.host}" if self.kind is Kind.MAIL else self.target
@@ -108,13 +108,13 @@ class Place:
         return bool(self.username) and not self.password_file
 
     def same_account(self, other: Place) -> bool:
-        """Is a password for ``other`` one for this place as well?"""
+        """True when a password for ``other`` fits this place as well."""
         names = ("kind", "host", "port", "access", "username", "ca_file")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
 
 def checked(place: Place) -> Place:
-    """``place`` as it is to be saved, with full paths. Raises ``InputError`` that names the field."""
+    """``place`` in the form to be saved, with absolute paths. Raises ``InputError`` that names the field."""
     place = replace(place, **{name: getattr(place, name).strip() for name in ("name", "target", "host", "username", "sender")})
     for name in ("name", "target", "host", "username", "password_file", "sender", "ca_file"):
         text = getattr(place, name)
@@ -151,7 +151,7 @@ def _by_mail(place: Place) -> Place:
     try:
         for name in ("target", *(["sender"] if place.sender else [])):
             addresses.check(getattr(place, name))
-            # Its name on the wire is ASCII, or every server on the way would have to know of others.
+            # Its name on the wire is ASCII; otherwise every server on the way would need SMTPUTF8.
             getattr(place, name).encode("ascii")
     except (InputError, UnicodeEncodeError):
         raise _wrong(name, getattr(place, name), "one e-mail address, in ASCII") from None

@@ -1,4 +1,4 @@
-"""Whose mailboxes a profile opens: all users, all but some, or only some. Pure decisions on the list of users."""
+"""Selection of users whose mailboxes a profile opens: all users, all but some, or only some. Pure decisions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """``names`` are user names or addresses, as they were written."""
+    """``names`` are user names or addresses, as written."""
 
     mode: Mode = Mode.ALL
     names: tuple[str, ...] = ()
@@ -31,13 +31,13 @@ class Selection:
         return cls(Mode(value["mode"]), tuple(value["list"]))
 
 
-#: Names of users without an address that a count tells beside their number.
+#: Names of users without an address that a count lists beside their number.
 NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """How many a selection comes to now: ``users`` to archive, ``of`` all; the first of those ``without_address`` by name."""
+    """The numbers of a selection now: ``users`` to archive, ``of`` all; the first of those ``without_address`` by name."""
 
     users: int
     of: int
@@ -55,7 +55,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What a selection comes to now: ``users`` to archive, those left out for want of an address, and ``unknown`` names."""
+    """The users of a selection now: ``users`` to archive, those without an address, and ``unknown`` names."""
 
     users: tuple[User, ...]
     without_address: tuple[User, ...]
@@ -63,7 +63,7 @@ class Selected:
     of: int
 
     def counted(self) -> Chosen:
-        """The same in numbers."""
+        """The same as numbers."""
         names = tuple(user.name for user in self.without_address[:NAMED])
         return Chosen(len(self.users), self.of, len(self.without_address), names, self.unknown)
 
@@ -75,7 +75,7 @@ class Selected:
 def select(selection: Selection, users: Sequence[User]) -> Selected:
     """Apply ``selection`` to ``users`` (no removed ones), in the order of their names.
 
-    Who left the directory and is disabled is passed by, unless the selection is of users by name.
+    Disabled users, who left the directory, are skipped, unless the selection names its users.
     """
     found, unknown = match(selection.names, users)
     if selection.mode is Mode.ONLY:
@@ -91,7 +91,7 @@ def select(selection: Selection, users: Sequence[User]) -> Selected:
 
 
 def match(names: Iterable[str], users: Sequence[User]) -> tuple[set[str], list[str]]:
-    """The ids of the users with these names or addresses, and the names that nobody has. A name goes before an address."""
+    """The ids of the users with these names or addresses, and the unmatched names. A name comes before an address."""
     by_name = {user.name.casefold(): user.id for user in users}
     by_address = {address.casefold(): user.id for user in users for address in user.addresses}
     found: set[str] = set()

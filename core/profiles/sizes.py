@@ -10,7 +10,7 @@ WHAT = "a size such as 500 kB or 10 MB"
 
 
 def parse(text: str) -> int:
-    """The bytes of a size. Raises ``ValueError`` when ``text`` is none, or nothing."""
+    """The bytes of a size. Raises ``ValueError`` for an invalid or empty text."""
     match = _SIZE.fullmatch(text)
     if match is None or not (count := int(float(match[1]) * _UNITS[match[2].upper()])):
         raise ValueError(f"{text!r} is no size")
@@ -18,7 +18,7 @@ def parse(text: str) -> int:
 
 
 def exact(count: int) -> str:
-    """``count`` bytes in the largest unit of which they are a whole number: ``parse`` gives the same bytes again."""
+    """``count`` bytes in the largest unit without a fraction: ``parse`` gives the same bytes again."""
     for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):
         for base, infix in ((1024, "i"), (1000, "")):
             if count and not count % base**power:

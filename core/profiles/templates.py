@@ -1,4 +1,4 @@
-"""Filing templates of a catch-all profile: into which folder of a user's archive a message goes. Pure."""
+"""Filing templates of a catch-all profile: the folder of a message in a user's archive. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def checked(template: str) -> str:
-    """``template`` as it is. Raises ``ValueError`` when it is no path, or has other placeholders."""
+    """``template`` unchanged. Raises ``ValueError`` for an invalid path or placeholder."""
     rest = template.replace(USER, "x").replace(HEADER, "x")
     if re.search(r"[{}]", rest):
         raise ValueError(f"{template!r} has another placeholder")
@@ -24,7 +24,7 @@ def checked(template: str) -> str:
 
 
 def is_path(text: str) -> bool:
-    """Levels with ``/`` between them, none of them empty, with blanks around it, or hidden."""
+    """True for levels joined by ``/``, none of them empty, with blanks around it, or hidden."""
     hidden = any(unicodedata.category(character) in _HIDDEN for character in text)
     return not hidden and not any(level.strip() != level or level in ("", ".", "..") for level in text.split("/"))
 

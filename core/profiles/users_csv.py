@@ -1,7 +1,7 @@
-"""Lists of users as CSV: read and checked row by row. What is wrong is named with its line and with what is allowed. Pure.
+"""Lists of users as CSV: read and checked row by row. Faults are reported with their line and the allowed values. Pure.
 
-The first row names the columns, in English or German. Between the fields stands a comma, a semicolon or a tab, whichever
-makes most sense of that row.
+The first row names the columns, in English or German. Fields are separated by comma, semicolon or tab, whichever fits that row
+best.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_BYTES = 10_000_000
 MOST_ROWS = 200_000
 DELIMITERS = ",;\t"
 NAME, EMAIL, MORE, LOGIN, FULL_NAME = "name", "email", "alias", "login", "full_name"
-#: What columns may be called, without regard to case, blanks and what joins words.
+#: The names of columns, without regard to case, blanks and word joiners.
 HEADERS = {
     NAME: ("name", "username", "user", "benutzername", "benutzer"),
     EMAIL: ("email", "emails", "mail", "emailaddress", "mailaddress", "emailadresse", "mailadresse"),
@@ -34,7 +34,7 @@ COLUMNS_ALLOWED = "Columns: name, email, email2, alias, login, full_name; name i
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong in the row that begins at ``line`` (from 1), and what is allowed."""
+    """The fault of the row that begins at ``line`` (from 1), with the allowed values."""
 
     line: int
     text: str
@@ -48,7 +48,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user as the row at ``line`` says; None where the file has no such column."""
+    """A user in the row at ``line``; None where the file has no such column."""
 
     line: int
     name: str
@@ -59,7 +59,7 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class UserList:
-    """What a file says: the rows that are right, the faults of the others, the columns that mean nothing here."""
+    """A parsed file: the valid rows, the faults of the others, the unknown columns."""
 
     rows: tuple[UserRow, ...]
     faults: tuple[Fault, ...]
@@ -67,7 +67,7 @@ class UserList:
 
 
 def read(data: bytes) -> UserList:
-    """Read a file's bytes. Raises ``InputError`` when it is no such list at all; wrong rows are ``faults``."""
+    """Read a file's bytes. Raises ``InputError`` when it is no list of users; wrong rows are ``faults``."""
     if len(data) > MOST_BYTES:
         raise InputError(f"The file is too large ({len(data):,} bytes).", f"Up to {MOST_BYTES:,} bytes; import it in parts.")
     try:
@@ -94,7 +94,7 @@ def _plain(header: str) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """The one that makes most known columns of the first row, and of several the one that makes most columns."""
+    """The separator that gives the most known columns in the first row, then the most columns."""
 
     def known(delimiter: str) -> tuple[int, int]:
         header = next((record for _, record in _records(text, delimiter) if not isinstance(record, Fault)), [])
@@ -104,7 +104,7 @@ def _delimiter(text: str) -> str:
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | Fault]]:
-    """(line at which it begins, fields) of each row that is not empty; after what cannot be read there is no more."""
+    """Yield (first line, fields) of each non-empty row; an unreadable row ends it."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
@@ -133,7 +133,7 @@ def _check_header(line: int, header: Sequence[str], columns: Sequence[str | None
 
 
 class _Reader:
-    """Reads rows with these ``columns`` and remembers where names and addresses stood."""
+    """Reads rows with these ``columns`` and remembers the rows of names and addresses."""
 
     def __init__(self, columns: Sequence[str | None], width: int) -> None:
         self._columns = columns

@@ -1,6 +1,6 @@
-"""Time zones: which moment a clock on the wall means, also on the days on which it is changed. Pure functions.
+"""Time zones: the moments of wall clock times, also on days of a clock change. Pure functions.
 
-A *wall time* is a naive ``datetime``: what the clock shows. Moments are aware, in UTC.
+A *wall time* is a naive ``datetime``: as the clock shows it. Moments are aware, in UTC.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-#: Further apart than this are no two offsets of one zone, and nearer than this no two changes of it.
+#: Two offsets of one zone differ by less than this, and two changes of it are further apart.
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _DATABASE = "zoneinfo/"
 
 
 def zone(name: str) -> tzinfo | None:
-    """The time zone called ``name`` (IANA); None, which is the system's, for an empty one. Raises ``ValueError``."""
+    """The time zone ``name`` (IANA); None, the system's, for an empty one. Raises ``ValueError``."""
     if not name:
         return None
     try:
@@ -40,14 +40,14 @@ def system_zone() -> str:
 
 
 def offset(moment: datetime, zone: tzinfo | None) -> timedelta:
-    """How far the clock is ahead of UTC at ``moment``."""
+    """The clock's offset from UTC at ``moment``."""
     found = moment.astimezone(zone).utcoffset()
     assert found is not None
     return found
 
 
 def wall(moment: datetime, zone: tzinfo | None) -> datetime:
-    """What the clock shows at ``moment``."""
+    """The wall time at ``moment``."""
     return moment.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
@@ -62,7 +62,7 @@ def moment_of(shown: datetime, zone: tzinfo | None) -> datetime:
 
 
 def change_between(start: datetime, end: datetime, zone: tzinfo | None) -> datetime:
-    """The moment, to the second, at which the clock is changed: after ``start``, not after ``end``."""
+    """The moment, to the second, of the clock change after ``start`` and not after ``end``."""
     start, end = start.replace(microsecond=0), end.replace(microsecond=0)
     old = offset(start, zone)
     while end - start > _SECOND:

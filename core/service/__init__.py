@@ -1,5 +1,5 @@
-"""The service of a home: it alone runs profiles; consoles and the command line put runs into its queue and watch.
+"""The service of a home: it alone runs profiles; consoles and the command line queue runs and watch them.
 
-What holds here: one service per home (flock, so a dead one leaves nothing behind); SQLite is the only channel between them;
-a run whose service died is taken up again by the next one; progress is written at most 4 times a second.
+Invariant: one service per home (flock, released when it dies); SQLite is the only channel between processes; a run whose
+service died is resumed by the next one; progress is written at most 4 times a second.
 """

@@ -1,4 +1,4 @@
-"""Cancelling a run: the service ends it; where none is alive, it is ended at once, since nobody works at it."""
+"""Cancelling a run: a running service ends it; without one, it is marked as ended at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.service.run_work import RunWork
 
 
 async def cancel(archive: Archive, number: int) -> Run:
-    """Ask for the end of a run; as it is then. Without a service it has ended when this returns.
+    """Request the end of a run; its state then. Without a service it has ended when this returns.
 
     Raises ``InputError`` (no such run), ``HomeError`` for a backup, ``BusyError`` and ``StorageError``.
     """
@@ -25,7 +25,7 @@ async def cancel(archive: Archive, number: int) -> Run:
     try:
         lock.acquire()
     except BusyError:
-        # One was started in this moment, and sees to it.
+        # A service was just started, and handles it.
         return run
     try:
         run = await queue.run(number)

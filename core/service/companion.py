@@ -1,4 +1,4 @@
-"""A process beside the service, for work that may take hours: it has the lowest priority, and dies with the service."""
+"""A process beside the service, for work of hours: it has the lowest priority, and dies with the service."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from core.system.process import is_stopped
 from core.system.tasks import spawn
 
 NICE = 19
-#: Beside a run it rests so much longer than it worked: it slows a run by no more than a tenth.
+#: Rest in multiples of the work, beside a run: it slows the run by at most a tenth.
 REST = 9
-#: A run that has been under way for so long is not waited for.
+#: Seconds after which work no longer waits for the end of a run.
 PATIENCE_SECONDS = 600.0
-#: How often it is looked whether the process was stopped, and how often in a row it must be found so.
+#: Seconds between checks for a stopped process, and checks in a row that must find it stopped.
 LOOK_SECONDS, STOPPED_LOOKS = 1.0, 4
-#: The disk too is its own only when nobody else wants it, where the kernel knows of such a thing.
+#: Idle priority for the disk too, where the kernel knows it.
 GENTLY = ("ionice", "-c", "3", "-t")
 
 
 class Patience:
-    """When work beside the service may begin: while no run is under way, or when one has been for ``seconds``."""
+    """The start of work beside the service: while no run is active, or when one has been for ``seconds``."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._quiet = float("-inf")
 
     def is_over(self, *, busy: bool) -> bool:
-        """May it begin now? Asked at every look at the queue; ``busy``: runs are under way."""
+        """True when work may begin now. Called at every look at the queue; ``busy``: runs are active."""
         now = time.monotonic()
         if not busy or self._quiet == float("-inf"):
             self._quiet = now
@@ -45,7 +45,10 @@ class Patience:
 
 
 class Companion:
-    """``module`` as a process, with a home and more ``words`` for arguments; one at a time. ``logger`` gets its last words."""
+    """Runs ``module`` as a process, with a home and more ``words`` as arguments; one at a time.
+
+    ``logger`` gets its last output.
+    """
 
     def __init__(self, module: str, logger: logging.Logger) -> None:
         self._module = module
@@ -55,25 +58,27 @@ class Companion:
 
     @property
     def started(self) -> bool:
-        """Was one started whose end has not been seen to?"""
+        """True when one was started whose end has not been handled."""
         return self._process is not None
 
     def start(self, home: Home, *words: str) -> None:
-        """Raises ``OSError``."""
+        """Start the process. Raises ``OSError``."""
         self._process = launch.beside(
             self._module,
             [str(home.path), *words],
             by=GENTLY if shutil.which(GENTLY[0]) else (),
-            # It ends when this pipe does.
+            # The process ends when this pipe does.
             stdin=subprocess.PIPE,
-            # Told at the end: two processes must not turn over one log file.
+            # Logged at its end: two processes must not rotate one log file.
             stderr=subprocess.PIPE,
         )
         self._watching = spawn(self._watch(self._process), name="watch companion")
 
     async def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """End a process that was stopped: it may hold locks that everybody waits for, and what it did not finish is done
-        another time. A task of its own, since the service may be the one who waits."""
+        """Kill a process that was stopped (SIGSTOP): it may hold locks that others wait for. Its work is repeated later.
+
+        A task of its own, since the service itself may be waiting for those locks.
+        """
         looks = 0
         while process is self._process and process.poll() is None:
             looks = looks + 1 if is_stopped(process.pid) else 0
@@ -84,7 +89,7 @@ class Companion:
             await asyncio.sleep(LOOK_SECONDS)
 
     def ended(self) -> int | None:
-        """The code of a process that has ended, told once, with its last words in the log; None while there is none."""
+        """The exit code of a process that has ended, once, with its last output in the log; None while there is none."""
         if self._process is None or (code := self._process.poll()) is None:
             return None
         for line in self._forget():
@@ -92,7 +97,7 @@ class Companion:
         return code
 
     def close(self) -> None:
-        """End it at once, wherever it is."""
+        """Kill it at once, whatever its state."""
         if self._process is not None:
             self._process.kill()
             self._forget()
@@ -105,7 +110,7 @@ class Companion:
 
 
 def main(work: Coroutine[Any, Any, None], logger: logging.Logger) -> None:
-    """The process itself: do ``work``, to its end or to that of the service. Raises ``SystemExit`` when it fails."""
+    """The process itself: runs ``work`` to its end or to that of the service. Raises ``SystemExit`` when it fails."""
     guard.protect()
     os.nice(NICE)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -121,7 +126,7 @@ async def _beside_the_service(coroutine: Coroutine[Any, Any, None]) -> None:
     alone = spawn(_until_alone(), name="wait for the service's end")
     await asyncio.wait((work, alone), return_when=asyncio.FIRST_COMPLETED)
     if not work.done():
-        # Nothing needs tidying up: an unfinished transaction is none.
+        # Nothing needs cleaning up: an unfinished transaction is rolled back.
         os._exit(0)
     alone.cancel()
     work.result()

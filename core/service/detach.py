@@ -1,4 +1,4 @@
-"""Starts the service as a process of its own, which outlives the terminal that asked for it."""
+"""Starts the service as a process of its own, which outlives the terminal."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from core.problems.service import NOT_STARTED
 from core.service.lock import is_running
 from core.system import launch
 
-#: A service that did not take its lock in this time did not start.
+#: Seconds within which a new service must take its lock.
 START_SECONDS = 20.0
 
 
 async def ensure_running(home: Home) -> None:
-    """Start the service of ``home`` if none is alive, and wait until it is.
+    """Start the service of ``home`` if none is running, and wait until it is.
 
     Raises ``HomeError`` for a backup, ``ReadOnlyError`` where nothing can be written, ``ArchivarError``.
     """

@@ -1,4 +1,4 @@
-"""Waiting for the runs of a profile to end, for work that must not get in their way."""
+"""Waiting for the runs of a profile to end, for work that must not disturb them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ TICK_SECONDS = 0.5
 
 
 async def until_idle(archive: Archive, profile: str, say: Callable[[str], None] = lambda text: None) -> None:
-    """Wait until no run of ``profile`` is under way or waits for its turn; ``say`` is told once what is waited for.
+    """Wait until no run of ``profile`` is active or queued; ``say`` gets one message about the wait.
 
-    Without a service no run goes on, whatever the queue says.
+    Without a service no run continues, whatever the queue says.
     """
     queue, told = Queue(archive.database), 0
     while is_running(archive.home):
@@ -27,5 +27,5 @@ async def until_idle(archive: Archive, profile: str, say: Callable[[str], None] 
             told = active.id
             say(f"Waiting for the end of run {active.id} of {active.profile}.")
         await asyncio.sleep(TICK_SECONDS)
-    # What it archived is known from here on.
+    # Its archived messages are known from here on.
     await archive.catch_up()

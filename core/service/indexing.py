@@ -1,8 +1,8 @@
-"""The process that brings the search index up to the archive, beside the service and below everything else.
+"""The indexing process: brings the search index up to date, beside the service with the lowest priority.
 
-It never slows a run by more than a tenth: the service starts it only when no run is under way, or when one has been for so long
-that the index would fall far behind; it has the lowest priority, and while a run is under way it rests nine times as long as it
-worked. It dies with the service, and at any moment: an unfinished batch is none.
+It slows a run by at most a tenth: the service starts it only when no run is active, or when one has been for so long that the
+index would fall far behind; while a run is active it rests nine times as long as it worked. It dies with the service, at any
+moment: an unfinished batch is rolled back.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from core.errors import ArchivarError
 from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main
 from core.service.queue import Queue
 
-#: How often it is looked whether there is something to index.
+#: Seconds between checks for messages to index.
 LOOK_SECONDS = 1.0
-#: After a failure (disk full, a lock) it is not tried again so soon.
+#: Seconds before another try after a failure (disk full, a lock).
 AGAIN_SECONDS = 60.0
 
 logger = logging.getLogger("archivar.indexing")
 
 
 class Indexing:
-    """What the service knows of the process, and when it starts it."""
+    """The service's control of the indexing process."""
 
     def __init__(self, archive: Archive, *, patience: float = PATIENCE_SECONDS) -> None:
         self._archive = archive
@@ -40,7 +40,7 @@ class Indexing:
         self._behind = False
 
     async def look(self, *, busy: bool) -> bool:
-        """See to the process; is there work for it? ``busy``: runs are under way. Never raises."""
+        """Start or end the process; True when it has work. ``busy``: runs are active. Never raises."""
         now = time.monotonic()
         free = self._patience.is_over(busy=busy)
         if now - self._looked < LOOK_SECONDS:
@@ -72,12 +72,12 @@ class Indexing:
             logger.error("indexing cannot be started: %s", error)
 
     def close(self) -> None:
-        """End the process; what it has not finished is done another time."""
+        """End the process; unfinished work is repeated later."""
         self._companion.close()
 
 
 async def catch_up(home: Home) -> None:
-    """Index all there is, gently while runs are under way, and what comes soon after. Raises ``ArchivarError``."""
+    """Index all messages, gently while runs are active, and those that come soon after. Raises ``ArchivarError``."""
     archive = await Archive.open(home, actor="indexing", follow=False)
     try:
         index = await Index.open(archive)
@@ -98,7 +98,7 @@ async def _work(queue: Queue, index: Index) -> None:
         busy = bool(await queue.active())
         if not count and not busy:
             return
-        # More may come as long as runs are under way, and starting costs more than waiting.
+        # More may come as long as runs are active, and starting costs more than waiting.
         await asyncio.sleep(max(worked * REST, 0 if count else LOOK_SECONDS) if busy else 0)
 
 

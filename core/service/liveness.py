@@ -1,7 +1,7 @@
 """Signs of life of a home's service: a stopped process keeps its lock for ever.
 
-The service touches its lock file every second, from its loop; the kernel tells whether the process was stopped. Nothing is
-asked of a database here, since a stopped process may hold its lock as well.
+The service touches its lock file every second, from its loop; the kernel knows if the process was stopped. No database is read
+here, since a stopped process may hold its lock as well.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from core.problems.code import Reason
 from core.service.lock import is_running
 from core.system.process import is_stopped
 
-#: A loop that did not come round for so long hangs, or the machine has far too much to do.
+#: Seconds without a sign of life after which the loop hangs, or the machine is overloaded.
 SILENCE_SECONDS = 5.0
-#: A second look, after the machine woke up or its clock was set.
+#: Seconds to a second look, after the machine woke up or its clock was set.
 AGAIN_SECONDS = 1.5
-#: How long locks are waited for while the service that may hold them does nothing.
+#: Seconds to wait for locks while the service that may hold them is stuck.
 PATIENCE_SECONDS = 2.0
 
 
@@ -37,7 +37,7 @@ class Life(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """The state of the service; its process id (0 if that is not known), and seconds since its last sign of life."""
+    """The state of the service; its process id (0 if unknown), and seconds since its last sign of life."""
 
     life: Life
     pid: int = 0
@@ -54,7 +54,7 @@ class Presence:
 
 
 def look(home: Home) -> Presence:
-    """The state of the service at this moment."""
+    """The present state of the service."""
     if not is_running(home):
         return Presence(Life.NONE)
     try:
@@ -64,7 +64,7 @@ def look(home: Home) -> Presence:
     except (OSError, UnicodeError):
         return Presence(Life.ALIVE)
     pid = int(text) if text.strip().isdigit() and len(text) < 12 else 0
-    # Where nothing can be written there is no sign of life to be seen.
+    # Where nothing can be written there are no signs of life.
     silence = 0.0 if unmarked else max(time.time() - touched, 0.0)
     if pid and is_stopped(pid):
         return Presence(Life.STOPPED, pid, silence)
@@ -81,5 +81,5 @@ async def settled(home: Home) -> Presence:
 
 
 async def stuck(home: Home) -> Reason | None:
-    """Why the service does nothing; None when it does something, or when none runs."""
+    """The service if it is running and stuck, else None; a silent one gets a second look."""
     return (await settled(home)).fault

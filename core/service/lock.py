@@ -1,4 +1,4 @@
-"""The lock that makes the service of a home the only one. The kernel drops it when its holder dies, however it dies."""
+"""The lock that makes the service of a home the only one. The kernel releases it when its holder dies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.errors import BusyError, StorageError
 from core.problems.disk import UNWRITTEN
 from core.problems.service import ALREADY_RUNNING
 
-#: Somebody who only asks holds the lock for microseconds; a service waits that out.
+#: Seconds a service waits for processes that only test the lock, which takes microseconds.
 PATIENCE_SECONDS = 2.0
 
 
@@ -27,7 +27,7 @@ class ServiceLock:
         self._descriptor = -1
 
     def acquire(self) -> None:
-        """Raises ``BusyError`` when another service holds it."""
+        """Take the lock. Raises ``BusyError`` when another service holds it."""
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -44,15 +44,15 @@ class ServiceLock:
 
     def _sign(self) -> None:
         with suppress(OSError):
-            # A full disk is no reason not to serve.
+            # A full disk does not prevent serving.
             os.truncate(self._descriptor, 0)
             os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
 
     def beat(self) -> None:
-        """Give a sign of life, which costs nothing and needs no database."""
+        """Give a sign of life, cheaply and without a database."""
         if self._descriptor >= 0:
             with suppress(OSError):
-                # On a disk that cannot be written there is none.
+                # On a read-only disk there is none.
                 os.utime(self._descriptor)
 
     def release(self) -> None:
@@ -62,7 +62,7 @@ class ServiceLock:
 
 
 def is_running(home: Home) -> bool:
-    """Is a service alive for this home?"""
+    """True when a service is running for this home."""
     try:
         descriptor = os.open(home.lock, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -74,9 +74,9 @@ def is_running(home: Home) -> bool:
 
 
 def end_holder(home: Home) -> bool:
-    """Ask the process that holds the lock to end, by a signal, which needs nothing to be written; False when none is found.
+    """Signal the process that holds the lock to end, which needs no writing; False when none is found.
 
-    The kernel's list of locks names it; what a process has open is hidden where it keeps others from looking in (``guard``).
+    The kernel's list of locks names it; its open files may be hidden from other processes (``guard``).
     """
     pid = next(_holders(home.lock.stat()), 0) or _signed(home)
     if not pid or not is_running(home):
@@ -84,13 +84,13 @@ def end_holder(home: Home) -> bool:
     try:
         os.kill(pid, signal.SIGTERM)
     except OSError:
-        # It belongs to another account, or has ended meanwhile.
+        # It belongs to another account, or has ended since.
         return False
     return True
 
 
 def _holders(wanted: os.stat_result) -> Iterator[int]:
-    """The processes that hold the file's flock alone, by /proc/locks (proc(5)); none where there is no such list."""
+    """Yield the processes with an exclusive flock on the file, by /proc/locks (proc(5)); none without such a list."""
     device = f"{os.major(wanted.st_dev):02x}:{os.minor(wanted.st_dev):02x}:{wanted.st_ino}"
     try:
         lines = Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines()
@@ -103,7 +103,7 @@ def _holders(wanted: os.stat_result) -> Iterator[int]:
 
 
 def _signed(home: Home) -> int:
-    """What the holder wrote into the file: file systems exist that the list of locks calls otherwise than stat does."""
+    """The process id in the file, for file systems that the list of locks names differently than stat does."""
     with suppress(OSError, ValueError):
         return int(home.lock.read_text(encoding="ascii"))
     return 0

@@ -1,4 +1,4 @@
-"""Tells systemd how the service is, as of ``sd_notify``: a datagram to the socket that it named. Without one, nothing."""
+"""Notifications to systemd by ``sd_notify``: a datagram to the socket in the environment. None without one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import suppress
 
-#: So many signs of life are given in the time in which systemd expects one.
+#: Signs of life per interval in which systemd expects one.
 SIGNS = 4
 
 
@@ -26,21 +26,21 @@ class Notifier:
         self._send("READY=1")
 
     def alive(self, time: float) -> None:
-        """The loop goes round; ``time`` in seconds of a clock that only goes forward. Not every call sends."""
+        """The loop is alive; ``time`` in seconds of a monotonic clock. Not every call sends."""
         if self._interval and time - self._last >= self._interval:
             self._last = time
             self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """The service is ending in order."""
+        """The service is ending regularly."""
         self._send("STOPPING=1")
 
     def _send(self, text: str) -> None:
         if not self._address:
             return
-        # A name that begins with @ is none of a file.
+        # A name that begins with @ is no file's (abstract socket).
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
-        # It must never wait, and a sign that is lost is followed by others.
+        # It must never block, and a lost sign is followed by others.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as one:
             one.setblocking(False)
             one.sendto(text.encode(), address)

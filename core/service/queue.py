@@ -1,4 +1,4 @@
-"""The queue of runs, their progress and their story: rows in archive.sqlite, the only channel between processes."""
+"""The queue of runs, their progress and events: rows in archive.sqlite, the only channel between processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PROBLEMS = (
     "FROM run, json_each(run.result, '$.mailboxes') mailbox, json_each(mailbox.value, '$.problems') problem "
     "WHERE run.id = ? LIMIT ?"
 )
-#: More than any archive has.
+#: A number above that of any run.
 LAST_RUN = 2**63 - 1
 #: Time, kind, mailbox, text.
 Event = tuple[datetime, str, str, str]
@@ -31,7 +31,7 @@ _ACTIVE = "status IN ('queued', 'running', 'interrupted')"
 
 @dataclass(frozen=True, slots=True)
 class RunProblem:
-    """A problem of a run (or of a ``dry_run``) that ended at ``at``; without ``mailbox`` it is why it failed as a whole."""
+    """A problem of a run (or of a ``dry_run``) that ended at ``at``; without ``mailbox`` of the run as a whole."""
 
     run: int
     profile: str
@@ -77,18 +77,18 @@ def _run(row: Row) -> Run:
 
 
 class Queue:
-    """Runs as every process sees them."""
+    """Runs as all processes see them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    # For those who ask and watch -----------------------------------------------------------------------------------------
+    # For clients ------------------------------------------------------------------------------------------------------
 
     async def enqueue(self, profile: str, *, dry_run: bool = False, automatic: bool = False) -> tuple[Run, bool]:
-        """Ask for a run; False beside it when one of this profile is under way already, which is then returned.
+        """Queue a run; also False when one of this profile is active already, which is then returned.
 
-        ``automatic``: it is the schedule that asks. Raises ``BusyError`` when the one under way only tries (``dry_run``) and
-        this one shall not, or the reverse.
+        ``automatic``: its schedule starts it. Raises ``BusyError`` when the active one is a dry run and this one is not, or the
+        reverse.
         """
         async with self._database.transaction() as transaction:
             under_way = await active_run(transaction, profile)
@@ -100,13 +100,13 @@ class Queue:
         return under_way, False
 
     async def request_cancel(self, run: int) -> Run:
-        """Ask for the end of a run; the service ends it, also one that it has not begun. Raises ``InputError``."""
+        """Request the end of a run; the service ends it, also a queued one. Raises ``InputError``."""
         async with self._database.transaction() as transaction:
             await transaction.execute(f"UPDATE run SET cancel_requested = 1 WHERE id = ? AND {_ACTIVE}", (run,))
         return await self.run(run)
 
     async def run(self, run: int) -> Run:
-        """One run. Raises ``InputError`` when there is none of that number."""
+        """One run. Raises ``InputError`` for an unknown number."""
         row = await self._database.one(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (run,))
         if row is None:
             raise InputError(problems.UNKNOWN(run=run))
@@ -121,9 +121,9 @@ class Queue:
         offset: int = 0,
         brief: bool = False,
     ) -> list[Run]:
-        """The last runs, of one profile or in some states if that is given; the newest first, ``offset`` of them left out.
+        """The last runs, of one profile or in some states if given; the newest first, ``offset`` of them skipped.
 
-        With ``brief`` results have their totals alone: those of many mailboxes are megabytes each.
+        With ``brief`` results contain only their totals: those of many mailboxes are megabytes each.
         """
         where, values = _where(profile, status)
         columns = _COLUMNS.replace(" result,", f" {_BRIEF},") if brief else _COLUMNS
@@ -133,12 +133,12 @@ class Queue:
     async def count(
         self, profile: str | None = None, *, status: RunStatus | Collection[RunStatus] | None = None, after: int = 0
     ) -> int:
-        """How many runs there are, as for ``runs``; with ``after`` those with a larger number."""
+        """The number of runs that ``runs`` lists; with ``after`` those with a larger number."""
         where, values = _where(profile, status, after)
         return int(await self._database.value(f"SELECT count(*) FROM run {where}", values))
 
     async def profiles(self) -> list[str]:
-        """The names of all profiles that were ever run and still have their runs listed."""
+        """The names of all profiles with listed runs."""
         return [row[0] for row in await self._database.read("SELECT DISTINCT profile FROM run ORDER BY profile")]
 
     async def problems(self, limit: int) -> list[RunProblem]:
@@ -163,11 +163,11 @@ class Queue:
         return found[:limit]
 
     async def active(self) -> list[Run]:
-        """Runs that are queued or going on, the oldest first."""
+        """Queued and active runs, the oldest first."""
         return [_run(row) for row in await self._database.read(f"SELECT {_COLUMNS} FROM run WHERE {_ACTIVE} ORDER BY id")]
 
     async def latest(self, profile: str | None = None) -> dict[str, Run]:
-        """The last run of each profile, or of one, by its name. A dry run is none: it has archived nothing."""
+        """The last run of each profile, or of one, by its name. Dry runs do not count."""
         columns = ", ".join(f"run.{name}" for name in _COLUMNS.split(", "))
         of, values = ("AND profile = ?", [profile]) if profile is not None else ("", [])
         newest = f"SELECT max(id) AS id FROM run WHERE dry_run = 0 {of} GROUP BY profile"
@@ -180,7 +180,7 @@ class Queue:
         return Snapshot.from_json(json.loads(text)) if text else None
 
     async def events(self, run: int, *, after: int = 0, limit: int = 200) -> list[RunEvent]:
-        """The story of a run from event ``after`` on, in order."""
+        """The events of a run after event ``after``, in order."""
         rows = await self._database.read(
             "SELECT id, run, at, kind, mailbox, text FROM run_event WHERE run = ? AND id > ? ORDER BY id LIMIT ?",
             (run, after, limit),
@@ -192,19 +192,19 @@ class Queue:
         return int(await self._database.value("PRAGMA data_version"))
 
     async def service(self) -> tuple[int, datetime, datetime] | None:
-        """Process id, start and last sign of life of the service that was started last; whether it lives, its lock tells."""
+        """Process id, start and last sign of life of the service that was started last; its lock tells if it is running."""
         row = await self._database.one("SELECT pid, started, heartbeat FROM service")
         return (row[0], moment(row[1]), moment(row[2])) if row else None
 
     async def request_stop(self) -> None:
-        """Ask the service to end; its runs carry on with the next one."""
+        """Request the end of the service; its runs continue with the next one."""
         async with self._database.transaction() as transaction:
             await transaction.execute("UPDATE service SET stop_requested = 1")
 
     # For the service -------------------------------------------------------------------------------------------------------
 
     async def announce(self, pid: int) -> None:
-        """Say that this process is the service now."""
+        """Record this process as the service."""
         async with self._database.transaction() as transaction:
             await transaction.execute(
                 "INSERT OR REPLACE INTO service (id, pid, started, heartbeat) VALUES (1, ?, ?, ?)",
@@ -212,7 +212,7 @@ class Queue:
             )
 
     async def beat(self) -> None:
-        """Give a sign of life."""
+        """Record a sign of life."""
         async with self._database.transaction() as transaction:
             await transaction.execute("UPDATE service SET heartbeat = ?", (timestamp(now()),))
 
@@ -220,9 +220,9 @@ class Queue:
         return bool(await self._database.value("SELECT stop_requested FROM service"))
 
     async def take_up(self, run: Run, seq: int, *, tries: int) -> bool:
-        """Count that a run lost its service; False when that happened more than ``tries`` times at the same place (``seq``).
+        """Count that a run lost its service; False after more than ``tries`` times at the same ledger position (``seq``).
 
-        A service that ended in order has marked its runs as interrupted, and that does not count.
+        A service that ended regularly has marked its runs as interrupted, which does not count.
         """
         async with self._database.transaction() as transaction:
             before = await transaction.value("SELECT resumed_seq FROM run WHERE id = ?", (run.id,))
@@ -242,7 +242,7 @@ class Queue:
             return int(await transaction.value("SELECT started_seq FROM run WHERE id = ?", (run.id,)))
 
     async def interrupt(self, run: int) -> None:
-        """The service ends, the run does not: the next service takes it up."""
+        """Mark a run as interrupted: the service ends, and the next one resumes it."""
         async with self._database.transaction() as transaction:
             await transaction.execute("UPDATE run SET status = 'interrupted' WHERE id = ? AND status = 'running'", (run,))
 
@@ -264,20 +264,20 @@ class Queue:
             )
 
     async def report(self, run: int, snapshot: Snapshot | None, events: Sequence[Event]) -> bool:
-        """Write progress and events in one transaction; has somebody asked to cancel?"""
+        """Write progress and events in one transaction; True when the run was asked to cancel."""
         async with self._database.transaction() as transaction:
             await _report(transaction, run, snapshot, events)
             return bool(await transaction.value("SELECT cancel_requested FROM run WHERE id = ?", (run,)))
 
 
 async def active_run(transaction: Transaction, profile: str) -> Run | None:
-    """The run of a profile that is queued or going on."""
+    """The queued or active run of a profile."""
     row = await transaction.one(f"SELECT {_COLUMNS} FROM run WHERE profile = ? AND {_ACTIVE}", (profile,))
     return _run(row) if row else None
 
 
 async def add(transaction: Transaction, profile: str, *, dry_run: bool = False, automatic: bool = False) -> Run:
-    """Queue a run of a profile that has no active one."""
+    """Queue a run of a profile without an active one."""
     number = await transaction.insert(
         "INSERT INTO run (profile, status, requested, dry_run, automatic) VALUES (?, 'queued', ?, ?, ?)",
         (profile, timestamp(now()), dry_run, automatic),
@@ -300,5 +300,5 @@ async def _report(transaction: Transaction, run: int, snapshot: Snapshot | None,
 
 
 def _storable(text: str) -> str:
-    # A lone surrogate in outside text is nothing that SQLite takes.
+    # SQLite takes no lone surrogates from outside text.
     return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""One run of a profile, as the service does it: from its start to its result in ledger and queue."""
+"""One run of a profile in the service: from its start to its result in ledger and queue."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from core.service.queue import Queue
 from core.system.tasks import spawn
 
 TICK_SECONDS = 0.25
-#: Conflicts of a synchronisation that are told one by one.
+#: Conflicts of a synchronisation listed one by one.
 CONFLICTS = 20
-#: The result of a run is tried to be written so often, while the disk is full.
+#: Tries, and seconds between them, to write the result of a run while the disk is full.
 WRITES, WRITE_SECONDS = 20, 0.5
-#: Kinds of entries that count in the result of a run.
+#: Kinds of entries counted in the result of a run.
 _COUNTED = {Archived.kind, Filed.kind, Moved.kind, Deleted.kind}
 
 logger = logging.getLogger("archivar.service")
@@ -57,7 +57,7 @@ class RunWork:
         self._in_ledger = False
 
     async def do(self) -> None:
-        """Do the run and write its result. Cancelled from outside (the service ends) it is left as interrupted."""
+        """Do the run and write its result. Cancelled from outside (the service ends), it stays interrupted."""
         try:
             self._archive.check_usable()
             head = await self._archive.head()
@@ -65,7 +65,7 @@ class RunWork:
             await self._count_before(first_seq, head.seq)
             profile = await saved_profiles.find(self._archive, self._run.profile)
             self._warnings += profile.warnings()
-            # What is known of the mailboxes before anything can fail, so that a failure has a row to stand in.
+            # Known before anything can fail, so that a failure has a row to be put in.
             self._mailboxes = await _expected(self._archive, profile)
             if self._run.cancel_requested:
                 await self._finish(RunStatus.CANCELLED)
@@ -97,11 +97,11 @@ class RunWork:
         await self._finish(RunStatus.CANCELLED if cancelled else work.status())
 
     async def _synchronise(self, profile: Profile) -> bool:
-        """Bring users in step with the directory; True when the run was cancelled meanwhile.
+        """Synchronise users with the directory; True when the run was cancelled in between.
 
-        Whatever goes wrong there is a warning, and the users that are known are archived.
+        A failure there becomes a warning, and the known users are archived.
         """
-        # Here alone: the libraries for directories take their time.
+        # Imported only here: the libraries for directories are slow to load.
         from core.engine.examine import directory_sync
 
         async def work() -> None:
@@ -128,7 +128,7 @@ class RunWork:
         return await self._watch(spawn(work(), name=f"synchronise for {profile.name}"), progress)
 
     async def _count_before(self, first_seq: int, seq: int) -> None:
-        """Count what this run did before it was interrupted."""
+        """Count the work of this run before it was interrupted."""
         if first_seq == seq:
             return
         async for entry in self._archive.entries(first_seq):
@@ -155,7 +155,7 @@ class RunWork:
                 assert_never(value)
 
     async def _watch(self, task: asyncio.Task[None], progress: Progress) -> bool:
-        """Write progress while ``task`` runs; True when it was cancelled on request. Raises what the task raises."""
+        """Write progress while ``task`` runs; True when it was cancelled on request. Raises the task's errors."""
         begun = time.monotonic()
         try:
             while True:
@@ -183,9 +183,9 @@ class RunWork:
         self._events.append((now(), kind, mailbox, text))
 
     async def _finish(self, status: RunStatus, reason: Reason | None = None) -> None:
-        """Write the result: ledger first. Called again after an error it goes on where it was."""
+        """Write the result, to the ledger first. Called again after an error it continues."""
         if not self._in_ledger:
-            # Once the ledger has it, the result stays as it is; before, a failure to write it changes it.
+            # The result is final once the ledger has it; before, a failure to write it changes it.
             if reason is not None:
                 self._name_reason(reason)
             self._add_before()
@@ -220,9 +220,9 @@ class RunWork:
             problems.append(Problem(self._mailboxes[0].folder, None, reason))
 
     def _add_before(self) -> None:
-        """Archived before the interruption, so found known after it: the run's own work all the same."""
+        """Messages archived before the interruption are known after it: they are this run's own work."""
         if len(self._mailboxes) == 1:
-            # All of it was this one's, also when its name in the ledger is another one by now.
+            # With one mailbox all of it was this one's, also under another name in the ledger.
             [only] = self._mailboxes
             whole = Tally()
             for tally in self._before.values():
@@ -231,15 +231,15 @@ class RunWork:
         for mailbox in self._mailboxes:
             if before := self._before.pop(mailbox.source, None):
                 tally = mailbox.tally
-                # What was deleted since then is not there to be known.
+                # Messages deleted since are not known any more.
                 tally.known = max(tally.known - before.archived - before.moved, 0)
                 tally.add(before)
 
     async def fail(self, reason: Reason) -> None:
-        """Write that the run failed, also when the disk is full: what the failed batch took is free again by then.
+        """Record that the run failed, also when the disk is full: the failed batch's space is free again by then.
 
-        When the ledger does not take it, the queue alone tells how it went. What that does not take either stays open, and
-        the next look at the queue takes it up.
+        When the ledger cannot take it, only the queue has the result. When neither can, the run stays open, and the next look
+        at the queue resumes it.
         """
         for left in reversed(range(WRITES)):
             in_ledger = self._in_ledger
@@ -267,7 +267,7 @@ class RunWork:
 
 
 def reason_of(error: BaseException) -> Reason:
-    """Why a run ended by an error that nobody expected, without anything that it was working on."""
+    """The reason of an unexpected error, without any of the data being processed."""
     if isinstance(error, ImportError):
         return problems.PART_NOT_LOADED(part=error.name) if error.name else problems.NOT_LOADED()
     if isinstance(error, MemoryError):
@@ -278,10 +278,10 @@ def reason_of(error: BaseException) -> Reason:
 
 
 async def _expected(archive: Archive, profile: Profile) -> list[MailboxProgress]:
-    """The rows of a run of which no more is known than its profile."""
+    """The rows of a run of which only the profile is known."""
     try:
         return rows(profile, await roster(archive, profile))
     except InputError:
-        # Its user is no more, or has the address of the mailbox that gets everybody's mail; the run will say so.
+        # Its user was removed, or owns the address of the catch-all mailbox; the run will report it.
         where, whose = (profile.target.folder, profile.target.user) if profile.target else (profile.login.username, "")
         return [MailboxProgress(MailboxResult(where, whose))]

@@ -1,4 +1,4 @@
-"""Salvage of the open volume, as a command or the console asks for it: while no service has the archive open."""
+"""Salvage of the open volume for the command line and the console: while no service has the archive open."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Starts automatic profiles when their time comes: keeps ``planned`` in step with the saved profiles, queues what is due.
+"""Scheduler: keeps ``planned`` in step with the saved profiles, and queues due runs.
 
-What holds here: what was missed while no service ran, or the machine was off, is made up by one run, not by many; a profile
-that is still being run when its next start comes skips that start, and one that is only tried (a dry run) is started when that
-has ended; a schedule that was changed is planned from then on.
+Invariant: starts missed while no service ran, or the machine was off, are made up by one run; a start is skipped while the
+profile's last run is active, and after a dry run it is made up; a changed schedule is planned from its change on.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ logger = logging.getLogger("archivar.service")
 
 
 class Scheduler:
-    """The automatic profiles of an archive. ``look`` is to be called every second or so."""
+    """The automatic profiles of an archive. ``look`` must be called about every second."""
 
     def __init__(self, archive: Archive, clock: Callable[[], datetime] = now) -> None:
         self._archive = archive
@@ -39,12 +38,12 @@ class Scheduler:
 
     @property
     def wanted(self) -> bool:
-        """Is there an automatic profile, as far as the last look knows?"""
+        """True when the last look found an automatic profile."""
         return bool(self._schedules)
 
     async def refresh(self) -> bool:
-        """Read the saved profiles and what is planned, if anything may have changed since the last time; has it?"""
-        # Others' writing changes the first; what this process applies of the ledger for them, the second.
+        """Read the saved profiles and planned starts, if anything may have changed; True if it was read."""
+        # The first changes when other processes write; the second when this process applies their ledger entries.
         seen = (await self._queue.version(), int(await self._archive.database.value("SELECT seq FROM applied") or 0))
         if seen == self._seen:
             return False
@@ -66,9 +65,9 @@ class Scheduler:
         return True
 
     async def look(self) -> list[int]:
-        """Plan what is not planned, queue what is due; the numbers of the runs that were queued.
+        """Plan missing starts, queue due runs; the numbers of the queued runs.
 
-        Raises ``BusyError`` and ``StorageError``; the next look does what this one could not.
+        Raises ``BusyError`` and ``StorageError``; the next look repeats failed work.
         """
         changed = await self.refresh()
         moment, last = self._clock(), self._last
@@ -92,7 +91,7 @@ class Scheduler:
         return started
 
     def _differences(self, moment: datetime) -> tuple[list[Planned], list[Planned]]:
-        """What is planned for no automatic profile; and plans for those that have none, or one by another schedule or clock."""
+        """Planned starts without an automatic profile; and new plans for profiles without one, or with outdated ones."""
         gone = [one for key, one in self._planned.items() if key not in self._schedules]
         fresh = []
         for key, (name, schedule) in self._schedules.items():
@@ -102,15 +101,15 @@ class Scheduler:
         return gone, fresh
 
     async def _start(self, transaction: Transaction, one: Planned, moment: datetime) -> int | None:
-        """Queue a run and plan the next one, in one transaction: neither is ever without the other."""
+        """Queue a run and plan the next one, in one transaction: neither exists without the other."""
         name, schedule = self._schedules[name_key(one.profile)]
         definition = await transaction.value("SELECT definition FROM profile WHERE name = ?", (name,))
         if definition != self._definitions[name]:
-            # Changed in this very moment; the next look knows how.
+            # Changed in this very moment; the next look handles it.
             return None
         under_way = await active_run(transaction, name)
         if under_way is not None and under_way.dry_run:
-            # It archives nothing, so it stands for no run: what is due stays due until it has ended.
+            # A dry run archives nothing, so the start stays due until it has ended.
             return None
         following = schedule.following(one.next, moment)
         await planning.put(transaction, Planned(name, one.schedule, following))
@@ -123,9 +122,9 @@ class Scheduler:
 
 
 async def next_starts(archive: Archive) -> dict[str, datetime]:
-    """The next start of each automatic profile, by its name; one that lies behind waits for a service.
+    """The next start of each automatic profile, by its name; a past one waits for a service.
 
-    A profile whose time zone this system does not know is never started, and is left out.
+    Profiles with a time zone unknown to this system never start, and are left out.
     """
     planned = await planning.planned(archive.database)
     found: dict[str, datetime] = {}
@@ -143,7 +142,7 @@ async def next_starts(archive: Archive) -> dict[str, datetime]:
 
 
 def _automatic(definition: str) -> Schedule | None:
-    """The schedule of a profile that is started by it. Raises ``ValueError`` when nobody can tell here when that would be."""
+    """The schedule of an automatic profile, else None. Raises ``ValueError`` when it cannot be evaluated here."""
     try:
         profile: Profile = from_json(json.loads(definition))
     except (KeyError, TypeError) as error:

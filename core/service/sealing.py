@@ -1,7 +1,7 @@
-"""The process that sends seals to their places, beside the service: at night, after runs if that is wished, and after failures.
+"""The sealing process: sends seals to their places, beside the service, at night, optionally after runs, and after failures.
 
-It is a process of its own, so that a place that does not answer holds neither a run nor the end of the service: it is ended
-when it takes too long, or when the service ends, and what did not arrive is sent another time.
+It is a process of its own, so that a place that does not answer blocks neither a run nor the end of the service: it is killed
+when it takes too long, or when the service ends, and undelivered seals are sent later.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from core.errors import ArchivarError
 from core.model import moment, now
 from core.service.companion import Companion, main
 
-#: How often it is looked whether a seal is due.
+#: Seconds between checks for due seals.
 LOOK_SECONDS = 5.0
-#: A process that takes so long hangs, and is ended.
+#: Seconds after which a process counts as hanging, and is killed.
 MOST_SECONDS = 900.0
-#: One that ended in an error is not started again so soon.
+#: Seconds before a restart after an error.
 AGAIN_SECONDS = 60.0
 
 logger = logging.getLogger("archivar.sealing")
 
 
 class Sealing:
-    """What the service knows of the process, and when it starts it."""
+    """The service's control of the sealing process."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -41,7 +41,7 @@ class Sealing:
         self._started = 0.0
 
     async def look(self) -> bool:
-        """See to the process; is one at work? Never raises."""
+        """Start or end the process; True while one is running. Never raises."""
         moment_ = time.monotonic()
         if moment_ - self._looked < LOOK_SECONDS:
             return self._companion.started
@@ -53,7 +53,7 @@ class Sealing:
                 self._companion.start(self._archive.home)
                 self._started = moment_
         except (ArchivarError, OSError) as error:
-            # A lock, a full disk: that passes.
+            # A lock or a full disk passes.
             self._failed = moment_
             logger.warning("seals cannot be seen to: %s", error)
         return self._companion.started
@@ -69,12 +69,12 @@ class Sealing:
             self._companion.close()
 
     def close(self) -> None:
-        """End the process; the next service sends what is left."""
+        """End the process; the next service sends the rest."""
         self._companion.close()
 
 
 async def due(archive: Archive) -> list[Standing]:
-    """The places to which a seal is to be sent now."""
+    """The places that are due for a seal."""
     found = await seal_places.standings(archive)
     wish = (await settings.read(archive.database)).seal if found else "off"
     if wish == "off":
@@ -86,7 +86,7 @@ async def due(archive: Archive) -> list[Standing]:
 
 
 async def seal(home: Home) -> None:
-    """Send the seal to the places to which it is due. Raises ``BusyError``, ``StorageError`` when that cannot be noted."""
+    """Send the seal to the due places. Raises ``BusyError``, ``StorageError`` when the state cannot be saved."""
     archive = await Archive.open(home, actor="sealing", follow=False)
     try:
         await sealing.send(archive, await due(archive))

@@ -1,4 +1,4 @@
-"""The systemd unit that keeps the service of a home running: as its owner, with no more rights than it needs. Text only."""
+"""The systemd unit that keeps the service of a home running: as its owner, with minimal rights. Text only."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from core.errors import InputError
 from core.problems.service import NO_UNIT
 from core.text.format import safe
 
-#: Where administrators put units of their own.
+#: The administrator's own units are in this folder.
 PLACE = Path("/etc/systemd/system/archivar.service")
-#: Seconds without a sign of life after which systemd starts the service anew: waiting for the disk and for locks of other
-#: processes is well below.
+#: Seconds without a sign of life after which systemd starts the service anew: waiting for the disk and for locks takes far
+#: less.
 WATCHDOG_SECONDS = 180
 #: What systemd can hide from a service.
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
@@ -58,7 +58,7 @@ _SANDBOX = (
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What a unit must know. ``files``: what else the service reads, such as the program itself and password files."""
+    """The facts of a unit. ``files``: other files that the service reads, such as the program itself and password files."""
 
     home: Path
     user: str
@@ -66,15 +66,15 @@ class Installation:
     command: Sequence[str]
     python_path: str
     files: Sequence[Path]
-    #: Folders outside the home in which it writes.
+    #: Folders outside the home that it writes to.
     written: Sequence[Path] = ()
 
 
 def unit(installation: Installation) -> str:
-    """The unit as text. Raises ``InputError`` for a path that cannot stand in one."""
+    """The unit as text. Raises ``InputError`` for a path that a unit cannot contain."""
     home = installation.home
     read = [home, *installation.files, *installation.written]
-    # Everything else under /home can at most be read then.
+    # Everything else under /home is at most readable then.
     protect_home = "read-only" if _any_below(read, _HOMES) else "yes"
     command = [*installation.command, "--home", str(home), "service", "run"]
     lines = [
@@ -113,7 +113,7 @@ def unit(installation: Installation) -> str:
 
 
 def _comment(installation: Installation) -> list[str]:
-    """How to install it."""
+    """Instructions for installing it."""
     home = _shell_quoted(str(installation.home))
     lines = [
         f"Keeps the service of {_visible(str(installation.home))} running. To install it, as root:",
@@ -142,7 +142,7 @@ def _any_below(paths: Iterable[Path], folders: Sequence[Path]) -> bool:
 
 
 def _quoted(text: str) -> str:
-    """A word of a unit file: blanks kept, no specifier and no escape in it."""
+    """A quoted word of a unit file: blanks kept, specifiers and escapes neutralised."""
     text = _visible(text).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"' if any(character in text for character in " '\"\\;") else text
 
@@ -156,7 +156,7 @@ def _shell_quoted(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    """``text``, if all of it can be seen and copied. Raises ``InputError``."""
+    """``text``, if all of it is visible and can be copied. Raises ``InputError``."""
     if safe(text, len(text) + 1) != text or not text.isprintable():
         raise InputError(NO_UNIT(text=repr(text)))
     return text

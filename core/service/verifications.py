@@ -1,7 +1,7 @@
-"""Verifications that the service does: who asked for one, how far it is, how the last one ended, when the next is due.
+"""Verifications by the service: the request, progress, the last result, and the next due time.
 
-All of it is kept in the archive (table ``setting``), so that it outlives consoles and services, and every process sees it.
-There is one at a time. A request is kept until its verification has ended; who takes it away has cancelled it.
+All of it is kept in the archive (table ``setting``), so that it outlives consoles and services, and all processes see it. There
+is one at a time. A request is kept until its verification has ended; removing it cancels the verification.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ REQUEST = "verification"
 PROGRESS = "verification.progress"
 STATE = "verification.state"
 ENDED = "verification.ended"
-#: When a share of everything was last begun.
+#: The setting with the beginning of the last share.
 SHARE = "verification.share"
-#: Who asks when the schedule does.
+#: The actor of scheduled verifications.
 SCHEDULE = "schedule"
-#: How much later one that failed is begun again by the schedule.
+#: Pause after a failed one before the schedule begins it again.
 AGAIN = timedelta(hours=1)
-#: A time that lies so far ahead was told by a wrong clock; to wait for it would be to verify no more for years.
+#: A recorded time further ahead than this was from a wrong clock; waiting for it would suspend verification for years.
 FAST = timedelta(days=1)
 
 
 class Outcome(StrEnum):
-    """How a verification ended."""
+    """The outcome of a verification."""
 
     CLEAN = "clean"
     DAMAGED = "damaged"
@@ -49,7 +49,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A verification that is waited for or under way. ``percent``: of a share of everything; 0 is everything."""
+    """A verification that is queued or running. ``percent``: the size of a share; 0 is everything."""
 
     id: str
     actor: str
@@ -63,9 +63,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one is: ``done`` of everything from 0 to 1 (of a share too: of its round), and what was looked at.
+    """The progress of a verification: ``done`` from 0 to 1 (of a share: of its round), and its counts.
 
-    ``volume`` is the one that is looked at, of ``volumes``; ``comparing``: the catalog, which comes last.
+    ``volume`` is the current one, of ``volumes``; ``comparing``: the catalog, which comes last.
     """
 
     id: str
@@ -78,7 +78,7 @@ class Progress:
     comparing: bool = False
 
     def sentence(self) -> str:
-        """What is looked at, and how much was."""
+        """The current step and the counts, in a sentence."""
         at = "the catalog is compared with the ledger" if self.comparing else f"volume {self.volume} of {self.volumes}"
         found = f", {counted(self.findings, 'finding')} so far" if self.findings else ""
         return f"{at}; {counted(self.messages, 'message')}, {size(self.bytes)}{found}"
@@ -86,7 +86,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the last one ended. ``findings`` are those of it alone; ``reason`` says why it failed."""
+    """The end of the last verification. ``findings`` counts its own; ``reason`` is that of a failure."""
 
     at: datetime
     outcome: Outcome
@@ -100,7 +100,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """All of it. ``due`` is when the schedule wants the next one, None if it never does; it may lie behind."""
+    """The whole state. ``due`` is the next scheduled time, None without a schedule; it may be past."""
 
     request: Request | None
     progress: Progress | None
@@ -109,7 +109,7 @@ class Standing:
     due: datetime | None
 
     def as_json(self) -> dict[str, Any]:
-        """For ``archivar status --json``."""
+        """The object in ``archivar status --json``."""
         request, progress = self.request, self.progress
         under_way: dict[str, Any] | None = None
         if request is not None:
@@ -123,13 +123,13 @@ class Standing:
         }
 
 
-# For those who ask and watch ---------------------------------------------------------------------------------------------
+# For clients ------------------------------------------------------------------------------------------------------
 
 
 async def ask(archive: Archive, *, actor: str, percent: int = 0) -> Request:
-    """Ask for a verification; the one under way is joined, unless that is a share and this is not the same one.
+    """Request a verification; a running one is joined, unless it is another share than requested.
 
-    Raises ``HomeError`` for a backup, which nothing may be written to.
+    Raises ``HomeError`` for a backup, which must not be written to.
     """
     opening.refuse_backup(archive.home)
     if actor != SCHEDULE:
@@ -137,7 +137,7 @@ async def ask(archive: Archive, *, actor: str, percent: int = 0) -> Request:
     async with archive.database.transaction() as transaction:
         before = _request(await kept.value(transaction, REQUEST))
         if before is not None and before.percent in (0, percent):
-            # A person's wish holds a service that was only started for it, so the request becomes the person's.
+            # A user's request keeps a service alive that was started for a run, so the request becomes the user's.
             request = replace(before, actor=actor)
         else:
             request = Request(uuid.uuid4().hex, actor, moment(timestamp(now())), percent)
@@ -149,7 +149,7 @@ async def ask(archive: Archive, *, actor: str, percent: int = 0) -> Request:
 
 
 async def cancel(archive: Archive) -> bool:
-    """End the verification that is waited for or under way; False when there is none. What it found is kept."""
+    """Cancel the queued or running verification; False when there is none. Its findings are kept."""
     async with archive.database.transaction() as transaction:
         request = _request(await kept.value(transaction, REQUEST))
         if request is not None:
@@ -158,13 +158,13 @@ async def cancel(archive: Archive) -> bool:
 
 
 async def request(archive: Archive) -> Request | None:
-    """What is waited for or under way."""
+    """The queued or running verification; None when there is none."""
     return _request(await kept.value(archive.database, REQUEST))
 
 
 async def standing(archive: Archive) -> Standing:
-    """How it stands."""
-    # Not where it stands, which may be long, and is for the process that carries on.
+    """The whole state of verifications."""
+    # Without the saved position, which may be long, and is only for the process that continues.
     sql = "SELECT name, value FROM setting WHERE name IN (?, ?, ?)"
     rows = await archive.database.read(sql, (REQUEST, PROGRESS, ENDED))
     texts = {str(name): str(value) for name, value in rows}
@@ -176,9 +176,9 @@ async def standing(archive: Archive) -> Standing:
 
 
 async def due(archive: Archive, rhythm: Rhythm) -> datetime | None:
-    """When ``rhythm`` wants the next verification: counted from the last one, else from when the archive was begun.
+    """The time at which ``rhythm`` wants the next verification: counted from the last one, else from the archive's creation.
 
-    None when it never does, or when there is nothing to verify. One that was cancelled counts, or it would begin again at once.
+    None without a rhythm, or with nothing to verify. A cancelled one counts, or it would begin again at once.
     """
     if rhythm.often is Often.OFF or archive.home.is_backup:
         return None
@@ -199,23 +199,23 @@ async def due(archive: Archive, rhythm: Rhythm) -> datetime | None:
         times.append(min(await _began(archive), latest))
     following = rhythm.following(max(times))
     if following is not None and ended is not None and ended.outcome is Outcome.FAILED and ended.at <= latest:
-        # What stood in its way may stand there still.
+        # The cause of the failure may last.
         following = max(following, ended.at + AGAIN)
     return following
 
 
 async def _began(archive: Archive) -> datetime:
-    """When the archive was begun, as its first volume tells."""
+    """The creation of the archive, from its first volume."""
     for text in (await archive.volumes.entry_times([1])).values():
         return moment(text)
     return now()
 
 
-# For the service and its process -----------------------------------------------------------------------------------------
+# For the service and its process ----------------------------------------------------------------------------------
 
 
 async def state(archive: Archive, request: Request) -> str:
-    """Where the verification of everything stands, as it was last saved; empty for the beginning."""
+    """The last saved state of a verification of everything; empty for the beginning."""
     try:
         value = json.loads(await kept.value(archive.database, STATE) or "{}")
         return json.dumps(value["state"]) if value.get("id") == request.id else ""
@@ -224,14 +224,14 @@ async def state(archive: Archive, request: Request) -> str:
 
 
 async def save(archive: Archive, request: Request, state: dict[str, Any]) -> None:
-    """Keep where it stands, so that another process can carry on."""
+    """Save the state, so that another process can continue."""
     async with archive.database.transaction() as transaction:
         if await _is(transaction, request):
             await kept.keep(transaction, STATE, json.dumps({"id": request.id, "state": state}))
 
 
 async def report(archive: Archive, progress: Progress) -> None:
-    """Keep how far it is."""
+    """Save the progress."""
     async with archive.database.transaction() as transaction:
         asked = _request(await kept.value(transaction, REQUEST))
         if asked is not None and asked.id == progress.id:
@@ -239,14 +239,14 @@ async def report(archive: Archive, progress: Progress) -> None:
 
 
 async def finish(archive: Archive, request: Request, outcome: Outcome, *, findings: int = 0, reason: str = "") -> None:
-    """It has ended; nothing happens when it was cancelled meanwhile."""
+    """Record the end of a verification; no effect when it was cancelled before."""
     async with archive.database.transaction() as transaction:
         if await _is(transaction, request):
             await _end(transaction, Ended(now(), outcome, request.percent, findings, reason))
 
 
 async def _is(transaction: Transaction, request: Request) -> bool:
-    """Is this still what is wanted?"""
+    """True when this is still the current request."""
     asked = _request(await kept.value(transaction, REQUEST))
     return asked is not None and asked.id == request.id
 
@@ -261,7 +261,7 @@ async def _clear(transaction: Transaction) -> None:
         await kept.forget(transaction, name)
 
 
-# What cannot be read counts as not there: another version may have written it.
+# An unreadable value counts as absent: another version may have written it.
 
 
 def _request(text: str | None) -> Request | None:

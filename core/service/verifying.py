@@ -1,8 +1,8 @@
-"""The process that verifies the archive, beside the service and below everything else: what was asked for, and what is due.
+"""The verifying process: verifies the archive on request and by schedule, beside the service with the lowest priority.
 
-What a person asked for is done by any service; what the schedule wants only by one that is there on its own account, since
-a service that was started for a run ends with it. It begins while no run is under way, or when one has been for long; beside
-runs it rests nine times as long as it works. It dies with the service, at any moment: the next one carries on where it stood.
+A user's request is served by any service; the schedule only by one that was started on its own account, since a service started
+for a run ends with it. It begins while no run is active, or when one has been for long; beside runs it rests nine times as long
+as it works. It dies with the service, at any moment: the next one continues it.
 """
 
 from __future__ import annotations
@@ -26,37 +26,37 @@ from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, 
 from core.service.queue import Queue
 from core.service.verifications import Outcome, Progress, Request
 
-#: It works so long before it looks whether to rest.
+#: Seconds of work between decisions to rest.
 SLICE_SECONDS = 0.1
-#: How soon a request is seen, and one that was taken back; how soon what is due.
+#: Seconds within which a request or its cancellation is seen, and a due verification.
 LOOK_SECONDS, DUE_SECONDS = 0.5, 3.0
-#: How often it is told how far it is.
+#: Seconds between progress reports.
 TELL_SECONDS = 1.0
-#: A process that ended without a result is started again so many seconds later, and so often.
+#: Seconds before a process without a result is restarted, and the most restarts.
 AGAIN_SECONDS, TRIES = 60.0, 5
 
 logger = logging.getLogger("archivar.verifying")
 
 
 class Verifying:
-    """What the service knows of the process, and when it starts it."""
+    """The service's control of the verifying process."""
 
     def __init__(self, archive: Archive, *, patience: float = PATIENCE_SECONDS) -> None:
         self._archive = archive
         self._patience = Patience(patience)
         self._companion = Companion("core.service.verifying", logger)
-        #: What the process does.
+        #: The id of the request that the process handles.
         self._doing = ""
         self._looked = self._due = self._failed = float("-inf")
         self._tries = 0
-        #: Why its process could not be started the last time.
+        #: The reason why the process could not be started last time.
         self._why = ""
         self._wanted = False
 
     async def look(self, *, busy: bool, lasting: bool) -> bool:
-        """See to the process; is there work that the service must stay for? Never raises.
+        """Start or end the process; True when the service must stay for it. Never raises.
 
-        ``busy``: runs are under way. ``lasting``: the service is there on its own account.
+        ``busy``: runs are active. ``lasting``: the service was started on its own account.
         """
         time_ = time.monotonic()
         free = self._patience.is_over(busy=busy)
@@ -71,12 +71,12 @@ class Verifying:
                 request = await self._see_to_schedule(request)
             self._wanted = await self._go_on(request, lasting=lasting, free=free)
         except ArchivarError as error:
-            # A lock, a full disk: that passes, or whoever reads the archive for another reason says so.
+            # A lock or a full disk passes; other errors of the archive are reported elsewhere.
             logger.warning("verifying cannot be seen to: %s", error)
         return self._wanted
 
     def close(self) -> None:
-        """End the process; the next service carries on."""
+        """End the process; the next service continues."""
         self._companion.close()
 
     async def _see_to_process(self) -> None:
@@ -89,7 +89,7 @@ class Verifying:
             logger.error("verifying ended with code %d", code)
 
     async def _see_to_schedule(self, request: Request | None) -> Request | None:
-        """Ask for what is due; take back what the schedule asked for when there is no schedule any more."""
+        """Request a due verification; withdraw the schedule's request when there is no schedule any more."""
         standing = await verifications.standing(self._archive)
         rhythm, due = standing.rhythm, standing.due
         if request is not None:
@@ -106,7 +106,7 @@ class Verifying:
         if self._companion.started:
             if request is not None and request.id == self._doing:
                 return lasting or not request.automatic
-            # It was cancelled, or something else is wanted.
+            # It was cancelled, or replaced by another request.
             self._companion.close()
         if request is None or not (lasting or not request.automatic):
             return False
@@ -135,9 +135,9 @@ class Verifying:
 
 
 async def verify(home: Home, request: str) -> None:
-    """Do what was asked for under this id, if it still is wanted.
+    """Run the verification with this request id, if it is still wanted.
 
-    Raises ``BusyError``, ``StorageError`` when it is to be tried again.
+    Raises ``BusyError``, ``StorageError`` when it must be tried again.
     """
     archive = await Archive.open(home, actor="verifying", follow=False)
     try:
@@ -158,7 +158,7 @@ class _Work:
         self._resumed = time.monotonic()
         self._told = float("-inf")
         self._latest: tuple[float, Verdict] = (0.0, Verdict())
-        #: How much damage there was when it was last kept, and what is kept of it.
+        #: The number of findings last saved, and those saved.
         self._damaged = 0
         self._known: set[Finding] = set()
 
@@ -201,7 +201,7 @@ class _Work:
             await verification.keep_found(self._archive, state, self._known)
 
     async def _pause(self) -> None:
-        """Say how far it is, now and then; beside runs, rest."""
+        """Save the progress at intervals; beside runs, rest."""
         comparing = self._latest[0] >= 1 and not self._request.percent
         if comparing or time.monotonic() - self._told >= TELL_SECONDS:
             await self._report(comparing)

@@ -1,4 +1,4 @@
-"""The service process: takes runs from the queue, does them, writes down how it went."""
+"""The service process: takes runs from the queue, does them, and records their results."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ from core.service.verifying import Verifying
 from core.system import log
 from core.system.tasks import spawn
 
-#: How soon a queued run is seen.
+#: Seconds within which a queued run is seen.
 QUEUE_SECONDS = 0.1
-#: How soon a schedule that has changed is seen, and how late a start may be.
+#: Seconds within which a changed schedule is seen, and a start may be late.
 SCHEDULE_SECONDS = 1.0
 HEARTBEAT_SECONDS, BEAT_SECONDS = 10.0, 1.0
-#: A service that was started for a run ends when nothing came for this long and no schedule needs it.
+#: Seconds without work after which a service started for a run ends, unless a schedule needs it.
 IDLE_SECONDS = 5.0
-#: A run whose service died this often without getting a step further has failed.
+#: Times a run's service may die without progress before the run has failed.
 TRIES = 5
-#: A queue that cannot be used (locked, disk full) is tried again so often, so many seconds apart.
+#: Tries, and seconds between them, for a queue that is unusable (locked, disk full).
 FAILURES, FAILURE_SECONDS = 30, 1.0
 
 logger = logging.getLogger("archivar.service")
 
 
 async def serve(home: Home, *, until_idle: bool) -> None:
-    """Run the service of ``home`` until it is told to stop, or is idle. Raises ``BusyError`` when there is one."""
+    """Run the service of ``home`` until it is stopped, or idle. Raises ``BusyError`` when there is one."""
     lock = ServiceLock(home)
     lock.acquire()
     try:
         archive = await Archive.open(home, actor="service")
         try:
             while await Service(archive, until_idle=until_idle, lock=lock).run():
-                # Who queued a run or saved a schedule while the lock was held relies on us; who comes from now on starts a
-                # service.
+                # Clients that queued a run or saved a schedule while the lock was held rely on this service; later ones start
+                # another.
                 lock.release()
                 if not await _needed(archive) or not _taken(lock):
                     return
@@ -84,7 +84,7 @@ def _taken(lock: ServiceLock) -> bool:
 
 
 def main(home: Home, *, until_idle: bool = True) -> None:
-    """The process: log to the home's log file, serve. Raises ``HomeError`` for a backup before anything is touched."""
+    """The process: sets up the log, and serves. Raises ``HomeError`` for a backup before anything is touched."""
     opening.refuse_unwritable(home)
     try:
         log.to_file(home.log)
@@ -112,7 +112,7 @@ class Service:
         self._until_idle = until_idle
         self._stopping = asyncio.Event()
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        #: Runs that ended by an error which their own work did not expect, and why.
+        #: Runs that ended by an unexpected error, with the reason.
         self._lost: dict[int, Reason] = {}
         self._begun: set[int] = set()
         self._limits = Limits()
@@ -127,11 +127,11 @@ class Service:
         self._scheduled = self._beaten = float("-inf")
 
     async def run(self) -> bool:
-        """Serve until stopped or idle (True); runs still going on then are marked as interrupted."""
+        """Serve until stopped or idle (True); runs still active then are marked as interrupted."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        # A terminal that goes away is none of our business.
+        # A closed terminal does not end the service.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         await self._queue.announce(os.getpid())
         self._notifier.ready()
@@ -139,7 +139,7 @@ class Service:
         beating = spawn(self._give_signs_of_life(), name="signs of life")
         try:
             while not self._stopping.is_set():
-                # Here and nowhere else, so that a loop that hangs is noticed.
+                # Only here, so that a hanging loop is noticed.
                 self._notifier.alive(loop.time())
                 busy = await self._look()
                 if busy is None:
@@ -156,13 +156,13 @@ class Service:
             beating.cancel()
 
     async def _give_signs_of_life(self) -> None:
-        """For whoever wants to know whether this process still does anything; a wait for the disk is none of it."""
+        """Give signs of life to clients; waiting for the disk gives none."""
         while self._lock is not None:
             self._lock.beat()
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _look(self) -> bool | None:
-        """One look at the queue: is there work? None when the service shall stop."""
+        """Look at the queue once; True when there is work, None when the service must stop."""
         try:
             await self._take_settings()
             await self._start_waiting()
@@ -173,7 +173,7 @@ class Service:
         except (BusyError, StorageError) as error:
             self._failures += 1
             if self._until_idle and self._failures >= FAILURES and not self._scheduler.wanted:
-                # One that was started for a run leaves it to the next.
+                # A service started for a run leaves it to the next.
                 raise
             logger.error("the queue cannot be used, trying again: %s", error)
             await self._pause(FAILURE_SECONDS)
@@ -199,7 +199,7 @@ class Service:
             await clock.watch(self._archive)
 
     async def _take_settings(self) -> None:
-        """Go by the settings as they are now; another process changes them, so the file's version tells when to look."""
+        """Apply the present settings; other processes change them, so the file's version tells when to read."""
         version = await self._queue.version()
         if version != self._version:
             self._settings = await settings.read(self._archive.database)
@@ -214,12 +214,12 @@ class Service:
 
     async def _start_waiting(self) -> None:
         for number in [number for number, task in self._tasks.items() if task.done()]:
-            # An error of the program in one run must not end the others; its log has it.
+            # A program error in one run must not end the others; it is logged.
             task = self._tasks.pop(number)
             if task.cancelled() or (error := task.exception()) is None:
                 continue
             if isinstance(error, BusyError | StorageError):
-                # The queue could not be written: that passes, and the run is taken up again.
+                # The queue could not be written: that passes, and the run is resumed.
                 raise error
             logger.error("run %d ended by an error of the program", number, exc_info=error)
             self._lost[number] = reason_of(error)
@@ -227,12 +227,12 @@ class Service:
         for run in await self._queue.active():
             if run.id in self._tasks:
                 continue
-            # One that is to be cancelled needs no place among the others: it ends at once.
+            # A run to be cancelled takes no slot: it ends at once.
             if len(self._tasks) < self._settings.runs or run.cancel_requested:
                 self._tasks[run.id] = spawn(self._work(run), name=f"run {run.id}")
 
     async def _end_lost(self) -> None:
-        """End the runs whose own work could not: none is left as if it went on. Raises ``BusyError``, ``StorageError``."""
+        """End the runs that failed to record their own end. Raises ``BusyError``, ``StorageError``."""
         for number, reason in list(self._lost.items()):
             run = await self._queue.run(number)
             if not run.status.final:
@@ -243,12 +243,12 @@ class Service:
             del self._lost[number]
 
     async def _work(self, run: Run) -> None:
-        """Do a run; one that nobody works at although it was begun has lost its service, and is taken up."""
+        """Do a run; one that was begun by a dead service is resumed."""
         work = RunWork(self._archive, self._queue, run, self._limits)
         ours = run.id in self._begun
         self._begun.add(run.id)
         if run.status is not RunStatus.QUEUED:
-            # One that could not be ended here for want of space has lost no service.
+            # A run that could not be ended here for lack of space has not lost its service.
             taken = replace(run, status=RunStatus.INTERRUPTED) if ours else run
             if not await self._queue.take_up(taken, (await self._archive.projection.applied()).seq, tries=TRIES):
                 await work.fail(SERVICE_DIED(tries=TRIES, log=str(self._archive.home.log)))

@@ -1,4 +1,4 @@
-"""Accounts as the kernel names them: whom an entry of the ledger is by.
+"""Accounts by the kernel: the actor of a ledger entry.
 
 An entry's actor is one text, ``cli:root uid=0 login=1000/anna sudo=anna``: the channel with the account's name, the user id
 that the process was started with, the login uid where the kernel keeps one (it survives su and sudo, see
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-#: Channels at which a person sits, and so one may have come by sudo.
+#: Channels used by a person, who may have come by sudo.
 PERSONAL = ("cli", "console")
-#: What the kernel says of a process that nobody has logged in for: 2**32 - 1.
+#: The kernel's login uid of a process without a login: 2**32 - 1.
 _NOBODY = 0xFFFFFFFF
 _LOGIN_UID = Path("/proc/self/loginuid")
 _LONGEST_NAME = 64
@@ -28,10 +28,10 @@ _FIELDS = re.compile(r"uid=(?P<uid>[0-9]{1,10})(?: login=(?P<login>[0-9]{1,10})/
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The one whom an entry is by. ``channel``: cli, console, service, directory, ... or archivar for the program itself.
+    """The actor of an entry. ``channel``: cli, console, service, directory, ... or archivar for the program itself.
 
-    ``uid`` is the account that the process was started by, ``login_uid`` the one that had logged in; None where it is not
-    known. ``sudo_user`` is the remark.
+    ``uid`` is the account that started the process, ``login_uid`` the one that had logged in; None where unknown. ``sudo_user``
+    is the value of ``SUDO_USER``.
     """
 
     channel: str
@@ -43,14 +43,14 @@ class Actor:
 
     @classmethod
     def present(cls, channel: str) -> Actor:
-        """This very process, by what the kernel says now."""
+        """This very process, by the kernel's present answer."""
         uid, login = started_by(), _login_uid()
         sudo = os.environ.get("SUDO_USER", "")[:_LONGEST_NAME] if channel in PERSONAL else ""
         return cls(channel, _name(uid), uid, login, _name(login) if login is not None else "", sudo)
 
     @classmethod
     def of(cls, text: str) -> Actor:
-        """The actor of an entry, by any version of the program; what cannot be read is taken for a name of a channel."""
+        """The actor of an entry, by any version of the program; an unreadable text is taken for a channel."""
         who, _, rest = text.partition(" ")
         found = _FIELDS.fullmatch(rest)
         if found is None:
@@ -63,7 +63,7 @@ class Actor:
         )
 
     def __str__(self) -> str:
-        """The text that is kept."""
+        """The text in the ledger."""
         if self.uid is None:
             return f"{self.channel}:{self.account}" if self.account else self.channel
         parts = [f"{self.channel}:{_quoted(self.account)}" if self.account else self.channel, f"uid={self.uid}"]
@@ -74,7 +74,7 @@ class Actor:
         return " ".join(parts)
 
     def short(self) -> str:
-        """The account with its channel, for a column: ``cli:anna``, ``cli:anna>root`` for who logged in as anna."""
+        """The account with its channel, for a column: ``cli:anna``, ``cli:anna>root`` after a login as anna."""
         account = self.account or (str(self.uid) if self.uid is not None else "")
         if self.login_uid is not None and self.login_uid != self.uid:
             account = f"{self.login_account or self.login_uid}>{account}"
@@ -104,13 +104,13 @@ class Actor:
 
 
 def signed(text: str) -> str:
-    """An actor for the ledger: the channel of ``text`` with this process's account, whatever else it says."""
+    """An actor for the ledger: the channel of ``text`` with this process's account, whatever account ``text`` has."""
     return str(Actor.present(Actor.of(text).channel))
 
 
 @lru_cache(maxsize=1)
 def started_by() -> int:
-    """The user id that this process was started with; asked for the first time before the program becomes another account."""
+    """The user id that started this process; read for the first time before the program changes its account."""
     return os.getuid()
 
 

@@ -1,4 +1,4 @@
-"""Files of an archive that accounts other than its owner may read, or could if it were not for a folder above. Blocking."""
+"""Exposure of an archive's files to accounts other than its owner, present or prevented only by a folder above. Blocking."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any
 from core.config import Home
 
 _OTHERS, _ALL_OTHERS = 0o077, 0o007
-#: Levels of folders below a home or a backup; there are not more.
+#: The most levels of folders below a home or a backup.
 _LEVELS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """A file or folder with its mode, how many more there are beside it, and the command that mends all of them.
+    """A file or folder with its mode, the number of others like it, and the command that corrects all of them.
 
-    ``reachable``: others come to it; else a folder above keeps them away, until it is copied or moved.
+    ``reachable``: others can reach it; else a folder above prevents that, until it is copied or moved.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class Exposure:
         return f"{found} kept from other accounts only by a folder above."
 
     def sentence(self) -> str:
-        """The fault and the command that mends it, in a sentence."""
+        """The fault and the command that corrects it, in a sentence."""
         return f"{self.found} This mends it: {self.command}"
 
     def as_json(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Exposure:
 
 
 def exposed(home: Home, backup: str = "", password_files: Iterable[str] = ()) -> list[Exposure]:
-    """The files that are open to others: of a home, of its last ``backup`` (a folder) and of files that hold passwords."""
+    """The exposed files of a home, of its last ``backup`` (a folder) and of files with passwords."""
     found = [_below(home.path)]
     if backup and Path(backup) != home.path:
         found.append(_below(Path(backup)))
@@ -74,7 +74,7 @@ def _below(top: Path) -> Exposure | None:
 
 
 def _all(path: Path, levels: int) -> Iterator[tuple[Path, os.stat_result]]:
-    """A folder and what is in it, as far as it can be looked at; links are none of it."""
+    """Yield a folder and its content, as far as readable; links are left out."""
     with suppress(OSError):
         facts = path.lstat()
         if stat.S_ISLNK(facts.st_mode):
@@ -94,7 +94,7 @@ def _mode(path: Path) -> int:
 
 
 def _password_file(path: Path) -> Exposure | None:
-    """A group may be meant to read it: that of the account under which the service runs."""
+    """The exposure of a password file. A group may be allowed to read it: that of the service's account."""
     if not (mode := stat.S_IMODE(_mode(path))) & _ALL_OTHERS:
         return None
     return Exposure(path, mode, 0, True, f"chmod o= {shlex.quote(str(path))}")

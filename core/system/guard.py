@@ -1,7 +1,7 @@
-"""Limits that a process of this program puts on itself, before it reads or writes anything: it may hold passwords and mail.
+"""Limits that a process of this program sets on itself before it reads or writes anything: it may hold passwords and mail.
 
 ``protect`` is called at the start of each process, since a new program begins without them, and again after a change of
-account, with which the kernel decides anew. Nothing but the standard library is imported, since every command waits for this.
+account, with which the kernel decides anew. Only the standard library is imported, since every command waits for this.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from functools import cache
 from types import TracebackType
 from typing import Any
 
-#: What files and folders are made with, whatever the shell was told: nobody else's business.
+#: The umask for files and folders, whatever the shell's: for the owner only.
 UMASK = 0o077
 _PR_SET_DUMPABLE = 4
-#: The variables that a process which goes on by itself is given. Any other may be the password of a profile (password_env),
-#: whatever it is called, so it is these that are named and not those.
+#: The variables passed on to independent processes. Any other may be the password of a profile (password_env), under any name,
+#: so this is a list of allowed ones.
 _KEPT = frozenset(
     (
         *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR", "SQLITE_TMPDIR", "ARCHIVAR_HOME"),
@@ -28,12 +28,12 @@ _KEPT = frozenset(
         *("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME"),
         *("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"),
         *("PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "VIRTUAL_ENV"),
-        # Where the program, its libraries and what it trusts lie, and how names are looked up.
+        # The places of the program, its libraries and trusted certificates, and name resolution.
         *("LD_LIBRARY_PATH", "LD_PRELOAD", "SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "OPENSSL_MODULES"),
         *("RES_OPTIONS", "LOCALDOMAIN", "HOSTALIASES", "MALLOC_ARENA_MAX"),
     )
 )
-#: What systemd tells the service, and nobody whom the service starts.
+#: Systemd's variables for the service, not passed on to its children.
 SYSTEMD = (
     *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID"),
     "CREDENTIALS_DIRECTORY",
@@ -41,7 +41,7 @@ SYSTEMD = (
 
 
 def protect() -> None:
-    """Write no core dump, let no other process of this account look in, make files for their owner alone."""
+    """Forbid core dumps and looks by other processes of this account; make files for the owner only."""
     os.umask(UMASK)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _refuse_looks()
@@ -49,8 +49,10 @@ def protect() -> None:
 
 
 def _refuse_looks() -> None:
-    """PR_SET_DUMPABLE 0 (prctl(2)): no core dump even to a program that collects them, no ptrace, and in /proc nothing of what
-    is in its memory, its environment above all. Where there is no such call, there is no such danger from /proc either."""
+    """Set PR_SET_DUMPABLE to 0 (prctl(2)): no core dump even to a collecting program, no ptrace, no /proc access.
+
+    /proc would show the memory, and above all the environment. Systems without this call have no such /proc either.
+    """
     if sys.platform == "linux":
         _library().prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
@@ -69,7 +71,7 @@ def _library() -> Any:
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """The last words of a process that an error of the program ends, without any password that it knows."""
+    """Write the last words of a process that ends by a program error, without any known password."""
     from core.masking import masked
 
     lines = "".join(traceback.format_exception(kind, error, trace))
@@ -77,14 +79,14 @@ def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType 
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The variables for a process that this one starts: those that it needs, and ``more``."""
+    """The variables for a child process: those that it needs, and ``more``."""
     return {name: value for name, value in os.environ.items() if name in _KEPT} | more
 
 
 def begin_anew(arguments: Sequence[str], variables: Mapping[str, str] = os.environ) -> None:
-    """Begin this very program again with ``arguments`` and none but the variables that it needs, if there are any others.
+    """Restart this program with ``arguments`` and only the needed variables, if there are any others.
 
-    The kernel shows, for as long as a process lives, the variables with which it began. Returns when there is nothing to drop.
+    The kernel shows the initial variables of a process for as long as it lives. Returns when there is nothing to drop.
     """
     kept = {name: value for name, value in variables.items() if name in _KEPT or name in SYSTEMD}
     if len(kept) != len(variables):

@@ -1,4 +1,4 @@
-"""Starts modules of this program as processes of their own, which get none of the passwords of this one's environment."""
+"""Starts modules of this program as processes of their own, without the passwords in this one's environment."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 import core
 from core.system import guard
 
-# A shell between us and the process: it ends at once, so the process is nobody's child and leaves no zombie.
+# A shell in between ends at once, so the process is not our child and leaves no zombie.
 _DETACH = 'log=$1; shift; "$@" </dev/null >/dev/null 2>>"$log" &'
 
 
 def detached(module: str, words: Sequence[str], log: Path) -> None:
-    """Start a process that outlives this one and its terminal; what it says on standard error goes to ``log``.
+    """Start a process that outlives this one and its terminal; its standard error goes to ``log``.
 
     Raises ``OSError``, ``subprocess.SubprocessError``.
     """
@@ -41,7 +41,7 @@ def beside(
 ) -> subprocess.Popen[bytes]:
     """Start a process beside this one, in a session of its own: it does not end when a terminal does.
 
-    ``by``: a program that starts it, with its arguments. Raises ``OSError``.
+    ``by``: a wrapper program with its arguments. Raises ``OSError``.
     """
     try:
         return subprocess.Popen(
@@ -59,11 +59,11 @@ def beside(
 
 
 def _command(module: str, words: Sequence[str]) -> list[str]:
-    # -P: a folder called "core" where the administrator happens to stand is not ours.
+    # -P: a folder called "core" in the administrator's current folder is not ours.
     return [sys.executable, "-P", "-m", module, *words]
 
 
 def _environment() -> dict[str, str]:
-    """Of what systemd told us, and of what a shell exports, nothing is for it (``guard.environment``)."""
+    """The environment without systemd's and the shell's variables (``guard.environment``)."""
     source = str(Path(core.__file__).resolve().parent.parent)
     return guard.environment(PYTHONPATH=os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH")))))

@@ -1,6 +1,6 @@
-"""The locale that a program was started in: do its characters go through as they are?
+"""The locale of the program, and faults in it for non-ASCII characters.
 
-Read from the environment that the program was begun with, since Python puts another locale in place of ``C``.
+Read from the initial environment, since Python replaces the locale ``C``.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-#: In the order in which they count (POSIX, Base Definitions, 8.2).
+#: In order of precedence (POSIX, Base Definitions, 8.2).
 VARIABLES = ("LC_ALL", "LC_CTYPE", "LANG")
 REMEDY = "Set one that is, such as LC_ALL=C.UTF-8 archivar, or export LANG=C.UTF-8 in the shell; for tmux before it is started."
 
 
 def first_environment() -> Mapping[str, str]:
-    """The environment that this process was begun with; the present one where the system does not tell."""
+    """The initial environment of this process; the present one where the system does not tell."""
     try:
         raw = Path("/proc/self/environ").read_bytes()
     except OSError:
@@ -31,7 +31,7 @@ def named(environment: Mapping[str, str]) -> str:
 
 
 def is_utf8(name: str) -> bool:
-    """True when the locale of this name has UTF-8: by its name, or by what the system knows of it."""
+    """True when the locale of this name has UTF-8: by its name, or by the system's data."""
     plain = name.partition("@")[0]
     codeset = plain.partition(".")[2]
     if codeset:
@@ -44,7 +44,7 @@ def is_utf8(name: str) -> bool:
 
 
 def doubt(environment: Mapping[str, str] | None = None) -> tuple[str, str]:
-    """The fault of the locale, and the remedy; empty texts for one that has UTF-8."""
+    """The fault of the locale, and the remedy; empty texts for one with UTF-8."""
     name = named(first_environment() if environment is None else environment)
     if is_utf8(name):
         return "", ""

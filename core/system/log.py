@@ -1,4 +1,4 @@
-"""The service's log: times in UTC, one line an event, old files turned over. Never a password, never a message's content."""
+"""The service's log: times in UTC, one line an event, old files rotated. Never a password, never a message's content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST = 4000
 
 
 def note(path: Path, name: str, text: str) -> None:
-    """Write one entry to ``path``, which nothing else logs to in this process. A log that cannot be written stops nobody."""
+    """Write one entry to ``path``, which has no other logging in this process. An unwritable log is ignored."""
     try:
         handler = _handler(path)
     except OSError:
@@ -40,7 +40,7 @@ def _handler(path: Path) -> logging.Handler:
 
 
 class _Private(logging.handlers.RotatingFileHandler):
-    """Files for nobody but their owner, whatever the umask."""
+    """Log files with mode 0600, whatever the umask."""
 
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -48,10 +48,10 @@ class _Private(logging.handlers.RotatingFileHandler):
 
 
 class _Formatter(logging.Formatter):
-    """Lines that may be shown at a terminal: what a server said may be in them."""
+    """Lines that are safe at a terminal: they may contain a server's text."""
 
     def formatException(self, ei: Any) -> str:
-        # A library's error may hold what a server said, which nobody has masked.
+        # A library's error may contain a server's text, not masked yet.
         return masked(super().formatException(ei))
 
     def format(self, record: logging.LogRecord) -> str:
@@ -61,6 +61,6 @@ class _Formatter(logging.Formatter):
 def to_file(path: Path) -> None:
     """Log to ``path`` from now on."""
     logging.basicConfig(level=logging.INFO, handlers=[_handler(path)], force=True)
-    # Their debug output holds what goes over the wire.
+    # Their debug output contains all traffic.
     for name in ("imapclient", "aiosqlite", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)

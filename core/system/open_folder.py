@@ -1,8 +1,7 @@
 """Folders held open by descriptor, for reading and writing below them without following a link (openat(2), O_NOFOLLOW).
 
-A path that is looked at and then used may be another folder by then: somebody who can write to one of the folders on the way
-puts a link in its place. What is opened here stays the folder that it was, and every level below it is opened from the one
-above. Blocking.
+Between checking a path and using it, another account with write access to a folder on the way could put a link in its place. A
+folder opened here stays the same, and each level below is opened from the one above. Blocking.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _BESIDE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class OpenFolder:
-    """A folder of the disk; ``path`` is what it is called, for people. Names are those in it, places are below it: ``a/b``."""
+    """An open folder; ``path`` is its name for display. Names are in it, places are below it: ``a/b``."""
 
     def __init__(self, descriptor: int, path: Path) -> None:
         self._descriptor = descriptor
@@ -34,18 +33,20 @@ class OpenFolder:
 
     @classmethod
     def at(cls, path: Path) -> OpenFolder:
-        """The folder at ``path``, wherever that leads, for reading. Raises ``OSError``."""
+        """The folder at ``path``, links followed, for reading. Raises ``OSError``."""
         return cls(os.open(path, _FOLDER), path)
 
     @classmethod
     def itself(cls, path: Path) -> OpenFolder:
-        """The folder at ``path``, which is no link, for reading. Raises ``OSError``."""
+        """The folder at ``path``, which must be no link, for reading. Raises ``OSError``."""
         return cls(os.open(path, _FOLDER | os.O_NOFOLLOW), path)
 
     @classmethod
     def own(cls, path: Path, *, remedy: str = "Choose another one.") -> OpenFolder:
-        """A folder to write to, made when it is missing. Raises ``OSError``, and ``InputError`` when it is a link, belongs to
-        another account, or can be written by others: whoever can write to it leads what is written elsewhere."""
+        """A folder to write to, made when missing. Raises ``OSError``, and ``InputError`` for an unsafe one.
+
+        Unsafe are a link, a folder of another account, and one that others can write to: they could redirect the files.
+        """
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except FileExistsError:
@@ -80,8 +81,7 @@ class OpenFolder:
 
     @contextmanager
     def below(self, place: str, *, make: bool = False) -> Iterator[OpenFolder]:
-        """The folder at ``place``, its levels made where they are missing. Raises ``OSError``, and
-        ``InputError`` for a link."""
+        """Context of the folder at ``place``, its missing levels made. Raises ``OSError``, and ``InputError`` for a link."""
         folder = OpenFolder(os.dup(self._descriptor), self.path)
         try:
             for level in filter(None, place.split("/")):
@@ -114,7 +114,10 @@ class OpenFolder:
         return facts is not None and stat.S_ISLNK(facts.st_mode)
 
     def read(self, name: str) -> BinaryIO:
-        """The regular file ``name``; a pipe is not waited for. Raises ``OSError``, ``InputError`` for a link."""
+        """The regular file ``name``, open for reading; a pipe is not waited for.
+
+        Raises ``OSError``, ``InputError`` for a link.
+        """
         file = os.fdopen(self.open(name, os.O_RDONLY), "rb")
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             file.close()
@@ -122,14 +125,14 @@ class OpenFolder:
         return file
 
     def facts(self, name: str) -> os.stat_result | None:
-        """The facts (stat) of ``name`` itself, be it a link; None when there is nothing of that name."""
+        """The stat of ``name`` itself, be it a link; None when there is nothing of that name."""
         try:
             return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def scan(self) -> Iterator[os.DirEntry[str]]:
-        """Everything in it."""
+        """All entries of the folder."""
         with os.scandir(self._descriptor) as found:
             yield from found
 
@@ -137,14 +140,16 @@ class OpenFolder:
         return os.listdir(self._descriptor)
 
     def replace(self, name: str, new: str, *, to: OpenFolder | None = None) -> None:
-        """Give ``name`` the name ``new``, in this folder or another one, in the place of what has it."""
+        """Rename ``name`` to ``new``, in this folder or another one, replacing an existing file."""
         there = to if to is not None else self
         os.replace(name, new, src_dir_fd=self._descriptor, dst_dir_fd=there._descriptor)
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[BinaryIO]:
-        """A new file, open for writing, that takes the place of ``name`` when the block ends, durably; nothing of it is
-        left after an error. Raises ``OSError``, and ``InputError`` for a link where it is written aside."""
+        """Context of a new file, open for writing, that replaces ``name`` at the end, durably; removed after an error.
+
+        Raises ``OSError``, and ``InputError`` for a link at its temporary name.
+        """
         new = f".{name}.new"
         descriptor = self.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
@@ -159,17 +164,17 @@ class OpenFolder:
         self.sync()
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._descriptor)
 
     def sync(self) -> None:
-        """Wait until its list of names is on the disk."""
+        """Sync its list of names to the disk."""
         os.fsync(self._descriptor)
 
 
 def refuse_foreign(path: Path, facts: os.stat_result) -> None:
-    """Raises ``InputError`` for a folder that belongs to another account, or that others may write to."""
+    """Raise ``InputError`` for a folder that belongs to another account, or that others may write to."""
     us = os.geteuid()
     if facts.st_uid != us:
         raise InputError(
@@ -186,9 +191,9 @@ def refuse_foreign(path: Path, facts: os.stat_result) -> None:
 
 
 def refuse_unsafe_way(path: Path) -> None:
-    """Raises ``InputError`` when another account could put something else in the place of a folder on the way to ``path``.
+    """Raise ``InputError`` when another account could replace a folder on the way to ``path``.
 
-    For what must be opened by its whole name, again and again, as databases are.
+    For files that are opened by their whole path, again and again, as databases are.
     """
     trusted = (0, os.geteuid())
     way = [*reversed(path.absolute().parents)]
@@ -207,14 +212,14 @@ def refuse_unsafe_way(path: Path) -> None:
 
 
 def others_may_write(facts: os.stat_result) -> bool:
-    """May accounts other than the owner write to it? A group that the owner has alone is no other account."""
+    """True when accounts other than the owner may write to it. The owner's private group does not count."""
     if facts.st_mode & stat.S_IWOTH:
         return True
     return bool(facts.st_mode & stat.S_IWGRP) and not _is_private(facts.st_gid, facts.st_uid)
 
 
 def _is_private(gid: int, uid: int) -> bool:
-    """Is it the group that an account has for itself: of its own name, with nobody else in it?"""
+    """True for an account's private group: of its own name, without other members."""
     try:
         group, owner = grp.getgrgid(gid), pwd.getpwuid(uid)
     except KeyError:
@@ -223,7 +228,7 @@ def _is_private(gid: int, uid: int) -> bool:
 
 
 def account(uid: int) -> str:
-    """An account by its name, or by its number if it has none."""
+    """An account's name, or its number without one."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -1,4 +1,4 @@
-"""The one way to start a background task: the reference is kept and a failure is never silent."""
+"""Background tasks: the only place that starts them, keeps the reference and reports failures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _running: set[asyncio.Task[Any]] = set()
 
 
 def spawn(work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
-    """Start ``work`` as a task of the running loop; an error that nobody awaits goes to the loop's handler."""
+    """Start ``work`` as a task of the running loop; an error that is never awaited goes to the loop's handler."""
     task = asyncio.get_running_loop().create_task(work, name=name)
     _running.add(task)
     task.add_done_callback(_done)
@@ -20,7 +20,7 @@ def spawn(work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
 
 
 async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Do all of ``work`` at once; the first error, or being cancelled, ends the others, and is raised then."""
+    """Run all of ``work`` at once; the first error, or a cancellation, ends the others, and is raised then."""
     tasks = [spawn(one, name="together") for one in work]
     if not tasks:
         return

@@ -2,7 +2,7 @@
 
 Rich gives spacing vowel signs (category Mc: Hindi, Tamil, Bengali, Burmese ...) no column. The C library's ``wcwidth``, and
 with it tmux, xterm and the terminals made of VTE, give them one: a line of Hindi would push the frames of a screen to the
-right. So Rich's table is put right here, at the one place from which all its functions, and Textual's, take it. Importing
+right. So Rich's table is corrected here, at the one place from which all its functions, and Textual's, take it. Importing
 this module does it.
 """
 

@@ -1,7 +1,7 @@
-"""Values as text for people, and the one function through which outside text reaches a terminal. Pure functions.
+"""Values as readable text, and ``safe``, the one function through which outside text reaches a terminal. Pure.
 
-``safe`` is that function: whatever a server, a message or a file name says, what comes out moves no cursor, sets no title,
-turns no direction (and is rendered without markup).
+The result of ``safe`` moves no cursor, sets no title, changes no direction (and is rendered without markup), whatever the text
+of a server, a message or a file name.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ from datetime import datetime
 
 from core.text import codepoints
 
-#: Controls, lone surrogates, private use, unassigned.
+#: Categories: controls, lone surrogates, private use, unassigned.
 _CATEGORIES = {"Cc", "Cs", "Co", "Cn"}
-#: What word processors put into lists in fonts of their own.
+#: Bullets of word processors in fonts of their own.
 _BULLETS = {"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "›", "\uf0fc": "✓"}
-#: Letters and signs of which each is what it is: most text has no others, and needs no look at each of them.
+#: Letters and signs that are kept unchanged: most text has no others, and needs no check of each.
 _ORDINARY = re.compile(
     "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u05d0-\u05ea\u1e00-\u1eff\u2010-\u2027\u2030-\u205e\u20a0-\u20b5"
     "\u2190-\u21ff\u2500-\u259f\u3001-\u3029\u3041-\u3096\u30a1-\u30ff\u4e00-\u9fe0\uac00-\ud7a3\uff01-\uff5e]*+"
 )
-#: Separators of lines and paragraphs are blanks here, and so is the empty cell of Braille, which is drawn as nothing.
+#: Separators of lines and paragraphs count as blanks, and so does the empty Braille cell.
 _BLANK = re.compile("[\t\n\r\u2028\u2029\u2800]")
-#: The colour of a skin has two columns of its own in some terminals, none in others: left out.
+#: Skin colours take two columns in some terminals, none in others: left out.
 _COLOUR = re.compile("[\U0001f3fb-\U0001f3ff]")
-#: What a cell of tmux holds, in bytes: a base with its marks and all that is joined to it. More would be cut or moved.
+#: Bytes of a tmux cell: a base with its marks and all that is joined to it. More would be cut or moved.
 _FULLEST_CELL = 21
 
 
 def safe(text: str, limit: int = 1000) -> str:
     """``text`` fit for a terminal: one line, no controls, at most ``limit`` characters.
 
-    C0 controls become control pictures, so that they can be seen; blanks of all kinds become one blank each; C1 controls,
-    lone surrogates, private use and unassigned become a box (U+FFFD is kept for what was lost before). What is invisible
-    (directions, zero width, fillers, tags, variation selectors) is left out, but for joiners in the scripts and pictures that
-    need them. Marks stay on their letters, as many as writing needs.
+    C0 controls become visible control pictures; blanks of all kinds become one blank each; C1 controls, lone surrogates,
+    private use and unassigned become a box (U+FFFD is kept for earlier losses). Invisible characters (directions, zero width,
+    fillers, tags, variation selectors) are removed, except joiners in scripts and pictures that need them. Marks stay on their
+    letters, as many as writing needs.
     """
     if text.isascii() and text.isprintable():
         return text if len(text) <= limit else text[: limit - 1] + "…"
@@ -102,12 +102,12 @@ def size(count: float) -> str:
 
 
 def number(count: int) -> str:
-    """Thousands apart: ``1,240``."""
+    """A number with thousands separated: ``1,240``."""
     return f"{count:,}"
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """``1 message``, ``1,240 messages``, ``1 entry``, ``2 entries``."""
+    """A count with its noun: ``1 message``, ``1,240 messages``, ``1 entry``, ``2 entries``."""
     return f"{number(count)} {noun if count == 1 else plural or noun + 's'}"
 
 
@@ -117,7 +117,7 @@ def clock(stamp: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """The two largest units: ``8 s``, ``3 min 20 s``, ``2 h 5 min``, ``3 d 4 h``."""
+    """The two largest units of a duration: ``8 s``, ``3 min 20 s``, ``2 h 5 min``, ``3 d 4 h``."""
     whole = round(seconds)
     for large, small, unit, part in ((86400, 3600, "d", "h"), (3600, 60, "h", "min"), (60, 1, "min", "s")):
         if whole >= large:
@@ -127,7 +127,7 @@ def duration(seconds: float) -> str:
 
 
 def soon(moment: datetime, now: datetime) -> str:
-    """A moment to come in local time: ``14:02``, ``tomorrow 02:00``, ``2026-01-31 02:00``; ``now`` when it lies behind."""
+    """A future moment in local time: ``14:02``, ``tomorrow 02:00``, ``2026-01-31 02:00``; ``now`` for a past one."""
     if moment <= now:
         return "now"
     local, today = moment.astimezone(), now.astimezone()
@@ -140,7 +140,7 @@ def soon(moment: datetime, now: datetime) -> str:
 
 
 def when(moment: datetime, now: datetime) -> str:
-    """A past moment in local time, as short as it is clear: ``14:02``, ``yesterday 18:04``, ``2026-01-31 09:00``."""
+    """A past moment in local time, as short as possible: ``14:02``, ``yesterday 18:04``, ``2026-01-31 09:00``."""
     local, today = moment.astimezone(), now.astimezone()
     days = (today.date() - local.date()).days
     if days == 0:

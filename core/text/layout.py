@@ -1,12 +1,12 @@
-"""Text laid out in columns of a terminal: how wide it is, cut, broken into lines, set in a table. Pure functions."""
+"""Layout of text in terminal columns: widths, cutting, wrapping, tables. Pure functions."""
 
 from __future__ import annotations
 
 from core.text.codepoints import is_joiner
 
-#: A column that is no wider than this is never shortened, so that times, states and numbers stay whole.
+#: Columns up to this width are never shortened, so that times, states and numbers stay whole.
 _WHOLE = 20
-#: What is broken is never broken to less than this.
+#: The least width of wrapped text.
 _NARROWEST = 12
 
 
@@ -20,34 +20,34 @@ def cells(text: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """``text`` in at most ``width`` columns; an ellipsis at its end marks what is missing."""
+    """``text`` in at most ``width`` columns; an ellipsis marks the cut."""
     if cells(text) <= width:
         return text
     return text[: _fitting(text[: _window(width)], width - 1)].rstrip() + "…" if width > 1 else "…"[:width]
 
 
 def shortened(text: str, width: int) -> str:
-    """``text`` in at most ``width`` columns; of a path, beginning and end say most, so the middle goes."""
+    """``text`` in at most ``width`` columns; the middle of a path is removed, as its ends matter most."""
     if cells(text) <= width:
         return text
     room = max(width - 1, 1)
     head = text[: _fitting(text[: _window(room)], (room + 1) // 2)]
-    # Turned around, the end is a beginning.
+    # Reversed, the end is a beginning.
     tail = text[: -_window(room) - 1 : -1]
     tail = tail[: _fitting(tail, room // 2)][::-1]
     return f"{head}…{tail}"
 
 
 def _window(room: int) -> int:
-    """So many characters are looked at to fill ``room`` columns: few pile up on one."""
+    """Characters examined to fill ``room`` columns: only few share one."""
     return 8 * room + 8
 
 
 def _fitting(text: str, room: int) -> int:
-    """The number of characters of ``text`` that stand in ``room`` columns."""
+    """The number of characters of ``text`` that fit into ``room`` columns."""
     end = len(text)
     while (excess := cells(text[:end]) - room) > 0:
-        # None takes more than two.
+        # None takes more than two columns.
         end -= (excess + 1) // 2
     return end
 
@@ -73,7 +73,7 @@ def wrapped(text: str, width: int | None, indent: int = 0) -> list[str]:
 
 
 def _between_characters(text: str, end: int) -> int:
-    """``end``, or a place before it that parts no mark from its letter and nothing that is joined."""
+    """``end``, or an earlier position that separates no mark from its letter and no joined characters."""
     whole = end
     while 1 < whole < len(text) and (not cells(text[whole]) or is_joiner(text[whole - 1])):
         whole -= 1
@@ -81,16 +81,16 @@ def _between_characters(text: str, end: int) -> int:
 
 
 def columns(rows: list[list[str]], width: int | None, right: frozenset[int] = frozenset()) -> list[str]:
-    """The lines of a table, its head first. Columns in ``right`` are set flush right.
+    """The lines of a table, its head first. Columns in ``right`` are aligned right.
 
-    With a ``width`` none is longer: the last column goes on in the next line, the widest of the others are shortened.
+    With a ``width`` no line is longer: the last column continues on the next line, the widest of the others are shortened.
     """
     while len(rows[0]) > 1 and not any(row[-1] for row in rows[1:]):
         rows = [row[:-1] for row in rows]
     last = len(rows[0]) - 1
     widths = [max(cells(row[column]) for row in rows) for column in range(last + 1)]
     if width is not None:
-        # The last column may be wrapped, but not to shreds.
+        # The last column may be wrapped, but not too narrowly.
         wanted = min(widths[last], max(width // 3, _NARROWEST))
         while sum(widths[:last]) + 2 * last + wanted > width:
             widest = max(range(last), key=lambda column: widths[column], default=0)

@@ -1,7 +1,7 @@
-"""Unicode normalisation in linear time, for text from outside: the only place that calls ``unicodedata.normalize``.
+"""Unicode normalisation in linear time, for outside text: the only caller of ``unicodedata.normalize``.
 
-The library's own takes the square of the time for a long run of combining marks, which it sorts by insertion. No language
-stacks more than a few; Unicode's stream-safe form (UAX 15 section 13) allows thirty, and what is beyond them is dropped.
+The library's function takes quadratic time for a long run of combining marks, which it sorts by insertion. No language stacks
+more than a few; Unicode's stream-safe form (UAX 15 section 13) allows thirty, and more are dropped.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Literal
 #: Combining marks in a row that are kept.
 MOST_MARKS = 30
 
-#: Marks are no letters, digits, blanks or ASCII; but for two letters that are taken apart to marks, halfwidth voiced sounds.
+#: Marks are no letters, digits, blanks or ASCII; except two letters that decompose to marks, halfwidth voiced sounds.
 _RUN = re.compile(rf"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){{{MOST_MARKS + 1},}}+")
 
 
 def normal(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
-    """``text`` in a normal form; linear in time, whatever is in it."""
+    """``text`` in a normal form; linear in time for any text."""
     return text if text.isascii() else unicodedata.normalize(form, _RUN.sub(_shortened, text))
 
 
@@ -33,5 +33,5 @@ def _shortened(run: re.Match[str]) -> str:
 
 
 def is_mark(character: str) -> bool:
-    """Is it, or does it begin with, a mark that may change places with its neighbours?"""
+    """True for a character that is, or decomposes to, a mark that may be reordered."""
     return unicodedata.combining(unicodedata.normalize("NFKD", character)[0]) > 0

@@ -1,4 +1,4 @@
-"""Modified UTF-7: how IMAP and Maildir++ write names of folders (RFC 3501 section 5.1.3). Pure functions."""
+"""Modified UTF-7: the encoding of folder names in IMAP and Maildir++ (RFC 3501 section 5.1.3). Pure functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import groupby
 
 
 def modified_utf7(name: str) -> str:
-    """A folder's name as Maildir++ and IMAP write it."""
+    """A folder's name in modified UTF-7."""
     parts: list[str] = []
     for printable, run in groupby(name, key=lambda character: " " <= character <= "~"):
         text = "".join(run)
@@ -22,7 +22,7 @@ def modified_utf7(name: str) -> str:
 
 
 def decoded_utf7(name: str) -> str:
-    """The reverse of ``modified_utf7``; a name that is none stays as it is."""
+    """A decoded name; one that is not modified UTF-7 stays unchanged."""
     try:
         return re.sub(r"&([^&-]*+)-", lambda match: _utf16(match[1]) if match[1] else "&", name)
     except ValueError:

@@ -122,8 +122,7 @@ class Restoring:
     async def run(self, *, dry_run: bool = False) -> Restored:
         """Restore, or with ``dry_run`` only list the messages that are missing there.
 
-        Cancelled, it records appended messages. Raises ``ConnectError``, and ``BusyError`` when another process restores into
-        the mailbox: both would find the same messages missing.
+        Cancelled, it records appended messages. Raises ``ConnectError``, ``BusyError`` while another process restores there.
         """
         if dry_run:
             return await self._run(dry_run=True)

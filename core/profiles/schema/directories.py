@@ -1,4 +1,4 @@
-"""The table of directory files: its fields, what they mean together, and the settings that they make."""
+"""The table of directory files: its fields, their dependencies, and the settings that they make."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _taken(directory: Directory) -> dict[str, Any]:
 
 
 def account(fields: Fields) -> Directory:
-    """Settings of which only server and login are those of the form. Raises ``FieldError`` when these are not right."""
+    """Settings with only server and login from the form. Raises ``FieldError`` when these are invalid."""
     told = ("type", "server", "login")
     return made(DIRECTORIES, {name: value for name, value in fields.items() if name.partition(".")[0] in told})
 

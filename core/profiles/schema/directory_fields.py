@@ -51,7 +51,7 @@ def _attribute(text: str) -> str:
 
 
 def access(values: Values) -> DirectoryAccess:
-    """The usual access of a kind of directory."""
+    """The default access of a kind of directory."""
     return DirectoryAccess.HTTPS if values.get("type") == Source.KERIO else DirectoryAccess.LDAP_SSL
 
 

@@ -1,4 +1,4 @@
-"""Faults of settings files and forms: the field, its line, and what it may be instead."""
+"""Faults of settings files and forms: the field, its line, and the allowed values."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from core.errors import InputError
 from core.profiles.lines import Lines
 from core.profiles.schema.kinds import WrongValue
 
-#: So many faults of one file are told; what follows is known when they are mended.
+#: Faults of one file that are reported; later ones show when these are fixed.
 MOST = 30
-#: Longer names of keys are cut where they are told, and resemble none.
+#: Characters of an unknown key that are shown; longer ones get no suggestion.
 _LONGEST_KEY = 60
 
 
@@ -32,8 +32,8 @@ class Sort(StrEnum):
 class Fault:
     """A fault at ``section.key``, at a key above all sections, or (no ``key``) at a section. ``line`` 0: it is in none.
 
-    ``value`` (as it stands there) and ``said`` follow its name; ``allowed`` is what may be there, empty for nothing;
-    ``near`` the known name that an unknown one resembles.
+    ``value`` (as written there) and ``said`` follow its name; ``allowed``: the allowed values, may be empty; ``near``: the
+    known name that an unknown one resembles.
     """
 
     sort: Sort
@@ -52,7 +52,7 @@ class Fault:
 
     @property
     def sentence(self) -> str:
-        """The fault with its field as a file calls it."""
+        """The fault with its field's name in files."""
         shown = f"{self.field[: _LONGEST_KEY - 1]}…" if len(self.field) > _LONGEST_KEY else self.field
         name = shown if self.key else f"[{shown}]"
         return f"{name} {f'= {self.value} ' if self.value else ''}{self.said}."
@@ -67,7 +67,7 @@ class Fault:
 
     @property
     def beside(self) -> str:
-        """The fault as it stands beside its line in a form."""
+        """The fault as shown beside its line in a form."""
         if self.sort is Sort.MISSING:
             return "This is needed."
         said = f"{self.value} {self.said}".strip()
@@ -104,18 +104,18 @@ class FieldError(InputError):
 
 
 def wrong(field: str, error: WrongValue, allowed: str) -> Fault:
-    """The fault of a value that cannot be; ``allowed`` unless the error says it itself."""
+    """The fault of an invalid value, with ``allowed`` unless the error has its own."""
     section, _, key = field.rpartition(".")
     return Fault(Sort.WRONG, section, key, error.said, error.allowed or allowed, error.value)
 
 
 def unknown(section: str, key: str, known: Iterable[str], what: str = "is unknown") -> Fault:
-    """The fault of a key or section that is none of ``known``."""
+    """The fault of a key or section that is not among ``known``."""
     return Fault(Sort.UNKNOWN, section, key, what, ", ".join(known))
 
 
 def in_file(faults: Iterable[Fault], text: str, path: Path) -> FieldError:
-    """The error about faults of the file with this text: in the order of its lines, what is missing last."""
+    """The error with the faults of a file of this text: in the order of its lines, missing fields last."""
     lines = Lines(text)
     placed = [replace(fault, line=lines.of(fault.section, fault.key)) for fault in faults]
     placed.sort(key=lambda fault: (fault.sort is Sort.MISSING, fault.line))

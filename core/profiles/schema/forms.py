@@ -1,8 +1,7 @@
-"""Settings while somebody fills them in: fields by the names of the file, each with what is wrong with it. Pure.
+"""Forms of settings being edited: fields by their names in files, each with its fault. Pure.
 
-A field's value is what a form holds: a text (also for numbers, days and lists that are written into one line), a bool, or a
-list of texts. An empty text is a field that is left out. What has no meaning beside the others is kept in the form, and no
-part of the settings.
+A field's value is the form's: a text (also for numbers, days and lists on one line), a bool, or a list of texts. An empty text
+is an absent field. A field without meaning beside the others is kept in the form, but no part of the settings.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Fields = Mapping[str, Any]
 
 
 def new(table: Table[T]) -> dict[str, Any]:
-    """The fields of a form that nobody has filled in yet: the defaults, but for lists and those that go by others."""
+    """The fields of a new form: the defaults, without lists and those that depend on other fields."""
     usual = {field.name: field.kind.shown(field.default) for field in table.fields if not _quiet(field)}
     found = usual | {field.name: field.fill for field in table.fields if field.fill}
     return {name: value for name, value in found.items() if value}
@@ -39,12 +38,12 @@ def filled(table: Table[T], settings: T) -> dict[str, Any]:
 
 
 def _quiet(field: Field) -> bool:
-    """True for a field whose default is left to an empty line."""
+    """True for a field whose default shows as an empty line."""
     return callable(field.default) or isinstance(field.default, tuple)
 
 
 def applies(table: Table[T], name: str, fields: Fields) -> bool:
-    """True for a field that has a meaning beside the others, and for one that is not of the table."""
+    """True for a field with a meaning beside the others, and for one that is not in the table."""
     field = table.by_name.get(name)
     if field is None:
         return True
@@ -52,7 +51,7 @@ def applies(table: Table[T], name: str, fields: Fields) -> bool:
 
 
 def made(table: Table[T], fields: Fields) -> T:
-    """The settings that the fields make. Raises ``FieldError``."""
+    """The settings made of the fields. Raises ``FieldError``."""
     values, faults = _checked(table, fields)
     if faults:
         raise FieldError(faults)
@@ -60,13 +59,16 @@ def made(table: Table[T], fields: Fields) -> T:
 
 
 def problems(table: Table[T], fields: Fields) -> dict[str, str]:
-    """The faults by field, with what is allowed; none when the fields make settings."""
+    """The faults by field, with the allowed values; none when the fields are valid."""
     _, faults = _checked(table, fields)
     return {fault.field: fault.beside for fault in faults}
 
 
 def lines(table: Table[T], page: str, fields: Fields) -> list[Field]:
-    """The fields that have a line on a page. What other pages say is kept to; what the page itself says, ``applies`` tells."""
+    """The fields with a line on a page.
+
+    Conditions on other pages' fields are met here; those within the page, ``applies`` checks.
+    """
     here = [field for field in table.fields if field.page == page and field.where is not Where.FILE]
     names = {field.name for field in here}
     return [
@@ -105,7 +107,7 @@ def _applies(table: Table[T], field: Field, meant: Fields) -> bool:
 
 
 def _meant(table: Table[T], fields: Fields) -> dict[str, Any]:
-    """The fields without those that a form does not show now: what others go by is not theirs. A field goes by earlier ones."""
+    """The fields without those that a form hides now. A field depends only on earlier ones."""
     found = dict(fields)
     for field in table.fields:
         if not all(table.holds(one, found) for one in field.shown):

@@ -1,4 +1,4 @@
-"""Kinds of values: what may stand in a file, what it means, and how it is written into a file and into a line of a form."""
+"""Kinds of values: their types in a file, their meanings, and their form in a file and a form."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from core.errors import InputError
 LONGEST_TEXT = 500
 _MANY_DIGITS = 10**40
 _PARTS = re.compile("[,;]")
-#: In no name: controls, invisible and direction characters, what is no character.
+#: Categories not allowed in names: controls, invisible and direction characters, unassigned ones.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 class WrongValue(ValueError):
-    """A value that cannot be: ``said`` follows its field's name, ``allowed`` is what it may be (empty: what its kind says).
+    """An invalid value: ``said`` follows its field's name, ``allowed`` are the allowed values (empty: those of its kind).
 
     ``value`` is shown between name and ``said``; empty: nothing is.
     """
@@ -38,19 +38,19 @@ class WrongValue(ValueError):
 class Kind:
     """Text of any sort: one value in quotes. Base of all kinds.
 
-    ``read`` gives the meaning of a value of a file; ``written`` the reverse, as TOML takes it; ``shown`` and ``typed`` are the
-    way into a form and back.
+    ``read`` converts a file's value to its meaning; ``written`` is the reverse; ``shown`` and ``typed`` convert to a form and
+    back.
     """
 
     allowed: str = "a text in quotes"
 
     @property
     def types(self) -> tuple[type, ...]:
-        """The types that a TOML file may hold."""
+        """The Python types of the value in a TOML file."""
         return (str,)
 
     def read(self, value: Any, folder: Path) -> Any:
-        """The meaning of ``value``, None for an empty one; ``folder`` is the one that files are named from.
+        """The meaning of ``value``, None for an empty one; file names are relative to ``folder``.
 
         Raises ``WrongValue``.
         """
@@ -72,11 +72,11 @@ class Kind:
         return "" if value is None else value
 
     def shown(self, value: Any) -> Any:
-        """A meaning as a form holds it: a text, a bool, or a list of texts."""
+        """A meaning as a form's value: a text, a bool, or a list of texts."""
         return str(self.written(value))
 
     def typed(self, text: str) -> Any:
-        """A text that was typed into a line as a value of a file."""
+        """Typed text as a value of a file."""
         return text
 
 
@@ -99,7 +99,7 @@ class Flag(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Kind):
-    """One of a ``StrEnum``."""
+    """A member of a ``StrEnum``."""
 
     members: type[StrEnum] = StrEnum
     allowed: str = ""
@@ -130,7 +130,7 @@ class Number(Kind):
         return (int, float) if self.fraction else (int,)
 
     def parse(self, value: Any, folder: Path) -> Any:
-        # What is no number is in no range.
+        # NaN is in no range.
         if not self.low <= value <= self.high:
             raise ValueError(value)
         return float(value) if self.fraction else value
@@ -149,9 +149,9 @@ PORT = Number("a number from 1 to 65535", 1, 65535)
 
 @dataclass(frozen=True, slots=True)
 class Text(Kind):
-    """A text that ``check`` takes and gives its plain form or its meaning, or for which it raises ``ValueError``.
+    """A text that ``check`` converts to its plain form or its meaning, or refuses with ``ValueError``.
 
-    ``write`` gives the text of a meaning; ``strict``: blanks alone are not the same as nothing.
+    ``write`` converts a meaning to text; ``strict``: blanks alone are not an empty value.
     """
 
     check: Callable[[str], Any] = str
@@ -167,7 +167,7 @@ class Text(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Day(Kind):
-    """A day, as TOML writes it or as a text."""
+    """A day, as a TOML date or a text."""
 
     allowed: str = "a day such as 2024-12-31"
 
@@ -188,9 +188,9 @@ class Day(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Texts(Kind):
-    """A list of texts, each as ``check`` gives it. In a form one line, in which ``joint`` stands between them.
+    """A list of texts, each converted by ``check``. In a form one line, separated by ``joint``.
 
-    ``parts`` takes the line apart; without ``joint`` a form holds a list. ``each`` is what one may be; ``order`` orders them.
+    ``parts`` splits the line; without ``joint`` a form holds a list. ``each``: the allowed items; ``order`` sorts them.
     """
 
     check: Callable[[str], str] = str
@@ -276,17 +276,17 @@ def host(text: str) -> str:
 
 
 def once(texts: Sequence[str]) -> tuple[str, ...]:
-    """Each of ``texts`` where it comes first."""
+    """Each of ``texts`` once, in order of first occurrence."""
     return tuple(dict.fromkeys(texts))
 
 
 def hidden(text: str) -> bool:
-    """Has a text anything that is not seen, or that changes how others are?"""
+    """True when a text has characters that are invisible, or change how others look."""
     return any(unicodedata.category(character) in _HIDDEN for character in text)
 
 
 def show(value: Any) -> str:
-    """A value as it stands in the file, or nearly so."""
+    """A value roughly as written in the file."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -294,7 +294,7 @@ def show(value: Any) -> str:
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, int) and abs(value) >= _MANY_DIGITS:
-        # Written in hexadecimal there may be more of them than Python writes as decimals.
+        # A hexadecimal number may have more digits than Python writes as decimals.
         return "a number of many digits"
     if isinstance(value, list):
         return f"[{', '.join(show(item) for item in value[:3])}{', …' if len(value) > 3 else ''}]"

@@ -1,4 +1,4 @@
-"""The fields of profile files and of the wizard's pages: what is opened, and how. The rest is in ``profile_rules``."""
+"""The fields of profile files and of the wizard's pages: server and login. The rest is in ``profile_rules``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of profile files and of the wizard's pages: which mail, where to, what is deleted, and when it is done."""
+"""The fields of profile files and of the wizard's pages: selection of mail, destination, deletion, and schedule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.profiles.selection import Mode
 
 
 class How(StrEnum):
-    """Ways to start a profile: a choice of the form, of which the profile keeps only what follows from it."""
+    """Ways to start a profile: a choice in the form that decides which schedule fields the profile keeps."""
 
     MANUAL = "manual"
     EVERY = "every"
@@ -26,7 +26,7 @@ class How(StrEnum):
     CRON = "cron"
 
 
-#: The field of a form that says how a profile is started.
+#: The form's field for the way to start.
 HOW = "schedule.how"
 
 _OF_MANY = While("kind", (ProfileKind.MAILBOXES,), "has no meaning in kind catchall: mail goes to all users whom it concerns")
@@ -212,7 +212,7 @@ USERS = (
 
 
 def _timed(how: How, kind: Kind, **line: Any) -> Field:
-    """One of the fields that say when a profile is started."""
+    """One of the fields with the time of a start."""
     beside = While(HOW, (how,), "is given beside another one", "one of every, daily, cron")
     return _of_name(f"schedule.{how}", kind, "", needed=(While(HOW, (how,)),), beside=(beside,), **line)
 

@@ -1,4 +1,4 @@
-"""The table of profile files: its fields, what they mean together, and the profile that they make."""
+"""The table of profile files: its fields, their dependencies, and the profile that they make."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def _sizes(values: Values) -> None:
 
 
 def _folder(values: Values) -> None:
-    """The folder of a mailbox is its user name, where that can be one."""
+    """Default folder of a mailbox: its user name, if that is a valid folder."""
     if values["kind"] is Kind.MAILBOX and not values["target.folder"] and values["login.username"]:
         FOLDER.read(values["login.username"], Path())
 
 
 def _how(raw: Values) -> dict[str, Any]:
-    """The way in which a file has a profile started: the first of several."""
+    """The way to start of a file's profile: the first of several."""
     given = (how for how in _TIMED if str(raw.get(f"schedule.{how}", "")).strip())
     return {HOW: next(given, How.MANUAL).value}
 
@@ -116,7 +116,7 @@ PROFILES = Table(
 
 
 def checked_name(text: str) -> str:
-    """``text`` as the name of a profile. Raises ``InputError``."""
+    """``text`` as a profile's name. Raises ``InputError`` for an invalid one."""
     try:
         name: str | None = NAME.read(text, Path())
     except WrongValue:

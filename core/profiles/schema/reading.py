@@ -1,4 +1,4 @@
-"""Settings files: TOML, read and checked by a table. All that is wrong is told at once, each with its line."""
+"""Settings files: TOML, read and checked by a table. All faults are reported at once, each with its line."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from core.profiles.schema.table import Always, Field, Table, While
 
 T = TypeVar("T")
 
-#: A file is a page, or a list of some thousand users; what is longer is another file.
+#: Bytes; a file is a page, or a list of some thousand users.
 MAX_FILE_BYTES = 1024 * 1024
 _NAME = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
-#: Keys with very many levels, for which the parser takes time that grows with the square of their number.
+#: Keys with very many levels, on which the parser takes quadratic time.
 _DEEP = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_NAME}[ \t]*+\.[ \t]*+){{40}}", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile(Generic[T]):
-    """A settings file, read and checked. ``password_env`` names the variable that holds the password at this moment."""
+    """A settings file, read and checked. ``password_env`` names the environment variable with the password."""
 
     settings: T
     password_env: str = ""
 
 
 def read(table: Table[T], path: Path) -> SettingsFile[T]:
-    """Read and check a file. Raises ``InputError`` naming the file, and of each fault its line, its key and what is allowed."""
+    """Read and check a file. Raises ``InputError`` with the file, and of each fault its line, key and allowed values."""
     return parse(table, read_text(path, table.what), path)
 
 
@@ -47,7 +47,7 @@ def parse(table: Table[T], text: str, path: Path) -> SettingsFile[T]:
 
 
 def read_text(path: Path, what: str) -> str:
-    """The text of a settings file, which is ``what``. Raises ``InputError``."""
+    """The text of a settings file; ``what`` is its sort in errors. Raises ``InputError``."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
@@ -57,7 +57,7 @@ def read_text(path: Path, what: str) -> str:
     if len(data) > MAX_FILE_BYTES:
         raise InputError(f"{path} is too large for {what} (more than {MAX_FILE_BYTES // 1024} KiB).", "Is it another file?")
     try:
-        # Editors on Windows begin UTF-8 with a mark.
+        # Editors on Windows write UTF-8 with a byte order mark.
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
@@ -65,7 +65,7 @@ def read_text(path: Path, what: str) -> str:
 
 
 def load(text: str, path: Path) -> dict[str, Any]:
-    """The data of a settings file. Raises ``InputError`` when it is no TOML."""
+    """The data of a settings file. Raises ``InputError`` for invalid TOML."""
     try:
         if deep := _DEEP.search(text):
             line = text.count("\n", 0, deep.end()) + 1
@@ -80,7 +80,7 @@ def _no_toml(message: str) -> InputError:
 
 
 def _syntax(error: Exception, text: str, path: Path) -> str:
-    """The sentence about a text that is no TOML, with the place."""
+    """The sentence about invalid TOML, with the position."""
     said = str(error)
     if isinstance(error, RecursionError):
         return f"{path.name}: values are nested too deeply."
@@ -93,7 +93,7 @@ def _syntax(error: Exception, text: str, path: Path) -> str:
 
 
 def _flat(table: Table[T], data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
-    """Values of a file by the names of fields, and the faults of unknown names; a section is there by its own name."""
+    """Values of a file by field name, and faults of unknown names; a section is there under its own name."""
     raw: dict[str, Any] = {}
     faults: list[Fault] = []
     known = table.in_file
@@ -122,15 +122,15 @@ def _flat(table: Table[T], data: Mapping[str, Any]) -> tuple[dict[str, Any], lis
 def checked(
     table: Table[T], raw: Mapping[str, Any], folder: Path, refused: frozenset[str] = frozenset()
 ) -> tuple[dict[str, Any], list[Fault]]:
-    """The meanings of all fields by their names, and all faults; ``folder`` is the one that files are named from.
+    """The meanings of all fields by name, and all faults; file names are relative to ``folder``.
 
-    ``refused`` names fields and sections with faults that are known: of them, and of what goes by them, nothing more is said.
+    ``refused`` lists fields and sections that have faults already: they, and fields that depend on them, get no more.
     """
     return _Checking(table, raw, refused).done(folder)
 
 
 class _Checking(Generic[T]):
-    """The checks of one file or form: each value for itself, then together. Of what is wrong only one thing is said."""
+    """The checks of one file or form: each value alone, then dependencies. Each cause is reported once."""
 
     def __init__(self, table: Table[T], raw: Mapping[str, Any], refused: frozenset[str]) -> None:
         self._table = table
@@ -173,12 +173,12 @@ class _Checking(Generic[T]):
 
     def _leave_to_defaults(self) -> None:
         left_out = [field for field in self._table.fields if self._values.get(field.name) is None]
-        # Some go by others.
+        # Some defaults depend on other fields.
         for field in sorted(left_out, key=lambda one: callable(one.default)):
             self._values[field.name] = field.usual(self._values)
 
     def _holds(self, condition: While | Always) -> bool | None:
-        """None when it cannot be told."""
+        """True when the condition holds; None when that cannot be decided."""
         if isinstance(condition, While) and self._is_refused(condition.other):
             return None
         if isinstance(condition, While) and self._values[condition.other] is None:
@@ -187,7 +187,7 @@ class _Checking(Generic[T]):
 
     def _of_sections(self) -> None:
         for section, condition in self._table.sections.items():
-            # A key that is none may be the one that was meant to say when.
+            # An unknown key may be a misspelled schedule.
             strange = any(name.startswith(f"{section}.") for name in self._refused)
             if condition is None or section not in self._raw or section in self._refused or strange:
                 continue

@@ -1,4 +1,4 @@
-"""The description of a sort of settings file: its fields, and what they mean for one another."""
+"""The description of a settings file's sort: its fields, and their dependencies."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from core.profiles.schema.kinds import Kind
 T = TypeVar("T")
 _NONE: Any = object()
 
-#: Meanings or, in a form, what was typed, by the names of fields. Members of a ``StrEnum`` equal their texts.
+#: Meanings or, in a form, typed values, by field name. Members of a ``StrEnum`` equal their texts.
 Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class While:
-    """A condition: the field ``other`` has one of ``values``. ``said`` and ``allowed`` tell of a file that does not keep it."""
+    """A condition: the field ``other`` has one of ``values``. ``said`` and ``allowed`` describe a violation in a file."""
 
     other: str
     values: tuple[Any, ...]
@@ -27,7 +27,7 @@ class While:
     allowed: str = ""
 
 
-#: An authority of one's own, and certificates of any.
+#: An own authority, and acceptance of any certificate, exclude each other.
 CERTIFIED = While(
     "server.accept_all_certificates", (False,), "and accept_all_certificates contradict each other", "one of them"
 )
@@ -37,14 +37,14 @@ ONE_PASSWORD = While("login.password_file", ("",), "and password_file are both g
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """A field that must be there in any case; ``allowed`` is an example."""
+    """Condition of a required field; ``allowed`` is an example."""
 
     allowed: str
 
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """A text that goes by the value of another field: one of ``texts``, else ``rest``."""
+    """A text that depends on the value of another field: one of ``texts``, else ``rest``."""
 
     other: str
     texts: Mapping[Any, str]
@@ -58,12 +58,12 @@ Words = str | Callable[[Values], str]
 
 
 def words(text: Words, values: Values) -> str:
-    """A text of the table beside these values."""
+    """A text of the table for these values."""
     return text if isinstance(text, str) else text(values)
 
 
 class Where(StrEnum):
-    """Places of a field: in files and on a line of a form; in a form alone; or in files, and kept by a form without a line."""
+    """The place of a field: in files and on a line of a form; only in a form; or in files, kept by a form without a line."""
 
     BOTH = "both"
     FORM = "form"
@@ -74,12 +74,12 @@ class Where(StrEnum):
 class Field:
     """A field: ``name`` is ``section.key``, or a key above all sections. ``default`` is its meaning when it is left out.
 
-    ``needed``: when it must be there, with an example as ``allowed``. ``beside``: when it has a meaning; a file in which it
-    stands otherwise is refused, and a form leaves it out. ``shown`` restricts a form alone. ``told``: written to a file even
-    when it says the default.
+    ``needed``: the condition under which it is required, with an example as ``allowed``. ``beside``: the condition under which
+    it has a meaning; otherwise a file with it is refused, and a form hides it. ``shown`` restricts a form alone. ``told``:
+    written to a file even with the default value.
 
     ``page``, ``label``, ``note``, ``hint``, ``options`` (choices with their words; ``column``: one below the other) and
-    ``tick`` (the words of a tick) are its line in a form; ``fill`` stands in a new one.
+    ``tick`` (the words of a tick) are its line in a form; ``fill`` is its value in a new one.
     """
 
     name: str
@@ -108,26 +108,29 @@ class Field:
         return self.name.rpartition(".")[2]
 
     def usual(self, values: Values) -> Any:
-        """The meaning of the field when it is left out beside these values."""
+        """The default meaning of the field for these values."""
         return self.default(values) if callable(self.default) else self.default
 
 
 def of_section(section: str, values: Values, *without: str) -> dict[str, Any]:
-    """The values of a section's fields by their keys, but for the keys ``without``."""
+    """The values of a section's fields by key, except the keys ``without``."""
     start = f"{section}."
     found = {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
     return {key: value for key, value in found.items() if key not in without}
 
 
 def taken_of(fields: Iterable[Field], parts: Mapping[str, object]) -> dict[str, Any]:
-    """The values of fields that are attributes, by their keys, of the part of the settings that their section is."""
+    """The values of fields by key, taken from the attributes of the section's part of the settings."""
     found = {one.name: getattr(parts.get(one.section), one.key, _NONE) for one in fields}
     return {name: value for name, value in found.items() if value is not _NONE}
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A rule for several fields: ``check`` raises ``WrongValue`` about the first of ``names``. Asked when all are right."""
+    """A rule for several fields: ``check`` raises ``WrongValue`` about the first of ``names``.
+
+    Run when all of them are valid.
+    """
 
     names: tuple[str, ...]
     check: Callable[[Values], None]
@@ -135,10 +138,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Table(Generic[T]):
-    """A sort of settings file, ``what`` for people. ``sections`` in the order of files, with when they may be there.
+    """A sort of settings file, called ``what`` in texts. ``sections`` in the order of files, with their conditions.
 
-    ``build`` makes settings of the meanings of all fields, ``taken`` the reverse. ``derived`` are values of fields that only
-    forms have, by those of a file.
+    ``build`` makes settings of the meanings of all fields, ``taken`` is the reverse. ``derived`` are values of fields that only
+    forms have, computed from a file's.
     """
 
     what: str
@@ -164,7 +167,7 @@ class Table(Generic[T]):
         return found
 
     def holds(self, condition: While | Always, values: Values) -> bool:
-        """True while ``condition`` is kept; where a field is left out its default counts."""
+        """True when ``condition`` holds; an absent field counts with its default."""
         if isinstance(condition, Always):
             return True
         value = values.get(condition.other)
@@ -173,10 +176,10 @@ class Table(Generic[T]):
         return value in condition.values
 
     def conditions(self, field: Field) -> tuple[While, ...]:
-        """All that must hold for ``field`` to have a meaning."""
+        """All conditions for ``field`` to have a meaning."""
         of_section = self.sections[field.section] if field.section else None
         return (*field.beside, of_section) if of_section and of_section.other != field.name else field.beside
 
     def has_meaning(self, field: Field, values: Values) -> bool:
-        """True while ``field`` says something beside the others."""
+        """True when ``field`` has a meaning beside the others."""
         return all(self.holds(one, values) for one in self.conditions(field))

@@ -1,4 +1,4 @@
-"""Settings as a file that is read back as the same: to be shown, and copied from a terminal."""
+"""Writing of settings as a file that reads back the same: for display, and for copying from a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ T = TypeVar("T")
 
 
 def as_toml(table: Table[T], settings: T) -> str:
-    """The file, in characters that any terminal can show and a copy keeps. A default is left out, unless it is to be told."""
+    """The file, in characters that any terminal can show and a copy keeps.
+
+    A default is left out, unless the field is ``told``.
+    """
     values = table.taken(settings)
     lines: list[str] = []
     for section, fields in table.in_file.items():
@@ -46,7 +49,7 @@ def toml(value: Any) -> str:
 def _toml_character(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
-    # Whatever is not shown as it is would not survive a copy from the terminal.
+    # A character that is not shown as it is would not survive a copy from the terminal.
     if safe(character) != character:
         return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
     return character
