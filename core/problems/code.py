@@ -13,6 +13,8 @@ Templates are those of ``str.format`` with names for values, with format specs:
     {why:remedy}              the remedy of the reason that is the value
     {do:enter-password}       a sentence of the face about an action, written by ``f"{Do.ENTER_PASSWORD}"``
     {setting:server.ca_file}  what the face calls a key of a settings file, written by ``f"{Setting('server.ca_file')}"``
+    {other:setting}           what it calls the key that is the value, with the key's value behind =
+    {field:field}             what it calls the field of a settings file or form that is the value, ``section.key``
 """
 
 from __future__ import annotations
@@ -114,6 +116,9 @@ class Face(Protocol):
 
     def setting(self, setting: Setting) -> str:
         """The name of a setting, or the name with its value."""
+
+    def field(self, name: str) -> str:
+        """The name of a field, ``section.key``, where it is what a sentence is about; of a section ``[section]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +231,10 @@ def _written(value: Any, spec: str, face: Face) -> str:
         value = ", ".join(value)
     if not spec:
         return str(value)
+    if spec == "setting":
+        return face.setting(_setting(value))
+    if spec == "field":
+        return face.field(value)
     if spec in _FORMS:
         return _FORMS[spec](value)
     noun, _, plural = spec.partition("|")

@@ -72,6 +72,10 @@ class CommandLine:
         written = setting.value if setting.value in ("true", "false") else f'"{setting.value}"'
         return f"{name} = {written}"
 
+    def field(self, name: str) -> str:
+        """``server.port``, ``[server]``."""
+        return name
+
 
 COMMAND_LINE = CommandLine()
 

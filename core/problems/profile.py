@@ -80,3 +80,9 @@ NOT_CONFIRMED = Code(
     f"With {Setting('delete.when', 'never')} it can be saved and tried first.",
     Family.INPUT,
 )
+NO_NAME = Code(
+    "profile-no-name",
+    "{name} cannot be the name of a profile.",
+    "Allowed: one line of text, up to {longest} characters, all of them visible, not beginning with -.",
+    Family.INPUT,
+)

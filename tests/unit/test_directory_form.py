@@ -10,6 +10,7 @@ import pytest
 from core.profiles.directory import Attributes, Directory, DirectoryAccess, DirectoryServer, Left, Search, Source
 from core.profiles.schema import forms, reading, writing
 from core.profiles.schema.directories import DIRECTORIES, account
+from tui.desk.face import CONSOLE
 
 LDAP: dict[str, Any] = {**forms.new(DIRECTORIES), "type": "ldap", "server.host": "dc1.example.test"}
 NAMES = Attributes("uid", "cn", ("mail", "proxyAddresses"), "upn")
@@ -29,6 +30,11 @@ FULL = Directory(
     guard=5,
 )
 KERIO = Directory(Source.KERIO, DirectoryServer("mail", DirectoryAccess.HTTPS), "admin", search=Search(domains=("a.x", "b.x")))
+
+
+def faults_of(fields: dict[str, Any]) -> dict[str, str]:
+    """The faults of a form by their fields, as they stand beside them."""
+    return {name: fault.beside(CONSOLE) for name, fault in forms.problems(DIRECTORIES, fields).items()}
 
 
 @pytest.mark.parametrize("directory", [FULL, KERIO])
@@ -61,16 +67,14 @@ def test_fields_of_another_kind_are_kept_and_no_part_of_the_settings() -> None:
 def test_every_wrong_field_is_named_at_once() -> None:
     """Each with what is allowed, as a file's reader says it; a missing one is needed."""
     wrong = {**LDAP, "server.host": "", "search.filter": "(mail=*", "search.base_dn": "here", "users.guard": "0"}
-    found = forms.problems(DIRECTORIES, {**wrong, "server.port": "70000", "type": "kerio"})
+    found = faults_of({**wrong, "server.port": "70000", "type": "kerio"})
     assert set(found) == {"server.host", "server.port", "login.username"}
     assert found["server.host"] == "This is needed."
-    found = forms.problems(DIRECTORIES, wrong)
+    found = faults_of(wrong)
     assert set(found) == {"server.host", "search.filter", "search.base_dn"}
-    found = forms.problems(
-        DIRECTORIES, {**LDAP, "users.left": "delete", "users.guard": "x", "attributes.email": "mail, no name!"}
-    )
+    found = faults_of({**LDAP, "users.left": "delete", "users.guard": "x", "attributes.email": "mail, no name!"})
     assert set(found) == {"users.guard", "attributes.email"}
-    assert forms.problems(DIRECTORIES, LDAP) == {}
+    assert faults_of(LDAP) == {}
 
 
 def test_whose_password_it_is_is_known_while_the_rest_is_wrong() -> None:

@@ -12,6 +12,7 @@ from core.profiles.schema import forms, reading
 from core.profiles.schema.faults import FieldError
 from core.profiles.schema.profiles import PROFILES
 from core.profiles.selection import Mode
+from tui.desk.face import CONSOLE
 
 SINGLE: dict[str, Any] = {
     "kind": "mailbox",
@@ -35,13 +36,18 @@ MANY: dict[str, Any] = {
 }
 
 
+def faults_of(fields: dict[str, Any]) -> dict[str, str]:
+    """The faults of a form by their fields, as they stand beside them."""
+    return {name: fault.beside(CONSOLE) for name, fault in forms.problems(PROFILES, fields).items()}
+
+
 def test_a_form_makes_the_profile_that_a_file_would() -> None:
     """Texts become numbers, lists and ages; what is empty is left out."""
     fields = {**SINGLE, "server.port": "1993", "filter.sender": "*@example.test, newsletter", "filter.larger_than": "500 kB"}
     profile = forms.made(PROFILES, fields)
     assert (profile.kind, profile.server.port, profile.filter.larger_than) == (Kind.MAILBOX, 1993, 500_000)
     assert profile.filter.sender == ("*@example.test", "newsletter")
-    assert not forms.problems(PROFILES, fields)
+    assert not faults_of(fields)
 
 
 @pytest.mark.parametrize("fields", [SINGLE, MANY], ids=["mailbox", "mailboxes"])
@@ -68,7 +74,7 @@ def test_every_wrong_field_is_named_with_what_is_allowed() -> None:
         "delete.when": "older-than",
         "delete.age": "x",
     }
-    found = forms.problems(PROFILES, wrong)
+    found = faults_of(wrong)
     assert set(found) == {"name", "server.host", "server.port", "delete.age"}
     assert found["name"] == "This is needed."
     assert "a host name" in found["server.host"]
@@ -102,12 +108,12 @@ def test_what_has_no_meaning_beside_other_choices_is_left_out() -> None:
 
 def test_a_selection_needs_names_only_when_they_are_asked_for() -> None:
     """All users with a list of names that was ticked before is no contradiction in a form."""
-    assert not forms.problems(PROFILES, {**MANY, "users.mode": "all"})
+    assert not faults_of({**MANY, "users.mode": "all"})
     profile = forms.made(PROFILES, MANY)
     assert profile.selection is not None
     assert (profile.selection.mode, profile.selection.names) == (Mode.ALL_EXCEPT, ("bob",))
     assert profile.login.method is Method.KERIO_MASTER
-    assert set(forms.problems(PROFILES, {**MANY, "users.mode": "only", "users.list": []})) == {"users.list"}
+    assert set(faults_of({**MANY, "users.mode": "only", "users.list": []})) == {"users.list"}
 
 
 def test_a_profile_file_and_the_form_agree(tmp_path: Any) -> None:
@@ -153,7 +159,7 @@ def test_a_catch_all_form_makes_a_profile_and_comes_back() -> None:
     assert forms.made(PROFILES, forms.filled(PROFILES, profile)) == profile
     assert not forms.applies(PROFILES, "catchall.archive", fields)
     assert not forms.applies(PROFILES, "catchall.incoming", MANY)
-    assert set(forms.problems(PROFILES, {**fields, "catchall.incoming": "{x}", "catchall.domains": "@"})) == {
+    assert set(faults_of({**fields, "catchall.incoming": "{x}", "catchall.domains": "@"})) == {
         "catchall.incoming",
         "catchall.domains",
     }
@@ -165,11 +171,11 @@ def test_a_schedule_that_does_not_say_when_is_wrong_at_the_very_field(how: str, 
     """Empty or missing it is needed, never started by hand; what is no time is said once."""
     for given in ({}, {f"schedule.{how}": " "}):
         fields = {**SINGLE, "schedule.how": how, **more, **given}
-        assert forms.problems(PROFILES, fields) == {f"schedule.{how}": "This is needed."}
+        assert faults_of(fields) == {f"schedule.{how}": "This is needed."}
         with pytest.raises(FieldError) as error:
             forms.made(PROFILES, fields)
         assert error.value.field == f"schedule.{how}"
-    wrong = forms.problems(PROFILES, {**SINGLE, "name": "", "schedule.how": how, **more, f"schedule.{how}": "x"})
+    wrong = faults_of({**SINGLE, "name": "", "schedule.how": how, **more, f"schedule.{how}": "x"})
     assert set(wrong) == {"name", f"schedule.{how}"}
     assert "is not allowed" in wrong[f"schedule.{how}"]
 
@@ -182,7 +188,7 @@ def test_a_time_zone_has_a_meaning_where_a_time_is_said() -> None:
         for how in ("every", "daily", "cron")
     }
     assert shown == {"every": False, "daily": True, "cron": True}
-    assert not forms.problems(PROFILES, {**fields, "schedule.how": "every"})
+    assert not faults_of({**fields, "schedule.how": "every"})
     assert forms.made(PROFILES, {**fields, "schedule.how": "daily"}).schedule == Schedule(
         daily="02:00", time_zone="Europe/Berlin"
     )
@@ -193,11 +199,11 @@ def test_a_time_zone_has_a_meaning_where_a_time_is_said() -> None:
 def test_a_field_that_no_form_has_is_refused(name: str, value: Any) -> None:
     """Whatever stands in it, and whether its section has a meaning or not."""
     for fields in ({**SINGLE, name: value}, {**MANY, name: value}):
-        assert forms.problems(PROFILES, fields) == {name: "Is unknown."}
+        assert faults_of(fields) == {name: "Is unknown."}
         with pytest.raises(FieldError, match="is unknown"):
             forms.made(PROFILES, fields)
 
 
 def test_another_way_to_be_started_is_refused() -> None:
     """It is no start by hand."""
-    assert "manual, every, daily, cron" in forms.problems(PROFILES, {**SINGLE, "schedule.how": "weekly"})["schedule.how"]
+    assert "manual, every, daily, cron" in faults_of({**SINGLE, "schedule.how": "weekly"})["schedule.how"]

@@ -196,7 +196,7 @@ WRONG = [
     ("", 'kind = "folder"', "is not allowed", "mailbox, mailboxes, catchall"),
     ("", "kind = true", "= true is not allowed", "a text"),
     ("server", 'host = "imap://mail.example.test"', "is not allowed", "a host name or an IP address"),
-    ("server", 'host = "mail.example.test:993"', "is not allowed", "the port is a key of its own"),
+    ("server", 'host = "mail.example.test:993"', "is not allowed", "a port belongs in port"),
     ("server", 'host = "mail example.test"', "is not allowed", "a host name or an IP address"),
     ("server", 'host = "user@mail.example.test"', "is not allowed", "a host name or an IP address"),
     ("server", 'host = "-mail"', "is not allowed", "a host name or an IP address"),
@@ -492,7 +492,7 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None
     (tmp_path / "x.pem").write_text("pem")
     both = having("login", 'password_file = "x.pem"\npassword_env = "X"')
     for text, key in (
-        (both, "login.password_env and password_file are both given"),
+        (both, "login.password_env and password_file contradict each other"),
         (having("server", 'ca_file = "x.pem"\naccept_all_certificates = true'), "contradict each other"),
         (having("server", 'access = "imap"\naccept_all_certificates = true'), 'has no meaning with access = "imap"'),
     ):
@@ -522,7 +522,7 @@ def test_files_that_are_no_profile_are_refused(tmp_path: Path) -> None:
         (tmp_path / "none.toml", "none.toml cannot be read: No such file or directory."),
         (tmp_path, "cannot be read: Is a directory."),
         (Path("/dev/zero"), "/dev/zero is too large for a profile"),
-        (Path("a\0b"), "cannot be read: this cannot be a file's name."),
+        (Path("a\0b"), "cannot be the name of a file."),
         (tmp_path / "latin.toml", "latin.toml, line 9: this is not UTF-8 text."),
         (tmp_path / "huge.toml", "huge.toml is too large for a profile (more than 1024 KiB)."),
     ):

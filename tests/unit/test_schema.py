@@ -205,7 +205,8 @@ def test_all_faults_of_a_file_are_told_at_once(capsys: pytest.CaptureFixture[str
     told = json.loads(said.out)
     assert told["exit_code"] == 2
     assert told["faults"][2] == {
-        "code": "not-allowed",
+        "code": "value-not-allowed",
+        "sort": "not-allowed",
         "field": "server.port",
         "line": 7,
         "error": "server.port = 0 is not allowed.",

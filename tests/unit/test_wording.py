@@ -88,7 +88,7 @@ async def test_no_problem_of_a_draft_speaks_of_a_file(archive: Archive, tmp_path
     draft.fields.update({"server.host": "mail.example.test:993", "server.ca_file": str(path)})
     draft.fields.update({"filter.since": "2024-02-01", "filter.before": "2024-01-01"})
     found = await desk.problems(draft)
-    assert "the port has a field of its own" in found["server.host"]
+    assert 'a port belongs in "Port"' in found["server.host"]
     assert "best with its whole path" in found["server.ca_file"]
     assert str(path) in found["server.ca_file"]
     assert 'Is not after "Since the day"' in found["filter.before"]

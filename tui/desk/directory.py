@@ -27,6 +27,7 @@ from core.secrets import Secret
 from core.text import format as texts
 from core.trial import STEP_NAMES
 from tui.desk import face, present, trial
+from tui.desk.face import CONSOLE
 from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import translated
 from tui.desk.trial import StepRow
@@ -150,7 +151,7 @@ class DirectoryDesk:
     async def problems(self, draft: DirectoryDraft) -> Mapping[str, Safe]:
         """What is wrong, by field; ``login.password`` too."""
         fields = _fields(draft)
-        found = {name: present.text(problem, 400) for name, problem in forms.problems(DIRECTORIES, fields).items()}
+        found = {name: present.text(fault.beside(CONSOLE), 400) for name, fault in forms.problems(DIRECTORIES, fields).items()}
         if draft.password:
             if not str(fields.get("login.username") or "").strip():
                 found["login.username"] = present.own("Say whose password it is, or leave the password out.")

@@ -30,10 +30,11 @@ from tui.desk import everybody, present, trial
 from tui.desk.described import DELETION, facts
 from tui.desk.draft import Draft, ExampleRow, FolderRow, FolderTree, Summary, Turned
 from tui.desk.drafted import complete, filled, login_of, made, stand_in
+from tui.desk.face import CONSOLE
 from tui.desk.present import Safe
 from tui.desk.refusals import translated
 from tui.desk.trial import StepRow
-from tui.desk.wording import advice, phrase
+from tui.desk.wording import phrase
 
 _MISFITS = {
     Misfit.REMOVED: "{} was removed or renamed meanwhile, and its password with it, so the password is needed.",
@@ -81,7 +82,7 @@ class Drafts:
     async def problems(self, draft: Draft) -> Mapping[str, Safe]:
         """What is wrong, by field; ``login.password`` too."""
         problems = forms.problems(PROFILES, filled(draft.fields))
-        found = {name: present.text(advice(problem), 400) for name, problem in problems.items()}
+        found = {name: present.text(fault.beside(CONSOLE), 400) for name, fault in problems.items()}
         with translated():
             found = {**await self._of_archive(draft), **found}
         return found

@@ -86,6 +86,11 @@ class Console:
             return f'tick "{label}"'
         return f'"{label}" {_VALUES.get(setting.value, setting.value)}'.rstrip()
 
+    def field(self, name: str) -> str:
+        """``"Port"``; what has no label has its name."""
+        known = name in PROFILES.by_name or name.removeprefix("directory.") in DIRECTORIES.by_name
+        return f'"{_label(name)}"' if known else name
+
 
 def _label(key: str) -> str:
     if key in _LABELS:

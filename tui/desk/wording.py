@@ -22,14 +22,10 @@ def _key(name: str) -> str:
 #: Sentences and phrases of the core (regular expressions), and what the console says instead.
 _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"set trash_too = true in \[delete\]", f"tick {_label('delete.trash_too')}"),
-    ("the port is a key of its own", "the port has a field of its own"),
-    ("its path relative to this file", "best with its whole path"),
     (r"\(archivar profile apply\)", "(change the profile, page Login)"),
     (r"Name it in catchall\.own_addresses", f"Name it as {_label('catchall.own_addresses')} on the page Filing"),
     (r"Say what is there with --format, if it is mail", "Say in which format it is, if it is mail"),
     (r"Say whose is to be imported with --of NAME", "Name one of them here"),
-    (r"after since(?=,)", f"after {_label('filter.since')}"),
-    (r"over larger_than(?=,)", f"over {_label('filter.larger_than')}"),
 )
 #: Keys of files, and what they are called on a page. They are short, and might stand in a text from outside.
 _KEYS: tuple[tuple[str, str], ...] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.problems import fields
 from core.profiles.directory import ATTRIBUTES, Attributes, Directory, DirectoryAccess, DirectoryServer, Search, Source
 from core.profiles.schema.directory_fields import FIELDS
 from core.profiles.schema.forms import Fields, made
@@ -15,12 +16,12 @@ def _reached(values: Values) -> None:
     kerio, access = values["type"] is Source.KERIO, values["server.access"]
     if (access is DirectoryAccess.HTTPS) is not kerio:
         allowed = "https" if kerio else "ldap-ssl, ldap-tls, ldap"
-        raise WrongValue(show(access.value), f"is not possible for {values['type'].value}", allowed)
+        raise WrongValue(show(access.value), fields.NOT_POSSIBLE(directory=values["type"].value, allowed=allowed))
 
 
 def _named(values: Values) -> None:
     if not values["login.username"] and (values["login.password_file"] or values["login.password_env"]):
-        raise WrongValue("", "is missing or empty beside a password", "username, or no password")
+        raise WrongValue("", fields.NO_USERNAME(allowed="username, or no password"))
 
 
 def _directory(values: Values) -> Directory:
@@ -68,7 +69,7 @@ DIRECTORIES = Table(
         "server": None,
         "login": None,
         "search": None,
-        "attributes": While("type", (Source.ACTIVE_DIRECTORY, Source.LDAP), "is for LDAP; Kerio's users have fixed fields"),
+        "attributes": While("type", (Source.ACTIVE_DIRECTORY, Source.LDAP), fields.FIXED_ATTRIBUTES(allowed="")),
         "users": None,
     },
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from core.problems import fields
 from core.profiles import ldap_filter
 from core.profiles.directory import GUARD, TIMEOUT, DirectoryAccess, Left, Source
 from core.profiles.schema.kinds import PORT, Choice, File, Flag, Number, Text, Texts, WrongValue, host, line
@@ -33,7 +34,7 @@ def _filter(text: str) -> str:
             raise ValueError("it is too long")
         return ldap_filter.check(text)
     except ValueError as error:
-        raise WrongValue("", f"is no LDAP filter: {error}", ldap_filter.WHAT) from None
+        raise WrongValue("", fields.NO_FILTER(said=str(error), allowed=ldap_filter.WHAT)) from None
 
 
 def _named(text: str) -> str:
@@ -69,7 +70,7 @@ def _usual(ldap: str, active: str) -> By:
 _WITH_TLS = While(
     "server.access", tuple(one for one in DirectoryAccess if one is not DirectoryAccess.LDAP), allowed="ldap-tls or ldap-ssl"
 )
-_OF_LDAP = While("type", _LDAP, "is for LDAP", "domains and groups for Kerio Connect")
+_OF_LDAP = While("type", _LDAP, fields.FOR_LDAP(allowed="domains and groups for Kerio Connect"))
 _ATTRIBUTE = Text("the name of an attribute such as mail", _attribute)
 _NAMES = "names, each one line of text"
 FIELDS = (

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.problems import command_line, fields
+from core.problems.code import Face, Reason
 from core.profiles.lines import Lines
 from core.profiles.schema.kinds import WrongValue
 
@@ -32,15 +34,14 @@ class Sort(StrEnum):
 class Fault:
     """A fault at ``section.key``, at a key above all sections, or (no ``key``) at a section. ``line`` 0: it is in none.
 
-    ``value`` (as written there) and ``said`` follow its name; ``allowed``: the allowed values, may be empty; ``near``: the
-    known name that an unknown one resembles.
+    ``why`` follows its name and ``value`` (as written there); its remedy: the allowed values, may be empty; ``near``: the known
+    name that an unknown one resembles.
     """
 
     sort: Sort
     section: str
     key: str
-    said: str
-    allowed: str = ""
+    why: Reason
     value: str = ""
     line: int = 0
     near: str = ""
@@ -51,52 +52,53 @@ class Fault:
         return ".".join(part for part in (self.section, self.key) if part)
 
     @property
-    def sentence(self) -> str:
-        """The fault with its field's name in files."""
+    def allowed(self) -> str:
+        """The allowed values as a file has them; may be empty."""
+        return command_line.remedy(self.why).removesuffix(".")
+
+    def reason(self, where: str = "") -> Reason:
+        """The error about it; ``where`` is the name of a file."""
         shown = f"{self.field[: _LONGEST_KEY - 1]}…" if len(self.field) > _LONGEST_KEY else self.field
-        name = shown if self.key else f"[{shown}]"
-        return f"{name} {f'= {self.value} ' if self.value else ''}{self.said}."
-
-    @property
-    def hint(self) -> str:
-        """The remedy."""
+        line = f", line {self.line}" if self.line else ""
+        at, field, why = f"{where}{line}: " if where else "", shown if self.key else f"[{shown}]", self.why
         if not self.allowed:
-            return "Leave it out."
-        near = f" Did you mean {self.near}?" if self.near else ""
-        return f"{'Write' if self.sort is Sort.MISSING else 'Allowed:'} {self.allowed.removesuffix('.')}.{near}"
+            return fields.OF_OTHERS(at=at, field=field, why=why)
+        if self.sort is Sort.SURPLUS:
+            return fields.OF_SURPLUS(at=at, field=field, why=why)
+        if self.sort is Sort.MISSING:
+            return fields.OF_MISSING(at=at, field=field, why=why)
+        if self.sort is Sort.UNKNOWN:
+            return fields.OF_UNKNOWN(at=at, field=field, why=why, near=f" Did you mean {self.near}?" if self.near else "")
+        return fields.OF_WRONG(at=at, field=field, given=f"= {self.value} " if self.value else "", why=why)
 
-    @property
-    def beside(self) -> str:
+    def beside(self, face: Face) -> str:
         """The fault as shown beside its line in a form."""
         if self.sort is Sort.MISSING:
             return "This is needed."
-        said = f"{self.value} {self.said}".strip()
-        return f"{said[:1].upper()}{said[1:]}{f': {self.allowed}' if self.allowed else ''}."
+        said, allowed = f"{self.value} {self.why.sentence(face)}".strip(), self.why.remedy(face).removesuffix(".")
+        return f"{said[:1].upper()}{said[1:]}{f': {allowed}' if allowed else ''}."
 
     def as_json(self) -> dict[str, Any]:
-        """Sort, field, line (null for none), sentence and remedy."""
-        found = {"code": self.sort.value, "field": self.field, "line": self.line or None}
-        return found | {"error": self.sentence, "hint": self.hint}
+        """Code, sort, field, line (null for none), sentence and remedy."""
+        found = {"code": self.why.code.word, "sort": self.sort.value, "field": self.field, "line": self.line or None}
+        error = self.reason()
+        return found | {"error": command_line.sentence(error), "hint": command_line.remedy(error)}
 
 
 class FieldError(InputError):
-    """A file or a form with faults: the first one in ``message``, ``hint`` and ``field``; all of them in ``faults``."""
+    """A file or a form with faults: the first one is its reason; all of them in ``faults``."""
 
     def __init__(self, faults: Iterable[Fault], where: str = "") -> None:
         self.faults = tuple(faults)
         self.where = where
         first = self.faults[0]
-        super().__init__(self._placed(first), first.hint)
+        super().__init__(first.reason(where))
         self.field = first.field
-
-    def _placed(self, fault: Fault) -> str:
-        line = f", line {fault.line}" if fault.line else ""
-        return f"{self.where}{line}: {fault.sentence}" if self.where else fault.sentence
 
     @property
     def others(self) -> list[str]:
         """The other faults, each with its remedy, in lines for people."""
-        found = [f"{self._placed(fault)} {fault.hint}" for fault in self.faults[1:MOST]]
+        found = [command_line.told(fault.reason(self.where)) for fault in self.faults[1:MOST]]
         return [*found, f"And {len(self.faults) - MOST} more."] if len(self.faults) > MOST else found
 
     def as_json(self) -> dict[str, Any]:
@@ -106,12 +108,13 @@ class FieldError(InputError):
 def wrong(field: str, error: WrongValue, allowed: str) -> Fault:
     """The fault of an invalid value, with ``allowed`` unless the error has its own."""
     section, _, key = field.rpartition(".")
-    return Fault(Sort.WRONG, section, key, error.said, error.allowed or allowed, error.value)
+    return Fault(Sort.WRONG, section, key, error.why(allowed), error.value)
 
 
-def unknown(section: str, key: str, known: Iterable[str], what: str = "is unknown") -> Fault:
-    """The fault of a key or section that is not among ``known``."""
-    return Fault(Sort.UNKNOWN, section, key, what, ", ".join(known))
+def unknown(section: str, key: str, known: Iterable[str]) -> Fault:
+    """The fault of a key, or (no ``key``) a section, that is not among ``known``."""
+    code = fields.UNKNOWN if key else fields.UNKNOWN_SECTION
+    return Fault(Sort.UNKNOWN, section, key, code(allowed=", ".join(known)))
 
 
 def in_file(faults: Iterable[Fault], text: str, path: Path) -> FieldError:

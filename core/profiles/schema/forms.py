@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core.problems.fields import UNKNOWN
 from core.profiles.schema.faults import Fault, FieldError, Sort
 from core.profiles.schema.reading import checked
 from core.profiles.schema.table import Field, Table, Where, words
@@ -58,10 +59,10 @@ def made(table: Table[T], fields: Fields) -> T:
     return table.build(values)
 
 
-def problems(table: Table[T], fields: Fields) -> dict[str, str]:
-    """The faults by field, with the allowed values; none when the fields are valid."""
+def problems(table: Table[T], fields: Fields) -> dict[str, Fault]:
+    """The faults by field; none when the fields are valid."""
     _, faults = _checked(table, fields)
-    return {fault.field: fault.beside for fault in faults}
+    return {fault.field: fault for fault in faults}
 
 
 def lines(table: Table[T], page: str, fields: Fields) -> list[Field]:
@@ -93,7 +94,7 @@ def label(table: Table[T], name: str, fields: Fields | None = None) -> str:
 
 
 def _checked(table: Table[T], fields: Fields) -> tuple[dict[str, Any], list[Fault]]:
-    strange = [Fault(Sort.UNKNOWN, "", name, "is unknown") for name in fields if name not in table.by_name]
+    strange = [Fault(Sort.UNKNOWN, "", name, UNKNOWN(allowed="")) for name in fields if name not in table.by_name]
     if strange:
         return {}, strange
     meant = _meant(table, fields)

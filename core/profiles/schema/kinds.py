@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.problems import fields
+from core.problems.code import Reason
 
 LONGEST_TEXT = 500
 _MANY_DIGITS = 10**40
@@ -22,16 +24,20 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 class WrongValue(ValueError):
-    """An invalid value: ``said`` follows its field's name, ``allowed`` are the allowed values (empty: those of its kind).
+    """An invalid value, and why; None: it is not ``allowed`` (empty: the allowed values of its kind).
 
-    ``value`` is shown between name and ``said``; empty: nothing is.
+    ``value`` is shown between the name of its field and the reason; empty: nothing is.
     """
 
-    def __init__(self, value: str = "", said: str = "is not allowed", allowed: str = "") -> None:
-        super().__init__(f"{value} {said}".strip())
+    def __init__(self, value: str = "", why: Reason | None = None, *, allowed: str = "") -> None:
+        super().__init__(value)
         self.value = value
-        self.said = said
-        self.allowed = allowed
+        self._why = why
+        self._allowed = allowed
+
+    def why(self, allowed: str) -> Reason:
+        """The reason; ``allowed`` is what the kind of the field says."""
+        return self._why or fields.NOT_ALLOWED(allowed=self._allowed or allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +240,16 @@ class File(Kind):
     def parse(self, value: Any, folder: Path) -> str | None:
         if not value:
             return None
-        allowed = "a file that exists; its path relative to this file"
         try:
             path = (folder / Path(value).expanduser()).absolute()
             if path.is_file():
                 return str(path)
-            what = "this is no file" if path.exists() else f"there is no such file ({path})"
-        except (OSError, RuntimeError, ValueError) as error:
-            what = (error.strerror or str(error)) if isinstance(error, OSError) else "this cannot be found"
-        raise WrongValue(f"{show(value)}:", what, allowed)
+            why = fields.FILE_IS_NONE() if path.exists() else fields.FILE_NOT_THERE(path=str(path))
+        except OSError as error:
+            why = fields.FILE_REFUSED(said=error.strerror or str(error))
+        except (RuntimeError, ValueError):
+            why = fields.FILE_NOT_FOUND()
+        raise WrongValue(f"{show(value)}:", why)
 
 
 def line(longest: int, *, first: str = "") -> Text:
@@ -264,7 +271,7 @@ def line(longest: int, *, first: str = "") -> Text:
 def host(text: str) -> str:
     """A host's name or address without brackets. Raises ``ValueError``."""
     text = line(253).check(text)
-    wrong = WrongValue(show(text), allowed="a host name or an IP address alone; the port is a key of its own")
+    wrong = WrongValue(show(text), fields.NO_HOST())
     if ":" in text:
         try:
             return str(ipaddress.ip_address(text.strip("[]")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from core.problems.fields import EMPTY_NAME
 from core.profiles import addresses, schedule, sizes, templates
 from core.profiles import age as ages
 from core.profiles.age import Age
@@ -44,7 +45,7 @@ def _sought(text: str) -> str:
 
 def _user(text: str) -> str:
     if not text.strip():
-        raise WrongValue("", "has an empty name", "user names or addresses")
+        raise WrongValue("", EMPTY_NAME())
     return text.strip()
 
 

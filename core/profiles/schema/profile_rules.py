@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
+from core.problems import fields
 from core.profiles import correspondents, templates
 from core.profiles.catchall import UNKNOWN_FOLDER, Unknown
 from core.profiles.deletion import OnTrash, When
@@ -29,7 +30,7 @@ class How(StrEnum):
 #: The form's field for the way to start.
 HOW = "schedule.how"
 
-_OF_MANY = While("kind", (ProfileKind.MAILBOXES,), "has no meaning in kind catchall: mail goes to all users whom it concerns")
+_OF_MANY = While("kind", (ProfileKind.MAILBOXES,), fields.ALL_USERS(allowed=""))
 _DELETES = While("delete.when", (When.IMMEDIATELY, When.OLDER_THAN))
 _ARCHIVES = While("catchall.unknown", (Unknown.ARCHIVE,))
 _of_filter = partial(Field, page="Filter")
@@ -80,7 +81,13 @@ DELETE = (
     _of_delete(
         "delete.age",
         of.AGE,
-        needed=(While("delete.when", (When.OLDER_THAN,), 'is missing or empty with when = "older-than"', 'age = "6 months"'),),
+        needed=(
+            While(
+                "delete.when",
+                (When.OLDER_THAN,),
+                fields.MISSING_WITH(other="delete.when=older-than", allowed='age = "6 months"'),
+            ),
+        ),
         beside=(While("delete.when", (When.OLDER_THAN,)),),
         label="Older than",
         hint="e.g. 6 months",
@@ -202,8 +209,10 @@ USERS = (
         of.USERS,
         (),
         needed=(
-            While("users.mode", (Mode.ALL_EXCEPT,), 'is missing or empty with mode = "all-except"', 'list = ["anna"]'),
-            While("users.mode", (Mode.ONLY,), 'is missing or empty with mode = "only"', 'list = ["anna"]'),
+            *(
+                While("users.mode", (mode,), fields.MISSING_WITH(other=f"users.mode={mode.value}", allowed='list = ["anna"]'))
+                for mode in (Mode.ALL_EXCEPT, Mode.ONLY)
+            ),
         ),
         beside=(_OF_MANY, While("users.mode", (Mode.ALL_EXCEPT, Mode.ONLY), allowed="all-except or only as mode, or no list")),
     ),
@@ -213,7 +222,7 @@ USERS = (
 
 def _timed(how: How, kind: Kind, **line: Any) -> Field:
     """One of the fields with the time of a start."""
-    beside = While(HOW, (how,), "is given beside another one", "one of every, daily, cron")
+    beside = While(HOW, (how,), fields.SECOND_START(allowed="every, daily, cron"))
     return _of_name(f"schedule.{how}", kind, "", needed=(While(HOW, (how,)),), beside=(beside,), **line)
 
 
@@ -244,7 +253,7 @@ SCHEDULE = (
         "schedule.weekdays",
         of.WEEKDAYS,
         (),
-        beside=(While(HOW, (How.DAILY,), "is for daily", 'daily = "02:00", or no weekdays'),),
+        beside=(While(HOW, (How.DAILY,), fields.FOR_DAILY(allowed='daily = "02:00", or no weekdays')),),
         label="On",
         note="Empty: every day.",
         hint="e.g. mon, tue, wed, thu, fri",
@@ -260,7 +269,7 @@ SCHEDULE = (
         "schedule.time_zone",
         of.ZONE,
         "",
-        beside=(While(HOW, (How.DAILY, How.CRON), "has no meaning with every", "daily or cron, or no time_zone"),),
+        beside=(While(HOW, (How.DAILY, How.CRON), fields.NO_ZONE(allowed="daily or cron, or no time_zone")),),
         label="Time zone",
         hint="e.g. Europe/Berlin; empty: that of this machine",
     ),

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError
+from core.problems import fields
+from core.problems.profile import NO_NAME
 from core.profiles.catchall import CatchAll
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
@@ -26,21 +28,21 @@ _TIMED = (How.EVERY, How.DAILY, How.CRON)
 def _opened(values: Values) -> None:
     method = values["login.method"]
     if method.master and values["kind"] is not Kind.MAILBOXES:
-        raise WrongValue(show(method.value), "is for kind mailboxes", Method.PASSWORD.value)
+        raise WrongValue(show(method.value), fields.MASTER_FOR_MAILBOXES(allowed=Method.PASSWORD.value))
     if not method.master and values["kind"] is Kind.MAILBOXES:
         masters = ", ".join(one.value for one in Method if one.master)
-        raise WrongValue("", "must open every mailbox with one password in kind mailboxes", masters)
+        raise WrongValue("", fields.NO_MASTER(allowed=masters))
 
 
 def _days(values: Values) -> None:
     since, before = values["filter.since"], values["filter.before"]
     if since and before and since >= before:
-        raise WrongValue("", "is not after since, so nothing would be archived", "a later day")
+        raise WrongValue("", fields.NOT_AFTER())
 
 
 def _sizes(values: Values) -> None:
     if values["filter.smaller_than"] and values["filter.larger_than"] >= values["filter.smaller_than"]:
-        raise WrongValue("", "is not over larger_than, so nothing would be archived", "a larger size")
+        raise WrongValue("", fields.NOT_OVER())
 
 
 def _folder(values: Values) -> None:
@@ -98,10 +100,10 @@ PROFILES = Table(
         "folders": None,
         "filter": None,
         "delete": None,
-        "target": While("kind", (Kind.MAILBOX,), "is for profiles of kind mailbox"),
-        "users": While("kind", (Kind.MAILBOXES, Kind.CATCHALL), "is for profiles of kind mailboxes and catchall"),
-        "catchall": While("kind", (Kind.CATCHALL,), "is for profiles of kind catchall"),
-        "schedule": While(HOW, _TIMED, "does not say when", 'every = "15 minutes", daily = "02:00" or cron = "0 2 * * 1"'),
+        "target": While("kind", (Kind.MAILBOX,), fields.FOR_KINDS(kinds="mailbox", allowed="")),
+        "users": While("kind", (Kind.MAILBOXES, Kind.CATCHALL), fields.FOR_KINDS(kinds="mailboxes and catchall", allowed="")),
+        "catchall": While("kind", (Kind.CATCHALL,), fields.FOR_KINDS(kinds="catchall", allowed="")),
+        "schedule": While(HOW, _TIMED, fields.NO_START(allowed='every = "15 minutes", daily = "02:00" or cron = "0 2 * * 1"')),
     },
     (
         Check(("login.method", "kind"), _opened),
@@ -122,8 +124,5 @@ def checked_name(text: str) -> str:
     except WrongValue:
         name = None
     if not name:
-        raise InputError(
-            f"{show(text)} cannot be the name of a profile.",
-            f"Allowed: one line of text, up to {LONGEST_NAME} characters, all of them visible, not beginning with -.",
-        )
+        raise InputError(NO_NAME(name=show(text), longest=LONGEST_NAME))
     return name

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from core.errors import InputError
+from core.problems import disk, fields
+from core.problems.code import Reason
 from core.profiles.schema.faults import Fault, Sort, in_file, unknown, wrong
 from core.profiles.schema.kinds import WrongValue, show
 from core.profiles.schema.table import Always, Field, Table, While
@@ -51,17 +53,18 @@ def read_text(path: Path, what: str) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "this cannot be a file's name"
-        raise InputError(f"{path} cannot be read: {reason}.", f"Give the path of the file of {what}.") from error
+    except OSError as error:
+        raise InputError(disk.UNREAD(path=str(path), said=str(error.strerror))) from error
+    except ValueError as error:
+        raise InputError(disk.NO_NAME(path=str(path))) from error
     if len(data) > MAX_FILE_BYTES:
-        raise InputError(f"{path} is too large for {what} (more than {MAX_FILE_BYTES // 1024} KiB).", "Is it another file?")
+        raise InputError(fields.TOO_LARGE(path=str(path), what=what, size=f"{MAX_FILE_BYTES // 1024} KiB"))
     try:
         # Editors on Windows write UTF-8 with a byte order mark.
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path.name}, line {line}: this is not UTF-8 text.", "Save the file as UTF-8.") from None
+        raise InputError(fields.NO_TEXT(file=path.name, line=line)) from None
 
 
 def load(text: str, path: Path) -> dict[str, Any]:
@@ -69,27 +72,27 @@ def load(text: str, path: Path) -> dict[str, Any]:
     try:
         if deep := _DEEP.search(text):
             line = text.count("\n", 0, deep.end()) + 1
-            raise _no_toml(f"{path.name}, line {line}: values are nested too deeply.")
+            raise _no_toml(path, f", line {line}", "values are nested too deeply")
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _no_toml(_syntax(error, text, path)) from None
+        raise _no_toml(path, *_syntax(error, text)) from None
 
 
-def _no_toml(message: str) -> InputError:
-    return InputError(message, 'The file must be TOML: key = "value" below [section].')
+def _no_toml(path: Path, at: str, said: str) -> InputError:
+    return InputError(fields.NO_TOML(file=path.name, at=at, said=said, form='key = "value" below [section]'))
 
 
-def _syntax(error: Exception, text: str, path: Path) -> str:
-    """The sentence about invalid TOML, with the position."""
+def _syntax(error: Exception, text: str) -> tuple[str, str]:
+    """The position of invalid TOML, and the parser's description."""
     said = str(error)
     if isinstance(error, RecursionError):
-        return f"{path.name}: values are nested too deeply."
+        return "", "values are nested too deeply"
     if not isinstance(error, tomllib.TOMLDecodeError):
-        return f"{path.name}: a number has too many digits."
+        return "", "a number has too many digits"
     if place := re.search(r" \(at line (\d+), column (\d+)\)$", said):
-        return f"{path.name}, line {place[1]}, column {place[2]}: {said[: place.start()]}."
+        return f", line {place[1]}, column {place[2]}", said[: place.start()]
     line = len(text.rstrip().splitlines()) or 1
-    return f"{path.name}, line {line}: {said.removesuffix(' (at end of document)')}."
+    return f", line {line}", said.removesuffix(" (at end of document)")
 
 
 def _flat(table: Table[T], data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
@@ -102,16 +105,16 @@ def _flat(table: Table[T], data: Mapping[str, Any]) -> tuple[dict[str, Any], lis
         if isinstance(value, dict):
             if name in known[""]:
                 kind = known[""][name].kind
-                faults.append(Fault(Sort.WRONG, name, "", "is no section", f"{name} = {kind.allowed}"))
+                faults.append(Fault(Sort.WRONG, name, "", fields.NO_SECTION(allowed=f"{name} = {kind.allowed}")))
             elif name not in table.sections:
-                faults.append(unknown(name, "", headings, "is an unknown section"))
+                faults.append(unknown(name, "", headings))
             else:
                 raw[name] = value
                 faults += [unknown(name, key, known[name]) for key in value if key not in known[name]]
                 raw |= {f"{name}.{key}": one for key, one in value.items() if key in known[name]}
         elif name in table.sections:
-            allowed = f"a section that begins with [{name}]"
-            faults.append(Fault(Sort.WRONG, "", name, "is not allowed", allowed, show(value)))
+            why = fields.NOT_ALLOWED(allowed=f"a section that begins with [{name}]")
+            faults.append(Fault(Sort.WRONG, "", name, why, show(value)))
         elif name not in known[""]:
             faults.append(unknown("", name, [*known[""], *headings]))
         else:
@@ -192,8 +195,8 @@ class _Checking(Generic[T]):
             if condition is None or section not in self._raw or section in self._refused or strange:
                 continue
             if self._holds(condition) is False:
-                sort = Sort.MISSING if condition.allowed else Sort.SURPLUS
-                self._refuse(Fault(sort, section, "", condition.said, condition.allowed))
+                sort = Sort.MISSING if condition.why and condition.why.code is fields.NO_START else Sort.SURPLUS
+                self._refuse(Fault(sort, section, "", condition.why or self._without_meaning(condition, "")))
 
     def _needed(self, field: Field) -> None:
         of_section = self._table.sections.get(field.section)
@@ -201,9 +204,9 @@ class _Checking(Generic[T]):
             return
         for condition in field.needed:
             if self._holds(condition) and (of_section is None or self._holds(of_section)):
-                said = condition.said if isinstance(condition, While) else ""
-                example = condition.allowed or field.kind.allowed
-                self._refuse(Fault(Sort.MISSING, field.section, field.key, said or "is missing or empty", example))
+                why = condition.why if isinstance(condition, While) else None
+                missing = why or fields.MISSING(allowed=condition.allowed or field.kind.allowed)
+                self._refuse(Fault(Sort.MISSING, field.section, field.key, missing))
                 return
 
     def _beside(self, field: Field) -> None:
@@ -211,10 +214,13 @@ class _Checking(Generic[T]):
         given = self._raw.get(field.name) is not None and value not in (None, False, (), "", 0)
         for condition in field.beside if given and not self._is_refused(field.name) else ():
             if self._holds(condition) is False:
-                other = self._table.by_name[condition.other]
-                now = show(other.kind.shown(self._values[other.name]))
-                said = condition.said or f"has no meaning with {other.key} = {now}"
-                values = " or ".join(show(other.kind.shown(one)) for one in condition.values)
-                allowed = condition.allowed or f"{other.key} = {values}, or no {field.key}"
-                self._refuse(Fault(Sort.SURPLUS, field.section, field.key, said, allowed))
+                why = condition.why or self._without_meaning(condition, field.key)
+                self._refuse(Fault(Sort.SURPLUS, field.section, field.key, why))
                 return
+
+    def _without_meaning(self, condition: While, key: str) -> Reason:
+        other = self._table.by_name[condition.other]
+        now = str(other.kind.shown(self._values[other.name]))
+        values = " or ".join(show(other.kind.shown(one)) for one in condition.values)
+        allowed = condition.allowed or f"{other.key} = {values}, or no {key}"
+        return fields.NO_MEANING(other=f"{other.name}={now.lower()}", allowed=allowed)

@@ -8,6 +8,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
+from core.problems import fields
+from core.problems.code import Reason
 from core.profiles.schema.kinds import Kind
 
 T = TypeVar("T")
@@ -19,20 +21,21 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class While:
-    """A condition: the field ``other`` has one of ``values``. ``said`` and ``allowed`` describe a violation in a file."""
+    """A condition: the field ``other`` has one of ``values``.
+
+    ``why`` describes a violation in a file; None: the field has no meaning beside the other, and ``allowed`` is the alternative.
+    """
 
     other: str
     values: tuple[Any, ...]
-    said: str = ""
+    why: Reason | None = None
     allowed: str = ""
 
 
 #: An own authority, and acceptance of any certificate, exclude each other.
-CERTIFIED = While(
-    "server.accept_all_certificates", (False,), "and accept_all_certificates contradict each other", "one of them"
-)
+CERTIFIED = While("server.accept_all_certificates", (False,), fields.EXCLUDED(other="server.accept_all_certificates"))
 #: A password comes from one source.
-ONE_PASSWORD = While("login.password_file", ("",), "and password_file are both given", "one of them")
+ONE_PASSWORD = While("login.password_file", ("",), fields.EXCLUDED(other="login.password_file"))
 
 
 @dataclass(frozen=True, slots=True)
