@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import HomeError
+from core.problems import home as problems
 from core.secrets import KeyFile
 from core.system import guard
 from core.system.actor import started_by
@@ -117,10 +118,7 @@ def find(path: Path | None = None) -> Home:
     home = Home((path or default_home()).absolute())
     check(home)
     if not home.exists:
-        raise HomeError(
-            f"There is no archive in {home.path}.",
-            "If it lies on a disk of its own, is that mounted? Else begin one: archivar user add, or archivar.",
-        )
+        raise HomeError(problems.NO_ARCHIVE(home=str(home.path)))
     return home
 
 
@@ -131,17 +129,14 @@ def find_or_create(path: Path | None = None) -> Home:
     if home.exists:
         return home
     if home.path.is_dir() and (strange := sorted(set(os.listdir(home.path)) - OURS - {"lost+found"})):
-        raise HomeError(
-            f"{home.path} holds something else ({strange[0]}), so no archive is begun there.",
-            "Choose an empty folder with --home.",
-        )
+        raise HomeError(problems.HOLDS_ELSE(home=str(home.path), found=strange[0]))
     try:
         home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if home.path.stat().st_mode & 0o077:
             home.path.chmod(0o700)
         home.volumes.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise HomeError(f"{home.path} cannot be made: {error.strerror}.", "Choose another folder with --home.") from error
+        raise HomeError(problems.UNMADE(home=str(home.path), said=str(error.strerror))) from error
     return home
 
 
@@ -152,22 +147,18 @@ def check(home: Home) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise HomeError(f"{home.path} cannot be read: {error.strerror}.", "Choose another folder with --home.") from error
+        raise HomeError(problems.UNREAD(home=str(home.path), said=str(error.strerror))) from error
     if not home.path.is_dir():
-        raise HomeError(f"{home.path} is not a folder.", "Choose another one with --home.")
+        raise HomeError(problems.NO_FOLDER(home=str(home.path)))
     if status.st_uid != os.geteuid():
         if os.geteuid() != 0:
             raise HomeError(
-                f"{home.path} belongs to {_account(status.st_uid)}, not to {_account(os.geteuid())}.",
-                f"Run archivar as {_account(status.st_uid)} or as root, or choose another folder with --home.",
+                problems.FOREIGN(home=str(home.path), owner=_account(status.st_uid), account=_account(os.geteuid()))
             )
         _become(status.st_uid, status.st_gid)
         for place in PROGRAM:
             if not os.access(place, os.R_OK | os.X_OK):
-                raise HomeError(
-                    f"{home.path} belongs to {_account(status.st_uid)}, who cannot read the program in {place}.",
-                    "Install it where every account can read it, such as /opt or /usr/local.",
-                )
+                raise HomeError(problems.PROGRAM_UNREAD(home=str(home.path), owner=_account(status.st_uid), place=str(place)))
     # A read-only home can still be read, and an unreadable volume does not prevent reading the others.
     for path in (home.path, home.volumes):
         _check_access(path, os.R_OK | os.X_OK)
@@ -176,9 +167,7 @@ def check(home: Home) -> None:
 
 def _check_access(path: Path, mode: int) -> None:
     if path.exists() and not os.access(path, mode):
-        raise HomeError(
-            f"{path} is not readable for {_account(os.geteuid())}.", "Correct its owner and mode, or choose another home."
-        )
+        raise HomeError(problems.NOT_READABLE(path=str(path), account=_account(os.geteuid())))
 
 
 def _account(uid: int) -> str:

@@ -14,6 +14,8 @@ from typing import NoReturn
 from core import files
 from core.errors import HomeError, StorageError
 from core.masking import remember
+from core.problems import key as key_problems
+from core.problems.disk import UNWRITTEN
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -81,7 +83,7 @@ class KeyFile:
         try:
             files.put(self.next_path, self.path)
         except OSError as error:
-            raise StorageError(f"{self.path} cannot be written: {error.strerror}.", "Check the disk and try again.") from error
+            raise StorageError(UNWRITTEN(path=str(self.path), said=str(error.strerror))) from error
 
     def check(self) -> None:
         """Raise ``HomeError`` when there is no usable key."""
@@ -102,30 +104,20 @@ class KeyFile:
             with suppress(InvalidTag, ValueError):
                 plain = AESGCM(key).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], _bytes(purpose))
                 return Secret(plain.decode("utf-8", "surrogateescape"))
-        raise HomeError(
-            f"The stored password of {whose or purpose} cannot be decrypted with {self.path.name}.",
-            "Enter the password again (archivar profile apply, directory apply, seal add).",
-        )
+        raise HomeError(key_problems.UNFIT(whose=whose or purpose, file=self.path.name))
 
     def _key(self, *, create: bool) -> bytes:
         try:
             key = self.path.read_bytes()
         except FileNotFoundError:
             if not create:
-                raise HomeError(
-                    f"{self.path.name} is missing, so stored passwords cannot be read.",
-                    f"A backup may be made without it: copy the key of the archive to {self.path} (mode 0600), or enter the "
-                    "passwords again (archivar profile apply).",
-                ) from None
+                raise HomeError(key_problems.MISSING(file=self.path.name, path=str(self.path))) from None
             self._make()
             return self._key(create=False)
         except OSError as error:
-            raise HomeError(f"{self.path} cannot be read: {error.strerror}.", "Correct its owner and mode (0600).") from error
+            raise HomeError(key_problems.UNREAD(path=str(self.path), said=str(error.strerror))) from error
         if len(key) != KEY_BYTES:
-            raise HomeError(
-                f"{self.path.name} is damaged ({len(key)} bytes instead of {KEY_BYTES}).",
-                "Put it back from the backup; or delete it and enter the passwords again (archivar profile apply).",
-            )
+            raise HomeError(key_problems.DAMAGED(file=self.path.name, bytes=len(key), needed=KEY_BYTES))
         return key
 
     def _make(self) -> None:
@@ -135,7 +127,7 @@ class KeyFile:
             with suppress(FileExistsError):
                 files.create_whole(self.path, os.urandom(KEY_BYTES))
         except OSError as error:
-            raise StorageError(f"{self.path} cannot be written: {error.strerror}.", "Make space and try again.") from error
+            raise StorageError(UNWRITTEN(path=str(self.path), said=str(error.strerror))) from error
 
 
 def _content(path: Path) -> bytes:

@@ -16,6 +16,7 @@ from core.cli.output import output
 from core.errors import InputError
 from core.model import User
 from core.problems import disk
+from core.problems.command_line import COMMAND_LINE
 from core.problems.usage import NOTHING_TO_CHANGE
 from core.problems.user import LIST_WITH_FAULTS
 from core.profiles.people import CATCHALL
@@ -225,7 +226,7 @@ def _refuse(found: UserList, planned: ImportPlan | None) -> None:
     if output.json_wanted:
         output.json(_counts(planned) | {"imported": False, "faults": [fault.as_json() for fault in faults]})
     for fault in faults[:NAMED]:
-        output.note(f"✘ {fault}")
+        output.note(f"✘ {fault.told(COMMAND_LINE)}")
     if len(faults) > NAMED:
         output.note(f"… and {number(len(faults) - NAMED)} more.")
     raise InputError(LIST_WITH_FAULTS(count=len(faults)))

@@ -18,6 +18,7 @@ from core.message.line_ends import with_line_feeds
 from core.message.passages import Gathered, Passage, composed
 from core.message.splitter import header_end
 from core.message.transfer_encoding import ENCODINGS, decoded, trailer
+from core.problems.message import NO_ATTACHMENT
 
 LONGEST_TEXT = 4 * 1024 * 1024  # bytes of text of all parts together
 
@@ -155,7 +156,7 @@ def attachment(raw: bytes, index: int) -> bytes:
     for number, leaf in enumerate(found):
         if number == index:
             return decoded(leaf.body, leaf.encoding)
-    raise InputError(f"The message has no attachment {index}.", "They are counted from 0, in the order listed.")
+    raise InputError(NO_ATTACHMENT(index=index, first=0))
 
 
 _UNREADABLE = {

@@ -89,6 +89,9 @@ class Do(Enum):
     LIST_ENTRIES = "list-entries"
     ADD_PLACE = "add-place"
     SEND_SEAL = "send-seal"
+    CHOOSE_OTHER_HOME = "choose-other-home"
+    BEGIN_ARCHIVE = "begin-archive"
+    ENTER_PASSWORDS = "enter-passwords"
 
     def __format__(self, spec: str) -> str:
         return f"{{do:{self.value}}}"

@@ -50,6 +50,9 @@ ACTIONS: dict[Do, str] = {
     Do.LIST_ENTRIES: "archivar ledger show lists them.",
     Do.ADD_PLACE: "archivar seal add sets one up.",
     Do.SEND_SEAL: "archivar seal now sends one.",
+    Do.CHOOSE_OTHER_HOME: "Choose another folder with --home.",
+    Do.BEGIN_ARCHIVE: "Else begin one: archivar user add, or archivar.",
+    Do.ENTER_PASSWORDS: "Passwords are entered with archivar profile apply, directory apply and seal add.",
 }
 #: Sections whose keys need the section to be distinguished.
 _WITH_SECTION = ("search", "attributes", "directory.login")

@@ -68,3 +68,9 @@ NOT_ARCHIVED = Code(
     f"{Do.LIST_MISSING}",
     Family.ITEM,
 )
+NO_ATTACHMENT = Code(
+    "no-attachment",
+    "The message has no attachment {index}.",
+    "They are counted from {first}, in the order listed.",
+    Family.INPUT,
+)

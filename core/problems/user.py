@@ -27,7 +27,7 @@ ADDRESS_OF_USER = Code(
 )
 NOT_IMPORTED = Code(
     "users-not-imported",
-    "The list cannot be imported: {conflict}.",
+    "The list cannot be imported: line {line}: {why}",
     "Correct the list; nothing was changed.",
     Family.INPUT,
 )
@@ -43,3 +43,22 @@ LIST_WITH_FAULTS = Code(
     "Nothing was imported.",
     Family.INPUT,
 )
+NO_NAME = Code(
+    "not-a-user-name",
+    '"{name}" cannot be a user name.',
+    "One line of up to {longest} characters, without / and no - first.",
+    Family.INPUT,
+)
+NAME_RESERVED = Code(
+    "user-name-reserved",
+    '"{name}" is the archive of mail to unknown addresses, and no user.',
+    "Choose another name.",
+    Family.INPUT,
+)
+NO_TEXT = Code(
+    "not-a-login",
+    "{text} cannot be a login or a full name.",
+    "One line of up to {longest} characters.",
+    Family.INPUT,
+)
+NO_ADDRESS = Code("not-an-address", '"{address}" is not an e-mail address.', "Write it as name@domain.", Family.INPUT)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 
 from core.errors import InputError
+from core.problems.user import NO_ADDRESS
 from core.text.normal import normal
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
@@ -25,7 +26,7 @@ def check(address: str) -> str:
     )
     if len(address) > LONGEST or strange or dots or not _ADDRESS.fullmatch(address):
         shown = address if len(address) <= 60 else f"{address[:59]}…"
-        raise InputError(f'"{shown}" is not an e-mail address.', "Write it as name@domain.")
+        raise InputError(NO_ADDRESS(address=shown))
     return address
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.errors import InputError
 from core.model import User
+from core.problems import user as user_problems
 from core.profiles import addresses
 
 #: The owner of mail for unknown users; no user itself.
@@ -16,11 +17,9 @@ def check_name(name: str) -> str:
     """``name`` without blanks around it. Raises ``InputError`` for an invalid one."""
     name = name.strip()
     if not name or name.startswith("-") or len(name) > LONGEST_NAME or not name.isprintable() or "/" in name:
-        raise InputError(
-            f'"{name}" cannot be a user name.', f"One line of up to {LONGEST_NAME} characters, without / and no - first."
-        )
+        raise InputError(user_problems.NO_NAME(name=name, longest=LONGEST_NAME))
     if name.casefold() == CATCHALL:
-        raise InputError(f'"{name}" is the archive of mail to unknown addresses, and no user.', "Choose another name.")
+        raise InputError(user_problems.NAME_RESERVED(name=name))
     return name
 
 
@@ -28,7 +27,7 @@ def check_text(text: str) -> str:
     """A login or full name without blanks around it. Raises ``InputError`` for an invalid one."""
     text = text.strip()
     if len(text) > LONGEST_TEXT or not text.isprintable():
-        raise InputError(f"{text!a} cannot be a login or a full name.", f"One line of up to {LONGEST_TEXT} characters.")
+        raise InputError(user_problems.NO_TEXT(text=ascii(text), longest=LONGEST_TEXT))
     return text
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.errors import InputError
+from core.problems import command_line, user_list
+from core.problems.code import Face, Reason
 from core.profiles import addresses, people
 from core.text.normal import normal
 
@@ -29,21 +31,22 @@ HEADERS = {
     FULL_NAME: ("fullname", "displayname", "vollständigername", "vollstaendigername", "anzeigename"),
 }
 _COLUMNS = {header: column for column, headers in HEADERS.items() for header in headers}
-COLUMNS_ALLOWED = "Columns: name, email, email2, alias, login, full_name; name is required."
+COLUMNS_ALLOWED = "name, email, email2, alias, login, full_name; name is required"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The fault of the row that begins at ``line`` (from 1), with the allowed values."""
+    """The fault of the row that begins at ``line`` (from 1): its reason."""
 
     line: int
-    text: str
+    why: Reason
 
     def as_json(self) -> dict[str, object]:
-        return {"line": self.line, "text": self.text}
+        return {"line": self.line, "text": command_line.told(self.why), "code": self.why.code.word}
 
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.text}"
+    def told(self, face: Face) -> str:
+        """Line, sentence and remedy."""
+        return f"line {self.line}: {self.why.sentence(face)} {self.why.remedy(face)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +72,20 @@ class UserList:
 def read(data: bytes) -> UserList:
     """Read a file's bytes. Raises ``InputError`` when it is no list of users; wrong rows are ``faults``."""
     if len(data) > MOST_BYTES:
-        raise InputError(f"The file is too large ({len(data):,} bytes).", f"Up to {MOST_BYTES:,} bytes; import it in parts.")
+        raise InputError(user_list.TOO_LARGE(bytes=len(data), most=MOST_BYTES))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"The file is not UTF-8 text (line {line}).", 'Save it as "CSV UTF-8".') from None
+        raise InputError(user_list.NO_TEXT(line=line)) from None
     delimiter = _delimiter(text)
     records = _records(text, delimiter)
     first = next(records, None)
     if first is None:
-        raise InputError("The file is empty.", f"Its first row names the columns. {COLUMNS_ALLOWED}")
+        raise InputError(user_list.EMPTY(columns=COLUMNS_ALLOWED))
     line, header = first
     if isinstance(header, Fault):
-        raise InputError(f"The first row cannot be read: {header}.", COLUMNS_ALLOWED)
+        raise InputError(user_list.NO_HEADER(why=header.why, columns=COLUMNS_ALLOWED))
     columns = [_COLUMNS.get(_plain(name)) for name in header]
     _check_header(line, header, columns)
     ignored = tuple(name.strip() for name, column in zip(header, columns, strict=True) if column is None)
@@ -113,8 +116,7 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | Fault
         except StopIteration:
             return
         except csv.Error as error:
-            reason = f"{error}; a field with quotes in it is quoted, and its quotes doubled. What follows was not read"
-            yield line, Fault(line, reason)
+            yield line, Fault(line, user_list.UNREAD_ROW(said=str(error)))
             return
         if any(field.strip() for field in record):
             yield line, record
@@ -124,12 +126,12 @@ def _check_header(line: int, header: Sequence[str], columns: Sequence[str | None
     for column in (NAME, EMAIL, LOGIN, FULL_NAME):
         if columns.count(column) > 1:
             names = " and ".join(f'"{name.strip()}"' for name, one in zip(header, columns, strict=True) if one == column)
-            raise InputError(f"line {line}: the columns {names} mean the same.", "Leave one of them, or rename it.")
+            raise InputError(user_list.SAME_COLUMNS(line=line, names=names))
     if NAME not in columns:
         named = ", ".join(f'"{name.strip()[:40]}"' for name in header[:10])
-        raise InputError(f"line {line}: there is no column name, but {named}.", COLUMNS_ALLOWED)
+        raise InputError(user_list.NO_NAME_COLUMN(line=line, names=named, columns=COLUMNS_ALLOWED))
     if MORE in columns and EMAIL not in columns:
-        raise InputError(f"line {line}: there are more addresses, but there is no column email.", COLUMNS_ALLOWED)
+        raise InputError(user_list.NO_EMAIL_COLUMN(line=line, columns=COLUMNS_ALLOWED))
 
 
 class _Reader:
@@ -148,7 +150,7 @@ class _Reader:
         rows: list[UserRow] = []
         for number, (line, record) in enumerate(records, 1):
             if number > MOST_ROWS:
-                raise InputError(f"line {line}: there are more than {MOST_ROWS:,} users.", "Import them in parts.")
+                raise InputError(user_list.TOO_MANY(line=line, most=MOST_ROWS))
             if isinstance(record, Fault):
                 self._faults.append(record)
             elif row := self._row(line, record):
@@ -157,7 +159,7 @@ class _Reader:
 
     def _row(self, line: int, record: list[str]) -> UserRow | None:
         if len(record) != self._width:
-            self._faults.append(Fault(line, f"there are {len(record)} fields; as many as columns are allowed: {self._width}"))
+            self._faults.append(Fault(line, user_list.WRONG_WIDTH(count=len(record), width=self._width)))
             return None
         before = len(self._faults)
         name = self._name(line, record[self._columns.index(NAME)])
@@ -167,12 +169,12 @@ class _Reader:
 
     def _name(self, line: int, text: str) -> str:
         if not text.strip():
-            self._faults.append(Fault(line, "there is no name; every user needs one"))
+            self._faults.append(Fault(line, user_list.NO_NAME()))
             return ""
         name = self._checked(line, people.check_name, text)
         first = self._names.setdefault(name.casefold(), line)
         if name and first != line:
-            self._faults.append(Fault(line, f'the name "{name}" stands in line {first} already; each user has one row'))
+            self._faults.append(Fault(line, user_list.NAME_TWICE(name=name, first=first)))
         return name
 
     def _all_addresses(self, line: int, record: list[str]) -> tuple[str, ...]:
@@ -183,8 +185,7 @@ class _Reader:
                     found.setdefault(address.casefold(), address)
         for key, address in found.items():
             if (first := self._addresses.setdefault(key, line)) != line:
-                text = f"{address} stands in line {first} already; an address belongs to one user only"
-                self._faults.append(Fault(line, text))
+                self._faults.append(Fault(line, user_list.ADDRESS_TWICE(address=address, first=first)))
         return tuple(found.values())
 
     def _text(self, line: int, record: list[str], column: str) -> str | None:
@@ -194,7 +195,5 @@ class _Reader:
         try:
             return check(text)
         except InputError as error:
-            self._faults.append(
-                Fault(line, f"{error.message.rstrip('.')}; {error.hint[:1].lower()}{error.hint[1:].rstrip('.')}")
-            )
+            self._faults.append(Fault(line, error.reason))
             return ""

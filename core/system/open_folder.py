@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from core.errors import InputError
+from core.problems import disk
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _BESIDE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -42,7 +43,7 @@ class OpenFolder:
         return cls(os.open(path, _FOLDER | os.O_NOFOLLOW), path)
 
     @classmethod
-    def own(cls, path: Path, *, remedy: str = "Choose another one.") -> OpenFolder:
+    def own(cls, path: Path) -> OpenFolder:
         """A folder to write to, made when missing. Raises ``OSError``, and ``InputError`` for an unsafe one.
 
         Unsafe are a link, a folder of another account, and one that others can write to: they could redirect the files.
@@ -51,7 +52,7 @@ class OpenFolder:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except FileExistsError:
             if not path.is_symlink():
-                raise InputError(f"{path} is no folder.", remedy) from None
+                raise InputError(disk.NO_FOLDER(path=str(path))) from None
         try:
             folder = cls.itself(path)
         except OSError as error:
@@ -104,9 +105,7 @@ class OpenFolder:
             return os.open(name, flags, 0o600, dir_fd=self._descriptor)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENOTDIR) and self._is_link(name):
-                raise InputError(
-                    f"{self.path / name} is a link, which is not followed.", "Remove it, or choose another folder."
-                ) from None
+                raise InputError(disk.LINK_WITHIN(path=str(self.path / name))) from None
             raise
 
     def _is_link(self, name: str) -> bool:
@@ -177,17 +176,10 @@ def refuse_foreign(path: Path, facts: os.stat_result) -> None:
     """Raise ``InputError`` for a folder that belongs to another account, or that others may write to."""
     us = os.geteuid()
     if facts.st_uid != us:
-        raise InputError(
-            f"{path} belongs to {account(facts.st_uid)}, not to {account(us)}: who owns a folder can lead elsewhere what is "
-            "written to it.",
-            f"Name a folder of {account(us)}, or a new one where {account(us)} may make it.",
-        )
+        raise InputError(disk.OF_OTHER(path=str(path), owner=account(facts.st_uid), account=account(us)))
     if others_may_write(facts):
-        raise InputError(
-            f"{path} can be written by other accounts (mode {stat.S_IMODE(facts.st_mode):04o}), who could lead elsewhere what "
-            "is written to it.",
-            f"chmod go-w {shlex.quote(str(path))}, or name another folder.",
-        )
+        mode, command = f"{stat.S_IMODE(facts.st_mode):04o}", f"chmod go-w {shlex.quote(str(path))}"
+        raise InputError(disk.WRITABLE(path=str(path), mode=mode, command=command))
 
 
 def refuse_unsafe_way(path: Path) -> None:
@@ -204,11 +196,11 @@ def refuse_unsafe_way(path: Path) -> None:
             continue
         open_to_all = others_may_write(facts) and not facts.st_mode & stat.S_ISVTX
         if facts.st_uid not in trusted or (open_to_all and not stat.S_ISLNK(facts.st_mode)):
-            whose = f"belongs to {account(facts.st_uid)}" if facts.st_uid not in trusted else "can be written by other accounts"
-            raise InputError(
-                f"{folder} {whose}, who could put another folder in the place of {path}.",
-                f"Choose a folder that only {' and '.join(map(account, sorted(set(trusted))))} can move.",
-            )
+            movers = " and ".join(map(account, sorted(set(trusted))))
+            if facts.st_uid not in trusted:
+                owner = account(facts.st_uid)
+                raise InputError(disk.WAY_OF_OTHER(folder=str(folder), owner=owner, path=str(path), trusted=movers))
+            raise InputError(disk.WAY_WRITABLE(folder=str(folder), path=str(path), trusted=movers))
 
 
 def others_may_write(facts: os.stat_result) -> bool:
@@ -236,4 +228,4 @@ def account(uid: int) -> str:
 
 
 def _refused_link(path: Path) -> InputError:
-    return InputError(f"{path} is a link, which is not followed.", f"Name {path.resolve()} itself, if that is what is meant.")
+    return InputError(disk.LINK(path=str(path), target=str(path.resolve())))

@@ -12,6 +12,7 @@ from core.archive.archive import Archive
 from core.archive.proof.verify import verify
 from core.archive.registry import user_import, users
 from core.errors import InputError
+from core.problems.command_line import COMMAND_LINE
 from core.profiles.users_csv import read
 from core.system.actor import Actor
 from tests import homes
@@ -70,8 +71,8 @@ async def test_an_address_of_somebody_else_is_a_conflict_and_nothing_is_imported
     """Named with its line; the ledger is as long as before."""
     head = await archive.head()
     planned = await user_import.plan(archive, read(f"name,email\nbob,b@x.test\ncarl,{ALICE.upper()}\n".encode()).rows)
-    assert [str(one) for one in planned.conflicts] == [
-        f"line 3: {ALICE.upper()} belongs to alice; an address belongs to one user only"
+    assert [one.told(COMMAND_LINE) for one in planned.conflicts] == [
+        f"line 3: {ALICE.upper()} belongs to alice. An address belongs to one user only."
     ]
     with pytest.raises(InputError, match="line 3"):
         await user_import.carry_out(archive, planned)
@@ -109,7 +110,9 @@ async def test_a_name_twice_is_a_conflict_too(archive: Archive) -> None:
     """Whoever made the rows: one name is one user."""
     row = read(b"name\nbob\n").rows[0]
     planned = await user_import.plan(archive, [row, replace(row, line=9, name="BOB")])
-    assert [str(one) for one in planned.conflicts] == ["line 9: the name BOB stands in line 2 already; each user has one row"]
+    assert [one.told(COMMAND_LINE) for one in planned.conflicts] == [
+        'line 9: The name "BOB" stands in line 2 already. Each user has one row.'
+    ]
 
 
 async def test_fifty_thousand_users_are_imported_at_once(archive: Archive) -> None:

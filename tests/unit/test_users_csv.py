@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
+from core.problems.command_line import COMMAND_LINE
 from core.profiles import users_csv
 from core.profiles.users_csv import UserRow, read
 
@@ -21,7 +22,7 @@ def rows(text: str) -> list[UserRow]:
 
 
 def faults(text: str) -> list[str]:
-    return [str(fault) for fault in read(text.encode()).faults]
+    return [fault.told(COMMAND_LINE) for fault in read(text.encode()).faults]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -70,15 +71,15 @@ def test_every_fault_is_named_with_its_line() -> None:
         "Carl,c@x.test A@x.test,\nCARL,d@x.test,\nx/y,e@x.test,\nshort,f@x.test\nlong,g@x.test,,\n\ndora,c@x.test,\n"
     )
     assert faults(text) == [
-        "line 3: 'Anna\\r\\nMuster' cannot be a login or a full name; one line of up to 200 characters",
-        "line 5: there is no name; every user needs one",
-        'line 6: "bob" is not an e-mail address; write it as name@domain',
-        "line 7: A@x.test stands in line 3 already; an address belongs to one user only",
-        'line 8: the name "CARL" stands in line 7 already; each user has one row',
-        'line 9: "x/y" cannot be a user name; one line of up to 100 characters, without / and no - first',
-        "line 10: there are 2 fields; as many as columns are allowed: 3",
-        "line 11: there are 4 fields; as many as columns are allowed: 3",
-        "line 13: c@x.test stands in line 7 already; an address belongs to one user only",
+        "line 3: 'Anna\\r\\nMuster' cannot be a login or a full name. One line of up to 200 characters.",
+        "line 5: There is no name. Every user needs one.",
+        'line 6: "bob" is not an e-mail address. Write it as name@domain.',
+        "line 7: A@x.test stands in line 3 already. An address belongs to one user only.",
+        'line 8: The name "CARL" stands in line 7 already. Each user has one row.',
+        'line 9: "x/y" cannot be a user name. One line of up to 100 characters, without / and no - first.',
+        "line 10: There are 2 fields. As many as columns are allowed: 3.",
+        "line 11: There are 4 fields. As many as columns are allowed: 3.",
+        "line 13: c@x.test stands in line 7 already. An address belongs to one user only.",
     ]
     assert [row.name for row in read(text.encode()).rows] == []
 

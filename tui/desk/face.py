@@ -56,6 +56,9 @@ ACTIONS: dict[Do, str] = {
     Do.LIST_ENTRIES: "The ledger (the key a in Activity) lists them.",
     Do.ADD_PLACE: "The place Seals (the key l in Proof) sets one up.",
     Do.SEND_SEAL: "The key t in Seals (the key l in Proof) sends one.",
+    Do.CHOOSE_OTHER_HOME: "Another folder is named when the console is started (--home).",
+    Do.BEGIN_ARCHIVE: "Else the key b begins one.",
+    Do.ENTER_PASSWORDS: "A password is typed on the page Login of its profile, on the directory's page, or in Seals.",
 }
 #: Labels of what is no line of a form of that name.
 _LABELS = {"settings.runs": "Runs at once", "login.password_file": "Password"}

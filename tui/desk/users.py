@@ -22,6 +22,7 @@ from core.profiles.selection import Selection
 from core.profiles.users_csv import Fault, UserList
 from core.text.format import number
 from tui.desk import present
+from tui.desk.face import CONSOLE
 from tui.desk.present import Safe
 from tui.desk.refusals import translated
 
@@ -259,7 +260,7 @@ class _Rows(Sequence[ImportRow]):
 
     def __getitem__(self, index: int) -> ImportRow:  # type: ignore[override]
         mark, one = self._rows[index]
-        text = one.sentence() if isinstance(one, Change) else str(one)
+        text = one if isinstance(one, str) else one.sentence() if isinstance(one, Change) else one.told(CONSOLE)
         return ImportRow(mark, present.text(text, 1000))
 
 

@@ -14,6 +14,7 @@ from core.archive.store.ledger import Draft
 from core.errors import InputError
 from core.model import User
 from core.problems import user as problems
+from core.problems import user_list
 from core.profiles.users_csv import Fault, UserRow
 
 
@@ -83,7 +84,7 @@ async def plan(archive: Archive, rows: Sequence[UserRow]) -> ImportPlan:
     result = {user.id: user for user in everybody}
     for row in rows:
         if (first := names.setdefault(row.name.casefold(), row.line)) != row.line:
-            twice.append(Fault(row.line, f"the name {row.name} stands in line {first} already; each user has one row"))
+            twice.append(Fault(row.line, user_list.NAME_TWICE(name=row.name, first=first)))
             continue
         before = by_name.get(row.name.casefold())
         after = _after(before, row)
@@ -124,8 +125,8 @@ def _conflicts(everybody: Sequence[User], lines: dict[str, int]) -> tuple[Fault,
         for address in user.addresses:
             owner = owners.setdefault(address.casefold(), user)
             if owner is not user:
-                text = f"{address} belongs to {owner.name}; an address belongs to one user only"
-                found.append(Fault(lines.get(user.id, 0), text))
+                why = user_list.ADDRESS_TAKEN(address=address, user=owner.name)
+                found.append(Fault(lines.get(user.id, 0), why))
     return tuple(found)
 
 
@@ -134,7 +135,7 @@ async def carry_out(archive: Archive, planned: ImportPlan, actor: str = "archiva
     async with archive.changing():
         now = await plan(archive, planned.rows)
         if now.conflicts:
-            raise InputError(problems.NOT_IMPORTED(conflict=str(now.conflicts[0])))
+            raise InputError(problems.NOT_IMPORTED(line=now.conflicts[0].line, why=now.conflicts[0].why))
         if [change.essence for change in now.changes] != [change.essence for change in planned.changes]:
             raise InputError(problems.CHANGED())
         if drafts := [Draft(UserSaved(change.after), actor) for change in planned.changes]:

@@ -23,7 +23,7 @@ Values = Mapping[str, Any]
 class While:
     """A condition: the field ``other`` has one of ``values``.
 
-    ``why`` describes a violation in a file; None: the field has no meaning beside the other, and ``allowed`` is the alternative.
+    ``why`` describes a violation in a file; None: the field has no meaning beside the other, ``allowed``: what has.
     """
 
     other: str
