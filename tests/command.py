@@ -1,4 +1,4 @@
-"""The real ``archivar`` in a process of its own, on a home of its own: what a person at a shell or a script sees."""
+"""The real ``archivar`` in a process of its own, on a home of its own: as a user at a shell or a script sees it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEADLINE = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command left behind. ``raw`` are the very bytes of stdout."""
+    """The result of a command. ``raw`` are the very bytes of stdout."""
 
     code: int
     out: str

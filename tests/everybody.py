@@ -1,6 +1,6 @@
-"""A mailbox with everybody's mail, made up: many users with aliases, lists, blind copies, journal reports, unknown people.
+"""A generated catch-all mailbox: many users with aliases, lists, blind copies, journal reports, unknown people.
 
-Whoever makes a message knows whom it concerns and writes that down, so that what is read out of it can be compared with that.
+The generator records the people of each message, so that the result of routing can be compared with them.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ _LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, reso
 
 
 def fits(environment: Mapping[str, str]) -> bool:
-    """Whether a fork is what a process with this environment would be: the interpreter read none of it at its start."""
+    """True when a fork equals a process with this environment: the interpreter read none of it at its start."""
     own = any(key.startswith("PYTHON") and (key, value) != ("PYTHONPATH", str(ROOT)) for key, value in environment.items())
     return not own and _locale(environment).endswith(("UTF-8", "UTF8"))
 
@@ -368,7 +368,7 @@ def _wait(life: int, address: str) -> tuple[dict[str, Any], list[int]] | None:
 
 
 def _answer(listener: socket.socket, children: dict[int, int]) -> tuple[dict[str, Any], list[int]] | None:
-    """Fork as one asks for it; None in the process that stays, and for one who was killed in the middle of asking."""
+    """Fork for a request; None in the remaining process, and for a requester killed in the middle of it."""
     connection, _ = listener.accept()
     with connection:
         asked, descriptors = _received(connection)
@@ -385,7 +385,7 @@ def _answer(listener: socket.socket, children: dict[int, int]) -> tuple[dict[str
 
 
 def _received(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
-    """What is asked for, if all of it came, and its descriptors."""
+    """The request, if all of it came, and its descriptors."""
     try:
         head, descriptors, _, _ = socket.recv_fds(connection, _HEADER, 64)
     except OSError:

@@ -160,7 +160,7 @@ def hostile(pattern: re.Pattern[Any]) -> list[Shape]:
 
 
 def _units(tree: Any) -> Iterator[tuple[str, str]]:
-    """What comes before a repetition, and what it repeats; and every beginning of a text that matches."""
+    """Prefixes of a repetition, with the repeated text; and the beginnings of matching texts."""
     whole = _sample(tree)
     for end in range(1, min(len(whole), 40) + 1):
         yield "", whole[:end]
@@ -332,7 +332,7 @@ def seconds(work: Callable[[], object], times: int = 1) -> float:
 
 
 def grows_too_fast(work: Callable[[Any], object], small: Any, large: Any) -> float:
-    """How many times longer the larger text takes where that is too much, whenever it is measured; else 0."""
+    """The factor by which the larger text takes too long, whenever it is measured; else 0."""
     ratio = float("inf")
     for attempt in range(5):
         ratio = min(ratio, seconds(lambda: work(large)) / max(seconds(lambda: work(small), 3), 1e-7))

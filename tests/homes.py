@@ -96,7 +96,7 @@ def verdict(home: Home) -> Verdict:
 
 
 def findings(home: Home) -> list[str]:
-    """What verify finds, one text each."""
+    """The findings of verify, one text each."""
     return [f"{finding.where}: {finding.text}" for finding in verdict(home).findings]
 
 
@@ -158,7 +158,7 @@ def draft(kind: str, payload: dict[str, Any], actor: str = "archivar") -> Draft:
 
 @dataclass(frozen=True)
 class Raw(Event, Unprojected):
-    """What another program may have written: any kind, any payload."""
+    """An entry as another program may have written it: any kind, any payload."""
 
     kind: str  # type: ignore[misc]
     said: dict[str, Any]
@@ -346,7 +346,10 @@ NOBODY = 65534
 
 
 def as_nobody(work: Callable[[], object], *, already: bool = False) -> str:
-    """Do ``work`` in a child that is the account nobody (or, with ``already``, becomes it by itself); its error, if any."""
+    """Run ``work`` in a child that is the account nobody; its error, if any.
+
+    With ``already`` the work changes to that account itself.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""What several tests need: an archive with a user, profiles for test servers, and runs in this process.
+"""Shared parts of tests: an archive with a user, profiles for test servers, and runs in this process.
 
 A run here goes through ``core.engine.run.run.ProfileRun`` as the service's does, with backoff of milliseconds.
 """
@@ -36,7 +36,7 @@ SHORT_BACKOFF = (0.001, 0.001, 0.001)
 
 
 class Address(Protocol):
-    """Where something listens: a server or a proxy before it."""
+    """A listening address: a server or a proxy before it."""
 
     @property
     def host(self) -> str: ...
@@ -105,7 +105,7 @@ async def folder_tree(profile: Profile, password: Secret) -> list[ServerFolder]:
 
 @dataclass(slots=True)
 class Outcome:
-    """How one run ended: the result of its mailbox, and the story it told."""
+    """The end of one run: the result of its mailbox, and its events."""
 
     status: RunStatus
     result: MailboxResult
@@ -128,7 +128,7 @@ class Outcome:
 
     @property
     def advice(self) -> str:
-        """What to do about each problem, in the words of the command line."""
+        """The remedy of each problem, in the words of the command line."""
         return "\n".join(problem.reason.remedy(COMMAND_LINE) for problem in self.result.problems)
 
     @property

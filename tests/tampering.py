@@ -1,4 +1,4 @@
-"""What somebody can do to an archive who may write to its files, and what finds it: the table of docs/format.md, as code."""
+"""Tampering by an account that may write to the archive's files, and its detection: the table of docs/format.md, as code."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The ``archivar`` command: the console for a person at a terminal, the command line for everything else.
 
-Nothing but the standard library is imported before it is known what is wanted, so that the command line never waits for
+Only the standard library is imported before the arguments are read, so that the command line never waits for
 Textual and ``--version`` waits for nothing.
 """
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Do what ``sys.argv`` says; the exit codes are those of the command line contract."""
+    """Run the command in ``sys.argv``; the exit codes are those of the command line contract."""
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         from core import __version__

@@ -1,4 +1,4 @@
-"""What can be done, in one table for each place: keys, footer, help, command palette and keymap come from these."""
+"""Actions in one table for each place: keys, footer, help, command palette and keymap are made from these."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EVERYWHERE = (
     Action("help", "help", ("question_mark", "f1"), "Help", "The keys of this place"),
     Action("commands", "command_palette", ("ctrl+p",), "Commands", "Everything that can be done here, by name", priority=True),
 )
-#: The places, with the same keys wherever one is. None stands at the foot: Home has them in its own footer.
+#: The places, with the same keys everywhere. None is in the footer: Home has them in its own.
 PLACES = (
     Action("go-home", "go('home')", ("h",), "Home", "Go to Home: profiles, and what needs attention", footer=False),
     Action("go-users", "go('users')", ("u",), "Users", "Go to Users: whose mail is archived", footer=False),
@@ -33,7 +33,7 @@ MOVING = (
     ("tab", "To the next panel, or the next field of a form"),
     ("← → in a form", "Choose one of several. Space ticks a box; it changes no such choice"),
 )
-#: What has a digit for a key; the rest of the list is reached with the cursor.
+#: Rows with a digit for a key; the rest of the list is reached with the cursor.
 DIGITS = 9
 IMPORT_MAIL = Action(
     "mail-import",
@@ -219,7 +219,7 @@ PROOF_ACTIONS = (
     Action("proof-open", "details", ("enter", "o"), "Show", "All about the chosen damage, and what to do"),
     Action("proof-schedule", "schedule", ("e",), "Schedule", "How often the archive verifies itself"),
     Action("back", "back", ("escape", "q"), "Back", "Back to where you came from; a verification goes on without this place"),
-    # Where damage is listed there is no room for it at the foot of 80 columns.
+    # A list of damage leaves no room for it in a footer of 80 columns.
     Action("proof-seals", "seals", ("l",), "Seals", "The places outside that the archive's seal is sent to"),
     *PLACES,
 )
@@ -350,11 +350,11 @@ WIZARD_ACTIONS = (
         "Leave",
         "Leave without saving; asks first",
         footer=False,
-        # In a line it would cut.
+        # In a text field it would cut.
         priority=True,
     ),
 )
-#: All actions that can be given other keys, by the places in which they are.
+#: All rebindable actions, by place.
 TABLES: Mapping[str, Sequence[Action]] = {
     "everywhere": EVERYWHERE,
     "the first start": START_ACTIONS,

@@ -1,4 +1,4 @@
-"""An action, and its keys as the toolkit and as people call them."""
+"""An action, and the names of its keys for the toolkit and for display."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Action:
     label: str
     help: str
     footer: bool = True
-    #: Goes before what the focused widget does with the key.
+    #: Takes precedence over the focused widget.
     priority: bool = False
 
     @property
@@ -29,7 +29,7 @@ class Action:
 
 
 def shown_key(key: str) -> Safe:
-    """A key as people call it: ``?``, ``esc``, ``^p``."""
+    """A key for display: ``?``, ``esc``, ``^p``."""
     names = {"question_mark": "?", "slash": "/", "escape": "esc", "full_stop": ".", "comma": ",", "minus": "-", "plus": "+"}
     return text(names.get(key, f"^{key[5:]}" if key.startswith("ctrl+") else key))
 
@@ -43,7 +43,7 @@ def bindings(actions: Sequence[Action]) -> list[BindingType]:
             action.label,
             show=action.footer and position == 0,
             key_display=shown_key(key),
-            # All keys of an action have one id, so that it is given other keys as a whole.
+            # All keys of an action share one id, so that they are rebound as a whole.
             id=action.id,
             priority=action.priority,
         )

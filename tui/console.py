@@ -1,4 +1,4 @@
-"""The console as an application: themes, commands, the watch over the archive, and what happens when something fails."""
+"""The console as an application: themes, commands, polling of the archive, and handling of failures."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ from tui.terminal import TerminalDriver
 from tui.typeahead import Settled, TypeAhead
 from tui.widgets.shown import shown, tell
 
-#: Seconds between two looks at the archive's version, which costs microseconds.
+#: Seconds between two checks of the archive's version, which costs microseconds.
 TICK = 0.25
-#: Seconds after which a place is loaded although nothing was written: elapsed times run on, a service may have died.
+#: Seconds after which a place is loaded without any change: elapsed times advance, a service may have died.
 RESTLESS, IDLE = 1.0, 5.0
-#: Seconds between two looks for an archive that is not there yet.
+#: Seconds between two checks for an archive that does not exist yet.
 AGAIN = 2.0
 
 
 class Console(Failing):
-    """The console. ``open_desk`` opens the archive and may raise ``Refused``; ``begin`` makes one where there is none.
+    """The console. ``open_desk`` opens the archive and may raise ``Refused``; ``begin`` makes a missing one.
 
-    ``note`` writes where in the program a fault was to a log.
+    ``note`` logs the place of a fault in the program.
     """
 
     TITLE = "Archivar"
@@ -77,7 +77,7 @@ class Console(Failing):
         note: Callable[[str], None] = lambda text: None,
         driver: type[Driver] | None = None,
     ) -> None:
-        # Filters for colours are made in App.__init__, so it must know at once.
+        # Colour filters are made in App.__init__, so it must know at once.
         super().__init__(note, driver_class=driver, ansi_color=True if few_colours else None)
         self._doubt = start.doubt
         self._open_desk = open_desk
@@ -103,11 +103,11 @@ class Console(Failing):
             self.unregister_theme(name)
 
     def bound(self, action: Action) -> Action:
-        """``action`` with the keys that it really has."""
+        """``action`` with its present keys."""
         return replace(action, keys=keys) if (keys := self._keymap_read.keys.get(action.id)) else action
 
     def key(self, action: Action) -> Safe:
-        """The key of an action, as people call it."""
+        """The key of an action, for display."""
         return shown_key(self.bound(action).keys[0])
 
     def get_key_display(self, binding: Binding) -> str:
@@ -124,7 +124,7 @@ class Console(Failing):
         return {"tone-muted": "ansi_default"}
 
     def get_loading_widget(self) -> Widget:
-        # Textual's own moves, and sends 47 kB a second for it.
+        # Textual's own indicator moves, and sends 47 kB a second for it.
         return Static(shown(own("Loading …")))
 
     def on_mount(self) -> None:
@@ -140,17 +140,17 @@ class Console(Failing):
     # Looks --------------------------------------------------------------------------------------------------------------
 
     def _theme_changed(self, theme: Theme) -> None:
-        """Keep what was chosen in the palette; what is only looked at is no choice."""
+        """Save a theme chosen in the palette; a preview is no choice."""
         if not self.few_colours and theme.name not in (self._previewed, self._kept_theme):
             self.end_preview(theme.name)
 
     def preview_theme(self, name: str) -> None:
-        """Show a theme without keeping it."""
+        """Show a theme without saving it."""
         self._previewed = name
         self.theme = name
 
     def end_preview(self, name: str | None) -> None:
-        """Keep the theme ``name``, or go back to the one before."""
+        """Save the theme ``name``, or go back to the one before."""
         if name is not None and name != self._kept_theme:
             self._kept_theme = name
             self.run_worker(self._keep_theme(name), exit_on_error=False)
@@ -164,7 +164,7 @@ class Console(Failing):
             tell(self, own("This theme is for now only: {} {}", trouble.message, trouble.hint))
 
     def follow(self, view: SettingsView) -> None:
-        """Go by settings from now on, as far as they are the console's. A theme chosen elsewhere counts from the next start."""
+        """Apply settings, as far as they are the console's. A theme chosen elsewhere counts from the next start."""
         self._pace = float(view.value("refresh"))
         mouse = view.value("mouse") == "on"
         if mouse != self._mouse:
@@ -181,29 +181,29 @@ class Console(Failing):
     # Keys ---------------------------------------------------------------------------------------------------------------
 
     async def on_event(self, event: Event) -> None:
-        """Keys one by one; all other events as they come."""
+        """Deliver keys one by one; all other events as they come."""
         if isinstance(event, Key | Paste) and not event.is_forwarded:
             await self._typed.take(event)
         else:
             await super().on_event(event)
 
     async def on_settled(self, message: Settled) -> None:
-        # Behind what the key had done next, such as moving the focus.
+        # After the key's effects, such as a moved focus.
         self.call_later(self._typed.settled, message)
 
     def _page_comes(self) -> bool:
-        """True while a page is on its way, which what is typed now is meant for. A question before it has its own answer."""
+        """True while a page is on its way, for which keys are meant. A question before it takes its own answer."""
         if self._opening or self.place is None:
             return True
         return isinstance(self.screen, Place | SavingForm) and self.screen.opening
 
     def opened(self) -> None:
-        """A page is there: what was typed for it meanwhile goes to it, once it has the focus."""
+        """Deliver the keys typed for a page that is now open, once it has the focus."""
         self.call_later(self._typed.go_on)
 
     @property
     def keymap_troubles(self) -> tuple[Safe, ...]:
-        """What in the keymap file could not be followed."""
+        """The faults of the keymap file."""
         return tuple(text(one) for one in self._keymap_read.troubles)
 
     def keymap_template(self) -> str:
@@ -249,7 +249,7 @@ class Console(Failing):
 
     @property
     def place(self) -> Place | None:
-        """The place in front, or the one behind a question."""
+        """The place in front, or behind a question."""
         return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, Place)), None)
 
     async def _open(self) -> None:
@@ -276,9 +276,9 @@ class Console(Failing):
     # Doing ---------------------------------------------------------------------------------------------------------------
 
     def work(self, job: Coroutine[Any, Any, None], *, opens: bool = False) -> None:
-        """Do ``job`` in the background; what the core refuses is shown.
+        """Run ``job`` in the background; a ``Refused`` is shown.
 
-        It ``opens`` a page: what is typed meanwhile is kept for that.
+        With ``opens`` it opens a page: keys typed before are kept for that page.
         """
         self._opening += opens
         self.run_worker(self._work(job, self.place, opens), exit_on_error=False)
@@ -287,7 +287,7 @@ class Console(Failing):
         try:
             await job
         except GONE:
-            # Whoever left the page while it was opened or filled wants none of it any more.
+            # A place closed before the job was done needs no result.
             if place is None or place.is_there:
                 raise
         finally:
@@ -296,7 +296,7 @@ class Console(Failing):
                 self.opened()
 
     def leave(self, busy: int) -> None:
-        """Leave the console, saying what goes on without it; asks first when something would stop with it."""
+        """Close the console, reporting work that continues; asks first when jobs would stop."""
         jobs = [job for job in self._desk.jobs.all() if job.active] if self._desk else []
         if not jobs:
             self._leave(busy)
@@ -323,7 +323,7 @@ class Console(Failing):
             await self.push_screen(kind())
 
     def end(self, number: int) -> None:
-        """End because a signal asks for it, and leave the terminal as it was."""
+        """Close after a signal, and restore the terminal."""
         word = signal.Signals(number).name
         self.exit(return_code=128 + number, message=Text(f"The console was ended ({word}). Runs go on without it."))
 
@@ -334,11 +334,11 @@ class Console(Failing):
         tell(self, own("q leaves the console, from Home. Runs go on without it."))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Where ``?`` is typed, another key is for help."""
+        """Disable ``?`` as help where it is typed; another key is for help there."""
         return not (action == "help" and (place := self.place) is not None and place.OWN_HELP)
 
     def action_help(self) -> None:
-        # A box over the place tells its own keys.
+        # A box over the place shows its own keys.
         if isinstance(self.screen, Place):
             useful = [action for action in self.screen.ACTIONS if self._useful(self.screen, action)]
             everywhere = [action for action in EVERYWHERE if self.check_action(action.name, ())]
@@ -351,7 +351,7 @@ class Console(Failing):
         await self.push_screen(DirectoryPlace())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every action of the present place that has a sense now, the way to the others, and the theme."""
+        """The available actions of the present place, the ways to other places, and the themes."""
         if isinstance(screen, Place):
             useful = [action for action in screen.ACTIONS if self._useful(screen, action)]
             here = next((name for name, kind in {"home": HomePlace, **places()}.items() if type(screen) is kind), "")
@@ -371,13 +371,13 @@ class Console(Failing):
 
     @staticmethod
     def _useful(screen: Place, action: Action) -> bool:
-        """Can it be done here and now, and is it told of?"""
+        """True when the action is available here now, and listed."""
         name, _, rest = action.name.partition("(")
         parameters = tuple(part.strip(" '") for part in rest.rstrip(")").split(",")) if rest else ()
         return bool(action.help) and screen.check_action(name, parameters) is not False
 
     def on_command_palette_opened(self) -> None:
-        # A cursor that blinks sends bytes for ever.
+        # A blinking cursor sends bytes for ever.
         for field in self.screen.query(Input):
             field.cursor_blink = False
 
@@ -386,7 +386,7 @@ class Console(Failing):
 
 
 def places() -> dict[str, type[Place]]:
-    """The places that lie above Home, by the names that actions give them."""
+    """The places above Home, by the names in actions."""
     return {
         "users": UsersPlace,
         "archive": ArchivePlace,

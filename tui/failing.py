@@ -1,4 +1,4 @@
-"""An application that tells what fails and goes on: in a box what the core refuses, and of a fault its place, never values."""
+"""An application that reports failures and continues: refusals in a box, and the place of a fault, never values."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from tui.desk.present import own
 from tui.desk.refusals import Refused, fault, way
 from tui.places.trouble import Trouble
 
-#: A worker tells the widget that it belongs to, which knows no answer to a fault: the application has to hear of it.
+#: A worker reports to its own widget, which does not handle faults: the application must get it.
 Worker.StateChanged.bubble = True
-#: What a job meets when it comes back to a page that was left meanwhile.
+#: Errors of a job whose page was closed before its end.
 GONE = (NoMatches, MountError, NoScreen)
 
 
 class Failing(App[None]):
-    """``note`` writes where in the program a fault was to a log."""
+    """``note`` logs the place of a fault in the program."""
 
     def __init__(self, note: Callable[[str], None], **options: Any) -> None:
         super().__init__(**options)
         self._note = note
 
     def watch_again(self) -> None:
-        """The watch over the archive has failed: begin it anew."""
+        """Restart the polling of the archive after a failure."""
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A job that failed becomes a message; the watch begins anew behind it."""
+        """Show the failure of a job; the polling restarts after it."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             if isinstance(event.worker.error, GONE) and not event.worker.node.is_attached:
                 return
@@ -45,7 +45,7 @@ class Failing(App[None]):
                 self.watch_again()
 
     async def _dispatch_action(self, namespace: DOMNode, action_name: str, params: Any) -> bool:
-        # A fault behind a key is told, and the console goes on: left alone it would end the place's loop of messages.
+        # A fault in a key's action is reported, and the console continues: otherwise it would end the place's message loop.
         try:
             return await super()._dispatch_action(namespace, action_name, params)
         except (ActionError, SkipAction):
@@ -55,7 +55,7 @@ class Failing(App[None]):
             return True
 
     def push_screen(self, screen: Any, callback: Any = None, *args: Any, **options: Any) -> Any:
-        # What a box answers to may have a fault too, or may be a place that is gone.
+        # The callback of a box may have a fault too, or belong to a closed place.
         return super().push_screen(screen, self._guarded(callback) if callback else None, *args, **options)
 
     def _guarded(self, callback: Callable[[Any], Any]) -> Callable[[Any], Awaitable[None]]:
@@ -70,22 +70,22 @@ class Failing(App[None]):
         return answered
 
     def copy_to_clipboard(self, text: str) -> None:
-        # Kept in the program: on its way to the terminal a text passes tmux, which keeps it, and whatever records the session.
+        # Kept in the program: on its way to the terminal a text would be kept by tmux, and by session recorders.
         self._clipboard = text
 
     def _tell(self, error: BaseException) -> None:
-        """Show what the core refused, or that there is a fault, of which the log has the way."""
+        """Show a refusal, or that there is a fault, whose traceback is logged."""
         if isinstance(error, Refused):
             if self.screen_stack:
                 self.push_screen(Trouble(error.message, error.hint))
             return
         self._note(way(error))
-        # Of what fails while the console closes only the log can tell.
+        # Failures while the console closes can only be logged.
         if self.screen_stack and not isinstance(self.screen, Trouble):
             self.push_screen(Trouble(own("This did not work: the console has a fault."), fault(error)))
 
     def _fatal_error(self) -> None:
-        # Textual's own shows a traceback with all local values, in which there may be mail or a password.
+        # Textual's own handler shows all local values, which may contain mail or a password.
         error = sys.exception()
         text = "The console has a fault and was closed. Runs go on without it; archivar shows them again.\n"
         if error:

@@ -1,4 +1,4 @@
-"""Keys of one's own: which actions there are, what a keymap file says of them, and a file to begin with."""
+"""Keymap files: known actions, checks of a file's entries, and a file to begin with."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from textual.keys import Keys, _character_to_key
 from tui.actions import EVERYWHERE, TABLES
 from tui.bindings import Action
 
-#: Lists and forms take these first: an action bound to one would have no effect.
+#: Lists and forms take these first: an action with one of these keys would have no effect.
 MOVING = ("up", "down", "k", "j", "pageup", "pagedown", "home", "end", "g", "G", "tab", "shift+tab", "left", "right")
-#: What people call keys that have other names here.
+#: Common names of keys that have other names here.
 CALLED = {"esc": "escape", "return": "enter", "del": "delete", "page up": "pageup", "page down": "pagedown"}
-#: What keys are called that type a sign: slash, question_mark.
+#: Names of keys that type a sign: slash, question_mark.
 SIGNS = {_character_to_key(chr(code)) for code in (*range(0x20, 0x7F), *range(0xA1, 0x100))}
-#: What lines to type into take, beside what can be typed.
+#: Keys that text fields take, beside typed text.
 EDITING = ("backspace", "delete", *(f"ctrl+{letter}" for letter in "acdefkuvw"))
-#: These are pressed while one types.
+#: Actions used while typing.
 WHILE_TYPING = (
     "wizard-next",
     "wizard-back",
@@ -52,14 +52,14 @@ HEAD = """\
 
 @dataclass(frozen=True, slots=True)
 class Keymap:
-    """Keys by the ids of their actions, and what in the file could not be followed."""
+    """Keys by the ids of their actions, and the faults of the file."""
 
     keys: Mapping[str, tuple[str, ...]]
     troubles: tuple[str, ...] = ()
 
 
 def read(text: str) -> Keymap:
-    """What a keymap file says; an entry that cannot be followed is left out and named."""
+    """The keymap of a file; an invalid entry is left out and reported."""
     try:
         entries = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -84,7 +84,7 @@ def read(text: str) -> Keymap:
 
 
 def _keys(value: object) -> tuple[str, ...] | str:
-    """The keys of an entry, or what is wrong with it."""
+    """The keys of an entry, or its fault."""
     if not isinstance(value, str) or not value.strip():
         return 'write its keys as "x" or "x, ctrl+t".'
     keys = [_key(part.strip()) for part in value.split(",")]
@@ -97,7 +97,7 @@ def _keys(value: object) -> tuple[str, ...] | str:
 
 
 def _key(text: str) -> str:
-    """The name under which a key is reported; empty when there is no such key."""
+    """The name under which a key is reported; empty for an unknown key."""
     text = CALLED.get(text, text)
     if len(text) == 1:
         return _character_to_key(text) if text.isprintable() and not text.isspace() else ""
@@ -107,18 +107,18 @@ def _key(text: str) -> str:
 
 
 def _clashes(places: Mapping[str, Sequence[Action]], keys: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """Entries that would give a key to two actions of one place, with what is said of them."""
+    """Entries that would give a key to two actions of one place, with their fault."""
     found: dict[str, str] = {}
     for place, actions in places.items():
         taken: dict[str, str] = {}
-        # Those that keep their keys come first, so that it is the file's entry that gives way.
+        # Actions with unchanged keys come first, so that the file's entry gives way.
         own = {action.id: action for action in (*actions, *EVERYWHERE)}
         for action in sorted(own.values(), key=lambda action: action.id in keys):
             if action.id in found:
                 continue
             for key in keys.get(action.id, action.keys):
                 other = taken.setdefault(key, action.id)
-                # What the program itself gives twice is meant so: the place has it before the console.
+                # A key that the program itself gives twice is intended: the place takes it before the console.
                 meant = key in action.keys and key in own[other].keys
                 if other != action.id and action.id in keys and not meant:
                     found[action.id] = f"keymap.toml: {action.id}: in {place}, {key} is the key of {other} already."

@@ -1,8 +1,8 @@
-"""Keys from what a terminal sends, however slowly its pieces come.
+"""Parser of a terminal's input into keys, however slowly its pieces come.
 
-A key such as an arrow is several characters that begin with an escape. On a slow line they arrive in pieces, and what Textual
-takes for the end of one is then a key of its own (an escape, which leaves a page) with letters behind it. Here only a bare
-escape waits to see whether more comes; what cannot go on as a sequence is handed on at once, as the keys that were pressed.
+A key such as an arrow is several characters that begin with an escape. On a slow line they arrive in pieces, and Textual then
+reads the pieces as keys of their own (an escape, which leaves a page, and letters). Here only a bare escape waits for more;
+text that cannot continue a sequence is delivered at once, as the pressed keys.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from textual.message import Message
 ESCAPE = "\x1b"
 #: Alt with an arrow or backspace on some terminals, when nothing else comes with it.
 WORDS = ("\x1bb", "\x1bf", "\x1b\x7f")
-#: Longer is no sequence of any terminal.
+#: Characters; no terminal has a longer sequence.
 LONGEST = 64
 #: A control sequence (ECMA-48, 5.4): parameters, intermediates, and the character that ends it.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*([@-~])?")
-#: Three characters with the position follow, on terminals that know no better form for the mouse.
+#: Three characters with the position follow, on terminals without a better mouse protocol.
 _MOUSE = "\x1b[M"
 
 
 def patience(environment: str = "ESCDELAY") -> float:
-    """Seconds for which the rest of a sequence is waited for: 0.35, or the milliseconds in ``ESCDELAY``, as ncurses has it."""
+    """Seconds to wait for the rest of a sequence: 0.35, or the milliseconds in ``ESCDELAY``, as in ncurses."""
     text = os.environ.get(environment, "")
     return int(text) / 1000 if text.isascii() and text.isdigit() and 0 < int(text) <= 5000 else 0.35
 
 
 class PatientParser(XTermParser):
-    """Textual's parser, which gets whole sequences only. ``tick`` is to be called now and then, ``due`` says when next."""
+    """Textual's parser, given only whole sequences. ``tick`` must be called at intervals, by ``due``."""
 
     def __init__(self, debug: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -48,7 +48,7 @@ class PatientParser(XTermParser):
 
     @property
     def due(self) -> float | None:
-        """Seconds until what is held is given up; None while nothing is."""
+        """Seconds until the held text is given up; None without any."""
         return max(self._deadline - self._clock(), 0.0) if self._held and not self._pasting else None
 
     def feed(self, data: str) -> Iterable[Message]:
@@ -84,7 +84,7 @@ class PatientParser(XTermParser):
         self._held, self._deadline = text, self._clock() + self._patience
 
     def _give_up(self) -> list[Message]:
-        """What is held is no beginning: keys that were pressed, or, when it is longer, a key that never came whole."""
+        """Give up the held text: it is delivered as pressed keys, or dropped as an incomplete sequence."""
         held, self._held = self._held, ""
         if held not in (ESCAPE, "\x1b[", "\x1bO"):
             return []
@@ -94,19 +94,19 @@ class PatientParser(XTermParser):
         return list(super().feed(text))
 
     def _sequence(self, text: str) -> list[Message]:
-        """The key of a whole sequence; nothing for one that nobody knows."""
+        """The key of a whole sequence; nothing for an unknown one."""
         if text == BRACKETED_PASTE_START:
             self._pasting = True
         found = self._whole(text)
         if self._awaiting.timeout is not None:
-            # It waits for the rest of a sequence that has none.
+            # Textual's parser waits for the rest of a complete sequence.
             self._timeout_time = None
             self._awaiting = self._gen.throw(ParseTimeout())
             self._tokens.clear()
         return found
 
     def _paste(self, text: str) -> tuple[list[Message], str]:
-        """What is pasted, up to its end or to what may be the beginning of that; escapes within it are no keys."""
+        """Pasted text, up to its end or to a possible beginning of that; escapes within it are no keys."""
         inside, end, rest = text.partition(BRACKETED_PASTE_END)
         if end:
             self._pasting = False
@@ -119,9 +119,9 @@ class PatientParser(XTermParser):
 
 
 def _length(text: str, alone: str) -> int | None:
-    """How many characters the sequence at the beginning of ``text`` has: 1 for a bare escape, None while it may go on.
+    """The length of the sequence at the beginning of ``text``: 1 for a bare escape, None while it may continue.
 
-    ``alone`` is what came at once.
+    ``alone`` is the text that came at once.
     """
     if len(text) == 1:
         return None
@@ -139,7 +139,7 @@ def _control(text: str) -> int | None:
     if known:
         return known
     if text.startswith("\x1b[["):
-        # Function keys of the Linux console; what is none of these is what was typed.
+        # Function keys of the Linux console; any other text was typed.
         return None if len(text) == 3 else 1
     match = _CONTROL.match(text)
     assert match is not None
@@ -149,5 +149,5 @@ def _control(text: str) -> int | None:
         return match.end()
     if match.end() == len(text):
         return None if len(text) < LONGEST else len(text)
-    # Something that is in no sequence: what came before it is dropped, but for keys that were pressed.
+    # Not part of any sequence: text before it is dropped, except pressed keys.
     return 1 if match.end() == 2 else match.end()

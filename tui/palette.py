@@ -8,7 +8,7 @@ from importlib.resources import files
 from textual.theme import Theme
 
 DEFAULT = "dark"
-#: The one for terminals with 16 or fewer colours and for NO_COLOR.
+#: The theme for terminals with 16 or fewer colours and for NO_COLOR.
 ANSI = "ansi"
 
 

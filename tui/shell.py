@@ -1,4 +1,4 @@
-"""The console as places and pages need it, without the application itself: what is above them imports them."""
+"""The console's interface for places and pages, without the application, which imports them."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from tui.desk.settings import SettingsView
 
 
 class Shell(Protocol):
-    """The application behind every screen. ``begin`` makes an archive where there is none, None where that is not done."""
+    """The application behind every screen. ``begin`` makes a missing archive, None where that is not possible."""
 
     begin: Callable[[], Awaitable[None]] | None
     few_colours: bool
 
     @property
     def desk(self) -> Desk:
-        """The door to the archive; places exist only while it is open."""
+        """The access to the archive; places exist only while it is open."""
 
     @property
     def keymap_troubles(self) -> tuple[Safe, ...]:
-        """What in the keymap file could not be followed."""
+        """The faults of the keymap file."""
 
     def keymap_template(self) -> str:
         """A keymap file with the present keys."""
 
     def key(self, action: Action) -> Safe:
-        """The key of an action, as people call it."""
+        """The key of an action, for display."""
 
     def reload(self) -> None:
         """Load the present place soon."""
 
     def opened(self) -> None:
-        """A page is there: what was typed for it meanwhile goes to it."""
+        """Deliver the keys typed for a page that is now open."""
 
     def work(self, job: Coroutine[Any, Any, None], *, opens: bool = False) -> None:
-        """Do ``job`` in the background; what the core refuses is shown. It ``opens`` a page: what is typed is kept for that."""
+        """Run ``job`` in the background; a ``Refused`` is shown. With ``opens`` it opens a page: typed keys are kept for it."""
 
     def follow(self, view: SettingsView) -> None:
-        """Go by settings from now on, as far as they are the console's."""
+        """Apply settings, as far as they are the console's."""
 
     def preview_theme(self, name: str) -> None:
-        """Show a theme without keeping it."""
+        """Show a theme without saving it."""
 
     def end_preview(self, name: str | None) -> None:
-        """Keep the theme ``name``, or go back to the one before."""
+        """Save the theme ``name``, or go back to the one before."""
 
     def leave(self, busy: int) -> None:
-        """Leave the console while ``busy`` runs wait or go on; asks first when a job of its own would stop with it."""
+        """Close the console while ``busy`` runs are queued or active; asks first when its own jobs would stop."""
 
     async def action_go(self, name: str) -> None:
         """Go to a place."""

@@ -1,4 +1,4 @@
-"""The terminal: what it sends becomes keys, and it is left as it was found, however the console ends."""
+"""The terminal: its input becomes keys, and its state is restored, however the console ends."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from textual.drivers.linux_driver import LinuxDriver
 
 from tui.keys import PatientParser
 
-#: Seconds between two looks whether the console ends.
+#: Seconds between two checks for the end of the console.
 LOOK = 0.1
-#: Seconds that a console which is asked to end has for it: what is stuck longer is ended all the same.
+#: Seconds for a regular end after a request; then the process is ended hard.
 ENDING = 5.0
-#: Everything that the console switches on, off: paste marks, mouse, key protocol, the other screen, focus reports; cursor
-#: and line ends as they are usually, and no colour.
+#: Switches off all modes of the console: paste marks, mouse, key protocol, the other screen, focus reports; restores cursor,
+#: line ends and colour.
 RESTORE = (
     "\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[<u\x1b[?1049l\x1b[?25h"
     "\x1b[?1004l\x1b[0m"
 )
-#: What asks a program at a terminal to end.
+#: Signals that end a program at a terminal.
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, with keys that may come in pieces, and bytes that may be no text."""
+    """Textual's driver, with keys that may come in pieces, and bytes that may be invalid."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         if isinstance(self._file, io.TextIOWrapper):
-            # Most terminals know UTF-8 whatever the locale says, and no other encoding has the frames.
+            # Most terminals use UTF-8 whatever the locale, and no other encoding has the frames.
             self._file.reconfigure(encoding="utf-8")
 
     def run_input_thread(self) -> None:
@@ -60,8 +60,8 @@ class TerminalDriver(LinuxDriver):
                     self.process_message(message)
 
     def take_mouse(self, on: bool) -> None:
-        """Take the mouse, or leave it to the terminal, from now on."""
-        # The driver's own switch goes by what it was made with.
+        """Turn the mouse on or off."""
+        # The driver's own switch depends on its initial state.
         self._mouse = True
         (self._enable_mouse_support if on else self._disable_mouse_support)()
         self._mouse = on
@@ -69,7 +69,7 @@ class TerminalDriver(LinuxDriver):
 
 
 class FoundTerminal:
-    """The terminal as it was found. ``restore`` brings it back, also out of a console that does nothing any more."""
+    """The initial state of the terminal. ``restore`` brings it back, also when the console hangs."""
 
     def __init__(self) -> None:
         self._modes: list[Any] | None = None
@@ -77,7 +77,7 @@ class FoundTerminal:
             self._modes = termios.tcgetattr(0)
 
     def restore(self) -> None:
-        """Switch off all that a console switches on. Never waits: a terminal that takes nothing gets nothing."""
+        """Switch off all modes of the console. Never blocks: a terminal that takes nothing gets nothing."""
         with suppress(OSError):
             blocking = os.get_blocking(2)
             os.set_blocking(2, False)
@@ -91,7 +91,7 @@ class FoundTerminal:
 
 
 def end_on_signals(found: FoundTerminal, end: Callable[[int], None]) -> None:
-    """Have ``end`` called with the number of a signal that asks the program to end.
+    """Have ``end`` called with the number of a signal that ends the program.
 
     ``end`` is called in the main thread while the loop runs; a console that has not ended after some seconds is ended hard.
     """

@@ -1,7 +1,6 @@
-"""Keys in the order in which they were typed, each done before the next: what is typed ahead is for the page that comes.
+"""Keys in the order of typing, each handled before the next: keys typed ahead are for the page that comes.
 
-Left to itself the toolkit hands keys on as they come. One that opens a page is then still on its way while the next goes to
-what had the focus before.
+The toolkit by itself delivers keys as they come: while a key opens a page, the next one would go to the earlier focus.
 """
 
 from __future__ import annotations
@@ -15,20 +14,23 @@ from textual.events import Event, Key
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-#: The key that leaves wherever one is.
+#: The key that closes the console from anywhere.
 LEAVE = "ctrl+q"
-#: Seconds between two looks whether what a key went to is gone: then nothing says that the key is done.
+#: Seconds between two checks if a key's receiver is gone: then nothing reports the key as done.
 LOOK = 0.05
-#: Seconds for which keys wait for a page, or for the key before them, at most.
+#: The most seconds that keys wait for a page, or for the key before them.
 LONGEST = 30.0
 
 
 class Settled(Message):
-    """Goes the way of a key behind it, and arrives when all that the key did at once is done."""
+    """Follows a key on its way, and arrives when its immediate effects are done."""
 
 
 class TypeAhead:
-    """Takes keys and pastes; ``deliver`` hands one on. ``waits`` says whether a page is on its way that they belong to."""
+    """Takes keys and pastes; ``deliver`` passes one on.
+
+    ``waits`` is True while a page is on its way for which they are meant.
+    """
 
     def __init__(self, app: App[None], deliver: Callable[[Event], Awaitable[None]], waits: Callable[[], bool]) -> None:
         self._app = app
@@ -42,7 +44,7 @@ class TypeAhead:
         self._since: float | None = None
 
     async def take(self, event: Event) -> None:
-        """A key was pressed, or something pasted. The key that leaves the console is not made to wait for a page."""
+        """Take a key or a paste. The key that closes the console does not wait for a page."""
         if isinstance(event, Key) and event.key == LEAVE and self._waits():
             await self._deliver(event)
             return
@@ -50,7 +52,7 @@ class TypeAhead:
         await self.go_on()
 
     async def settled(self, message: Settled) -> None:
-        """``message`` has arrived at the application."""
+        """Handle a ``message`` that has arrived at the application."""
         if message is not self._under_way:
             return
         self._done()
@@ -61,7 +63,7 @@ class TypeAhead:
             await self.go_on()
 
     async def go_on(self) -> None:
-        """Hand on what may be handed on; called when a page is there as well."""
+        """Deliver the keys that may be delivered; also called when a page is there."""
         while self._typed and self._under_way is None and not self._delivering and not self._waiting():
             event, target = self._typed.popleft(), self._app.focused or self._app.screen
             self._screen = self._app.screen
@@ -96,7 +98,7 @@ class TypeAhead:
             self._late.cancel()
 
     def _look(self, message: Settled, target: MessagePump, end: float) -> None:
-        """A machine that is slow only needs more time; what went away with its page never answers."""
+        """Check the receiver of a key: a slow machine only needs more time; a closed page never answers."""
         if message is not self._under_way:
             return
         loop = asyncio.get_running_loop()

@@ -76,7 +76,7 @@ def _folder() -> Iterator[Path]:
 def _speed(folder: Path, server: Dovecot, messages: int, rounds: int) -> Iterator[tuple[str, ...]]:
     mailbox = fill(server, LOGINS[0], messages)
     drained, synced, ours = [], [], list[Measured]()
-    # Once for nothing: the server's files are in memory and its indexes made for everybody after that.
+    # A warm-up: the server then has its files in memory and its indexes made, for all contestants.
     drain(server, mailbox.login)
     for number in range(rounds):
         drained.append(drain(server, mailbox.login))

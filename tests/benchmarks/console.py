@@ -1,4 +1,4 @@
-"""The console on a terminal of which only bytes and moments count: how soon it paints, and how much it sends."""
+"""The console on a measured terminal: how soon it paints, and how many bytes it sends."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Screen:
         os.write(self._end, keys.encode())
 
     def read_for(self, seconds: float) -> bytes:
-        """What is sent within ``seconds``."""
+        """The output within ``seconds``."""
         received = b""
         end = time.perf_counter() + seconds
         while (left := end - time.perf_counter()) > 0:
@@ -81,7 +81,7 @@ class Screen:
         return received
 
     def until(self, *texts: str) -> bytes:
-        """What is sent until all of ``texts`` were in it."""
+        """The output until all of ``texts`` were in it."""
         received = b""
         wanted = [text.encode() for text in texts]
         deadline = time.perf_counter() + DEADLINE
@@ -129,7 +129,7 @@ def _still(home: Path) -> Iterator[Row]:
 
 
 def _at_full_speed(home: Path, messages: int) -> Iterator[Row]:
-    """Of one run the first seconds are only watched, and the rest is typed into."""
+    """The rate in the middle of a run: its first seconds are only watched, and the rest is typed into."""
     with Screen(home) as screen:
         screen.until("Needs attention")
         screen.settle()
@@ -210,5 +210,5 @@ def row(what: str, figure: str, bar: str, met: bool, growth: str = "") -> Row:
 
 
 def verdict(met: bool) -> str:
-    """Whether a bar was met, as the table says it."""
+    """The table's word for a bar that was met or missed."""
     return "✔ met" if met else "✘ missed"

@@ -95,7 +95,7 @@ def _indexing(home: Path) -> subprocess.Popen[bytes]:
 
 
 def _reached(home: Path) -> int:
-    """How many messages are indexed."""
+    """The number of indexed messages."""
     if not (home / "search.sqlite").exists():
         return 0
     with closing(sqlite3.connect(home / "search.sqlite", timeout=30)) as connection:
@@ -142,7 +142,7 @@ async def _paged(archive: Archive, queries: list[str]) -> float:
 
 
 def _queries(words: list[str]) -> list[str]:
-    """What people ask for, with words of all frequencies: the same ones each time."""
+    """Typical queries, with words of all frequencies: the same ones each time."""
     random = Random(SEED)
 
     def word() -> str:

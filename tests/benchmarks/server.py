@@ -18,7 +18,7 @@ SEED = 7
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """What was put into a mailbox: messages, and bytes as they were generated."""
+    """The content of a mailbox: messages, and bytes as they were generated."""
 
     login: str
     messages: int

@@ -1,4 +1,4 @@
-"""Servers whose answers do not add up: each time it is told, nothing is lost, and the counts agree (P2, P9)."""
+"""Servers whose answers do not add up: each case is reported, nothing is lost, and the counts agree (P2, P9)."""
 
 from __future__ import annotations
 

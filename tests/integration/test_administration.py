@@ -1,4 +1,4 @@
-"""Commands for whoever keeps an archive: settings, many users, what was verified, disk space, the ledger in sentences."""
+"""Administration commands: settings, many users, the last verification, disk space, the ledger in sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mailbox on a real Dovecot is archived whole, byte for byte, run after run, whatever happens on the server."""
+"""A mailbox on a real Dovecot is archived whole, byte for byte, run after run, through all changes on the server."""
 
 from __future__ import annotations
 
@@ -585,7 +585,7 @@ async def test_the_folder_tree_says_what_is_left_out_and_why(dovecot: StartDovec
 async def test_nothing_is_ever_forgotten(dovecot: StartDovecot, box: Sandbox, seed: int) -> None:
     """Random deliveries, moves, deletions, renames and new UIDVALIDITYs with a run after each few (P2).
 
-    Whatever was on the server at the time of a run is in the archive ever after, and no run leaves anything missing.
+    Every message on the server at the time of a run is in the archive ever after, and no run leaves anything missing.
     """
     random = Random(seed)
     server = dovecot()

@@ -30,7 +30,7 @@ Harm = Callable[[Path], None]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a command ended in this process: anything that is no error of ours would have ended the test."""
+    """The end of a command in this process: any error that is not ours would have ended the test."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""A mailbox that gets a copy of everybody's mail: each message in the archives of whom it concerns, and nobody's is lost."""
+"""Catch-all mailboxes: each message goes to the archives of its people, and none is lost."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def to(*people: str) -> str:
 
 
 async def places(box: Sandbox) -> Places:
-    """Where every message is now."""
+    """The present place of every message."""
     rows = await box.archive.database.read(
         "SELECT m.subject, user.name, folder.path FROM placement p JOIN message m ON m.id = p.message_id "
         "JOIN folder ON folder.id = p.folder_id JOIN user ON user.id = folder.owner WHERE p.until_seq IS NULL"
@@ -109,7 +109,7 @@ async def proved(box: Sandbox) -> None:
 
 
 async def test_each_message_goes_to_all_whom_it_concerns(server: Dovecot, box: Sandbox) -> None:
-    """Sender and recipients by any address, blind ones by the envelope; once for each side, stored once; nobody's is kept."""
+    """Sender and recipients by any address, blind ones by the envelope; once for each side; mail of unknown people is kept."""
     for raw in (
         mail("to both", to("anna", "bob")),
         mail("between", to("bob"), "Cc: Anna <A.MUSTER@Example.Test>, sales@example.test", sender="Anna <anna@example.test>"),
@@ -182,7 +182,7 @@ async def test_a_journal_report_is_unwrapped(server: Dovecot, box: Sandbox) -> N
 
 @pytest.mark.parametrize("auto_expunge", [1, 0])
 async def test_reports_go_for_good_when_the_trash_is_to_go_too(server: Dovecot, box: Sandbox, auto_expunge: int) -> None:
-    """What the server moves to its trash is known there by the report's header, and read whole before it goes."""
+    """A report that the server moves to its trash is recognised there by its header, and read whole before it is deleted."""
     with Kerio(server) as kerio:
         kerio.behaviour.auto_expunge = auto_expunge  # type: ignore[assignment]
         for number in range(3):
@@ -200,7 +200,7 @@ async def test_reports_go_for_good_when_the_trash_is_to_go_too(server: Dovecot, 
 
 
 async def test_what_says_to_be_a_report_and_is_for_a_user_is_archived_whole(server: Dovecot, box: Sandbox) -> None:
-    """Anybody can write a mail that looks like one; who got it has it, also when the mailbox is emptied."""
+    """Any sender can write a mail that looks like one; its recipient gets it whole, also when the mailbox is emptied."""
     raw = report(mail("harmless", "To: y@elsewhere.test"), ("Sender: x@elsewhere.test", "Recipient: y@elsewhere.test"))
     raw = raw.replace(b"To: journal@example.test", b"To: anna@example.test").replace(b"a report", b"the contract")
     server.deliver(JOURNAL, "INBOX", raw)
@@ -441,7 +441,7 @@ async def test_mail_is_filed_again_by_profile_and_goes_on_where_it_was_broken_of
 
 
 async def test_the_mailbox_of_a_user_is_refused(server: Dovecot, box: Sandbox) -> None:
-    """Its address belongs to somebody: refused when it is run, with the reason; users change after a profile is saved."""
+    """Its address belongs to a user: refused when it is run, with the reason; users change after a profile is saved."""
     profile = journal(At(server.host, server.plain_port))
     await box.run(profile)
     await users.add(box.archive, "archivist", [JOURNAL.upper()])

@@ -1,4 +1,4 @@
-"""A catch-all profile from the command line: saved, tried, run, and what becomes of addresses that no user has."""
+"""A catch-all profile from the command line: saved, tried, run, and its unknown addresses settled."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_the_archive_of_unknown_mail_is_no_user(archivar: Archivar, server: Dove
 
 
 def test_the_mailbox_of_a_user_is_refused(archivar: Archivar, server: Dovecot) -> None:
-    """When it is saved, and when it is run after somebody got its address; the reason names both, and nothing is archived."""
+    """Refused when saved, and when run after a user got its address; the reason names both, and nothing is archived."""
     archivar("user", "add", "archivist", "--email", JOURNAL.upper())
     refused = archivar("profile", "apply", journal(archivar, server), code=2)
     assert f"{JOURNAL} is the address of the mailbox that gets everybody's mail" in refused.err
@@ -152,7 +152,7 @@ def test_folders_that_differ_only_by_case_are_warned_of(archivar: Archivar, serv
 
 
 def test_what_cannot_be_done_is_refused(archivar: Archivar, server: Dovecot) -> None:
-    """A user for unknown mail who is not there, refiling by another kind of profile, an alias for nobody."""
+    """A user for unknown mail who does not exist, refiling by another kind of profile, an alias without a user."""
     lines = ("[catchall]", 'archive = "ghost"')
     assert 'no user "ghost"' in archivar("profile", "apply", journal(archivar, server, *lines), code=2).err
     assert "no profile" in archivar("refile", "--profile", "Journal", code=2).err

@@ -87,7 +87,7 @@ def test_an_import_stores_anew_what_the_archive_cannot_read(home: Home, tmp_path
 
 
 async def test_what_a_server_sends_again_is_stored_again(home: Home) -> None:
-    """What is got at another UID is not let go because the catalog lists it."""
+    """A damaged message fetched at another UID is stored, although the catalog lists it."""
     home.volume(FIRST).unlink()
     archive = await Archive.open(home)
     raw = message(0, 200)
@@ -117,7 +117,7 @@ def test_repair_makes_a_message_of_one_with_other_line_ends(home: Home, harm: Ha
 
 
 def test_repair_says_that_files_may_be_imported_again(home: Home, tmp_path: Path) -> None:
-    """What came from files alone is not said to have come from a mailbox."""
+    """A message that came from files alone is not said to have come from a mailbox."""
     alone = _files(tmp_path / "alone", [700])
     assert cli(home, "import", str(alone), "--user", "alice").returncode == 0
     number = max(row[0] for row in rows(home.catalog, "SELECT volume FROM message"))

@@ -1,4 +1,4 @@
-"""The command line against real servers: what a person at a shell and a script see, command by command."""
+"""The command line against real servers: as a user at a shell and a script see it, command by command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Restoring as the console asks for it, from real servers' mailboxes and back into them."""
+"""Restoring through the console's desk, from real servers' mailboxes and back into them."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_an_emptied_mailbox_gets_back_what_it_had(desk: Desk, server: Dove
 
 
 async def test_a_folder_goes_into_another_one_by_the_login_for_all(desk: Desk, server: Dovecot) -> None:
-    """Bob's folder, into his mailbox, through the profile for many; nobody else's is touched."""
+    """Bob's folder, into his mailbox, through the profile for many; no other mailbox is touched."""
     alices = on_server(server)
     meant = await wish(desk, "bob", f"{BOB}/INBOX")
     assert (meant.profile, meant.user) == ("Staff", "bob")
@@ -154,7 +154,7 @@ async def saved(home: Home, password: Secret, desk: Desk) -> None:
 async def test_one_that_was_stopped_in_the_middle_carries_on(
     desk: Desk, server: Dovecot, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped while the server is silent; a second one meanwhile is refused; the next one adds only what is missing."""
+    """Stopped while the server is silent; a second one at the same time is refused; the next one adds only what is missing."""
     monkeypatch.setattr("core.engine.restore.restoring.CHUNK", 2)
     before = on_server(server)
     wipe(server)

@@ -1,4 +1,4 @@
-"""Whatever is changed in an archive behind its back: verify finds it, and names it."""
+"""Changes behind the archive's back: verify finds and names each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def volumes(volumes_template: Home, tmp_path: Path) -> Home:
 
 
 def _refused(home: Home) -> str:
-    """Why nothing is added to an archive that is open to be read."""
+    """The reason why an archive is open for reading only."""
 
     async def look() -> str:
         archive = await Archive.open(home)
@@ -320,7 +320,7 @@ async def test_verify_while_messages_are_archived_finds_nothing_false(tmp_path: 
 async def test_an_archive_that_is_only_busy_or_out_of_space_is_not_called_damaged(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lock of somebody else or a full disk ends verify with that error, not with a finding."""
+    """A foreign lock or a full disk ends verify with that error, not with a finding."""
     errors: list[ArchivarError] = [StorageError("full"), BusyError("locked")]
     for error in errors:
 

@@ -1,4 +1,4 @@
-"""Deleting on the server (P3): exactly what is archived, proved, old enough and unflagged, whatever the server does.
+"""Deleting on the server (P3): exactly what is archived, proved, old enough and unflagged, with every behaviour of servers.
 
 Dovecot holds the mail; the Kerio double before it moves deleted mail to Deleted Items, or not, and misbehaves on demand.
 """
@@ -67,7 +67,7 @@ class Server:
         self.dovecot.deliver(ALICE, folder, mail(subject, body), flags, date)
 
     def subjects(self, folder: str) -> list[str]:
-        """What lies in a folder now, by subject."""
+        """The messages in a folder now, by subject."""
         if folder not in self.dovecot.folders(ALICE):
             return []
         return sorted(subject_of(served_bytes(file)) for file in self.dovecot.messages(ALICE, folder))
@@ -119,7 +119,7 @@ def fill(server: Server) -> None:
 async def test_exactly_what_is_archived_old_enough_and_unflagged_goes(
     server: Server, box: Sandbox, auto_expunge: Literal[0, 1], moves_at: Literal["store", "expunge"], uidplus: bool
 ) -> None:
-    """Whatever the server does with deleted mail; and two more runs change nothing in the archive's folders."""
+    """With every way in which servers treat deleted mail; two more runs change nothing in the archive's folders."""
     server.behaviour.auto_expunge, server.behaviour.moves_at = auto_expunge, moves_at
     server.behaviour.hidden |= set() if uidplus else {"UIDPLUS"}
     fill(server)
@@ -156,7 +156,7 @@ async def test_trash_too_removes_there_what_we_deleted_and_nothing_else(
     moves_at: Literal["store", "expunge"],
     excluded: tuple[str, ...],
 ) -> None:
-    """What a user threw away stays in the trash, a twin of ours too; ours is gone for good, also what an earlier run left."""
+    """Mail thrown away by a user stays in the trash, a twin of ours too; ours is deleted for good, also an earlier run's."""
     server.behaviour.auto_expunge, server.behaviour.moves_at = auto_expunge, moves_at
     server.deliver("INBOX", "earlier")
     assert (await box.run(server.profile(AFTER_A_YEAR, exclude=excluded))).tally.deleted == 1
@@ -194,7 +194,7 @@ async def test_what_a_user_moves_to_the_trash_keeps_its_place_or_follows(
 
 
 async def test_what_comes_or_is_flagged_between_archiving_and_deleting_survives(server: Server, box: Sandbox) -> None:
-    """New mail in the very moment of deletion, and a flag that somebody sets then."""
+    """New mail in the very moment of deletion, and a flag set then by another client."""
     server.behaviour.auto_expunge = 0
     for subject in ("goes", "flagged late"):
         server.deliver("INBOX", subject)
@@ -250,7 +250,7 @@ async def test_a_message_missing_in_the_volume_is_not_deleted(server: Server, bo
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What happens in the middle of a deletion, and whether the messages are gone at the end of the run."""
+    """An event in the middle of a deletion, and True if the messages are gone at the end of the run."""
 
     happens: Callable[[Server], None]
     deleted: int
@@ -344,7 +344,7 @@ async def test_a_deletion_that_ended_with_the_program_is_settled_by_the_next_run
 
 
 async def test_marks_of_others_are_respected_without_uidplus(server: Server, box: Sandbox) -> None:
-    """EXPUNGE would take what somebody else has marked: nothing is deleted, and why is said. With UIDPLUS ours alone go."""
+    """EXPUNGE would take messages marked by another client: nothing is deleted, with the reason. With UIDPLUS only ours go."""
     server.behaviour.auto_expunge = 0
     server.behaviour.hidden.add("UIDPLUS")
     server.deliver("INBOX", "marked by somebody", flags=("\\Deleted", "\\Flagged"))
@@ -360,7 +360,7 @@ async def test_marks_of_others_are_respected_without_uidplus(server: Server, box
 
 
 async def test_a_mark_that_comes_just_before_expunge_is_respected_without_uidplus(server: Server, box: Sandbox) -> None:
-    """Somebody marks a message while ours are marked: ours are unmarked, and nothing is expunged."""
+    """Another client marks a message while ours are marked: ours are unmarked, and nothing is expunged."""
     server.behaviour.auto_expunge = 0
     server.behaviour.hidden.add("UIDPLUS")
     server.deliver("INBOX", "ours")

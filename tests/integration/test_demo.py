@@ -1,4 +1,4 @@
-"""The demo: sample mailboxes on an embedded server, archived by the real thing, without anything set up."""
+"""The demo: sample mailboxes on an embedded server, archived by real runs, without any setup."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_demo_archives_three_mailboxes_and_says_what_to_try(tmp_path: Path) 
 
 
 def test_what_to_try_can_be_called_as_it_stands_from_a_checkout(tmp_path: Path) -> None:
-    """Where no PATH leads to the program, as after make demo, the suggestions name it by its path."""
+    """With the program in no PATH, as after make demo, the suggestions name it by its path."""
     program = Path(sys.executable).with_name("archivar")
     with Archivar(tmp_path) as archivar:
         options = archivar.options(PATH="/nowhere")
@@ -64,7 +64,7 @@ def test_the_demo_as_json_is_one_object(tmp_path: Path) -> None:
 
 
 def test_the_demo_has_a_home_of_its_own(tmp_path: Path) -> None:
-    """Without --home the demo keeps to its own folder, whatever ARCHIVAR_HOME says, and refuses a real archive."""
+    """Without --home the demo keeps to its own folder, whatever ARCHIVAR_HOME is, and refuses a real archive."""
     with Archivar(tmp_path) as archivar:
         archivar("user", "add", "alice", "--email", "alice@example.test")
         head = archivar("ledger", "head").out
@@ -78,7 +78,7 @@ def test_the_demo_has_a_home_of_its_own(tmp_path: Path) -> None:
 
 
 def test_without_its_package_the_demo_says_what_to_install(tmp_path: Path) -> None:
-    """Where pymap is not installed, one sentence names it and the extra that brings it; no archive is begun."""
+    """Without pymap, one sentence names it and the extra that brings it; no archive is begun."""
     blocked = tmp_path / "blocked"
     blocked.mkdir()
     (blocked / "sitecustomize.py").write_text("import sys\nsys.modules['pymap'] = None\n")

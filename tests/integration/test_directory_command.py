@@ -95,7 +95,7 @@ def test_from_the_file_to_the_users_and_back(archivar: Archivar, api: KerioApi) 
 
 
 def test_a_rename_keeps_the_user_and_conflicts_are_named(archivar: Archivar, api: KerioApi) -> None:
-    """The same id under the new name; an address that somebody else has is left out, with exit code 1."""
+    """The same id under the new name; another user's address is left out, with exit code 1."""
     archivar("directory", "apply", kerio_file(archivar, api))
     archivar("directory", "sync")
     before = people(archivar)
@@ -201,7 +201,7 @@ def test_five_thousand_people_of_an_ldap_directory(archivar: Archivar, tmp_path:
 
 @pytest.mark.server
 def test_new_colleagues_are_archived_in_the_very_run(archivar: Archivar, api: KerioApi, dovecot: StartDovecot) -> None:
-    """Synchronised before archiving; when that fails the run goes on with those who are known, and says so."""
+    """Users are synchronised before archiving; when that fails the run goes on with the known users, and says so."""
     names = ("anna", "annika", "bob", "carl")
     addresses = {f"{name}@example.test": "x" for name in names}
     behind = dovecot(addresses, master=("archive", WORD))
@@ -254,7 +254,7 @@ def test_new_colleagues_are_archived_in_the_very_run(archivar: Archivar, api: Ke
 def test_new_colleagues_get_their_mail_from_a_catch_all_mailbox_in_the_very_run(
     archivar: Archivar, api: KerioApi, dovecot: StartDovecot
 ) -> None:
-    """Synchronised before it is sorted; the account of the mailbox itself, which the directory has too, becomes nobody."""
+    """Synchronised before it is sorted; the account of the mailbox itself, which the directory has too, becomes no user."""
     journal = "journal@example.test"
     server = dovecot({journal: "word"})
     server.deliver(journal, "INBOX", b"From: x@elsewhere.test\r\nTo: anna@example.test\r\nSubject: 1\r\n\r\n")

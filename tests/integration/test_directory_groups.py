@@ -32,7 +32,7 @@ def settings(server: Slapd, *groups: str, base: str = BASE, **more: Any) -> Dire
 
 
 async def found(directory: Directory) -> tuple[list[str], list[GroupNote]]:
-    """The names of those who were found, and what their groups lack."""
+    """The names of the found people, and the gaps in their groups."""
     notes: list[GroupNote] = []
     entries = await people(directory, Secret(PASSWORD), note=notes.append)
     return sorted(one.name for one in entries), notes
@@ -82,7 +82,7 @@ def tree(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 async def test_groups_in_groups_are_walked(tree: Slapd) -> None:
-    """Of every kind, in a circle, with DNs written otherwise, with a primary group; who is not found is named."""
+    """Of every kind, in a circle, with DNs written otherwise, with a primary group; missing members are named."""
     for name in ("all", of("all")):
         names, notes = await found(settings(tree, name))
         assert names == ["unix", *(f"user000{number}" for number in (1, 2, 3, 4, 5))]
@@ -177,7 +177,7 @@ async def test_nested_groups_of_active_directory(active: Slapd) -> None:
 
 
 async def test_primary_groups_of_active_directory(active: Slapd) -> None:
-    """Of the group itself and of one within it; the same number in another domain is another group."""
+    """A user's primary group, directly and nested; the same number in another domain is another group."""
     assert (await found(settings(active, "Domain Users", base=AD_BASE))) == (["anna", "bob", "carl", "dora", "emil"], [])
     assert (await found(settings(active, "Holder", base=AD_BASE))) == (["guest"], [])
 

@@ -78,7 +78,7 @@ async def test_domains_groups_and_disabled_accounts_choose_users(api: KerioApi) 
 
 
 async def test_a_session_that_expires_in_the_middle_is_begun_anew_once(api: KerioApi) -> None:
-    """Everybody is read all the same; a server that forgets every session is an error."""
+    """All users are read all the same; a server that forgets every session is an error."""
     api.behaviour.expire_after = 7
     assert len(await people(settings(api), Secret(PASSWORD))) == 1200
     assert api.logins == 2
@@ -123,7 +123,7 @@ async def test_what_the_server_refuses_is_told_in_its_words_filled_in(api: Kerio
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b"{}", b'{"result": {"list": 3}}', b'{"result": {"token": ""}}'])
 async def test_what_is_no_administration_is_refused(api: KerioApi, answer: bytes) -> None:
-    """Whatever else answers on that port, nobody is taken for a user."""
+    """With any other answer on that port, no users are read."""
     api.behaviour.broken = answer
     with pytest.raises((ConnectError, DirectoryError)):
         await people(settings(api), Secret(PASSWORD))
@@ -156,7 +156,7 @@ async def test_a_silent_server_is_given_up_and_a_call_can_be_called_off(api: Ker
 
 
 async def test_the_password_is_in_no_log(api: KerioApi, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever the libraries write down at their most talkative."""
+    """The libraries' most verbose logs do not contain it."""
     caplog.set_level(logging.DEBUG)
     await people(settings(api), Secret(PASSWORD))
     api.behaviour.broken = b"{"

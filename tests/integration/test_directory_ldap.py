@@ -85,7 +85,7 @@ async def test_filter_attributes_groups_and_domains_choose_people(server: Slapd)
 
 
 async def test_members_are_found_without_the_overlay_too(tmp_path: Path) -> None:
-    """Where entries do not tell their groups, the groups' own lists are asked."""
+    """With entries that do not tell their groups, the groups' own lists are read."""
     entries = [person(number) for number in range(5)]
     with Slapd(tmp_path, [*entries, group("staff", [entries[3][0]])], member_of=False) as server:
         found = await people(settings(server, groups=("staff",)), Secret(PASSWORD))
@@ -93,7 +93,7 @@ async def test_members_are_found_without_the_overlay_too(tmp_path: Path) -> None
 
 
 async def test_members_are_found_of_a_group_that_the_overlay_passes_by(tmp_path: Path) -> None:
-    """Of two groups only one is told by the entries: with the other's members missing, they would count as gone."""
+    """The entries tell only one of two groups: without the other's members, they would count as gone."""
     entries = [person(number) for number in range(5)]
     other: dict[str, Sequence[str | bytes]] = {"objectClass": ["groupOfUniqueNames"], "cn": ["unique"]}
     other["uniqueMember"] = [entries[3][0]]
@@ -126,7 +126,7 @@ async def test_accounts_of_active_directory_are_understood(server: Slapd) -> Non
 async def test_the_step_that_fails_is_named_with_what_to_do(
     server: Slapd, change: dict[str, Any], step: str, words: str
 ) -> None:
-    """What came before is ticked, what comes after was not reached."""
+    """Earlier steps are ticked, later ones were not reached."""
     directory = settings(server)
     steps, found = await connection_test(replace(directory, server=replace(directory.server, **change)), Secret(PASSWORD))
     [failed] = [one for one in steps if one.ok is False]

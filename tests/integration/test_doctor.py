@@ -1,4 +1,4 @@
-"""``archivar doctor``: what a server's administration tells, in ticks and remedies, without changing anything."""
+"""``archivar doctor``: the checkup of a server's administration, in ticks and remedies, without changing anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers that send less than they announce, hide what they have, or forget to tell: what is in doubt stays (P3)."""
+"""Servers that send less than they announce, hide what they have, or forget to tell: doubtful messages stay (P3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes from a server: what was just read from it, whole, and equals what is stored, and nothing else (P3)."""
+"""Deletion of messages that were just read from the server, whole, and equal the stored ones, and of no others (P3)."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ async def test_a_set_that_is_answered_in_part_deletes_nothing_that_is_not_there(
 async def test_a_plain_expunge_is_never_sent_after_a_listing_that_hides_something(
     box: Sandbox, begin: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A message of somebody else, marked and not listed, survives on a server without UIDPLUS."""
+    """A foreign message, marked and not listed, survives on a server without UIDPLUS."""
     hide(monkeypatch, r"RFC822\.SIZE", {7}, begin)
     with inbox(6, Script(capabilities=OLD)) as server:
         await box.run(profile(server))
@@ -328,7 +328,7 @@ async def test_what_a_server_moves_to_its_trash_is_ours_and_nothing_else(
 
 
 async def test_the_trash_is_left_alone_in_the_run_that_learns_that_sizes_are_inexact(box: Sandbox) -> None:
-    """What an earlier run left there stays as well, until the next run."""
+    """Messages left there by an earlier run stay as well, until the next run."""
     script = Script(trash="Trash", attributes={"Trash": r"\Trash"})
     with inbox(6, script) as server:
         server.folders["Trash"] = []

@@ -1,4 +1,4 @@
-"""Filters on real mailboxes: what is left out is counted, looked at again when it may change, and never takes long twice."""
+"""Filters on real mailboxes: excluded messages are counted, checked again when that may change, and never take long twice."""
 
 from __future__ import annotations
 

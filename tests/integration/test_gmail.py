@@ -1,4 +1,4 @@
-"""Folders that show what lies in others: what only they have is archived, and nothing is downloaded or filed twice."""
+"""Views, folders that show messages of others: those only in a view are archived, and nothing is downloaded or filed twice."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def places(found: dict[str, list[str]]) -> Counter[tuple[str, str]]:
 
 
 async def test_each_message_is_stored_and_downloaded_once(box: Sandbox) -> None:
-    """Whatever labels it has; what only the folder of all mail has is filed by the labels that IMAP does not show."""
+    """With any labels; a message only in the folder of all mail is filed by labels that IMAP does not show."""
     story = usual()
     with story.server as server:
         outcome = await box.run(profile(server))
@@ -143,7 +143,7 @@ async def test_ids_that_are_refused_lose_nothing(box: Sandbox, verb: str) -> Non
 
 
 async def test_an_archive_of_before_ids_were_kept_downloads_once_more(box: Sandbox) -> None:
-    """What was archived from folders without an id is read in the folder of all mail, once."""
+    """Messages archived from folders without an id are read in the folder of all mail, once."""
     story = usual()
     with story.server as server:
         await box.run(profile(server, exclude=["[[]Gmail]/**", ALL, STARRED]))
@@ -181,7 +181,7 @@ async def test_a_dry_run_counts_no_message_twice(box: Sandbox) -> None:
 
 
 async def test_a_view_without_ids_is_told_by_content(box: Sandbox) -> None:
-    """What lies elsewhere is not downloaded again, what only it has is archived under its name, junk stays out."""
+    """Messages of other folders are not downloaded again, others are archived under the view's name, junk stays out."""
     story = usual(ids=False)
     story.script.attributes |= {"Spam": r"\Junk"}
     with story.server as server:
@@ -242,7 +242,7 @@ async def test_another_body_in_a_view_is_archived(box: Sandbox, there: str) -> N
 
 @pytest.mark.parametrize("use", [r"\Flagged", r"\Important"])
 async def test_other_views(box: Sandbox, use: str) -> None:
-    """Of any use; a mailbox that consists of one has its mail there."""
+    """Views of any use; a mailbox that consists of one has its mail there."""
     folders = {"INBOX": [Stored(1, MAIL["in"])], "Stars": [Stored(3, MAIL["in"]), Stored(4, MAIL["alone"])]}
     with ScriptedServer(folders, Script(attributes={"Stars": use})) as server:
         await box.run(profile(server))

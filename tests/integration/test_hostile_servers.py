@@ -1,4 +1,4 @@
-"""What servers do that no standard allows: nothing is lost, the run goes on, and what happened is named (P2, P6)."""
+"""Server behaviour that no standard allows: nothing is lost, the run goes on, and the fault is named (P2, P6)."""
 
 from __future__ import annotations
 
@@ -415,7 +415,7 @@ async def test_ok_with_nothing_behind_it_is_ok(box: Sandbox) -> None:
 
 
 async def test_fetch_in_an_empty_folder_may_be_bad(box: Sandbox) -> None:
-    """An empty folder is complete, whatever the server says to FETCH in it, also when it was emptied just now."""
+    """An empty folder is complete, whatever its reply to FETCH, also when it was emptied just now."""
     with inbox(Script(empty_fetch_bad=True)) as server:
         server.folders["Leer"] = []
         assert (await box.run(profile(server))).status is RunStatus.SUCCEEDED
@@ -511,7 +511,7 @@ async def test_a_folder_whose_messages_are_not_counted_is_not_empty(
 
 @pytest.mark.parametrize("size", [10**19, -1, -(2**63)])
 async def test_an_absurd_size_is_no_size(box: Sandbox, size: int) -> None:
-    """What is announced with a size that cannot be true is fetched like any other, and known afterwards."""
+    """A message announced with an impossible size is fetched like any other, and known afterwards."""
     with inbox(Script(size_lies={12: size})) as server:
         outcome = await box.run(profile(server))
         assert (outcome.status, outcome.tally.archived) == (RunStatus.SUCCEEDED, 5)

@@ -1,4 +1,4 @@
-"""What a UID names: the message that it named before, another one, or a message that moved here (P2, P4, P9)."""
+"""The message behind a UID: the same as before, another one, or one that moved here (P2, P4, P9)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def around(monkeypatch: pytest.MonkeyPatch, name: str, wrap: Callable[[Any], Any
 
 
 def warnings(outcome: Outcome) -> list[str]:
-    """What was warned of, but for the lack of TLS."""
+    """The warnings, except those on the lack of TLS."""
     return [text for text in outcome.told("warning") if "without TLS" not in text]
 
 
@@ -236,7 +236,7 @@ async def test_bodies_that_cannot_be_had_do_not_speak_for_the_rest(box: Sandbox)
 
 
 async def test_a_dry_run_over_changed_numbers_writes_nothing(box: Sandbox) -> None:
-    """What it would read again is in its forecast; the next run finds what it would have found."""
+    """Messages that it would read again are in its forecast; the next run finds them."""
     with inbox(10) as server:
         await box.run(profile(server))
         server.folders["INBOX"][3] = Stored(4, mail("another", "y" * 300))

@@ -1,4 +1,4 @@
-"""Thousands of messages to hundreds of people, and a service that is killed: who gets what is what the mail was made for."""
+"""Thousands of messages to hundreds of people, and a service that is killed: the distribution is that of the generator."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def begin(path: Path, everybody: list[Person]) -> Archive:
 
 
 def reference(made: list[Made], everybody: list[Person]) -> Places:
-    """Who gets which message, from what the mail was made for, and from nothing that is in it."""
+    """The users of each message, from the generator's record alone."""
     primary = {one.name: one.addresses[0] for one in everybody}
     found: Places = set()
     for one in made:

@@ -1,4 +1,4 @@
-"""The Kerio double does on the wire what Kerio Connect does, judged by the standard library and by raw sockets."""
+"""The Kerio double does on the wire as Kerio Connect does, judged by the standard library and by raw sockets."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_greeting_and_id(server: Dovecot, version: str | None, greeting: str, id
     ],
 )
 def test_hidden_capabilities(server: Dovecot, item: str, command: str) -> None:
-    """What is hidden is not announced anywhere and refused, and works when it is not hidden; the master login never shows."""
+    """A hidden capability is announced nowhere and refused, and works when it is not hidden; the master login never shows."""
     server.deliver(ALICE, "INBOX", RAW)
     server.create_folder(ALICE, "Drafts")
     with kerio(server) as double, mailbox(double) as session:
@@ -250,7 +250,7 @@ def test_each_connection_has_its_own_challenge(server: Dovecot) -> None:
 
 
 def test_setuser_opens_one_mailbox(server: Dovecot) -> None:
-    """Of that user and no other; unknown, refused and badly put names are not opened, nor is anything without the master."""
+    """Only that user's mailbox; unknown, refused and malformed names are not opened, nor is any without the master."""
     server.deliver(ALICE, "INBOX", RAW)
     server.deliver(BOB, "INBOX", RAW * 2)
     with kerio(server, Behaviour(challenge="abc", refuse_users={ALICE})) as double:
@@ -403,7 +403,7 @@ WAYS = {
 @pytest.mark.parametrize("moves_at", ["store", "expunge"])
 @pytest.mark.parametrize("auto_expunge", [1, 0])
 def test_deleting(server: Dovecot, auto_expunge: Any, moves_at: Any, way: str) -> None:
-    """Where a message is after STORE and after EXPUNGE: moved with flags, date and bytes, or gone, others untouched."""
+    """The place of a message after STORE and after EXPUNGE: moved with flags, date and bytes, or gone, others untouched."""
     store, expunge, hidden = WAYS[way]
     server.deliver(ALICE, "INBOX", b"Subject: a\n\n")
     server.deliver(ALICE, "INBOX", b"Subject: b\n\n", [r"\Answered", r"\Flagged"], WHEN)

@@ -1,4 +1,4 @@
-"""Servers that have too much to do, that hardly move, or that never stop: waited for, given up, cut off, and always named."""
+"""Servers that are busy, very slow, or endless: waited for, given up, cut off, and always named."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def bodies_asked_for(server: ScriptedServer) -> list[set[int]]:
 
 
 def most_for_one(server: ScriptedServer) -> int:
-    """How often the message that was asked for most was asked for."""
+    """The number of requests for the most requested message."""
     asked = bodies_asked_for(server)
     return max(sum(uid in uids for uids in asked) for uid in set().union(*asked))
 
@@ -180,7 +180,7 @@ async def test_a_tls_handshake_that_is_cut_is_tried_again(box: Sandbox, monkeypa
 
 @pytest.mark.parametrize("verb", ["CAPABILITY", "LOGIN", "AUTHENTICATE", "STARTTLS", "LIST", "EXAMINE", "UID FETCH"])
 async def test_bye_instead_of_an_answer_is_tried_again(box: Sandbox, verb: str) -> None:
-    """Before the login and after it, with whatever text."""
+    """Before the login and after it, with any text."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     tls = verb == "STARTTLS"
@@ -202,7 +202,7 @@ async def test_what_is_no_imap_server_is_not_knocked_at_again(box: Sandbox) -> N
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is measured over a minute is measured over half a second."""
+    """Measures over a minute are taken over half a second."""
     monkeypatch.setattr(pace, "WINDOW_SECONDS", 0.5)
 
 
@@ -285,7 +285,7 @@ FLOODS = [
 
 @pytest.mark.parametrize(("verb", "kind"), FLOODS)
 async def test_an_answer_without_end_is_cut_off(box: Sandbox, verb: str, kind: str) -> None:
-    """Whatever comes without end, wherever: the mailbox fails with a reason, after a bounded number of bytes."""
+    """Any endless answer: the mailbox fails with a reason, after a bounded number of bytes."""
     with inbox(Script(flood={verb: LINES[kind]})) as server:
         outcome = await asyncio.wait_for(box.run(profile(server)), 120)
         assert outcome.status in (RunStatus.FAILED, RunStatus.WITH_ERRORS)

@@ -1,4 +1,4 @@
-"""Many mailboxes with one password: every way to log in, who is chosen, and one mailbox's trouble is its own (P6)."""
+"""Many mailboxes with one password: every way to log in, the selection, and failures confined to their mailbox (P6)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def add(box: Sandbox, *names: str) -> None:
 
 @contextmanager
 def serving(dovecot: Dovecot, method: Method, behaviour: Behaviour | None = None) -> Iterator[At]:
-    """Where mailboxes can be opened by ``method``: the Kerio double, or Dovecot itself."""
+    """A server whose mailboxes open by ``method``: the Kerio double, or Dovecot itself."""
     if method is Method.KERIO_MASTER:
         with Kerio(dovecot, behaviour, master_password=WORD) as kerio:
             yield At(kerio.host, kerio.port)
@@ -454,7 +454,7 @@ async def test_a_connection_lost_at_the_master_login_says_nothing_about_the_pass
 
 
 async def test_a_server_that_takes_no_connection_at_all_is_given_up_soon(dovecot: StartDovecot, box: Sandbox) -> None:
-    """BYE to everybody: some tries, and then the rest is not tried."""
+    """BYE to every connection: after some tries the rest is not tried."""
     outcome, kerio = await master_run(dovecot, box, Behaviour(max_connections=0))
     assert outcome.status is RunStatus.FAILED
     assert kerio.connections < 60
@@ -463,7 +463,7 @@ async def test_a_server_that_takes_no_connection_at_all_is_given_up_soon(dovecot
 async def test_a_fault_of_the_program_in_one_mailbox_is_that_mailboxs(
     dovecot: StartDovecot, box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What nobody foresaw is named, and the other eleven are archived."""
+    """An unforeseen error is named, and the other eleven are archived."""
     look, calls = MailboxArchiver._list_folders, 0
 
     async def fail_once(self: MailboxArchiver) -> Any:

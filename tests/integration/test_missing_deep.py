@@ -1,4 +1,4 @@
-"""``missing`` proves: by numbers as a run compares, and deep by every byte; what differs is named and repaired (P9)."""
+"""``missing`` proves: by numbers as a run compares, and deep by every byte; differences are named and repaired (P9)."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def shallow(box: Sandbox, wanted: Profile) -> dict[str, dict[int, What]]:
 
 
 def differing(found: Iterable[MissingMailbox]) -> dict[str, dict[int, What]]:
-    """What differs, by folder and UID; folders in which all is well are left out."""
+    """The differences, by folder and UID; folders without any are left out."""
     folders = [folder for one in found for folder in one.folders]
     return {one.path: {each.uid: each.what for each in one.differences} for one in folders if one.differences}
 
@@ -272,7 +272,7 @@ async def test_a_folder_that_cannot_be_opened_is_named_and_the_others_are_compar
 
 
 async def test_a_message_of_another_length_than_announced_is_named_on_an_exact_server(box: Sandbox) -> None:
-    """What was cut short when it was archived, and is sent so again, is not called complete; where all differ it is no sign."""
+    """A message cut short when archived, and sent so again, is not complete; where all differ it is no sign."""
     with inbox(None, *range(1, 21)) as server:
         server.script.size_lies = {3: 900}
         await box.run(profile(server))
@@ -327,7 +327,7 @@ async def stopped(box: Sandbox, wanted: Profile, after: int) -> None:
 
 @pytest.mark.usefixtures("small_batches")
 async def test_a_stopped_comparison_goes_on_and_says_how_old_its_beginning_is(box: Sandbox) -> None:
-    """What was equal is not read again, and the result says how much that is and from when."""
+    """Equal messages are not read again, and the result tells their number and time."""
     with inbox(None, *range(1, 41)) as server:
         await box.run(profile(server))
         before = len(asked(server))
@@ -381,7 +381,7 @@ async def test_what_is_kept_never_stands_for_something_else(box: Sandbox, why: s
         elif why == "anew":
             deep.anew = True
         elif why == "recorded":
-            # A run found other messages meanwhile, and recorded them.
+            # A run has found other messages since, and recorded them.
             server.folders["INBOX"] = [Stored(uid, mail(f"other {uid}")) for uid in range(1, 41)]
             await box.run(profile(server))
         elif why == "other server":
@@ -404,7 +404,7 @@ async def comparisons_of_another_server(box: Sandbox) -> None:
 
 @pytest.mark.usefixtures("small_batches")
 async def test_the_repair_after_a_comparison_reads_only_what_differed(box: Sandbox) -> None:
-    """What was equal a moment ago is not read a second time; a later comparison begins anew."""
+    """Messages just found equal are not read a second time; a later comparison begins anew."""
     with inbox(None, *range(1, 41)) as server:
         await box.run(profile(server))
         exchange(server, 30)
@@ -435,7 +435,7 @@ async def test_a_connection_that_drops_in_the_middle_is_made_again(box: Sandbox)
 
 @pytest.mark.usefixtures("small_batches")
 async def test_a_server_that_goes_away_leaves_something_to_go_on_with(box: Sandbox) -> None:
-    """What was compared until then is told and kept, the rest is said to be left over; then it goes on."""
+    """The comparison until then is reported and kept, the rest is left over; the next one continues."""
     with inbox(None, *range(1, 41)) as server:
         await box.run(profile(server))
         gone = False
@@ -484,7 +484,7 @@ async def test_several_mailboxes_are_compared_at_once_with_a_master_login(doveco
 
 
 async def test_the_filter_leaves_out_what_is_new_and_nothing_that_is_archived(box: Sandbox) -> None:
-    """New mail that the filter does not want is not read; archived mail is compared whatever the filter says now."""
+    """New mail excluded by the filter is not read; archived mail is compared whatever the filter is now."""
     with inbox() as server:
         await box.run(profile(server))
         server.folders["INBOX"] += stored(30, size=900)

@@ -1,4 +1,4 @@
-"""What the real processes leave on the disk and in the kernel's tables: nothing for other accounts, and no password."""
+"""Traces of the real processes on the disk and in the kernel's tables: nothing for other accounts, and no password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where nothing can be written all can still be read: a read-only file system, a full disk, an account without the right to."""
+"""Archives that cannot be written can still be read: a read-only file system, a full disk, an account without the right to."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_a_message_repaired_from_another_home_reads_well_and_stays_so(
 
 
 def test_a_copy_that_is_damaged_in_its_turn_is_damage_again(volumes_template: Home, home: Home) -> None:
-    """What was repaired counts as repaired only while the last copy is good."""
+    """A repaired message counts as repaired only while its last copy is good."""
     sha256, _ = _break(home, 1)
     assert homes.cli(home, "repair", "--from", str(volumes_template.path)).returncode == 0
     last = home.volume_numbers()[-1]
@@ -317,7 +317,7 @@ async def test_a_round_of_shares_ends_with_the_catalog(home: Home) -> None:
 
 @pytest.mark.parametrize("stage", [Stage.PARTS, Stage.MESSAGES])
 async def test_a_volume_that_is_sealed_while_it_is_looked_at_is_no_damage(tmp_path: Path, stage: Stage) -> None:
-    """What was written to it after its ledger was looked at is looked at too, and what comes next goes on from there."""
+    """Entries written after its ledger was checked are checked too, and later ones continue from there."""
     home = await homes.filled(tmp_path / "home")
     archive = await Archive.open(home)
     place, verdict, steps = Place(), Verdict(), 0

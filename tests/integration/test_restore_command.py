@@ -1,4 +1,4 @@
-"""``archivar restore`` as a person and a script use it: the question, the answers, what is said and with which exit code."""
+"""``archivar restore`` as a user and a script use it: the question, the answers, the output and the exit code."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def count(server: Dovecot) -> dict[str, int]:
 
 
 def test_a_person_is_asked_and_only_yes_restores(alice: Archivar, server: Dovecot) -> None:
-    """How many, how large, from where to where; no, Enter and Ctrl-C restore nothing."""
+    """Number, size, source and destination; no, Enter and Ctrl-C restore nothing."""
     for keys, code in (("n\n", 2), ("\n", 2), ("\x03", 130)):
         with Typed(alice, "restore", "--profile", "Alice", columns=120) as typed:
             typed.until(lambda text: "[y/N]" in text)

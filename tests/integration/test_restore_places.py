@@ -1,4 +1,4 @@
-"""Restoring to servers that keep all folders below INBOX, and to those with folders of others: where the mail really goes."""
+"""Restoring to servers with all folders below INBOX, and to those with folders of others: where mail really goes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def counts(server: Dovecot) -> dict[str, int]:
 
 
 def went(done: Restored) -> dict[str, tuple[str, str | None, int]]:
-    """Where each folder's mail went: path on the server, whose it is, how many messages."""
+    """The destination of each folder's mail: path on the server, owner, number of messages."""
     return {one.wished: (one.path, one.whose.standing.value if one.whose else None, one.messages) for one in done.used}
 
 

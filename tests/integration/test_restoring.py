@@ -1,4 +1,4 @@
-"""Mail of the archive put back into mailboxes: the same bytes, flags and dates, never twice, whatever happens in between."""
+"""Mail of the archive put back into mailboxes: the same bytes, flags and dates, never twice, through all interruptions."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _wire(folder: str) -> str:
 
 
 def wipe(server: Dovecot, who: str = ALICE) -> None:
-    """Somebody deletes everything: all folders but INBOX, and all mail."""
+    """Delete everything from outside: all folders but INBOX, and all mail."""
     with server.client(who) as client:
         for folder in server.folders(who):
             client.select(f'"{_wire(folder)}"')
@@ -187,7 +187,7 @@ async def test_a_server_that_tells_no_uids_gets_nothing_twice(box: Sandbox, dove
 
 
 async def test_what_lies_there_without_our_doing_is_recognised(box: Sandbox, dovecot: StartDovecot) -> None:
-    """Somebody put one of two twins back by hand: only the other one comes."""
+    """One of two twins was put back by hand: only the other one comes."""
     server = dovecot()
     fill(server)
     before = on_server(server)
@@ -500,7 +500,7 @@ async def test_a_message_that_the_server_keeps_with_other_line_ends_comes_once(b
 
 
 async def test_two_restores_at_once_put_nothing_there_twice(box: Sandbox, dovecot: StartDovecot) -> None:
-    """Of the console and the command line, which know nothing of each other."""
+    """From the console and the command line, which know nothing of each other."""
     server = dovecot()
     fill(server, count=12)
     before = on_server(server)

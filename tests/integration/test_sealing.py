@@ -58,7 +58,7 @@ class World:
         return await seal.current(self.archive)
 
     def kept(self) -> dict[str, str]:
-        """What each place but the authority holds, as text."""
+        """The content of each place but the authority, as text."""
         self.log.setblocking(False)
         lines = []
         while True:
@@ -176,7 +176,7 @@ async def test_an_archive_that_was_forged_is_found_by_every_place_and_gets_no_ne
 # Where a TLS handshake fails, the server's side of it is left to the collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_what_does_not_arrive_is_a_failure_with_its_reason_and_tried_again(world: World) -> None:
-    """Of every kind: nobody listens, it is refused, it proves nothing. No reason repeats the password."""
+    """Of every kind: no listener, a refusal, a stamp without value. No reason repeats the password."""
     folder = world.folder
     (folder / "link").symlink_to(folder / "seals.txt")
     (folder / "folder").mkdir()

@@ -31,7 +31,7 @@ RAW = b"Subject: one\r\n\r\n" + b"x" * 1_000 + b"\r\n"
 
 @contextmanager
 def client(port: int, user: str = ALICE, password: str = "secret") -> Iterator[imaplib.IMAP4]:
-    """A logged-in session that is closed whatever becomes of it."""
+    """A logged-in session that is always closed."""
     session = imaplib.IMAP4("127.0.0.1", port, timeout=20)
     try:
         session.login(user, password)
@@ -191,7 +191,7 @@ def test_append_keeps_what_a_file_keeps(dovecot: StartDovecot) -> None:
     ],
 )
 def test_dovecot_opens_folders_with_strange_names(dovecot: StartDovecot, name: str) -> None:
-    """What lies on disk under such a name is listed and served."""
+    """Folders on disk under such names are listed and served."""
     server = dovecot()
     server.deliver(ALICE, name, RAW)
     assert name in server.folders(ALICE)
@@ -364,7 +364,7 @@ def test_the_scripted_server_behaves_when_nothing_is_scripted() -> None:
     ids=["BODY[] NIL", "left out", "expunged", "noise"],
 )
 def test_the_scripted_server_holds_messages_back(script: Script, expected: list[bytes]) -> None:
-    """What cannot be had is missing in the reply, what is noise does no harm."""
+    """An unavailable message is missing in the reply, and noise does no harm."""
     with scripted(script) as server, client(server.port) as session:
         assert bodies(session, "INBOX") == expected
 
@@ -437,7 +437,7 @@ def test_the_scripted_server_knows_the_ways_to_log_in() -> None:
 
 
 def test_the_scripted_server_moves_to_the_trash_as_kerio_does() -> None:
-    """What is expunged lies in the trash folder afterwards, undeleted."""
+    """An expunged message is in the trash folder afterwards, undeleted."""
     with scripted(Script(trash="Deleted Items")) as server, client(server.port) as session:
         session.select("INBOX")
         session.uid("STORE", "3", "+FLAGS.SILENT", r"(\Deleted)")

@@ -1,4 +1,4 @@
-"""The service: one a home, at nobody's mercy, and every run ends with a result that counts the whole of it."""
+"""The service: one a home, independent of its clients, and every run ends with a complete result."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ def test_closing_the_terminal_leaves_the_run_alone(tmp_path: Path, server: Dovec
 def test_users_added_while_a_run_goes_on_keep_one_chain_over_many_volumes(
     tmp_path: Path, server: Dovecot, service: StartService
 ) -> None:
-    """Command line and service write to small volumes in turn: nobody is refused, verify is clean."""
+    """Command line and service write to small volumes in turn: none is refused, verify is clean."""
     home = _home(tmp_path / "home", (server.host, server.plain_port), volume_bytes=150_000)
     homes.enqueue(home)
     service(home)
@@ -717,7 +717,7 @@ async def test_a_queue_that_cannot_be_written_for_a_while_gives_up_no_run(
 async def test_a_result_that_could_not_be_written_at_first_is_of_one_mind(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the ledger could not take "succeeded", the run, its result and the ledger all say "failed"."""
+    """When the ledger could not take "succeeded", the run, its result and the ledger all say "failed"."""
     queue = Queue(archive.database)
     run = (await queue.enqueue("Test"))[0]
     work = RunWork(archive, queue, run, Limits())

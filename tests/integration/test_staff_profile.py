@@ -191,6 +191,6 @@ def test_what_may_be_meant_is_warned_of(archivar: Archivar, kerio: Kerio) -> Non
 
 
 def test_addresses_are_checked_and_belong_to_one_user(archivar: Archivar) -> None:
-    """No address, and one that somebody has: refused with the reason."""
+    """No address, and a user's address: refused with the reason."""
     assert "is not an e-mail address" in archivar("user", "add", "dora", "--email", "dora", code=2).err
     assert "belongs to anna already" in archivar("user", "add", "dora", "--email", "ANNA@example.test", code=2).err

@@ -33,7 +33,7 @@ async def box(tmp_path: Path) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is measured over a minute is measured over half a second."""
+    """Measures over a minute are taken over half a second."""
     monkeypatch.setattr(pace, "WINDOW_SECONDS", 0.5)
 
 
@@ -62,7 +62,7 @@ async def test_a_code_in_the_answer_to_any_command(box: Sandbox, verb: str) -> N
 
 @pytest.mark.parametrize("form", ["* BYE [{}] come back", "* NO [{}] busy", "* BAD [{}] busy", "* BYE {}"])
 async def test_a_code_in_the_greeting(box: Sandbox, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever kind of greeting it is: tried again."""
+    """Any kind of greeting is tried again."""
     run = scripted._Session.run
 
     def refuse(session: Any) -> None:

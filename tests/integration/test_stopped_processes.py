@@ -1,4 +1,4 @@
-"""Processes that were stopped (SIGSTOP): whoever asks something of them is told within seconds, and nobody waits for ever."""
+"""Processes that were stopped (SIGSTOP): clients are told within seconds, and none waits for ever."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_stopped_service_is_noticed_by_every_command(archivar: Archivar, locke
             # Looking needs no lock; what must be written is refused.
             assert code == (5 if words[-1] in ("stop", str(run)) else 1 if "service" in words else 0), words
     os.kill(pid, signal.SIGCONT)
-    # What was asked meanwhile is done, if it could be written.
+    # Requests made before are done, if they could be written.
     if not locked:
         wait_for(lambda: archivar("runs", "--json").json["runs"][0]["status"] == "cancelled", "the end of the run")
 
@@ -110,7 +110,7 @@ def test_json_tells_how_the_service_is(archivar: Archivar) -> None:
 
 
 async def test_a_loop_that_hangs_is_silent(tmp_path: Path) -> None:
-    """The lock is held and the process runs, but nobody touches the lock any more."""
+    """The lock is held and the process runs, but the lock file is not touched any more."""
     archive = await begin(tmp_path / "home")
     lock = ServiceLock(archive.home)
     lock.acquire()

@@ -60,7 +60,7 @@ async def _filled(path: Path, count: int) -> Home:
 
 
 def _placed(home: Home) -> Placed:
-    """What lies where, with flags and dates, asked past the product."""
+    """The messages in each folder, with flags and dates, read past the product."""
     sql = (
         "SELECT f.path, lower(hex(m.sha256)), s.flags, s.internaldate FROM placement p JOIN folder f ON f.id = p.folder_id "
         "JOIN message m ON m.id = p.message_id JOIN source_message s ON s.message_id = m.id AND s.folder_id = f.id "

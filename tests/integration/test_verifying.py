@@ -1,4 +1,4 @@
-"""The service verifies: what is due and what was asked for, resting beside runs, carried on by the next service."""
+"""The service verifies: due and requested ones, resting beside runs, carried on by the next service."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def start() -> Iterator[Start]:
 
 
 def _kept(home: Home, name: str) -> str:
-    """What is kept under a name, asked past the product; empty when nothing is."""
+    """The text kept under a name, read past the product; empty without one."""
     found = rows(home.catalog, "SELECT value FROM setting WHERE name = ?", name)
     return str(found[0][0]) if found else ""
 
@@ -207,7 +207,7 @@ def test_what_was_asked_for_is_done_by_any_service_which_then_ends(home: Home) -
 
 
 def test_a_verification_is_carried_on_where_it_stood(home: Home, start: Start) -> None:
-    """What was looked at before is not looked at again: its counts go on from there."""
+    """Parts checked before are not checked again: its counts continue."""
 
     async def begin() -> None:
         archive = await Archive.open(home)
@@ -378,7 +378,7 @@ async def _save_profile(home: Home) -> None:
 
     archive = await Archive.open(home)
     try:
-        # Nobody listens there: the run fails after its tries.
+        # No listener there: the run fails after its tries.
         await saved_profiles.save(archive, homes.profile("127.0.0.1", 1), Secret("secret"))
     finally:
         await archive.close()
@@ -432,7 +432,7 @@ async def test_one_that_was_cancelled_or_failed_is_not_begun_again_at_once(archi
 
 @pytest.mark.parametrize("rhythm", ["5%", "weekly"])
 async def test_a_clock_that_was_fast_for_a_while_ends_no_schedule(archive: Archive, rhythm: str) -> None:
-    """What was verified, cancelled or failed years ahead is not waited for."""
+    """Results recorded years ahead are not waited for."""
     ahead = timestamp(now() + timedelta(days=4_000))
     await saved_settings.change(archive, "verify", rhythm)
     await last_verification.remember(archive.home, Verdict())

@@ -1,4 +1,4 @@
-"""The built wheel, in an environment that holds nothing but the wheel and what it asks for."""
+"""The built wheel, in an environment with only the wheel and its requirements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose mail is archived, and from whose folders mail is deleted: what others share is left alone unless it is named."""
+"""Ownership of folders, for archiving and deletion: shared folders are left alone unless they are named."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def kerio(dovecot: StartDovecot) -> Iterator[tuple[Kerio, Dovecot]]:
 async def test_on_kerio_a_subscribed_mailbox_is_its_owners(
     kerio: tuple[Kerio, Dovecot], box: Sandbox, hidden: set[str], known: bool
 ) -> None:
-    """Whether it announces NAMESPACE or not, and whether Bob is a user of the archive or not; only Alice is chosen."""
+    """With or without NAMESPACE, and with or without Bob as a user of the archive; only Alice is chosen."""
     double, server = kerio
     double.behaviour.hidden = hidden
     if known:

@@ -1,4 +1,4 @@
-"""Whose folders are, in more of the forms that servers give them: own mail is never left out by a name, nor others' deleted."""
+"""Ownership of folders, in more forms of servers: own mail is never left out by a name, nor others' deleted."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def lent_to(login: str, server: ScriptedServer, user: str, deletion: Deletion | 
     return Profile(user, base, Login(login), Target(user, login), deletion=deletion or Deletion())
 
 
-# -- one's own, called as somebody else is -----------------------------------------------------------------------------
+# -- one's own, named like another user's ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("login", ["sales", "archive", "info"])
 @pytest.mark.parametrize("root", ["empty", "with mail", "not listed", "not selectable"])
 @pytest.mark.parametrize("greeting", [KERIO, "* OK ready"], ids=["Kerio", "other"])
 async def test_ones_own_tree_that_is_called_like_a_user_is_archived(box: Sandbox, login: str, root: str, greeting: str) -> None:
-    """There is a user sales, and everybody sorts mail below Sales: archived everywhere, deleted nowhere in doubt."""
+    """There is a user sales, and every user sorts mail below Sales: archived everywhere, deleted nowhere in doubt."""
     await users.add(box.archive, login, [f"{login}@example.test"], login=login)
     top = login.capitalize()
     folders = {"INBOX": stored("one"), f"{top}/2023": stored("two"), f"{top}/2024/May": stored("three")}
@@ -101,7 +101,7 @@ async def test_public_folders_that_only_their_name_tells_are_not_emptied(box: Sa
     ],
 )
 async def test_a_lent_folder_where_levels_are_parted_by_dots(box: Sandbox, mine: str, theirs: str, own: bool) -> None:
-    """How near it is to the top is told by the server's own delimiter."""
+    """Its distance from the top is counted by the server's own delimiter."""
     await users.add(box.archive, "bob", [BOB])
     lent = stored("b 1", "b 2", "b 3", "b 4")
     boxes = {BOB: {"INBOX": stored("b"), theirs: lent}, ALICE: {"INBOX": stored("a"), mine: list(lent)}}
@@ -116,7 +116,7 @@ async def test_a_lent_folder_where_levels_are_parted_by_dots(box: Sandbox, mine:
 @pytest.mark.parametrize("namespace", ['(("" "/")) NIL NIL', '(("" "/")) (("~" "/")) NIL', '(("" "/")) (("" "/")) NIL'])
 @pytest.mark.parametrize("greeting", [KERIO, "* OK ready"], ids=["Kerio", "other"])
 async def test_a_lent_folder_in_ones_own_namespace(box: Sandbox, namespace: str, greeting: str) -> None:
-    """What lies there by the server's word may be somebody else's all the same: the bytes tell."""
+    """A folder there by the server's word may be another user's all the same: the bytes tell."""
     await users.add(box.archive, "bob", [BOB])
     lent = stored("b 1", "b 2", "b 3")
     boxes = {BOB: {"INBOX": lent}, ALICE: {"INBOX": stored("a"), "Lent": list(lent)}}
@@ -131,7 +131,7 @@ async def test_a_lent_folder_in_ones_own_namespace(box: Sandbox, namespace: str,
 
 @pytest.mark.parametrize("greeting", [KERIO, "* OK ready"], ids=["Kerio", "other"])
 async def test_a_mailbox_called_by_an_address_beside_a_told_namespace_is_not_emptied(box: Sandbox, greeting: str) -> None:
-    """On Kerio, whatever it tells of other places."""
+    """On Kerio, with any other namespaces."""
     await users.add(box.archive, "bob", [BOB])
     folders = {"INBOX": stored("one"), f"{BOB}/INBOX": stored("of bob")}
     script = Script(["IMAP4rev1", "UIDPLUS", "NAMESPACE"], greeting=KERIO, namespace='(("" "/")) (("~" "/")) NIL')
@@ -161,7 +161,7 @@ class Lending:
 async def test_a_lent_folder_is_not_emptied_by_another_than_its_owner(
     box: Sandbox, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a first run with deletion, whoever comes first; and later, though all that was archived is deleted by then."""
+    """In a first run with deletion, in either order; and later, though all archived mail is deleted by then."""
     await users.add(box.archive, "bob" if first == ALICE else "adam", [BOB], login=BOB)
     script = Script(master_password="word", greeting=KERIO, uidnext={"Lent": 50, "INBOX": 50})
     with ScriptedServer({}, script) as server:
@@ -222,7 +222,7 @@ async def test_an_inbox_that_is_not_listed_is_archived(
 
 
 async def test_a_mailbox_of_another_below_inbox_is_not_emptied(box: Sandbox) -> None:
-    """Where all folders are below INBOX and nothing is told, a name there is a doubt, too."""
+    """With all folders below INBOX and no namespaces, a name there is a doubt, too."""
     await users.add(box.archive, "bob", [BOB], login="bob")
     folders = {"INBOX": stored("one"), "INBOX.Work": stored("w"), "INBOX.bob.Sent": stored("s")}
     folders["INBOX.sales"] = stored("own")

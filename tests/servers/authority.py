@@ -85,7 +85,7 @@ class Authority:
         return builder.sign(signed, hashes.SHA256())
 
     def reply(self, query: bytes) -> bytes:
-        """What the authority answers to a query; a stamp, if it grants one."""
+        """The authority's answer to a query; a stamp, if it grants one."""
         (self.folder / "query").write_bytes(query)
         command = ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "query", "-out", "answer"]
         subprocess.run(command, cwd=self.folder, check=True, capture_output=True, timeout=60)

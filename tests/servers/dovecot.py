@@ -69,12 +69,12 @@ def missing() -> str | None:
 
 
 def served_bytes(path: Path) -> bytes:
-    """What Dovecot sends for ``BODY[]`` of the message in this file."""
+    """The bytes that Dovecot sends for ``BODY[]`` of the message in this file."""
     return served(path.read_bytes())
 
 
 def served(raw: bytes) -> bytes:
-    """What Dovecot sends for ``BODY[]`` of a message stored as ``raw``: LF becomes CRLF, NUL becomes 0x80."""
+    """The bytes that Dovecot sends for ``BODY[]`` of a message stored as ``raw``: LF becomes CRLF, NUL becomes 0x80."""
     return _LONE_LF.sub(b"\r\n", raw).replace(b"\0", b"\x80")
 
 
@@ -175,7 +175,7 @@ class Dovecot:
         return self._process.pid
 
     def start(self) -> None:
-        """Start the server and wait until it greets; a port that somebody else took meanwhile is replaced."""
+        """Start the server and wait until it greets; a port taken by another process is replaced."""
         program = _program()
         if program is None:
             raise RuntimeError("Dovecot is not installed: apt-get install dovecot-imapd")
@@ -308,7 +308,7 @@ class Dovecot:
         self._give(uidlist)
 
     def expected(self, user: str) -> dict[str, list[str]]:
-        """What an archive of this mailbox must hold: folder -> SHA-256 (hex) of each message as served."""
+        """The correct archive of this mailbox: folder -> SHA-256 (hex) of each message as served."""
         return {
             folder: [hashlib.sha256(served_bytes(file)).hexdigest() for file in self.messages(user, folder)]
             for folder in self.folders(user)
@@ -437,7 +437,7 @@ class Dovecot:
             "}",
         ]
         if me.pw_uid != 0:
-            # Without root nobody can change user or root folder: everything runs as we do.
+            # Without root, user and root folder cannot be changed: everything runs as this account.
             group = grp.getgrgid(me.pw_gid).gr_name
             lines += [f"default_internal_user = {me.pw_name}", f"default_login_user = {me.pw_name}"]
             lines += [f"default_internal_group = {group}"]

@@ -64,7 +64,7 @@ class Gmail:
             self.script.uidnext = dict(self._next)
 
     def downloads(self) -> int:
-        """How many bodies were sent so far."""
+        """The number of bodies sent so far."""
         return self.server.bodies
 
     def _items(self, folder: str, message: Stored, item: str) -> str | None:

@@ -68,7 +68,7 @@ _COMMAND_NEEDS = {
 
 @dataclass(slots=True)
 class Behaviour:
-    """How this Kerio behaves. A verb is upper case and includes UID: ``"UID STORE"``."""
+    """The behaviour of this Kerio. A verb is upper case and includes UID: ``"UID STORE"``."""
 
     version: str | None = "9.4.2"  # None: hidden
     hidden: set[str] = field(default_factory=set)  # capabilities: not announced, their commands BAD, their codes left out
@@ -152,7 +152,7 @@ class Kerio:
 
     @property
     def open(self) -> int:
-        """How many connections are open now."""
+        """The number of open connections."""
         with self.lock:
             return len(self._open)
 
@@ -315,7 +315,7 @@ class _Session:
             raise _Ended
 
     def happens(self, knob: str, verb: str) -> bool:
-        """Whether this once-knob is set to this verb; then it is switched off."""
+        """True when this once-knob is set to this verb; then it is switched off."""
         with self.kerio.lock:
             if getattr(self.behaviour, knob) != verb:
                 return False
@@ -479,7 +479,7 @@ class _Session:
         if command.verb == "CLOSE" and self.moves():
             before, self.mute = self.mute, True
             self.own("NOOP")
-            # CLOSE itself would remove what others flag meanwhile.
+            # CLOSE itself would remove messages that others flag since.
             answer = self.to_trash("DELETED") or self.own("UNSELECT")
             self.mute = before
         else:
@@ -518,7 +518,7 @@ class _Session:
         return self.to_trash(f"UID {chosen[0]} DELETED" if chosen else "DELETED") or b"OK EXPUNGE completed"
 
     def moves(self) -> bool:
-        """Whether what is deleted in the selected folder goes to Deleted Items."""
+        """True when deleted messages of the selected folder go to Deleted Items."""
         return self.behaviour.auto_expunge == 1 and self.writable not in (None, TRASH)
 
     def to_trash(self, chosen: str) -> bytes | None:

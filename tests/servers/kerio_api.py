@@ -1,4 +1,4 @@
-"""A stand-in for Kerio Connect's administration API: JSON-RPC over HTTPS with a certificate that nobody knows.
+"""A stand-in for Kerio Connect's administration API: JSON-RPC over HTTPS with an unknown certificate.
 
 Confirmed by public sources, and held to here: the path, the content types, ``Session.login`` with ``userName``, ``password``
 and ``application``; the token in the header ``X-Token`` and in the body, beside cookies; lists with ``query`` (``start``,
@@ -72,7 +72,7 @@ def domain(id: str, name: str, *aliases: str, **more: Any) -> Found:
 
 @dataclass
 class Behaviour:
-    """What the server has and does. ``expire_after``: the session ends after so many calls, once."""
+    """The server's data and behaviour. ``expire_after``: the session ends after so many calls, once."""
 
     users: list[Found] = field(default_factory=list)
     domains: list[Found] = field(
@@ -84,7 +84,7 @@ class Behaviour:
     expire_after: int | None = None
     expire_always: bool = False
     errors: dict[str, Found] = field(default_factory=dict)
-    short_pages: int | None = None  # Users.get gives nothing from this item on, whatever totalItems says
+    short_pages: int | None = None  # Users.get gives nothing from this item on, whatever totalItems is
     growing: int = 0  # so many times the list has grown by one when it is asked for the next page
     shrinking: int = 0  # so many times its first one has gone when it is asked for the next page
     broken: bytes | None = None  # every answer, instead of JSON-RPC

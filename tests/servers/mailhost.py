@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 @dataclass(slots=True)
 class Mailhost:
-    """What came, and where it listens. ``refusal`` is what is answered to a mail instead of taking it."""
+    """The received mail, and the server's address. ``refusal`` is the answer to a mail in place of accepting it."""
 
     port: int = 0
     refusal: str = ""

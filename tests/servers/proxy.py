@@ -125,7 +125,7 @@ class Proxy:
         pair.half_done(reset=self.reset)
 
     def _count(self, pair: _Pair, data: bytes, *, to_client: bool) -> int:
-        """How many of these bytes may pass; waits while they are held back."""
+        """The number of these bytes that may pass; waits while they are held back."""
         with self._changed:
             if not to_client:
                 self.turns += pair.server_spoke

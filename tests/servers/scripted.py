@@ -1,4 +1,4 @@
-"""An IMAP server that plays a script: everything a real server does not do on demand.
+"""An IMAP server that plays a script: every behaviour that a real server does not show on demand.
 
 It speaks enough of RFC 3501 to be archived from and deleted on, plus Kerio's master login. Every misbehaviour is an
 attribute, which may be changed while the server runs; those that say "once" switch themselves off when they have happened,
@@ -50,7 +50,7 @@ class Received:
 
 @dataclass(slots=True)
 class Script:
-    """What the server does besides, or instead of, what it should. Folder names are decoded, UIDs count in any folder."""
+    """The server's behaviour besides, or instead of, the standard's. Folder names are decoded, UIDs count in any folder."""
 
     capabilities: list[str] = field(default_factory=lambda: ["IMAP4rev1", "UIDPLUS", "SASL-IR"])
     greeting: str = "* OK ready"  # "* BYE too many connections" ends the session at once
@@ -159,7 +159,7 @@ class ScriptedServer:
             return [received.line.partition(" ")[2] for received in self.commands if connection in (None, received.connection)]
 
     def round_trips_after_login(self, connection: int) -> int:
-        """How often this connection had to wait for the client between login and LOGOUT (commands sent at once: one)."""
+        """The number of waits for the client between login and LOGOUT (commands sent at once: one)."""
         with self.lock:
             turns: set[int] = set()
             for received in (one for one in self.commands if one.connection == connection):

@@ -126,7 +126,7 @@ def group(name: str, members: Sequence[str]) -> Entry:
 
 
 def ad_group(name: str, members: Sequence[str] = (), *, rid: int = 0, domain: int = 1000) -> Entry:
-    """A group of that tree; with ``rid`` it has a SID, and can be somebody's primary group."""
+    """A group of that tree; with ``rid`` it has a SID, and can be a user's primary group."""
     values: dict[str, Sequence[str | bytes]] = {"objectClass": ["group"], "objectCategory": ["group"], "cn": [name]}
     values |= {"member": members} if members else {}
     values |= {"objectSid": [sid(rid, domain)]} if rid else {}
@@ -137,7 +137,7 @@ class Slapd:
     """A server with these entries, running while the ``with`` block lasts.
 
     ``port`` offers LDAP and StartTLS, ``ssl_port`` LDAPS, ``ca_file`` is the authority that signed the certificate (good for
-    127.0.0.1). ``limit`` is the most that one search gives to anybody.
+    127.0.0.1). ``limit`` is the most entries of one search.
     """
 
     def __init__(self, root: Path, entries: Iterable[Entry] = (), *, limit: str = "unlimited", member_of: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""The console on a real archive, for tests that look at what it shows and at what it does."""
+"""The console on a real archive, for tests of its screens and actions."""
 
 from __future__ import annotations
 

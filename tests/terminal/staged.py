@@ -304,7 +304,7 @@ def ordinary(moment: datetime | None = None) -> StagedDesk:
 
 
 def hostile() -> StagedDesk:
-    """Names, folders and reasons of somebody who wants the terminal."""
+    """Names, folders and reasons of an attacker of the terminal."""
     desk = StagedDesk(profile(HOSTILE, HOSTILE, host=HOSTILE, accept_all_certificates=True), profile("Alice"))
     desk.add_run(HOSTILE, RunStatus.RUNNING, run=7)
     problems = (problem(HOSTILE, 17, HOSTILE), problem())
@@ -340,7 +340,7 @@ def busy() -> StagedDesk:
 
 
 class FaultyDesk(StagedDesk):
-    """Has a mistake of the kind that nobody foresees; ``password`` is a local value that nobody must see."""
+    """Has an unforeseen program fault; ``password`` is a local value that must not be shown."""
 
     async def start(self, profile: str) -> int:
         password = "hunter2"

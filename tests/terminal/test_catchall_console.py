@@ -1,4 +1,4 @@
-"""A catch-all mailbox from the wizard to the mail of somebody who is known later, in a real terminal, by keys alone."""
+"""A catch-all mailbox from the wizard to the mail of a later user, in a real terminal, by keys alone."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def staged(scene: str) -> list[str]:
 def test_home_and_run_look_right_in_every_terminal(
     term: str, environment: dict[str, str], size: tuple[int, int], tmp_path: Path
 ) -> None:
-    """Home and Run fill their window, with frames that close, whatever the terminal can do."""
+    """Home and Run fill their window, with frames that close, in every terminal."""
     environment = {"XDG_CONFIG_HOME": str(tmp_path), **environment}
     with Tmux(staged("ordinary"), term=term, size=size, environment=environment, cwd=str(ROOT)) as terminal:
         terminal.until_shown("Profiles (4)", "▸ Staff", "● running", "! with errors", "Needs attention (2)", "enter Open")
@@ -168,14 +168,14 @@ class Line:
         self._master = master
 
     def read(self, seconds: float) -> bytes:
-        """What is sent until nothing comes for ``seconds``."""
+        """The output until none comes for ``seconds``."""
         received = b""
         while select.select([self._master], [], [], seconds)[0]:
             received += os.read(self._master, 65536)
         return received
 
     def read_for(self, seconds: float) -> bytes:
-        """What is sent within ``seconds``."""
+        """The output within ``seconds``."""
         received = b""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
@@ -184,7 +184,7 @@ class Line:
         return received
 
     def read_some(self) -> bytes:
-        """What is sent next."""
+        """The next output."""
         return os.read(self._master, 65536) if select.select([self._master], [], [], 5.0)[0] else b""
 
     def send(self, keys: bytes) -> None:
@@ -269,7 +269,7 @@ def test_a_key_is_answered_at_once(tmp_path: Path) -> None:
 
 
 def test_a_fault_is_a_message_and_never_a_traceback(tmp_path: Path) -> None:
-    """What fails in the background or behind a key is said in a box, and the console goes on."""
+    """A failure in the background or behind a key is shown in a box, and the console goes on."""
     with Tmux(staged("faulty"), environment={"XDG_CONFIG_HOME": str(tmp_path)}, cwd=str(ROOT)) as terminal:
         terminal.until_shown("▸ Staff", "r Run")
         terminal.keys("r")

@@ -1,4 +1,4 @@
-"""Settings in a real terminal: what they do to it, and to the next console on the same archive."""
+"""Settings in a real terminal: their effect on it, and on the next console of the same archive."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def mouse(terminal: Tmux) -> bool:
 
 
 def test_the_mouse_is_taken_and_left_at_once(home: Home) -> None:
-    """Nobody's terminal is taken over unasked; asked for, it is at once, and so is the next console's."""
+    """No terminal is taken over unasked; on request it is at once, and so is the next console's."""
     with console(home) as terminal:
         terminal.until_shown("Needs attention")
         assert not mouse(terminal)
@@ -57,7 +57,7 @@ def test_the_mouse_is_taken_and_left_at_once(home: Home) -> None:
 
 @pytest.mark.parametrize(("term", "environment"), [("screen", {}), ("xterm-256color", {"NO_COLOR": "1"})])
 def test_terminals_with_few_colours_keep_their_own(home: Home, term: str, environment: dict[str, str]) -> None:
-    """Whatever theme is kept; and the choice is not lost by it."""
+    """With any saved theme; and the choice is not lost by it."""
     homes.change(home.catalog, "INSERT INTO setting VALUES ('theme', 'light')")
     with console(home, term, **environment) as terminal:
         terminal.until_shown("Needs attention")

@@ -1,4 +1,4 @@
-"""Each kind of profile from nobody to a result, the directory set up in the middle, in a real terminal, by keys alone."""
+"""Each kind of profile from an empty archive to a result, with the directory, in a real terminal, by keys alone."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def take_users(terminal: Wizard, directory: Slapd, authority: str) -> None:
 
 
 def archived(archivar: Archivar, name: str) -> int:
-    """How many messages the archive of this user has."""
+    """The number of messages in the archive of this user."""
     return sum(int(one["messages"]) for one in archivar("--json", "folders", name).json["folders"])
 
 
@@ -158,7 +158,7 @@ def test_many_mailboxes_with_the_directory_in_the_middle(
 
 
 def deliver(server: Dovecot, name: str) -> None:
-    """A mail to somebody into the mailbox that gets everybody's."""
+    """Deliver a mail to a user into the catch-all mailbox."""
     text = f"From: x@elsewhere.test\r\nTo: {address(name)}\r\nSubject: for {name}\r\n\r\nText for {name}.\r\n"
     server.deliver(JOURNAL, "INBOX", text.encode())
 
@@ -166,7 +166,7 @@ def deliver(server: Dovecot, name: str) -> None:
 def test_a_catch_all_mailbox_with_the_directory_in_the_middle(
     archivar: Archivar, directory: Slapd, authority: str, dovecot: StartDovecot
 ) -> None:
-    """The page of filing says that nobody is known and leads to the directory; a new colleague gets the mail of that run."""
+    """The page of filing says that there are no users and leads to the directory; a new colleague gets the mail of that run."""
     server = dovecot({JOURNAL: SECRET})
     for name in NAMES:
         deliver(server, name)

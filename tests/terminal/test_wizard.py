@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.terminal, pytest.mark.server]
 MASTER = "Kerio-Master-4711"
 SECRET = "Geheim-4711"
 NAMES = ("anna", "bob", "carol", "dora")
-#: The mailbox that gets everybody's mail, and how its kind is called.
+#: The catch-all mailbox, and the name of its kind.
 JOURNAL, EVERYBODY = "journal@example.test", "one mailbox that gets everybody's mail"
 FOLDERS = ("INBOX", "Sent Items", "Junk E-mail", "Projects", "Projects/A", "Projects/B", "Deleted Items")
 EACH = 3
@@ -37,7 +37,7 @@ EACH = 3
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """One Dovecot with everybody's mail, and a Kerio Connect before it."""
+    """One Dovecot with a catch-all mailbox, and a Kerio Connect before it."""
 
     dovecot: Dovecot
     kerio: Kerio
@@ -230,7 +230,7 @@ def test_many_mailboxes_are_set_up_and_archived_by_keys_alone(servers: Servers, 
 
 
 def test_a_single_mailbox_is_set_up_in_spite_of_mistakes(servers: Servers, archivar: Archivar) -> None:
-    """What is wrong stands beside its field, a refused login is a named step with its remedy, nothing typed is lost."""
+    """A fault stands beside its field, a refused login is a named step with its remedy, nothing typed is lost."""
     dovecot = servers.dovecot
     with console(archivar) as terminal:
         to_server(terminal, "one mailbox")

@@ -1,4 +1,4 @@
-"""A terminal of its own for a test: tmux on a socket nobody else uses."""
+"""A terminal of its own for a test: tmux on a socket of its own."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Tmux:
 
     @property
     def lines(self) -> list[str]:
-        """What is on the screen, as text."""
+        """The screen's content as text."""
         return self.tmux("capture-pane", "-p").split("\n")[: self.size[1]]
 
     @property
@@ -81,7 +81,7 @@ class Tmux:
 
     @property
     def coloured(self) -> str:
-        """What is on the screen, with its attributes as escape sequences."""
+        """The screen's content, with its attributes as escape sequences."""
         return self.tmux("capture-pane", "-p", "-e")
 
     def pid_of(self, part: str) -> int:
@@ -108,6 +108,6 @@ class Tmux:
 
     @property
     def straight(self) -> bool:
-        """Whether every framed line begins and ends with its frame, in the first and in the last column."""
+        """True when every framed line begins and ends with its frame, in the first and in the last column."""
         framed = [line for line in self.lines if line[:1] in tuple("│┃╭╰┏┗")]
         return bool(framed) and all(line[-1] in "│┃╮╯┓┛" and cell_len(line) == self.size[0] for line in framed)

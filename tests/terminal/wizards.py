@@ -25,7 +25,7 @@ ASKED = {"immediately": "every archived message", "when older than": "old enough
 
 @contextmanager
 def begun(folder: Path) -> Iterator[Archivar]:
-    """An archive in which nobody is yet; its service ends with it."""
+    """An archive without users; its service ends with it."""
 
     async def begin() -> None:
         await (await Archive.open(config.find_or_create(archivar.home))).close()
@@ -84,7 +84,7 @@ class Wizard(Tmux):
         self.until(lambda: self.content(label) in (text, "•" * len(text)))
 
     def content(self, label: str) -> str:
-        """What stands in the line with this label, or the hint that stands there while it is empty."""
+        """The text in the line with this label, or the hint shown while it is empty."""
         return self.line(label).partition(" [")[2].removesuffix("]").rstrip()
 
     def go(self, label: str) -> None:
@@ -104,7 +104,7 @@ class Wizard(Tmux):
                 return
             before = self._chosen()
             self.keys("Right")
-            # Not whatever changes: fields that come and go are painted a moment after the choice.
+            # Not any change: fields that come and go are painted a moment after the choice.
             self.until(lambda before=before: self._chosen() != before)  # type: ignore[misc]
             while DELETE in self.text:
                 asked = self.text
@@ -113,7 +113,7 @@ class Wizard(Tmux):
         raise AssertionError(f"{words} is not offered\n{self.text}")
 
     def _chosen(self) -> list[str]:
-        """What is chosen, or what is asked before anything is."""
+        """The chosen option, or the question before any is."""
         return [DELETE] if DELETE in self.text else re.findall(r"\(•\) [^()]+", self.text)
 
     def line(self, label: str) -> str:
@@ -158,7 +158,7 @@ class Wizard(Tmux):
 
     @property
     def focused(self) -> str:
-        """What has the focus: the lines with the mark, and the state that fields show while they have it."""
+        """The focused lines with the mark, and the state that fields show while they have it."""
         return "\n".join(self.marked)
 
     @property

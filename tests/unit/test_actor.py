@@ -1,4 +1,4 @@
-"""Whom an entry is by: the kernel's word, whatever the environment says; entries of older versions stay readable."""
+"""Actors of entries: by the kernel, whatever the environment is; entries of older versions stay readable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_no_variable_of_the_environment_names_an_account(login: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """USER, LOGNAME and SUDO_USER say somebody else: the account is the process's own, sudo's word a remark of persons."""
+    """USER, LOGNAME and SUDO_USER name another account: the kernel's counts, SUDO_USER is a remark of personal channels."""
     before = Actor.present("cli")
     for name in ("USER", "LOGNAME", "USERNAME", "SUDO_UID"):
         monkeypatch.setenv(name, "mallory")
@@ -44,7 +44,7 @@ def test_no_variable_of_the_environment_names_an_account(login: Path, monkeypatc
     ("kept", "uid"), [("1000", 1000), ("0\n", 0), ("4294967295", None), ("", None), ("x", None), (None, None)]
 )
 def test_the_login_uid_is_had_where_the_kernel_keeps_one(login: Path, kept: str | None, uid: int | None) -> None:
-    """Not where nobody has logged in, nor where there is no such file."""
+    """Unknown without a login, and without such a file."""
     if kept is not None:
         login.write_text(kept)
     found = Actor.present("console")
@@ -86,19 +86,19 @@ def test_who_became_root_is_seen_in_a_column() -> None:
 @given(NAMES, NAMES, NAMES)
 @example("EXAMPLE\\anna m", "a:b=c", "uid=0 login=1/x")
 def test_a_name_cannot_wander_into_another_field(account: str, login_account: str, sudo: str) -> None:
-    """Whatever an account is called, what is read is what was written."""
+    """With any name of an account, reading gives the written actor."""
     said = Actor("cli", account, 7, 8, login_account, sudo)
     assert Actor.of(str(said)) == said
 
 
 def test_a_caller_gives_the_channel_alone() -> None:
-    """What it says of an account is not believed."""
+    """A caller's claim of an account is ignored."""
     assert Actor.of(signed("cli:mallory uid=4711")).uid == actor.started_by()
     assert signed("cli:mallory") == signed("cli")
 
 
 async def test_every_entry_is_signed_where_it_is_written(tmp_path: Path) -> None:
-    """The first one of a new archive too, and whatever name comes with a draft."""
+    """The first one of a new archive too, with any name in a draft."""
     (tmp_path / "home" / "volumes").mkdir(parents=True)
     archive = await Archive.open(Home(tmp_path / "home"), actor="cli:mallory")
     try:

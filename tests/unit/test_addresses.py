@@ -52,7 +52,7 @@ def test_what_is_no_address_is_refused_by_name(address: str) -> None:
 
 @given(st.text(max_size=40))
 def test_an_address_that_passes_stays_the_same(text: str) -> None:
-    """Checking twice changes nothing, and no control or blank gets through, whatever is typed."""
+    """Checking twice changes nothing, and no control or blank gets through, for any text."""
     try:
         address = check(text)
     except InputError:

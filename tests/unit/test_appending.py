@@ -1,4 +1,4 @@
-"""Appending: what waits is written together, in its order, and one that cannot be written is alone with that."""
+"""Appending: waiting requests are written together, in order, and one that cannot be written fails alone."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def first_alone(archive: Archive, volume: Slow, *others: Sequence[str]) ->
 
 
 async def test_who_comes_while_one_is_written_is_written_with_the_others(archive: Archive, volume: Slow) -> None:
-    """The first goes alone, all that came meanwhile go together, and each gets its own entries."""
+    """The first goes alone, all that came during it go together, and each gets its own entries."""
     tasks = await first_alone(archive, volume, ("b", "c"), ("d",))
     volume.go.set()
     assert [await task for task in tasks] == [["a"], ["b", "c"], ["d"]]
@@ -94,7 +94,7 @@ async def test_one_that_cannot_be_written_does_not_take_the_others_with_it(archi
 
 
 async def test_who_is_cancelled_is_written_all_the_same_and_closing_waits_for_it(archive: Archive, volume: Slow) -> None:
-    """What a thread is writing cannot be called back; nobody closes the file under it."""
+    """A thread's write cannot be stopped; the file is not closed under it."""
     tasks = await first_alone(archive, volume, "b")
     for task in tasks:
         task.cancel()

@@ -1,4 +1,4 @@
-"""The promises of the architecture: who imports what, who writes to the terminal, and what the lock file holds."""
+"""The promises of the architecture: imports, the only writer to the terminal, lengths, words, and the lock file."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def circles(graph: dict[str, set[str]]) -> list[set[str]]:
 
 
 def too_long(module: str, tree: ast.Module, lines: int) -> Iterator[str]:
-    """What is longer in a module than it may be: the module itself, functions, and ``__init__`` with too many values."""
+    """The parts of a module above their limits: the module itself, functions, and ``__init__`` with too many values."""
     if lines > LINES:
         yield module
     for node in ast.walk(tree):
@@ -303,7 +303,7 @@ def test_one_module_writes_to_the_terminal() -> None:
 
 
 def test_one_module_starts_background_tasks() -> None:
-    """A bare task, whose failure nobody would hear of, is started nowhere but in core.system.tasks."""
+    """A bare task, whose failure would go unnoticed, is started nowhere but in core.system.tasks."""
     found = [f"{module}:{line}" for module, tree in modules() if module != "core.system.tasks" for line in task_starts(tree)]
     assert found == []
 
@@ -367,7 +367,7 @@ def test_the_lock_file_pins_everything_and_names_no_place() -> None:
 
 
 def test_the_lock_file_follows_pyproject() -> None:
-    """Whatever pyproject.toml asks for is in requirements.lock, in a version that it admits."""
+    """Every requirement of pyproject.toml is in requirements.lock, in a version that it admits."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     project = declared["project"]
     wanted = [

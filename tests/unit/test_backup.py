@@ -177,7 +177,7 @@ async def test_what_is_archived_meanwhile_makes_no_copy_that_is_ahead_of_itself(
 
 
 async def test_the_state_is_taken_before_the_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is archived after the state was taken is in the volumes, and the copy's catalog does not know it yet."""
+    """Messages archived after the state was taken are in the volumes, and the copy's catalog does not know them yet."""
     archive = await _filled(tmp_path / "home", count=3)
     copy = Home(tmp_path / "copy")
     take = backups._take_catalog

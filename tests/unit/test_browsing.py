@@ -1,4 +1,4 @@
-"""Folders and their messages, from any place on, as they were when a list was opened."""
+"""Folders and their messages, from any position, as at the opening of a list."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def test_what_has_no_readable_date_stands_where_it_came(archive: Archive) 
 
 
 async def test_an_opened_list_stands_still(archive: Archive) -> None:
-    """What comes and goes afterwards is counted beside it; opened again, the list has it."""
+    """Later arrivals and departures are counted beside it; opened again, the list has them."""
     await homes.store(archive, {1: day(1), 2: day(2), 3: day(3)})
     folder, seq = (await only(archive)).id, await browsing.reached(archive)
     owner = (await users.find(archive, "alice")).id
@@ -81,7 +81,7 @@ async def test_an_opened_list_stands_still(archive: Archive) -> None:
 
 
 async def test_folders_have_counts_and_their_order_is_that_of_a_tree(archive: Archive) -> None:
-    """A folder comes before those in it, and these before the next one beside it, whatever the signs in their names."""
+    """A folder comes before those in it, and these before the next one beside it, with any characters in their names."""
     for path in ("b", "a", "a b/c", "a/z", "INBOX", "B/a"):
         await homes.store(archive, {1: day(1)}, folder=path)
     owner = (await users.find(archive, "alice")).id

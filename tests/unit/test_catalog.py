@@ -1,4 +1,4 @@
-"""The catalog says what the ledger says, whatever the ledger says."""
+"""The catalog is the ledger's projection, for any entries."""
 
 from __future__ import annotations
 

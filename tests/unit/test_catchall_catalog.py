@@ -1,4 +1,4 @@
-"""What is known of everybody's mail: replayed it is the same, and nothing may go that somebody may still be waiting for."""
+"""Catch-all mail in the catalog: a replay gives the same, and mail that a user may wait for must not be deleted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STRANGERS = [f"new{number}@example.test" for number in range(5)]
 
 
 class Model:
-    """Who waits for which message, by the rules as they are told to people."""
+    """The users that wait for each message, by the documented rules."""
 
     def __init__(self) -> None:
         self.waiting: dict[int, set[str]] = {}
@@ -100,7 +100,7 @@ async def test_what_is_held_is_what_somebody_may_wait_for(tmp_path: Path, seed: 
 
 
 async def test_what_lies_nowhere_in_the_archive_is_held(tmp_path: Path) -> None:
-    """Whatever brought that about: what is in no folder of anybody must not go."""
+    """For any reason: a message in no folder must not be deleted."""
     archive = await homes.begin(tmp_path / "home")
     try:
         await _file(archive, 1, set(), keep=True)
@@ -113,7 +113,7 @@ async def test_what_lies_nowhere_in_the_archive_is_held(tmp_path: Path) -> None:
 
 
 async def test_a_recipient_that_cannot_be_read_is_listed_and_can_be_said_to_be_not_ours(tmp_path: Path) -> None:
-    """As it stands in the report; the message lies with those who are not known beside alice, until somebody has looked."""
+    """As in the report; the message is in the catch-all archive beside alice, until it is settled."""
     archive = await homes.begin(tmp_path / "home")
     try:
         inner = b"From: x@else.test\r\nSubject: 1\r\n\r\n"
@@ -135,7 +135,7 @@ async def test_a_recipient_that_cannot_be_read_is_listed_and_can_be_said_to_be_n
 
 
 async def test_an_error_over_a_message_loses_neither_it_nor_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It goes to those who are not known."""
+    """It goes to the catch-all archive."""
     archive = await homes.begin(tmp_path / "home")
     try:
         monkeypatch.setattr("core.engine.visit.catchall.correspondents.find", Mock(side_effect=RecursionError))

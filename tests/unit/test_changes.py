@@ -1,4 +1,4 @@
-"""What was changed, from what to what: told by every entry that saves or removes something, and nothing of a password."""
+"""Changes from old to new values: in every entry that saves or removes a record, without passwords."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ async def test_users_say_what_was_changed_however_they_are_saved(archive: Archiv
     assert entries[0].payload["changes"][-1] == {"field": "login", "old": "x", "new": "y"}
     assert [_fields(one.payload["changes"])["name"] for one in entries[1:4]] == [(None, one.name) for one in saved]
     assert "changes" not in entries[4].payload
-    # One batch that saves somebody twice: the second is compared with the first.
+    # One batch that saves a user twice: the second is compared with the first.
     drafts = [Draft(UserSaved(replace(saved[0], login=login))) for login in ("1", "2")]
     await archive.append(drafts)
     assert await _last(archive) == [{"field": "login", "old": "1", "new": "2"}]

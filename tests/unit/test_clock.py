@@ -119,7 +119,7 @@ async def test_what_cannot_be_read_of_it_counts_as_nothing(tmp_path: Path, text:
 def test_a_service_that_sees_only_processes_in_proc_knows_the_start_from_systemd(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The very id that everybody else reads, so that no start is seen where there was none."""
+    """The very id of all other processes, so that no start is seen without one."""
     known = clock.read()
     text = Path.read_text
 

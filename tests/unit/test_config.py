@@ -42,7 +42,7 @@ def test_the_default_home_is_the_variable_else_where_such_data_belongs(monkeypat
 
 
 def test_a_home_is_begun_for_its_owner_alone(tmp_path: Path) -> None:
-    """Mode 0700 whatever the umask is and whatever mode an empty folder had."""
+    """Mode 0700 with any umask and any mode of an empty folder."""
     (tmp_path / "empty").mkdir(mode=0o755)
     for name in ("new/home", "empty"):
         home = find_or_create(tmp_path / name)
@@ -69,7 +69,7 @@ def test_a_home_that_is_not_mounted_does_not_become_a_new_archive(tmp_path: Path
 
 
 def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
-    """Somebody's documents do not become an archive; ``lost+found`` of a fresh disk is no hindrance."""
+    """A folder with documents does not become an archive; ``lost+found`` of a fresh disk is no hindrance."""
     (tmp_path / "lost+found").mkdir()
     find_or_create(tmp_path)
     other = tmp_path / "other"
@@ -113,7 +113,7 @@ def test_a_home_of_another_account_is_refused_for_all_but_root(shared: Path) -> 
 
 @ROOT
 def test_root_continues_as_the_account_that_owns_the_home(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is written there belongs to the owner, and there is no way back to root."""
+    """Files written there belong to the owner, and there is no way back to root."""
     home = shared / "home"
     home.mkdir()
     os.chown(home, NOBODY, NOBODY)

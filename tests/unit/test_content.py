@@ -47,7 +47,7 @@ MAIL_LIKE = st.lists(PIECES | st.binary(max_size=9), max_size=30).map(b"".join)
 
 
 def assert_sound(raw: bytes) -> content.Content:
-    """What preview and index rely on, for any message; what is listed can be got."""
+    """Guarantees for preview and index, for any message; listed parts can be read."""
     found = read(raw)
     for text in (found.text, *(part for field in found.headers for part in field), *(a.name for a in found.attachments)):
         text.encode("utf-8")
@@ -84,7 +84,7 @@ def test_odd_mail_can_be_read(odd_mail: list[bytes]) -> None:
     ],
 )
 def test_text_without_a_header_is_read(raw: bytes) -> None:
-    """What stands where the header should is shown when there is nothing else."""
+    """Text in place of the header is shown when there is nothing else."""
     assert "This is a simple message" in read(raw).text
 
 
@@ -164,7 +164,7 @@ def test_charsets_as_senders_say_them(header: str, body: bytes, text: str) -> No
     ],
 )
 def test_transfer_encodings_that_are_broken(encoding: str, body: bytes, text: str) -> None:
-    """What can be decoded is; what is of no known encoding is shown as it is, and that is said."""
+    """Decodable parts are decoded; those of no known encoding are shown unchanged, with a note."""
     found = read(f"Content-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body)
     assert found.text == text + "\n"
     assert bool(found.unread) == (encoding == "x-rot13")
@@ -320,7 +320,7 @@ def changed_messages(draw: st.DrawFn) -> bytes:
 
 @given(raw=changed_messages())
 def test_changed_messages_are_read(raw: bytes) -> None:
-    """Whatever was done to a message: it is read, described, and split, and its attachments can be had."""
+    """With any change to a message: it is read, described, and split, and its attachments can be had."""
     assert_sound(raw)
     describe(raw)
     assert prepare(raw).raw == raw

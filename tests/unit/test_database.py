@@ -1,4 +1,4 @@
-"""One SQLite file for asyncio: transactions whole or not at all, errors in words, whatever is cancelled when."""
+"""One SQLite file for asyncio: transactions whole or not at all, errors in words, with cancellation at any time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def _numbers(path: Path, patience: float = 5.0) -> Database:
 
 
 async def test_a_transaction_is_rolled_back_by_any_exception(tmp_path: Path) -> None:
-    """What was inserted before the exception is not there, and the next transaction works."""
+    """Rows inserted before the exception are not there, and the next transaction works."""
     database = await _numbers(tmp_path / "a.sqlite")
     try:
 
@@ -68,7 +68,7 @@ async def test_a_transaction_cancelled_at_any_moment_is_there_whole_or_not_at_al
 
 
 async def test_a_transaction_cancelled_while_it_waits_for_the_lock_keeps_no_lock(tmp_path: Path) -> None:
-    """Somebody else holds the lock; the one that was cancelled waiting for it does not get it afterwards."""
+    """Another process holds the lock; the cancelled waiter does not get it afterwards."""
     path = tmp_path / "a.sqlite"
     database, other = await _numbers(path), await _numbers(path)
 

@@ -69,7 +69,7 @@ CASES: list[tuple[Profile | None, Profile, More | None]] = [
     (selecting(Mode.ONLY, "bob"), selecting(Mode.ALL_EXCEPT, "carl"), More.USERS),
     (folders([], []), folders(["INBOX"], []), None),
     (folders([], []), folders(["**", "Junk E-mail"], []), More.FOLDERS),
-    # What only the server says is junk, a calendar or somebody else's was left out until it was named.
+    # Folders that only the server marks as junk, calendar or foreign were left out until they were named.
     (folders([], []), folders(["Onbezorgd"], []), More.FOLDERS),
     (folders(["**"], []), folders(["INBOX", "Projects"], []), More.FOLDERS),
     (folders(["Projects/**"], []), folders(["Projects/A"], []), None),

@@ -19,7 +19,7 @@ from tui.desk.desk import open_desk
 async def test_home_tells_of_changed_users_and_counts_no_more_than_it_must(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is added, loses an address or is removed by another process shows at the next look; else nothing is counted."""
+    """An added, changed or removed user shows at the next look; otherwise nothing is counted."""
     other = await homes.begin(tmp_path / "home")
     staff = Profile("Staff", Server("mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=Selection())
     await saved_profiles.save(other, staff, Secret("word"))

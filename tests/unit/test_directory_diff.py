@@ -1,4 +1,4 @@
-"""What the people of a directory mean for the users that are known: who is made, changed, adopted, kept, sent away."""
+"""Comparison of a directory's people with the known users: created, changed, adopted, kept, removed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def after(users: Sequence[User], found: Difference) -> list[User]:
 
 
 def test_new_changed_and_unchanged_people_are_told_apart() -> None:
-    """By the permanent id: whoever is renamed stays the same user."""
+    """By the permanent id: a renamed user stays the same."""
     users = [known(1, "anna", "anna@x.test"), known(2, "bob", "bob@x.test")]
     people = [
         entry(1, "anna.b", "anna.b@x.test", "anna@x.test", full_name="Anna B", login="ab"),
@@ -75,7 +75,7 @@ def test_addresses_added_by_hand_stay_and_those_of_the_directory_follow_it() -> 
 
 
 def test_a_user_made_by_hand_is_adopted_once_and_not_doubled() -> None:
-    """By the primary address, whatever the name; by the name alone only when no address speaks against it."""
+    """By the primary address, with any name; by the name alone only when no address speaks against it."""
     users = [User("1", "ann", ("ANNA@x.test", "more@x.test")), User("2", "Bob"), User("3", "carl", ("carl@elsewhere.test",))]
     people = [entry(1, "anna", "anna@x.test"), entry(2, "bob", "bob@x.test"), entry(3, "carl", "carl@x.test")]
     found = compare(people, users)
@@ -92,7 +92,7 @@ def test_a_user_made_by_hand_is_adopted_once_and_not_doubled() -> None:
 
 
 def test_another_kind_of_directory_takes_users_over() -> None:
-    """From Kerio's API to Active Directory: other ids, the same people, nobody gone and nobody doubled."""
+    """From Kerio's API to Active Directory: other ids, the same people, none gone and none doubled."""
     users = [replace(known(1, "anna", "anna@x.test"), directory_id="keriodb://user/1")]
     found = compare([entry(9, "anna", "anna@x.test")], users, left=Left.DELETE)
     assert [(change.what, change.after.id, change.after.directory_id) for change in found.changes] == [
@@ -102,7 +102,7 @@ def test_another_kind_of_directory_takes_users_over() -> None:
 
 
 def test_a_removed_users_archive_goes_to_nobody_because_of_a_name() -> None:
-    """Neither one who was kept by hand nor an account that was made anew under the old name; both say what to do."""
+    """Neither one kept by hand nor an account made anew under the old name; both say what to do."""
     by_hand, gone = User("1", "anna", removed=True), known(2, "bob", "bob@x.test")
     found = compare([entry(7, "anna", "a@x.test"), entry(8, "bob", "bob@x.test")], [by_hand, gone])
     assert found.changes == ()
@@ -113,7 +113,7 @@ def test_a_removed_users_archive_goes_to_nobody_because_of_a_name() -> None:
 
 
 def test_an_address_of_somebody_else_is_left_out_and_the_rest_goes_on() -> None:
-    """Of a user kept by hand, of one who got it by hand, and one that stands in the directory twice."""
+    """Of a user kept by hand, of one who got it by hand, and one that is in the directory twice."""
     users = [User("h", "hand", ("shared@x.test", "hand@x.test")), known(1, "anna", "anna@x.test", by_hand=["alias@x.test"])]
     people = [
         entry(1, "anna", "anna@x.test"),
@@ -135,7 +135,7 @@ def test_an_address_of_somebody_else_is_left_out_and_the_rest_goes_on() -> None:
 
 
 def test_an_address_that_the_directory_hands_on_goes_to_its_new_owner() -> None:
-    """Between two who are there, and from one who left and is kept."""
+    """Between two present users, and from one who left and is kept."""
     users = [known(1, "anna", "anna@x.test", "info@x.test"), known(2, "bob", "bob@x.test"), known(3, "carl", "sales@x.test")]
     people = [entry(1, "anna", "anna@x.test"), entry(2, "bob", "bob@x.test", "info@x.test", "sales@x.test")]
     found = compare(people, users)
@@ -188,7 +188,7 @@ def test_who_left_is_kept_disabled_or_removed_as_the_option_says(left: Left, wha
 
 
 def test_when_too_many_would_go_none_does_and_the_rest_goes_on() -> None:
-    """Five of twenty is over 20 %: newcomers come, nobody goes, the number is named; force lets them go."""
+    """Five of twenty is over 20 %: newcomers come, none goes, the number is named; force lets them go."""
     people = [*THERE[5:], entry(99, "new", "new@x.test")]
     found = compare(people, STAFF, left=Left.DELETE, guard=20)
     assert [change.what for change in found.changes] == [What.CREATED]
@@ -232,7 +232,7 @@ def everybody(draw: st.DrawFn) -> list[User]:
 def test_whatever_the_directory_says_users_stay_consistent(
     people: list[DirectoryEntry], users: list[User], left: Left, guard: int
 ) -> None:
-    """Names and addresses belong to one user each, nobody is lost, nobody kept by hand goes, a second time changes nothing."""
+    """Names and addresses belong to one user each, none is lost, none kept by hand goes, a second time changes nothing."""
     numbers = count()
     found = compare(people, users, left=left, guard=guard, new_id=lambda: f"n{next(numbers)}")
     result = after(users, found)
@@ -265,7 +265,7 @@ def test_who_is_removed_leaves_all_addresses_behind() -> None:
 
 
 def test_a_shared_alias_makes_nobody_the_owner_of_an_archive() -> None:
-    """Who has only an alias of an entry is somebody else, unless the name is the same too."""
+    """A user with only an alias of an entry is another person, unless the name is the same too."""
     users = [User("1", "frontdesk", ("info@x.test",)), User("2", "Carl", ("carl@old.test", "c@x.test"))]
     people = [entry(1, "bob", "bob@x.test", "info@x.test"), entry(2, "carl", "carl@x.test", "c@x.test")]
     found = compare(people, users)
@@ -295,7 +295,7 @@ def test_a_user_whose_addresses_changed_places_is_adopted() -> None:
 
 
 def test_the_mailbox_of_a_catch_all_profile_becomes_no_user() -> None:
-    """Its account is passed by and told; as an alias of somebody its address is left out."""
+    """Its account is passed by and told; as a user's alias its address is left out."""
     people = [entry(1, "archive", "Archive@x.test", "archive@y.test"), entry(2, "bob", "bob@x.test", "archive@x.test")]
     found = compare(people, [], mailboxes={"archive@x.test": "Journal"})
     assert [(change.what, change.after.name, change.after.addresses) for change in found.changes] == [

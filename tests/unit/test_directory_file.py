@@ -143,7 +143,7 @@ def test_what_a_form_holds_is_checked_alike() -> None:
 
 
 def test_what_is_not_safe_is_warned_of() -> None:
-    """Certificates that nobody checks, and passwords in the open."""
+    """Unchecked certificates, and passwords in the clear."""
     open_ = parse(LDAP.replace("[login]", 'access = "ldap"\n[login]'), WHERE).settings
     trusting = parse(LDAP.replace("[login]", "accept_all_certificates = true\n[login]"), WHERE).settings
     assert "without TLS" in " ".join(open_.warnings())

@@ -1,4 +1,4 @@
-"""Who belongs to groups, of a directory that is a few lines: what only Active Directory's own rule knows, and wide groups."""
+"""Members of groups, in a directory of a few lines: cases that only Active Directory's own rule knows, and wide groups."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_what_only_the_rule_finds_counts() -> None:
 
 
 def test_other_servers_are_not_asked_by_a_rule_that_they_do_not_know() -> None:
-    """Some would answer with an error, others with nobody."""
+    """Some would answer with an error, others with an empty result."""
     lines = Lines([entry("top", member=[f"cn=anna,{BASE}"]), entry("anna")], {"(person)": [f"cn=anna,{BASE}"]})
     assert [len(one.people) for one in members(lines, TOP, active=False)] == [1]
     assert not any(IN_CHAIN in one for one in lines.filters)

@@ -1,4 +1,4 @@
-"""Users who come from a directory: what is kept of them, in old archives and new ones."""
+"""Users who come from a directory: their stored fields, in old archives and new ones."""
 
 from __future__ import annotations
 

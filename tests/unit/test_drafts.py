@@ -97,7 +97,7 @@ async def test_a_profile_that_was_removed_meanwhile_does_not_come_back(archive: 
 
 
 async def test_a_new_profile_takes_no_name_that_is_taken(archive: Archive, saved: Profile) -> None:
-    """Even when somebody else took it after the page was checked; a profile file replaces."""
+    """Even when it was taken after the page was checked; a profile file replaces."""
     desk = Drafts(archive)
     draft = await desk.copy("Anna")
     draft.fields.update({"name": "ANNA", "server.timeout": "60"})

@@ -395,7 +395,7 @@ def _put(value: Any, path: tuple[Any, ...], other: Any) -> Any:
 
 
 def _damage(found: Entry) -> str:
-    """What is said of an entry that cannot be read; empty for one that can."""
+    """The sentence on an unreadable entry; empty for a readable one."""
     try:
         _ = (found.value, found.changes(), found.digests(), found.renewed(), found.lost())
     except DamagedError as error:
@@ -443,7 +443,7 @@ async def test_what_can_be_read_can_be_applied(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize(("kind", "payload", "sentence"), EXAMPLES)
 def test_an_entry_is_one_plain_sentence(kind: str, payload: dict[str, Any], sentence: str) -> None:
-    """Who, what, how much, by which run."""
+    """Actor, action, numbers, run."""
     assert entry(kind, payload).sentence() == sentence
 
 

@@ -22,7 +22,7 @@ HEADER_LIKE = HEADERS.map(lambda fields: b"".join(b"%b: %b\r\n" % field for fiel
 
 
 def assert_sound(raw: bytes, envelope: Envelope) -> None:
-    """What the catalog relies on, for any message."""
+    """Guarantees for the catalog, for any message."""
     texts = (envelope.subject, envelope.sender, envelope.recipients, envelope.message_id)
     for text, longest in zip(texts, (998, 320, 2_000, 998), strict=True):
         text.encode("utf-8")
@@ -42,7 +42,7 @@ def test_any_bytes_have_an_envelope(raw: bytes) -> None:
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=60))
 def test_encoded_words_are_decoded(text: str) -> None:
-    """What the standard library encodes comes back, however many words it takes."""
+    """Texts encoded by the standard library come back, in any number of words."""
     for encoded in (Header(text, "utf-8", header_name="Subject").encode("\r\n").encode(), text.encode()):
         if b"=?" not in text.encode():
             assert describe(b"Subject: " + encoded + b"\r\n\r\n").subject == text
@@ -189,5 +189,5 @@ def test_odd_mail_has_envelopes(odd_mail: list[bytes]) -> None:
 
 
 def test_nearly_all_further_odd_mail_can_be_read(further_odd_mail: list[bytes]) -> None:
-    """Of real mail hardly any has no field at all that can be read."""
+    """Of real mail hardly any has no readable field at all."""
     assert sum(not describe(raw).readable for raw in further_odd_mail) < len(further_odd_mail) // 40

@@ -57,7 +57,7 @@ def test_a_folder_s_name_is_safe_on_any_file_system(level: str) -> None:
 
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_two_folders_never_share_a_name_by_accident(one: str, other: str) -> None:
-    """What is changed to fit carries digits of what it was."""
+    """A changed name carries digits of the original."""
     if one != other and "~" not in one + other:
         assert file_name(one) != file_name(other)
 
@@ -99,7 +99,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _sums(target: Path) -> str:
-    """What ``sha256sum -c`` says of an export."""
+    """The output of ``sha256sum -c`` for an export."""
     checked = subprocess.run(["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=target, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
     return checked.stdout
@@ -231,7 +231,7 @@ async def test_mail_that_came_since_is_added_beside_a_finished_mbox(tmp_path: Pa
 
 
 async def test_what_is_not_ours_is_not_written_over(tmp_path: Path) -> None:
-    """A strange file of a message's name, sums of somebody else, another format, another archive, the archive's own folder."""
+    """A strange file of a message's name, foreign checksums, another format, another archive, the archive's own folder."""
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {1: message(1)})
     target = tmp_path / "out"
@@ -275,7 +275,7 @@ async def test_a_manifest_of_something_else_is_not_written_over(foreign: bytes, 
 
 @pytest.mark.parametrize("form", Format)
 async def test_nothing_is_written_through_a_link(form: Format, tmp_path: Path) -> None:
-    """In a folder of somebody else, who knows the names under which files are written aside."""
+    """In another account's folder, whose owner knows the names under which files are written aside."""
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {1: message(1)})
     strange = tmp_path / "strange"
@@ -301,7 +301,7 @@ async def test_nothing_is_written_through_a_link(form: Format, tmp_path: Path) -
 
 @pytest.mark.parametrize("form", Format)
 async def test_no_folder_is_entered_through_a_link(form: Format, tmp_path: Path) -> None:
-    """Whether it was there before, or came in the place of one that was being written: the folder that was meant is written."""
+    """Present before, or put in the place of one being written: the intended folder is written."""
     archive = await homes.begin(tmp_path / "home")
     for number in (1, 2):
         await homes.store(archive, {number: message(number)}, folder=f"A{number}/B")

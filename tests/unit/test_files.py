@@ -39,7 +39,7 @@ def test_a_file_is_replaced_whole_and_durably(tmp_path: Path, monkeypatch: pytes
 
 
 def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
-    """What cannot be written to its end takes no place, whether by path or in an open folder."""
+    """An incomplete write replaces nothing, by path or in an open folder."""
     path = tmp_path / "note"
     path.write_bytes(b"old")
     with OpenFolder.at(tmp_path) as folder:

@@ -1,4 +1,4 @@
-"""Which messages are archived, and which may be deleted: pure decisions."""
+"""Filters and deletion rules: pure decisions."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_equal_filters_have_equal_digests_and_no_filter_none() -> None:
 
 @given(FLAGS, DATES)
 def test_flagged_mail_drafts_and_undated_mail_are_never_deleted(flags: str, internaldate: int | None) -> None:
-    """Whatever the rule, and however old."""
+    """With any rule and any age."""
     rules = [Deletion(When.IMMEDIATELY), Deletion(When.OLDER_THAN, Age(1, "day"))]
     for rule in rules:
         going = rule.reason_to_keep(flags, internaldate, NOW) == ""

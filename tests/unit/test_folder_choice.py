@@ -43,7 +43,7 @@ USUAL = ticked(FolderChoice())
 
 
 def test_unticking_a_folder_leaves_out_just_that_one() -> None:
-    """What is below it stays ticked, until it is unticked with all that is below."""
+    """Folders below it stay ticked, until it is unticked with all that is below."""
     choice = FolderChoice().untick("Projects")
     assert ticked(choice) == USUAL - {"Projects"}
     choice = FolderChoice().untick("Projects", below=True)
@@ -119,7 +119,7 @@ def choices(draw: st.DrawFn) -> FolderChoice:
 
 @given(choices())
 def test_changing_the_way_changes_no_tick_and_drops_no_pattern(choice: FolderChoice) -> None:
-    """What names no listed folder stays on its side in both directions, and every listed folder is ticked as it was."""
+    """Patterns without a listed folder stay on their side in both directions, and every listed folder is ticked as before."""
     listed = {*(path for path, _ in TREE), "inbox", "**"}
     turned = choice.all_but_unticked(TREE) if choice.only else choice.only_ticked(TREE)
     assert ticked(turned) == ticked(choice)

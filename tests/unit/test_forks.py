@@ -1,4 +1,4 @@
-"""Forks are what new processes would be, and the process they come from outlives whoever asks."""
+"""Forks are what new processes would be, and the process they come from outlives its clients."""
 
 from __future__ import annotations
 

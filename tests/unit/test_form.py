@@ -117,7 +117,7 @@ def test_a_selection_needs_names_only_when_they_are_asked_for() -> None:
 
 
 def test_a_profile_file_and_the_form_agree(tmp_path: Any) -> None:
-    """What a file says comes into the form and out of it as the same profile."""
+    """A file's profile passes through the form unchanged."""
     text = """
 name = "Staff"
 kind = "mailboxes"
@@ -197,7 +197,7 @@ def test_a_time_zone_has_a_meaning_where_a_time_is_said() -> None:
 @pytest.mark.parametrize("name", ["sever.host", "server.hots", "server", "a.b.c", "schedule.x", "target.x", "", ".name"])
 @pytest.mark.parametrize("value", ["x", "", True, ["x"]])
 def test_a_field_that_no_form_has_is_refused(name: str, value: Any) -> None:
-    """Whatever stands in it, and whether its section has a meaning or not."""
+    """With any value, and with or without a meaning of its section."""
     for fields in ({**SINGLE, name: value}, {**MANY, name: value}):
         assert faults_of(fields) == {name: "Is unknown."}
         with pytest.raises(FieldError, match="is unknown"):

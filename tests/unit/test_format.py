@@ -128,7 +128,7 @@ def test_long_text_is_cut_with_an_ellipsis() -> None:
 
 @given(TEXTS, st.integers(2, 50))
 def test_safe_text_is_one_line_of_visible_characters(text: str, limit: int) -> None:
-    """Whatever comes in, out comes at most one line of characters that are seen, joiners inside words and pictures excepted."""
+    """Any input gives at most one line of visible characters, joiners inside words and pictures excepted."""
     shown = safe(text, limit)
     assert len(shown) <= limit + 1
     assert [c for c in shown if unicodedata.category(c) in NOTHING_TO_SEE and c not in "\u200c\u200d"] == []
@@ -136,7 +136,7 @@ def test_safe_text_is_one_line_of_visible_characters(text: str, limit: int) -> N
 
 @given(TEXTS)
 def test_safe_text_is_safe_again(text: str) -> None:
-    """What was made safe once is left alone the second time, so layers need not know of each other."""
+    """A safe text is left alone the second time, so layers need not know of each other."""
     once = safe(text)
     assert safe(once) == once
 

@@ -1,4 +1,4 @@
-"""Whatever a form tries, tests or previews and fails at leaves what was saved as it was: settings, passwords, ledger."""
+"""Failed attempts, tests and previews of a form leave the saved settings, passwords and ledger unchanged."""
 
 from __future__ import annotations
 

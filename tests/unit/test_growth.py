@@ -117,7 +117,7 @@ def _slow(one: Expression, size: int = 10_000) -> str:
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_no_pattern_takes_more_than_its_share(chunk: int) -> None:
-    """Every regular expression of the product, whatever it is used for; a new one is tried without being named here."""
+    """Every regular expression of the product, for any use; a new one is tried without being named here."""
     assert list(filter(None, map(_slow, growth.expressions()[chunk::CHUNKS]))) == []
 
 
@@ -205,7 +205,7 @@ def _indexed(raw: bytes) -> None:
 
 
 def _entry(data: bytes) -> None:
-    """A payload that somebody wrote into a volume, in its place and as a text within one."""
+    """A payload written into a volume from outside, in its place and as a text within one."""
     for plain in (data, json.dumps({"v": 1, "name": data.decode("latin-1")}).encode()):
         with suppress(DamagedError):
             assert encode(Entry(1, "", "profile.removed", "", plain, b"").payload)

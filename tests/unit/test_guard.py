@@ -25,7 +25,7 @@ SHOW = (
 
 
 def python(code: str, **variables: str) -> str:
-    """What ``code`` prints in an interpreter of its own that may use the program."""
+    """The output of ``code`` in an interpreter of its own that may use the program."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
@@ -49,7 +49,7 @@ def test_the_last_words_of_a_process_hold_no_password_that_it_knows() -> None:
 
 
 def test_a_process_that_goes_on_by_itself_is_given_no_variable_but_those_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any other may be the one that a file names as password_env, whatever it is called: sshd passes on LC_ANYTHING."""
+    """Any other may be the one that a file names as password_env, under any name: sshd passes on LC_ANYTHING."""
     for name in ("PW", "LC_PASSWORD", "PYTHON_PASSWORD", "NOTIFY_SOCKET"):
         monkeypatch.setenv(name, WORD)
     given = guard.environment(PYTHONPATH="/x")
@@ -83,7 +83,7 @@ def test_every_program_of_ours_begins_with_the_guard() -> None:
 
 
 def _until_told(ready: int, wait: int, *, protected: bool) -> int:
-    """A process of nobody's, protected or not, that does nothing; its number."""
+    """An idle process of the account nobody, protected or not; its number."""
     pid = os.fork()
     if pid:
         return pid

@@ -90,7 +90,7 @@ def test_headings_and_what_is_typed_stand_out() -> None:
 
 @given(st.text(), st.text(), st.integers(8, 120))
 def test_texts_from_outside_have_no_marks_and_no_line_too_wide(first: str, second: str, width: int) -> None:
-    """A name and a value, whatever they hold."""
+    """A name and a value, of any text."""
     name, value = Safe(steady(safe(first))), Safe(steady(safe(second)))
     assert all(cell_len(plain(line)) <= width for line in prose.named([(name, value)], width))
     shown = "".join(plain(line) for line in prose.paragraph(own("# {}", value), width))

@@ -17,7 +17,7 @@ def test_only_flags_that_may_be_given_are() -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, 837567865, 1709210096, 4102444800, -5_000_000_000])
 def test_a_date_is_read_back_as_it_was_written(seconds: int) -> None:
-    """Before and after 1970, in leap years, whatever the locale."""
+    """Before and after 1970, in leap years, in any locale."""
     written = appending._date_time(seconds)
     assert replies.internaldate(written.decode().strip('"')) == seconds
 

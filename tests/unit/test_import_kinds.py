@@ -1,4 +1,4 @@
-"""Import of what people have: stores of other programs, packed files, and what is no message although it looks like one."""
+"""Import of users' files: stores of other programs, packed files, and what is no message although it looks like one."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ NO_MAIL = {
 
 @pytest.mark.parametrize("name", NO_MAIL)
 async def test_what_is_no_message_is_refused_by_name_and_the_rest_comes(name: str, tmp_path: Path) -> None:
-    """As .eml, by itself, as said to be mail, in a zip file: never stored, whatever is asked for."""
+    """As .eml, by itself, as said to be mail, in a zip file: never stored, with any option."""
     data, word = NO_MAIL[name]
     source = tmp_path / "mail"
     _put(source / "a.eml", message(1))

@@ -48,7 +48,7 @@ async def _content(archive: Archive, user: str = "alice") -> Content:
 
 
 async def _findings(archive: Archive) -> list[str]:
-    """What verify finds: it replays the ledger too."""
+    """The findings of verify, which replays the ledger too."""
     return [finding.text for finding in (await verify(archive.home)).findings]
 
 
@@ -150,7 +150,7 @@ async def test_an_mbox_is_unquoted_as_it_is_said_to_be(tmp_path: Path) -> None:
 
 
 async def test_what_cannot_be_imported_is_named_and_the_rest_comes(tmp_path: Path) -> None:
-    """An empty file, a link, a pipe (which must not be waited for), one that nobody may read, an mbox that is none."""
+    """An empty file, a link, a pipe (which must not be waited for), an unreadable one, an mbox that is none."""
     archive = await homes.begin(tmp_path / "home")
     source = tmp_path / "mail"
     source.mkdir()
@@ -181,7 +181,7 @@ async def test_what_cannot_be_imported_is_named_and_the_rest_comes(tmp_path: Pat
 
 
 async def test_no_link_leads_out_of_a_maildir(tmp_path: Path) -> None:
-    """Who imports may read what the mail's owner may not: neither a link to a folder is followed nor what becomes one."""
+    """The importing account may read more than the mail's owner: no link to a folder is followed, nor one replacing it."""
     strange = tmp_path / "strange"
     for folder in ("strange", "mail", "mail/.Sub"):
         for part in ("cur", "new"):

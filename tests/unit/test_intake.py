@@ -1,4 +1,4 @@
-"""Messages made ready for a volume: no byte is lost, whatever is in them."""
+"""Messages made ready for a volume: no byte is lost, with any content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invitations in words: what, when in which time zone, where, who; whatever the calendar is."""
+"""Invitations in words: event, time with time zone, place, people; for any calendar."""
 
 from __future__ import annotations
 

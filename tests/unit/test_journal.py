@@ -31,7 +31,7 @@ FOUND = Found(
 
 
 def test_a_report_names_all_recipients_and_holds_the_message_as_it_is() -> None:
-    """Blind copies, members of lists (the list is nobody), who it was forwarded from; not one byte of the message changes."""
+    """Blind copies, members of lists (the list is no recipient), the forwarding user; not one byte of the message changes."""
     found = journal.unwrap(report(INNER, LINES))
     assert found == journal.Report(FOUND, INNER)
 
@@ -45,7 +45,7 @@ def test_an_encoded_list_of_recipients_is_read(encoding: str) -> None:
 
 
 def test_a_message_in_base64_is_decoded_and_one_in_lf_stays_so() -> None:
-    """What is archived is the message, whatever it was packed in."""
+    """The message itself is archived, in any encoding of the report."""
     lf = INNER.replace(b"\r\n", b"\n")
     for raw, content in (
         (report(INNER, LINES, message_encoding="base64"), INNER),
@@ -152,7 +152,7 @@ def test_reports_are_read_by_their_form(lines: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("word", ["Subject", "Předmět"])
 def test_a_folded_subject_names_nobody(word: str) -> None:
-    """Whoever writes a message writes its subject too, and would else choose who gets it."""
+    """A message's author writes its subject too, and could otherwise choose its recipients."""
     inner = b"From: anna@example.test\r\nSubject: Re:\r\n To: evil@example.test\r\n\r\nx"
     lines = (
         "Sender: anna@example.test",

@@ -1,4 +1,4 @@
-"""The key of stored passwords is rotated: whatever stops it, every password can be read, with the old key or the new one."""
+"""Rotation of the key of stored passwords: with any interruption, every password can be read with one of the keys."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_a_rotation_that_is_broken_off_loses_nothing_and_is_carried_on(
 
 
 async def test_passwords_of_no_key_stay_and_are_named(archive: Archive) -> None:
-    """One that nobody can read keeps no other from the new key; without any key nothing is touched."""
+    """An unreadable password keeps no other from the new key; without any key nothing is touched."""
     async with archive.database.transaction() as transaction:
         await transaction.execute("INSERT INTO password (profile, box) VALUES ('strange', ?)", (b"x" * 40,))
     assert (await passwords.rotate_key(archive)).unreadable == ("strange",)

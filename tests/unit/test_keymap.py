@@ -94,7 +94,7 @@ def test_what_cannot_be_followed_is_left_out_and_named(text: str, said: str) -> 
 
 
 def test_two_actions_can_change_their_keys() -> None:
-    """What the file frees is free."""
+    """A key freed by the file is free."""
     found = read('user-new = "d"\nuser-remove = "n"')
     assert found.troubles == ()
     assert found.keys == {"user-new": ("d",), "user-remove": ("n",)}

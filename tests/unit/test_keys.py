@@ -75,7 +75,7 @@ def test_a_sequence_in_pieces_of_300_ms_is_one_key(sequence: str, key: str) -> N
         ("\x1bOz", ["escape", "O", "z"]),
         ("\x1b[", ["escape", "left_square_bracket"]),
         ("\x1b[\r", ["escape", "left_square_bracket", "enter"]),
-        # Sequences that nobody knows, and one that never came whole, are no keys and take none with them.
+        # Unknown and incomplete sequences are no keys and take none with them.
         ("\x1b[=5xq", ["q"]),
         ("\x1b[1;2;3;4xq", ["q"]),
         ("\x1b[1;", []),
@@ -120,7 +120,7 @@ def test_a_paste_is_whole_whatever_is_in_it(apart: float) -> None:
 
 @given(st.text(st.sampled_from("\x1b[O;?<$M~ABmu1290qb\r\x7f "), max_size=40), st.lists(st.integers(1, 5), min_size=1))
 def test_pieces_make_no_difference(text: str, sizes: list[int]) -> None:
-    """Whatever is sent: the same keys in one piece and in any others, and never a fault."""
+    """For any input: the same keys in one piece and in any others, and never a fault."""
     pieces: list[str] = []
     at = 0
     while at < len(text):

@@ -1,4 +1,4 @@
-"""The last verification is remembered, whatever it found, as long as the catalog can be written."""
+"""The last verification is remembered, with any findings, as long as the catalog can be written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def _last(home: Home) -> last_verification.LastVerification | None:
 
 
 async def test_a_clean_verification_is_remembered_and_damage_takes_its_place(home: Home) -> None:
-    """When, what was looked at, how many findings and the first of them; it is no part of what is verified."""
+    """Its time, its counts, the number of findings and the first of them; it is no part of what is verified."""
     assert await _last(home) is None
     verdict = await verify(home)
     before = now()

@@ -91,7 +91,7 @@ def test_a_number_that_no_catalog_can_hold_never_gets_in(value: object) -> None:
 
 @given(st.binary(max_size=60))
 def test_damaged_payloads_are_told_as_damage(stored: bytes) -> None:
-    """Whatever stands there: it is decompressed, or it is damage."""
+    """Any damaged payload is decompressed, or reported as damage."""
     with suppress(DamagedError):
         assert isinstance(decompress(stored), bytes)
 

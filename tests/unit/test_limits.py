@@ -18,7 +18,7 @@ async def settle() -> None:
 
 
 async def test_no_more_connections_are_open_than_a_server_may_have() -> None:
-    """Whoever comes later waits; who is cancelled while waiting takes nothing away."""
+    """Later ones wait; one cancelled while waiting takes nothing away."""
     slots, running, most = Slots(3), 0, 0
     free = asyncio.Event()
 
@@ -96,7 +96,7 @@ async def test_who_is_cancelled_when_a_place_was_just_given_gives_it_back() -> N
 
 
 def test_profiles_of_one_server_share_its_connections() -> None:
-    """By host and port, whatever the profile's name."""
+    """By host and port, with any name of the profile."""
     limits = Limits()
     assert limits.slots(Server("Mail.example.test")) is limits.slots(Server("mail.example.test", port=993))
     assert limits.slots(Server("mail.example.test")) is not limits.slots(Server("mail.example.test", port=994))

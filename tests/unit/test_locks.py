@@ -1,6 +1,7 @@
-"""What one process does with the files of an archive takes no lock away from what else it has open of them.
+"""Work with the archive's files in one process releases no lock that it has on them.
 
-POSIX knows locks of a process, not of a descriptor: closing any descriptor of a file gives up all that the process has on it.
+POSIX locks belong to a process, not a descriptor: closing any descriptor of a file releases all locks that the process has on
+it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ file.close()
 
 
 def _elsewhere(path: Path, sql: str) -> str:
-    """What another process reads, which opens the file and closes it again; or the error that it ends with."""
+    """The read result of another process, which opens the file and closes it again; or the error that it ends with."""
     answer = subprocess.run([sys.executable, "-c", _OTHER, path, sql], capture_output=True, text=True, check=False)
     return answer.stdout if answer.returncode == 0 else answer.stderr
 

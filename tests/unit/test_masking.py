@@ -1,4 +1,4 @@
-"""A password that a server or a library repeats is masked where its words come in, in whatever spelling."""
+"""A password that a server or a library repeats is masked where its words come in, in every spelling."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_no_password_comes_through(text: str, way: str) -> None:
 
 
 def test_a_password_is_forgotten_with_its_last_owner() -> None:
-    """Two who hold the same one are two; what nobody holds is an ordinary word again."""
+    """Two holders of the same one are two; a password without a holder is an ordinary word again."""
     first, second = Secret("Kirschbaum"), Secret("Kirschbaum")
     del first
     gc.collect()
@@ -129,7 +129,7 @@ def test_a_password_that_is_an_ordinary_name_renames_no_folder(password: str, fo
 
 
 def test_a_traceback_in_the_log_holds_no_password(tmp_path: Path) -> None:
-    """Not even in the error of a library that nobody translated, or in that from which it came."""
+    """Not even in a library's untranslated error, or in its cause."""
     secret = Secret(WORD)
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)

@@ -83,7 +83,7 @@ def test_a_file_of_several_dialects_is_read_whole() -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("line", [LINES[0], "From - Tue Apr 01 12:00:00 2025"])
 def test_a_message_without_a_header_is_not_hidden_in_the_one_before(line: str, end: str) -> None:
-    """A line just as programs write it, after an empty one, parts messages whatever follows."""
+    """A line in the exact form of programs, after an empty one, separates messages whatever follows."""
     letters = [_letter(0, end=end), f"No header at all.{end}", _letter(1, end=end), f"//{end}{end}two", _letter(2, end=end)]
     data = "".join(f"{line}{end}{letter.rstrip(end)}{end}{end}" for letter in letters)
     assert [one.rstrip() for one in _texts(data)] == [letter.rstrip().encode() for letter in letters]
@@ -108,7 +108,7 @@ TEXTS = [
 @pytest.mark.parametrize("before", ["", "\n"])
 @pytest.mark.parametrize("text", TEXTS)
 def test_lines_of_text_part_nothing(text: str, before: str) -> None:
-    """A sentence that begins with From, after an empty line or not, whatever the other lines of the file look like."""
+    """A sentence that begins with From, after an empty line or not, with any other lines in the file."""
     for line in (LINES[0], "From ", "From -"):
         letters = [_letter(0, body=f"So:\n{before}{text}\n{before}Yours"), _letter(1)]
         assert len(_texts("".join(f"{line}\n{letter}\n" for letter in letters))) == 2, line

@@ -1,4 +1,4 @@
-"""Folder names: from the wire to people and back, whatever servers send."""
+"""Folder names: from the wire to the displayed path and back, for any server."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_status_replies_are_read_in_all_their_forms() -> None:
 
 @given(WIRE)
 def test_a_quoted_name_is_read_back_as_the_same_folder(wire: str) -> None:
-    """What is sent in a command and what LIST says are inverse; names with line breaks are sent in another way."""
+    """Quoting a name and parsing LIST are inverse; names with line breaks are sent in another way."""
     assert folders([b'() "/" ' + quote(wire)]) == ([Folder(wire, path(wire, "/"))], [])
     assert needs_literal(wire) == (b"\r" in quote(wire) or b"\n" in quote(wire))
 
@@ -133,7 +133,7 @@ def test_a_quoted_name_is_read_back_as_the_same_folder(wire: str) -> None:
 @pytest.mark.parametrize("delimiter", ["/", ".", "\\"])
 @pytest.mark.parametrize("path", ["INBOX", "INBOX/Entwürfe & mehr", "a/b c/日本語", "😀/x", "Q&A", "a∕b/c"])
 def test_a_path_becomes_the_name_that_it_was_read_from(path: str, delimiter: str) -> None:
-    """Whatever the server's delimiter is, the name read back gives the same path."""
+    """With any delimiter of the server, the name read back gives the same path."""
     wire = names.wire(path, delimiter)
     assert wire is not None
     assert wire.isascii()

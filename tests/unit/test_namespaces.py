@@ -1,4 +1,4 @@
-"""Whose a folder is: by NAMESPACE, by MYRIGHTS, by names; and what that means for rules, deletion and places."""
+"""Owners of folders: by NAMESPACE, by MYRIGHTS, by names; and the effect on rules, deletion and places."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_what_cannot_be_read_tells_nothing(reply: bytes) -> None:
 
 @given(st.binary(max_size=60))
 def test_no_reply_breaks_the_reader(reply: bytes) -> None:
-    """Whatever a server sends, the reader ends."""
+    """For any reply the reader ends."""
     namespaces.parse([reply])
     namespaces.rights([reply])
 
@@ -143,7 +143,7 @@ def test_a_folder_that_only_may_be_somebody_elses_is_a_doubt() -> None:
 
 
 def test_on_other_servers_a_name_is_a_doubt_at_most() -> None:
-    """What is not known of a server is not assumed of it."""
+    """Unknown behaviour of a server is not assumed."""
     assert settled("bob@example.test/INBOX", sure=False) == {"bob@example.test/INBOX": "doubtful"}
     assert settled("sales", sure=False) == {"sales": "own"}
     assert settled("bob@example.test", sure=False, everybody=True) == {"bob@example.test": "own"}
@@ -191,6 +191,6 @@ def test_its_place_in_the_archive_says_whose_it_is(whose_: Whose, path: str, pla
 
 
 def test_views_are_known_by_their_use() -> None:
-    """Whatever a server calls them."""
+    """With any name on a server."""
     found, _ = names.folders([rb'(\HasNoChildren \All) "/" "[Gmail]/Alle Nachrichten"', rb'(\Junk) "/" Spam'])
     assert [folder.view for folder in found] == [True, False]

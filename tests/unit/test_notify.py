@@ -1,4 +1,4 @@
-"""What systemd is told, through a real socket."""
+"""Notifications to systemd, through a real socket."""
 
 from __future__ import annotations
 

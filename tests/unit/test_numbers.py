@@ -60,7 +60,7 @@ def test_a_number_with_blanks_is_one_term(text: str, at: int, number: str) -> No
 
 @given(st.text(alphabet=" 0123456789.,'+-/()aDE\u00a0"))
 def test_a_whole_number_is_the_first_of_its_words(text: str) -> None:
-    """What is sought is among what is kept."""
+    """A searched word is among the indexed ones."""
     if word := one(text):
         assert word in compact(text.strip())
 

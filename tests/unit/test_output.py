@@ -1,4 +1,4 @@
-"""What the command line writes: widths, plurals, tables, encodings, and the moving display of a run."""
+"""Output of the command line: widths, plurals, tables, encodings, and the moving display of a run."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_an_empty_last_column_is_left_out() -> None:
     ],
 )
 def test_the_moving_display_never_wraps(shown: Snapshot | None, width: int) -> None:
-    """Whatever a run is at, the display has at most two lines, each narrower than the terminal."""
+    """At any state of a run, the display has at most two lines, each narrower than the terminal."""
     for status in RunStatus:
         lines = drawing(run(status), shown, width)
         assert 1 <= len(lines) <= 2
@@ -208,7 +208,7 @@ def test_progress_in_a_log_is_one_line() -> None:
     ],
 )
 def test_a_result_is_told_in_a_few_lines(capsys: pytest.CaptureFixture[str], ended: Run, lines: list[str]) -> None:
-    """What a run did is told once, with its reason when it failed, and no line of zeros."""
+    """The result of a run is told once, with its reason when it failed, and no line of zeros."""
     show_result(ended)
     assert capsys.readouterr().out.splitlines() == lines
 
@@ -273,7 +273,7 @@ def test_an_answer_is_written_in_the_form_that_was_asked_for(capsys: pytest.Capt
 
 
 def test_lines_are_written_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of a long answer no more than a line is held: each is written before the next one is made."""
+    """Only a line of a long answer is in memory: each is written before the next one is made."""
 
     def lines() -> Iterator[str]:
         for number in range(3):

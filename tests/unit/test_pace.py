@@ -1,4 +1,4 @@
-"""What is too slow: only what has begun and is not whole, and only for as long as it is on its way."""
+"""Slowness: only of a begun and unfinished unit, and only while it is on its way."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_small_talk_alone_is_no_answer() -> None:
 
 
 def test_a_short_timeout_makes_the_window_short() -> None:
-    """Who wants to wait for five seconds does not want to wait for a minute."""
+    """A user who waits for five seconds does not want to wait for a minute."""
     clock = Clock()
     pace = paced(clock, timeout=5)
     pace.literal()

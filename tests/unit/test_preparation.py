@@ -90,7 +90,7 @@ async def test_a_batch_goes_on_without_the_process_that_dies(archive: Archive) -
 
 
 async def test_a_part_that_was_not_written_after_all_is_made_again(archive: Archive) -> None:
-    """When the batch that brought an attachment is lost, a later message with the same attachment is whole all the same."""
+    """When the batch with an attachment is lost, a later message with the same attachment is whole all the same."""
     attachment = os.urandom(300_000)
     archive.writer.expect(10_000_000)
     lost = await archive.writer.prepare([message(number, attachment) for number in range(8)])

@@ -1,4 +1,4 @@
-"""What a preview of deletion says."""
+"""The sentences of a preview of deletion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def test_of_a_rule_that_deletes_nothing_nothing_is_counted() -> None:
 
 
 def test_what_would_stay_is_said_with_the_reasons() -> None:
-    """How many go, how many stay, and why."""
+    """Numbers of messages to go and to stay, with reasons."""
     said = Preview("alice@example.test", found=9, delete=3, kept=Counter({IN_TRASH: 4, "flagged": 2})).sentences()
     assert said[0].startswith("In alice@example.test 3 of 9 messages would be deleted")
     assert said[1] == "6 would stay: 4 in the trash, 2 flagged."

@@ -31,7 +31,7 @@ DOCS = ROOT.parent / "docs" / "problem-codes.md"
 #: Sentences that still stand where they are raised. It only gets smaller.
 OLD_STYLE = 48
 CODES = sorted(table.CODES.values(), key=lambda code: code.word)
-#: Codes that are a frame for a sentence of somebody else.
+#: Codes that are a frame for a foreign sentence.
 FRAMES = (unnamed.UNNAMED, unnamed.EARLIER)
 #: What belongs to one face: commands, options, keys of files and sections, keys of the keyboard.
 OF_ONE_FACE = re.compile(
@@ -101,7 +101,7 @@ def test_the_page_of_codes_is_made_from_the_table() -> None:
 
 
 def _imported(tree: ast.Module) -> dict[str, Any]:
-    """What names of a module stand for codes, and modules of codes."""
+    """The names of codes, and of modules of codes, in a module."""
     found: dict[str, Any] = {}
     modules = {subject.__name__.rpartition(".")[2]: subject for subject in table.SUBJECTS}
     for node in ast.walk(tree):
@@ -178,7 +178,7 @@ _ERRORS = {
 
 
 def test_the_family_of_a_code_is_the_exit_code_of_its_error(sources: list[Source]) -> None:
-    """What the page of codes says is what the command ends with."""
+    """The exit code on the page of codes is that of the command."""
     wrong = []
     for path, tree, known in sources:
         for node in ast.walk(tree):
@@ -229,7 +229,7 @@ _REASONS = st.one_of(
 
 @given(_REASONS, _TEXT)
 def test_a_problem_is_read_back_from_a_result_as_it_was(reason: Reason, path: str) -> None:
-    """With the reasons within it, whatever a server says."""
+    """With the reasons within it, for any text of a server."""
     problem = Problem(path, 7, reason)
     assert Problem.kept(json.loads(json.dumps(problem.as_json()))) == problem
 

@@ -90,7 +90,7 @@ def test_every_way_to_write_toml_is_read(text: str) -> None:
 
 
 def test_settings_that_mean_the_default_are_taken() -> None:
-    """What is the default may be written down all the same."""
+    """A default may be written down all the same."""
     text = MINIMAL + (
         '[filter]\nseen = "any"\nolder_than = ""\n[delete]\nwhen = "never"\nage = ""\ntrash_too = false\non_trash = "keep"\n'
         "without_uidplus = false\nshared = false\n"
@@ -163,7 +163,7 @@ def test_a_profile_for_many_mailboxes_is_read() -> None:
     ],
 )
 def test_a_wrong_profile_for_many_mailboxes_is_refused(old: str, new: str, message: str, hint: str) -> None:
-    """Whatever does not go together is named with what would."""
+    """Contradictions are named with the allowed combination."""
     error = refusal(MANY.replace(old, new))
     assert message in error.message
     assert hint in error.hint
@@ -180,7 +180,7 @@ def test_ages_sizes_and_days_that_contradict_each_other_are_refused() -> None:
 
 
 def test_a_profile_for_one_mailbox_has_no_selection_and_no_master_login() -> None:
-    """What belongs to many mailboxes is refused for one."""
+    """Fields of many mailboxes are refused for one."""
     assert "[users] is for profiles of kind mailboxes" in refusal(MINIMAL + "[users]\n").message
     assert 'login.method = "kerio-master" is for kind mailboxes' in refusal(having("login", 'method = "kerio-master"')).message
 
@@ -275,7 +275,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("section", "line", "what", "allowed"), WRONG, ids=[f"{one[0]}.{one[1][:30]}" for one in WRONG])
 def test_a_wrong_value_is_refused_with_key_line_and_what_is_allowed(section: str, line: str, what: str, allowed: str) -> None:
-    """Whatever key has a wrong value, the message names the file, the line, the key and the value, the hint what is allowed."""
+    """For a wrong value of any key, the message names file, line, key and value, the hint the allowed values."""
     text = having(section, line)
     error = refusal(text)
     key = line.partition("=")[0].strip()
@@ -356,7 +356,7 @@ def test_what_cannot_be_in_a_catch_all_profile_is_refused(line: str, what: str, 
     ],
 )
 def test_each_kind_has_its_sections(text: str, reason: str) -> None:
-    """What is of another kind is refused, even when it is empty."""
+    """Sections of another kind are refused, even empty ones."""
     assert reason in refusal(text).message
 
 
@@ -623,7 +623,7 @@ CATCHALL_PROFILES = st.builds(
 
 @given(SINGLE_PROFILES | MANY_PROFILES | CATCHALL_PROFILES)
 def test_a_profile_written_to_a_file_reads_back_the_same(profile: Profile) -> None:
-    """What ``profile show`` prints can be applied again and is the same profile, even copied from a terminal."""
+    """The output of ``profile show`` can be applied again and is the same profile, even copied from a terminal."""
     text = as_toml(profile)
     assert parse(text, Path("x.toml")).settings == profile
     assert [safe(line, 10_000) for line in text.split("\n")] == text.split("\n")
@@ -685,7 +685,7 @@ def test_a_profile_may_have_users_synchronised_first() -> None:
 
 
 def test_a_profile_of_before_has_the_usual_floor_and_no_share() -> None:
-    """What was saved before there were such keys is read as it always was."""
+    """A profile saved before there were such keys is read as before."""
     definition = parse(MINIMAL, Path("x.toml")).settings.as_json()
     del definition["server"]["slowest_bytes_a_second"], definition["server"]["megabytes_a_day"]
     server = from_json(definition).server

@@ -1,4 +1,4 @@
-"""What watchers are shown of a run: never backwards, never beyond the end, and the same after a trip through the database."""
+"""The displayed progress of a run: never backwards, never beyond the end, and the same after a trip through the database."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run_of(sizes: list[list[int]]) -> tuple[Progress, list[Simulated]]:
 
 @given(st.lists(st.lists(st.integers(0, 1000), max_size=5), min_size=1, max_size=4), st.data())
 def test_the_share_done_never_falls_and_ends_at_one(sizes: list[list[int]], data: st.DataObject) -> None:
-    """Whatever the order in which mailboxes are listed and archived, 0 <= share <= 1, rising, 1 only at the end."""
+    """For any order in which mailboxes are listed and archived, 0 <= share <= 1, rising, 1 only at the end."""
     progress, mailboxes = run_of(sizes)
     reached, elapsed = 0.0, 0.0
     while unfinished := [one for one in mailboxes if one.progress.phase is not Phase.DONE]:

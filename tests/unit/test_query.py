@@ -1,4 +1,4 @@
-"""What people type to find mail: what it means, and where it is wrong."""
+"""Queries as users type them: their meaning, and the position of errors."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_queries_mean_what_people_expect(text: str, terms: tuple[Node, ...]) -> 
     ],
 )
 def test_errors_point_at_the_spot_and_name_the_remedy(text: str, position: int, message: str, hint: str) -> None:
-    """What cannot be understood is said with its place and what to write instead."""
+    """An error has its position and the text to write instead."""
     with pytest.raises(QueryError) as caught:
         parse(text, today=TODAY)
     assert (caught.value.position, caught.value.exit_code) == (position, 2)
@@ -122,7 +122,7 @@ def test_errors_point_at_the_spot_and_name_the_remedy(text: str, position: int, 
 
 @given(st.text() | st.lists(ALPHABET).map("".join))
 def test_any_text_is_understood_or_refused(text: str) -> None:
-    """Whatever is typed, nothing but a QueryError comes of it, and it points into the text."""
+    """Any text gives a query or a QueryError that points into the text."""
     refused: QueryError | None = None
     try:
         terms = parse(text, today=TODAY).terms
@@ -167,7 +167,7 @@ def test_spellings_of_a_word_are_one_word(spellings: tuple[str, ...]) -> None:
 
 @given(st.text(st.characters(categories=["L", "N"], max_codepoint=0x24F), min_size=1, max_size=40), st.data())
 def test_the_beginning_of_a_word_stays_its_beginning(word: str, data: st.DataObject) -> None:
-    """What finds a word by how it begins still does when both are folded."""
+    """A matching prefix still matches when both are folded."""
     cut = data.draw(st.integers(1, len(word)))
     assert "".join(folding.words(word)).startswith("".join(folding.words(word[:cut])))
 

@@ -24,7 +24,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 
 
 async def test_a_profile_asked_for_by_many_at_once_is_queued_once(archive: Archive) -> None:
-    """Twenty processes ask: one run, which all get, and one who is told that it is new."""
+    """Twenty processes ask: one run, which all get, and one of them as new."""
     others = [await Archive.open(archive.home) for _ in range(4)]
     try:
         queues = [Queue(one.database) for one in others]
@@ -93,7 +93,7 @@ async def test_the_service_gives_signs_of_life(archive: Archive) -> None:
 
 
 async def test_result_progress_and_last_events_are_seen_together(archive: Archive) -> None:
-    """Who sees a run as ended sees all that it told, also text that is no Unicode."""
+    """A client that sees a run as ended sees all its events, also text that is no Unicode."""
     queue = Queue(archive.database)
     run, _ = await queue.enqueue("Staff")
     snapshot = Progress(run.id, "St\udcffaff", []).snapshot(1.0)

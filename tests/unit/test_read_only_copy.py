@@ -166,14 +166,14 @@ def test_rebuilt_it_is_an_archive(copy: Home, said: Said) -> None:
     assert said("rebuild")[0] == 0
     assert said("user", "add", "bob")[0] == 0
     assert json.loads(said("status", "--json")[1])["backup"] is False
-    # The run that waited when the backup was taken is nobody's: it ends without a service.
+    # The run that waited when the backup was taken has no service: it ends without one.
     assert said("cancel", "1", "--json")[0] == 0
     assert homes.status(copy) == "cancelled"
     assert not is_running(copy)
 
 
 async def test_no_part_of_the_program_changes_a_backup(archive: Archive, copy: Home) -> None:
-    """Queue, scheduler, service and console refuse by themselves, whoever calls them."""
+    """Queue, scheduler, service and console refuse by themselves, for any caller."""
     before = _kept(copy)
     queue = Queue(archive.database)
     for work in (
@@ -228,7 +228,7 @@ async def test_where_nothing_can_be_written_no_run_is_queued(tmp_path: Path, mon
 
 
 async def test_a_run_without_a_service_is_cancelled_at_once(tmp_path: Path) -> None:
-    """Nobody works at it, whether it waits or its service died: its result says so, in the ledger too."""
+    """No service has it, queued or after a crash: its result says so, in the ledger too."""
     archive = await homes.begin(tmp_path / "home")
     try:
         profile = homes.profile("127.0.0.1", 9)

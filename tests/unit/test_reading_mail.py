@@ -1,4 +1,4 @@
-"""What a reader sees of a message: texts of messages in it under their own headers, in the charset and line ends they have."""
+"""Readable content of a message: nested messages under their own headers, with their charset and line ends."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_bare_carriage_returns_are_line_ends() -> None:
 
 
 def test_headers_without_a_label_have_the_charset_of_the_text() -> None:
-    """Of the message itself or of its first text; UTF-8 is known by itself."""
+    """That of the message itself or of its first text; UTF-8 is recognised."""
     for kind in (b"text/plain; charset=koi8-r", b'text/html; charset="KOI8-R"'):
         raw = (
             b"Subject: " + "Привет".encode("koi8-r") + b"\r\nFrom: " + "Мир".encode() + b" <a@b.test>\r\n" + as_part(kind, b"x")
@@ -177,7 +177,7 @@ def test_headers_without_a_label_have_the_charset_of_the_text() -> None:
     ],
 )
 def test_one_wrong_byte_spoils_itself_alone(value: bytes, text: str) -> None:
-    """What is UTF-8 stays so, around a byte that is not; where there is none, the whole is something else."""
+    """Valid UTF-8 stays so, around an invalid byte; without any UTF-8, the whole has another charset."""
     assert describe(b"Subject: " + value + b"\r\n\r\n").subject == text
     if text.startswith("Grüße aus"):
         # Nor does the charset of the text, in which all bytes are letters.
@@ -197,6 +197,6 @@ def test_a_footer_below_base64_is_text(text: bytes) -> None:
 
 
 def test_content_made_by_hand_has_no_passages() -> None:
-    """What is found only is empty, and a field that is missing too."""
+    """Parts that are only searched are empty, and a missing field too."""
     assert Content((("Subject", ""), ("subject", "x")), "", "", (), ()).first("Subject") == "x"
     assert Content((), "", "", (), ()).first("Date") == ""

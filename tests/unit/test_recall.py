@@ -1,4 +1,4 @@
-"""Whether mail is found by its words: a sample of odd and ordinary mail, read once more by another reader."""
+"""Recall of the search: a sample of odd and ordinary mail, read once more by another reader."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def recalled(archive: Archive, messages: list[bytes], random: Random) -> l
 
 
 async def test_the_exceptions_are_exceptions(tmp_path: Path, further_odd_mail: list[bytes]) -> None:
-    """Whatever is listed as not found has words that do not find it: what is found by now must leave the list."""
+    """A message listed as not found has words that do not find it: one that is found by now must leave the list."""
     messages = [raw for raw in further_odd_mail if sha256(raw)[:16] in EXCEPTIONS]
     archive = await indexed(tmp_path / "home", messages)
     numbers: dict[str, int] = dict(await archive.database.read("SELECT lower(hex(sha256)), id FROM message"))

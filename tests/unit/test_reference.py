@@ -180,7 +180,7 @@ def test_the_values_on_the_page_are_those_that_hold_without_them() -> None:
 
 
 def test_the_page_names_all_that_a_key_may_be() -> None:
-    """Where the values can be listed, each stands on the page in its section."""
+    """Enumerable values of a key are on the page in its section."""
     for section, found in sections(page("profile-file")).items():
         for key, field in PROFILES.in_file.get(section.strip("[]"), {}).items():
             if isinstance(field.kind, Choice):

@@ -81,7 +81,7 @@ def test_what_was_not_asked_for_is_passed_over() -> None:
     ],
 )
 def test_bodies_are_read_in_all_their_forms(replies: list[Reply], expected: dict[int, bytes | None]) -> None:
-    """Literal, quoted string and NIL; the UID before or after; whose body it is must be said, else it is nobody's."""
+    """Literal, quoted string and NIL; the UID before or after; without its UID a body belongs to no message."""
     assert bodies(replies) == expected
 
 
@@ -133,7 +133,7 @@ def test_no_reply_breaks_the_reader(replies: list[Reply]) -> None:
 
 @given(st.dictionaries(st.integers(1, 2**32 - 1), st.binary(max_size=60), max_size=6), st.booleans(), st.booleans())
 def test_any_bytes_in_a_literal_are_kept(messages: dict[int, bytes], uid_first: bool, noise: bool) -> None:
-    """Whatever stands in a message is content, wherever the server puts the UID."""
+    """Any text in a message is content, with the UID in any place."""
     replies: list[Reply] = []
     for uid, raw in messages.items():
         if noise:

@@ -1,4 +1,4 @@
-"""Which folder on a server is meant by a path of the archive."""
+"""The server folder for a path of the archive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.profiles.ownership import OWN, Standing, Whose
 
 
 def spaces(*own: tuple[str, str], others: str = "", shared: str | None = None, delimiter: str = "/") -> Namespaces:
-    """What a server tells: prefix and delimiter of the user's own, prefixes of the others."""
+    """A server's namespaces: prefix and delimiter of the user's own, prefixes of the others."""
     found = [Namespace(Standing.OWN, *one) for one in own]
     found += [Namespace(Standing.OTHERS, others, delimiter)] if others else []
     found += [Namespace(Standing.SHARED, shared, delimiter)] if shared is not None else []
@@ -71,7 +71,7 @@ def test_a_shared_folder_of_that_name_is_used_only_when_it_is_meant() -> None:
     ],
 )
 def test_other_prefixes_and_none(told: Namespaces | None, wished: str, name: str) -> None:
-    """Whatever it is, and with the delimiter that belongs to it."""
+    """Any prefix, with the delimiter that belongs to it."""
     assert server("INBOX", told=told, delimiter="/").spot(wished, meant=False).name == name
 
 

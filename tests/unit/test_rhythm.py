@@ -1,4 +1,4 @@
-"""How often an archive verifies itself: when it is due again, in calendar months and in days."""
+"""The rhythm of verifications: the next due time, in calendar months and in days."""
 
 from __future__ import annotations
 

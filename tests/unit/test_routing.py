@@ -1,4 +1,4 @@
-"""Who a message is from and for: addresses by role, whatever the header looks like, and the users who have them."""
+"""Routing of a message: addresses by role, in any header, and the users who have them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_what_a_comment_of_received_says_is_no_address(value: str, found: tuple[
 
 
 def test_a_recipient_that_cannot_be_read_is_kept_as_it_stands() -> None:
-    """Where a message has no other: it counts as one of ours, so that somebody looks."""
+    """A recipient of a message without others: it counts as one of ours, so that it is looked at."""
     long = f"{'a' * 400}@example.test"
     found = find(f"From: x@y\r\nTo: {long}, anna@\r\n\r\n".encode())
     assert found.unreadable == (f"{long[:100]}…{long[-100:]}", "anna@")
@@ -142,7 +142,7 @@ def test_a_recipient_that_cannot_be_read_is_kept_as_it_stands() -> None:
 
 
 def test_users_are_found_by_any_address_in_any_case_once_for_each_side() -> None:
-    """The first address that is found counts; the mailbox's own is nobody's; who is not known is told by domain."""
+    """The first address that is found counts; the mailbox's own belongs to no user; unknown ones are told apart by domain."""
     found = Found(
         ("ANNA@EXAMPLE.TEST", "journal@example.test"),
         (
@@ -175,7 +175,7 @@ def test_a_domain_is_the_same_in_punycode_and_spelled_out() -> None:
 
 
 def test_our_domains_can_be_named_and_what_is_not_ours_resolves() -> None:
-    """An address that is said to be not ours, or whose domain is, waits for nobody; it is still told."""
+    """An address marked as not ours, or in such a domain, does not keep mail waiting; it is still listed."""
     book = AddressBook([ANNA], domains=["Other.test"], ignored=["spam@other.test", "@gone.test"])
     assert not book.route(Found((), ("new@example.test",))).unresolved
     assert book.route(Found((), ("new@OTHER.test",))).unresolved
@@ -213,7 +213,7 @@ def test_the_quick_way_reads_what_the_thorough_one_does(value: str) -> None:
 )
 @settings(deadline=None, max_examples=300)
 def test_nothing_is_raised_and_addresses_are_whole(raw: bytes) -> None:
-    """Whatever the bytes are; what is found has two sides, can be kept in a ledger, and is the same when it is read again."""
+    """For any bytes: found addresses have two sides, can be kept in a ledger, and are the same when read again."""
     found = find(raw)
     for address in (*found.senders, *found.recipients):
         local, _, domain = address.rpartition("@")

@@ -1,4 +1,4 @@
-"""Which folders are archived: patterns do what an administrator reads in them."""
+"""Folder rules: patterns match what an administrator reads in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts on the screen: what may be shown has a type of its own, and the type checker refuses every other text."""
+"""Texts on the screen: safe ones have a type of their own, and the type checker refuses every other text."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_safe_texts_are_made_in_few_places() -> None:
 
 
 def test_the_programs_own_words_are_literals() -> None:
-    """What ``own`` and ``joined`` take as the program's words stands in the program: the type checker cannot see that."""
+    """The program's words in ``own`` and ``joined`` are literals: the type checker cannot see that."""
     makers = {"tui.desk.present"}
     assert [(name, line) for name, tree in console() if name not in makers for line in unproved(tree)] == []
     assert sorted(

@@ -1,4 +1,4 @@
-"""The settings of the directory in an archive: kept, proved, and the password for nobody but whom it was meant for."""
+"""The settings of the directory in an archive: kept, proved, and the password for its own account only."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ async def test_a_synchronisation_is_one_write_with_every_change(archive: Archive
 
 
 async def test_names_that_go_round_are_followed_in_the_catalog(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two colleagues swap their user names: nobody is called by a makeshift name afterwards."""
+    """Two colleagues swap their user names: no makeshift name remains afterwards."""
     await saved_directory.save(archive, LDAP, Secret(WORD))
     one, two = PEOPLE[:2]
     swapped = (replace(one, name=two.name), replace(two, name=one.name))
@@ -191,7 +191,7 @@ async def test_a_missing_password_is_a_failed_attempt(archive: Archive) -> None:
 
 
 def test_comparing_many_people_takes_no_time_that_counts() -> None:
-    """20,000 people, all new, then all unchanged: no step looks through everybody for each of them."""
+    """20,000 people, all new, then all unchanged: no step is quadratic."""
     many = [DirectoryEntry(f"entryUUID:{n}", f"u{n}", "", (f"u{n}@x.test", f"a{n}@x.test")) for n in range(20000)]
     users = [change.after for change in compare(many, []).changes]
     assert compare(many, users).unchanged == 20000

@@ -240,7 +240,7 @@ async def test_a_stored_password_serves_nothing_less_protected(
 
 
 async def test_a_password_that_is_not_there_serves_nobody(archive: Archive) -> None:
-    """Of a profile that was removed, and of one that reads it from a file."""
+    """Of a removed profile, and of one that reads it from a file."""
     profile = homes.profile("mail.example.test", 993)
     assert await saved_profiles.password_misfit(archive, profile, "Test") is Misfit.REMOVED
     await saved_profiles.save(archive, replace(profile, login=replace(profile.login, password_file="/etc/archivar/word")))
@@ -256,7 +256,7 @@ class Crash(Exception):
 async def test_a_crash_leaves_no_password_to_a_later_profile_of_that_name(
     archive: Archive, monkeypatch: pytest.MonkeyPatch, ends: str, then: str
 ) -> None:
-    """The entry is in the ledger and the password not yet gone: with the next change it goes, before anybody gets the name."""
+    """The entry is in the ledger and the password still there: the next change removes it, before the name is reused."""
     old = homes.profile("mail.example.test", 993, name="Old")
     other = homes.profile("mail.example.test", 993, name="Other")
     await saved_profiles.save(archive, old, Secret("secret of old"))

@@ -22,7 +22,7 @@ NAMES = b"Content-Type: multipart/mixed; boundary=a\n\n" + b"".join(
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
-    """A second file of the name gets a number before what tells its kind, and is for nobody else's eyes."""
+    """A second file of the name gets a number before what tells its kind, and is for its owner only."""
     names = [save(tmp_path, 7, "report.pdf", content).name for content in (b"1", b"2", b"3")]
     assert names == ["report.pdf", "report (2).pdf", "report (3).pdf"]
     assert save(tmp_path, 7, "REPORT.PDF", b"4").name == "REPORT (4).PDF"
@@ -34,7 +34,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    """Whoever could write to the folder before cannot have the attachment written elsewhere."""
+    """An account with write access to the folder cannot redirect the attachment."""
     elsewhere = tmp_path / "elsewhere"
     own = tmp_path / place(7)
     own.mkdir()
@@ -77,7 +77,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     ],
 )
 def test_names_are_made_safe_and_keep_their_kind(tmp_path: Path, name: str, beginning: str, end: str) -> None:
-    """Whatever a message calls it, it lies in the folder, under a name that every file system takes."""
+    """For any name in a message, the file is in the folder, under a name that every file system takes."""
     file = save(tmp_path, 7, name, b"x")
     assert file.parent == tmp_path / place(7)
     assert file.name.startswith(beginning)
@@ -109,7 +109,7 @@ def test_a_name_as_long_as_a_message_is_read_in_no_time() -> None:
 
 @pytest.mark.parametrize("device", ["con", "PRN", "aux.txt", "nul", "CONOUT$", "com\u00b3", "LPT0.a.b", "com1 .x"])
 def test_devices_of_windows_are_known(device: str) -> None:
-    """Whatever stands after a dot, and with the digits that Windows takes for digits."""
+    """With any extension, and with the digits that Windows takes for digits."""
     assert is_device(device)
     assert not is_device(f"a{device}")
     assert not is_device(attachment_name(device)[0])

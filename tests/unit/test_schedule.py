@@ -1,4 +1,4 @@
-"""When a schedule starts a profile: never twice, never forgotten, also on the days on which clocks are changed."""
+"""Starts of a profile by schedule: never twice, never forgotten, also on days of a clock change."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_next_start_lies_ahead_and_none_comes_in_between(schedule: Schedule,
 
 @given(DAILY, MOMENTS | NEAR)
 def test_a_daily_time_starts_once_on_each_of_its_days(schedule: Schedule, after: datetime) -> None:
-    """Following starts are on consecutive days of the zone, whatever its clock does; at the time unless that is leapt over."""
+    """Following starts are on consecutive days of the zone, through every clock change; at the time unless it is skipped."""
     zone = ZoneInfo(schedule.time_zone)
     moment = schedule.next_start(after)
     for _ in range(3):
@@ -194,7 +194,7 @@ def system_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ],
 )
 def test_a_schedule_is_said_in_few_words(schedule: Schedule, sentence: str) -> None:
-    """What, on which days, and where a time zone is named, in which one."""
+    """Interval or time, days, and the time zone if it is named."""
     assert schedule.sentence() == sentence
     assert plain.from_json(Schedule, plain.as_json(schedule)) == schedule
 

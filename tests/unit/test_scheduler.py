@@ -155,7 +155,7 @@ async def test_a_profile_that_is_still_being_run_skips_its_start(stage: Stage) -
 
 
 async def test_what_is_switched_off_is_not_started_and_counts_anew_when_switched_on(stage: Stage) -> None:
-    """What was missed meanwhile is not made up."""
+    """Starts missed while it was off are not made up."""
     await stage.save(QUARTER)
     await stage.scheduler.look()
     await saved_profiles.set_automatic(stage.other, "Test", False)

@@ -76,7 +76,7 @@ TYPED: dict[str, tuple[Any, ...]] = {
 
 
 def typed(field: Field) -> st.SearchStrategy[Any]:
-    """What a form may hold of a field."""
+    """A form's value of a field."""
     if isinstance(field.kind, kinds.Choice):
         return st.sampled_from([one.value for one in field.kind.members])
     return st.booleans() if isinstance(field.kind, kinds.Flag) else st.sampled_from(TYPED[field.name])
@@ -99,7 +99,7 @@ def _sensible(fields: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", TABLES)
 @given(data=st.data())
 def test_what_a_form_makes_comes_back_from_file_ledger_and_form(name: str, data: st.DataObject) -> None:
-    """Every field of the table, whatever the others say; the file is TOML that anybody's terminal can show."""
+    """Every field of the table, with any values of the others; the file is TOML that every terminal can show."""
     table = TABLES[name]
     settings = forms.made(table, data.draw(in_forms(table)))
     assert parse(table, as_toml(table, settings), WHERE).settings == settings
@@ -144,7 +144,7 @@ FIELDS = [(table, field.name) for table in TABLES for field in TABLES[table].fie
 
 @pytest.mark.parametrize(("table", "name"), FIELDS, ids=[f"{table}-{name}" for table, name in FIELDS])
 def test_each_field_is_refused_by_its_name_and_line(table: str, name: str) -> None:
-    """Another type, a number out of range, a character that nobody sees; the rest of the file is right, and not named."""
+    """Another type, a number out of range, an invisible character; the rest of the file is right, and not named."""
     field = TABLES[table].by_name[name]
     base = {"users": "mailboxes", "catchall": "catchall"}.get(field.section, "mailbox") if table == "profile" else "directory"
     for value in wrong_values(field):
@@ -257,14 +257,14 @@ def test_a_file_of_any_size_is_refused_soon(text: str) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_the_documentation_names_every_key(name: str) -> None:
-    """A key that nobody reads of is not there."""
+    """Every key of a settings file is on its reference page."""
     text = "\n".join(path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
     missing = [field.name for field in TABLES[name].fields if field.where is not Where.FORM and field.key not in text]
     assert missing == []
 
 
 def test_an_empty_list_means_what_no_list_means() -> None:
-    """No header field at all would file everybody's mail for nobody, no attribute would find no address."""
+    """Without header fields all mail would be filed for no user, without attributes no address would be found."""
     of_everybody = 'name = "A"\nkind = "catchall"\nserver.host = "h"\nlogin.username = "a"\n'
     people = 'type = "ldap"\nserver.host = "h"\nattributes.full_name = "cn"\n'
     without = parse(PROFILES, of_everybody, WHERE).settings

@@ -1,4 +1,4 @@
-"""Places that seals are sent to: what they may be, when it is time, and how a seal is found in what they hold."""
+"""Places that seals are sent to: their validity, due times, and finding a seal in their content."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_the_night_is_that_of_the_place_where_the_machine_is() -> None:
 
 
 def test_what_does_not_arrive_is_told() -> None:
-    """Failures by name, damage first, and places that nobody serves."""
+    """Failures by name, damage first, and places without a service."""
     good = Standing(FILE, _ago(hours=1))
     failed = Standing(MAIL, _ago(hours=1), failure="mail.example.test refuses the mail.", failures=1)
     broken = Standing(MAIL, _ago(hours=1), failure="The archive does not contain it.", failures=1, broken=True)

@@ -1,4 +1,4 @@
-"""Finding mail: what is found, in which order, page by page, and an index that can be lost at any time."""
+"""Search: results, their order, pages, and an index that can be lost at any time."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ async def test_moves_count_at_once(archive: Archive) -> None:
 
 
 async def test_a_copy_for_somebody_else_is_shown_in_the_wanted_place(archive: Archive) -> None:
-    """Where a message lies twice, the hit names the place that was asked for, and both conditions mean one place."""
+    """A message with two places is shown at the requested one, and both conditions mean one place."""
     bob = (await users.add(archive, "bob", ["bob@example.test"]))[0]
     ready = await archive.writer.prepare([MAIL[3]])
     payload = {"run": 2, "source": "imap://bob@mail.example.test", "owner": bob.id, "folder": "bob/Later"}
@@ -226,7 +226,7 @@ async def test_the_best_come_first_by_relevance(archive: Archive) -> None:
 @pytest.mark.parametrize("order", list(Order))
 @pytest.mark.parametrize("text", ["text", "text -nothing", "larger:1"])
 async def test_pages_are_stable_while_mail_comes_in(tmp_path: Path, order: Order, text: str) -> None:
-    """Page by page every message that was there comes exactly once, whatever comes in between."""
+    """Page by page every message that was there comes exactly once, whatever arrives in between."""
     archive = await begin(tmp_path / "home")
     await store(archive, {number: mail(number, day=number % 28 + 1) for number in range(1, 31)})
     await catch_up(archive)
@@ -263,7 +263,7 @@ async def test_messages_of_one_second_are_all_found(tmp_path: Path) -> None:
 
 
 async def test_damaged_messages_are_indexed_as_far_as_known_and_named(tmp_path: Path) -> None:
-    """What cannot be read from its volume is found by its subject, kept among the problems, and read once it is repaired."""
+    """An unreadable message is found by its subject, kept among the problems, and read once it is repaired."""
     archive = await begin(tmp_path / "home")
     await store(archive, MAIL)
     home = archive.home
@@ -331,7 +331,7 @@ async def test_an_error_over_one_message_ends_nothing(
 
 
 async def test_mail_read_in_part_is_kept_with_its_reason(tmp_path: Path) -> None:
-    """What of a message could not be read is said, and the rest is found."""
+    """Unreadable parts are reported, and the rest is found."""
     archive = await begin(tmp_path / "home")
     encrypted = mail(1, "Secret", "AAAA", "Content-Type: application/pkcs7-mime; name=smime.p7m")
     await store(archive, {1: encrypted, 2: b"", 3: b"no header at all"})
@@ -422,7 +422,7 @@ async def test_several_may_index_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_full_disk_leaves_the_index_as_it_was(tmp_path: Path) -> None:
-    """What does not fit is no fault of the index: the same step works when there is space."""
+    """Lack of space is no fault of the index: the same step works when there is space."""
     from core.errors import StorageError
 
     archive = await begin(tmp_path / "home")
@@ -441,7 +441,7 @@ async def test_a_full_disk_leaves_the_index_as_it_was(tmp_path: Path) -> None:
 
 
 async def test_matching_gives_the_numbers_of_all(archive: Archive) -> None:
-    """What export and restore ask for: all messages of a query, and how many could not be found yet."""
+    """For export and restore: all messages of a query, and the number that could not be found yet."""
     assert await finding.matching(archive, "offer") == ([5, 2, 1], frozenset())
     await store(archive, {9: mail(9)})
     assert await behind(archive) == 1
@@ -452,7 +452,7 @@ async def test_matching_gives_the_numbers_of_all(archive: Archive) -> None:
 )
 @settings(deadline=None, max_examples=150)
 def test_no_query_is_more_than_a_query(text: str) -> None:
-    """Whatever is typed is a QueryError or an answer: nothing of it reaches the index's own language."""
+    """Any typed text is a QueryError or an answer: nothing of it reaches the index's own language."""
     expression = ""
     try:
         expression = " AND ".join(filter(None, map(finding.expression, parse(text).terms)))
@@ -488,7 +488,7 @@ async def test_a_catalog_that_is_damaged_is_not_taken_for_the_index(archive: Arc
 
 
 async def test_what_a_query_finds_is_meant_where_it_asks_for_it(archive: Archive) -> None:
-    """The very same message in another folder, or in somebody else's archive, was not asked for."""
+    """The same message in another folder, or in another user's archive, was not asked for."""
     await users.add(archive, "carol", ["carol@example.test"])
     owners = [(await users.find(archive, name)).id for name in ("alice", "carol")]
     raw = mail(77, subject="minutes")

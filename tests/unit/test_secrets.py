@@ -1,4 +1,4 @@
-"""Passwords at rest, and in memory, where nobody shall see them by accident."""
+"""Passwords at rest, and in memory, where they must not be seen by accident."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_password_comes_back_and_only_for_its_own_purpose(
 
 
 def test_the_key_file_is_for_its_owner_alone(tmp_path: Path) -> None:
-    """Mode 0600 whatever the umask is, and nothing else is left beside it."""
+    """Mode 0600 with any umask, and nothing else is left beside it."""
     before = os.umask(0)
     try:
         KeyFile(tmp_path / "secret.key").encrypt(Secret("a"), purpose="b")
@@ -89,7 +89,7 @@ def test_key_and_password_that_do_not_belong_together_are_told_with_the_remedy(t
 
 
 def test_processes_that_need_the_first_key_at_once_get_the_same(tmp_path: Path) -> None:
-    """Nobody's password is lost because another made a key at the same moment."""
+    """No password is lost because another made a key at the same moment."""
     keys = [KeyFile(tmp_path / "secret.key") for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
         boxes = list(pool.map(lambda key: key.encrypt(Secret(WORD), purpose="a"), keys))

@@ -1,4 +1,4 @@
-"""Whose mailboxes a profile opens, and by which login name."""
+"""The mailboxes of a profile, and their login names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PEOPLE = (ANNA, BOB, CARL)
 def test_users_are_chosen_by_name_or_address(
     mode: Mode, names: tuple[str, ...], chosen: list[str], without: list[str], unknown: tuple[str, ...]
 ) -> None:
-    """In any case; who has no address is told apart, and so is who is nobody."""
+    """In any case; users without an address are told apart, and so are unknown names."""
     found = select(Selection(mode, names), PEOPLE)
     assert [user.name for user in found.users] == chosen
     assert [user.name for user in found.without_address] == without

@@ -11,7 +11,7 @@ from core.text.sequence import pack, unpack
 
 @given(st.sets(st.integers(1, 2**32 - 1) | st.integers(1, 30)))
 def test_a_set_of_uids_comes_back_from_its_short_form(uids: set[int]) -> None:
-    """In ascending order, whatever order they were given in."""
+    """In ascending order, from any order."""
     assert unpack(pack(uids)) == sorted(uids)
 
 

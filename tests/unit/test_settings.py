@@ -1,4 +1,4 @@
-"""Settings: what is allowed is taken, anything else refused by name; a running service goes by what was changed."""
+"""Settings: allowed values are taken, others refused by name; a running service applies changes."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_a_glance_makes_no_file_and_takes_no_time(tmp_path: Path) -> None:
 
 
 async def test_a_glance_does_not_wait_for_a_writer(archive: Archive) -> None:
-    """While somebody writes, what was there before is told."""
+    """During a write, the earlier values are read."""
     async with archive.database.transaction() as transaction:
         await transaction.execute("INSERT INTO setting VALUES ('runs', '9')")
         assert settings.glance(archive.home) == Settings()
@@ -166,7 +166,7 @@ async def test_a_running_service_goes_by_what_another_process_changed(archive: A
 
 
 async def test_the_service_starts_no_more_runs_than_the_setting_says(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of three that wait, one is done while ``runs`` is 1, and all when it is raised."""
+    """Of three waiting runs, one is done while ``runs`` is 1, and all when it is raised."""
     started: list[int] = []
     end = asyncio.Event()
 

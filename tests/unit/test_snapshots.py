@@ -68,7 +68,7 @@ def test_a_run(snap_compare: Compare) -> None:
 
 
 def test_a_profile(snap_compare: Compare) -> None:
-    """What a profile does, in words, and its runs; a wide window."""
+    """A profile's description and its runs; a wide window."""
 
     async def open_profile(pilot: Pilot[None]) -> None:
         await _loaded(pilot, "Needs attention (2)")

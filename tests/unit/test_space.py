@@ -1,4 +1,4 @@
-"""What an archive takes on the disk, and when that disk has little room."""
+"""Disk use of an archive, and warnings of little space."""
 
 from __future__ import annotations
 

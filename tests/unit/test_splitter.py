@@ -1,4 +1,4 @@
-"""Cutting raw messages so that shared attachments are stored once, whatever the bytes.
+"""Cutting raw messages so that shared attachments are stored once, for any bytes.
 
 That time is linear is not tested by the clock, but by counting the searches made over the message.
 """
@@ -74,7 +74,7 @@ def assert_covered(raw: bytes, segments: list[splitter.Segment]) -> None:
 
 @given(st.binary(max_size=400) | MIME_LIKE, st.integers(0, 60), st.integers(1, 100))
 def test_segments_cover_any_bytes_exactly(raw: bytes, threshold: int, longest: int) -> None:
-    """Joined segments equal the message, none is empty and none is too long, whatever the message is."""
+    """Joined segments equal the message, none is empty and none is too long, for any message."""
     segments = split(raw, threshold=threshold, longest=longest)
     assert_covered(raw, segments)
     assert all(end - start <= longest for start, end in segments)
@@ -257,7 +257,7 @@ def test_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     [(b"", 0), (b"A: b", 4), (b"A: b\r\n\r\nx", 8), (b"A: b\n\nx", 6), (b"A: b\n\r\nx", 7), (b"\r\nx", 2), (b"\nx\n\n", 1)],
 )
 def test_the_header_block_ends_with_the_empty_line(raw: bytes, end: int) -> None:
-    """Whatever the line ends, and at the end of the data when there is no empty line."""
+    """With any line ends, and at the end of the data when there is no empty line."""
     assert header_end(raw) == end
 
 

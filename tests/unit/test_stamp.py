@@ -79,7 +79,7 @@ def test_a_certificate_for_something_else_is_refused(tmp_path: Path, purposes: t
 def test_another_root_another_question_and_another_archive_are_told_apart(
     authority: Authority, token: bytes, tmp_path: Path
 ) -> None:
-    """A root of the same name did not sign it; a nonce that was not asked for is somebody else's answer."""
+    """A root of the same name did not sign it; another nonce is the answer to another request."""
     other = Authority(tmp_path / "other")
     with pytest.raises(StampError, match="does not lead to any that is trusted"):
         check(token, roots(other.root))

@@ -1,4 +1,4 @@
-"""Who changes an archive's files: what opening, verify, a seal and a time stamp find of it, act by act as the format says."""
+"""Tampering with an archive's files: its detection by opening, verify, a seal and a time stamp, case by case as documented."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def sealed(template: Sealed, tmp_path: Path) -> Sealed:
 
 
 async def _opening(home: Home) -> str:
-    """What is said when the archive is opened to be written to, or to the console."""
+    """The error when the archive is opened for writing, or for the console."""
     archive = await Archive.open(home)
     try:
         return "" if archive.damage is None else archive.damage.message
@@ -163,7 +163,7 @@ async def _findings(home: Home) -> list[str]:
 
 
 async def test_a_view_in_a_tables_place_is_never_read(sealed: Sealed) -> None:
-    """Not even to see what can be saved: an endless view would hold whoever looks for ever."""
+    """Not even for a salvage: an endless view would hold the reader for ever."""
     path = sealed.home.volume(sealed.home.volume_numbers()[-1])
     endless = "CREATE VIEW message AS WITH RECURSIVE n(sha256) AS (VALUES (1) UNION ALL SELECT 1 FROM n) SELECT * FROM n"
     change(path, "ALTER TABLE message RENAME TO hidden", endless)
@@ -189,7 +189,7 @@ async def test_a_trigger_put_in_while_the_archive_is_open_never_runs(sealed: Sea
 
 
 async def test_a_trigger_in_the_catalog_never_runs_and_a_rebuild_leaves_it_behind(sealed: Sealed) -> None:
-    """When it opens, and when it is put in while it is open."""
+    """When it opens, and when one is inserted while it is open."""
     script = "CREATE TRIGGER quiet AFTER INSERT ON setting BEGIN DELETE FROM placement; END"
     archive = await Archive.open(sealed.home)
     try:

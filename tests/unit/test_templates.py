@@ -1,4 +1,4 @@
-"""Filing templates: where in a user's archive a message goes."""
+"""Filing templates: the folder of a message in a user's archive."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_placeholders_are_the_primary_address_and_the_one_that_was_found(templat
 
 
 def test_an_address_with_a_placeholder_in_it_stays_as_it_is() -> None:
-    """What is put in is not read once more."""
+    """An inserted value is not parsed again."""
     assert templates.place("{u-email}/{h-email}", "{h-email}@x", "{u-email}@x") == "{h-email}@x/{u-email}@x"
 
 

@@ -299,7 +299,7 @@ async def test_all_places_are_one_key_away(archive: Archive) -> None:
 
 
 async def test_places_can_be_left_while_they_are_loaded(archive: Archive) -> None:
-    """Whatever is typed how quickly, no place is looked for that is no more, or not yet."""
+    """With any quick typing, no place is looked for that is gone, or not there yet."""
     await with_runs(archive)
     async with console_on(archive.home) as screen:
         for keys in ("y", "a", "s", "u", "y", "p", "h", "y", "a", "escape", "escape", "s", "y") * 3:

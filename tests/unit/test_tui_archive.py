@@ -1,4 +1,4 @@
-"""The place Archive: whose mail, folders, lists of messages, and one message, on a real archive."""
+"""The place Archive: owners, folders, lists of messages, and one message, on a real archive."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ async def test_mail_of_somebody_who_wants_the_terminal(archive: Archive, size: t
 
 
 async def test_a_large_message_is_read_only_when_it_is_opened(archive: Archive) -> None:
-    """Its preview says so; opened, a bounded part of it is shown, and keys go on meanwhile."""
+    """Its preview says so; opened, a bounded part of it is shown, and keys still work."""
     text = "\n".join(f"line {number}" for number in range(GLANCE // 8))
     await homes.store(archive, {1: mail(1, text=text)})
     async with console_on(archive.home) as screen:
@@ -310,7 +310,7 @@ async def test_no_text_stands_under_the_title_of_another_message(archive: Archiv
 
 
 async def test_a_message_whose_reading_fails_is_told_as_such(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the catalog knows is shown, the fault is named, and its way is in the console's log."""
+    """The catalog's columns are shown, the fault is named, and its traceback is in the console's log."""
     await fill(archive, 1)
 
     def failing(raw: bytes) -> Any:
@@ -325,7 +325,7 @@ async def test_a_message_whose_reading_fails_is_told_as_such(archive: Archive, m
 
 
 async def test_a_damaged_message_is_told_as_such(archive: Archive) -> None:
-    """What the catalog knows is shown, and what is wrong."""
+    """The catalog's columns are shown, and the damage."""
     await fill(archive, 2)
     await archive.close()
     homes.change(archive.home.volume(1), "UPDATE part SET data = zeroblob(length(data))")
@@ -336,7 +336,7 @@ async def test_a_damaged_message_is_told_as_such(archive: Archive) -> None:
 
 
 async def test_whose_mail_can_be_found(archive: Archive) -> None:
-    """f and typing; enter opens the one who is left; removed users are said to be so."""
+    """f and typing; enter opens the remaining one; removed users are marked."""
     await fill(archive)
     await users.add(archive, "bob", ["bob@example.test"])
     bob = await users.find(archive, "bob")
@@ -358,7 +358,7 @@ async def test_whose_mail_can_be_found(archive: Archive) -> None:
 
 
 async def test_an_empty_archive_says_what_to_do(archive: Archive) -> None:
-    """Nobody to open, and the way to the first profile."""
+    """No owners, and the way to the first profile."""
     async with console_on(archive.home) as screen:
         await screen.press("m")
         await screen.until_shown("Nothing is archived yet.", "h  leads to Home")

@@ -166,7 +166,7 @@ async def test_fields_are_those_of_the_kind_of_directory(archive: Archive, size:
 
 
 async def test_what_is_wrong_stands_beside_its_field_and_nothing_is_saved(archive: Archive) -> None:
-    """All at once, the first has the focus; a password without anybody's name is none."""
+    """All at once, the first has the focus; a password without a user name is refused."""
     async with console_on(archive.home) as screen:
         await at_directory(screen)
         await screen.press("enter")
@@ -244,7 +244,7 @@ async def test_groups_that_lead_to_nobody_are_named(archive: Archive, played: Pl
 
 
 async def test_a_preview_changes_nothing_until_enter_does_it(archive: Archive, played: Played) -> None:
-    """Who is new, adopted and in conflict is shown; then settings are saved and users are there, with where they come from."""
+    """New, adopted and conflicting users are shown; then settings are saved and users are there, with their origin."""
     await users.add(archive, "bob", ["user01@example.test"])
     await users.add(archive, "user02", ["bobby@example.test"])
     async with console_on(archive.home) as screen:
@@ -268,7 +268,7 @@ async def test_a_preview_changes_nothing_until_enter_does_it(archive: Archive, p
 
 
 async def test_sync_now_does_it_at_once_and_leaves_are_told(archive: Archive, played: Played) -> None:
-    """Who left is disabled and marked in the list; too many at once are withheld, with why; nothing to do is said."""
+    """Users who left are disabled and marked in the list; too many at once are withheld, with the reason."""
     await saved_directory.save(archive, replace(LDAP, left=Left.DISABLE), Secret(WORD))
     async with console_on(archive.home) as screen:
         await at_directory(screen)
@@ -338,7 +338,7 @@ async def disabled(archive: Archive) -> list[str]:
 
 
 async def test_many_go_after_a_question_that_names_them_and_nobody_else_does(archive: Archive, played: Played) -> None:
-    """How many and who; no leaves all; yes lets these go, but nobody when others left as well meanwhile."""
+    """Their number and names; no keeps all; yes lets these go, but none when others have left since."""
     await saved_directory.save(archive, replace(LDAP, left=Left.DISABLE), Secret(WORD))
     played.people = tuple(entry(number) for number in range(20))
     await directory_sync.sync(archive)
@@ -368,7 +368,7 @@ async def test_many_go_after_a_question_that_names_them_and_nobody_else_does(arc
 
 
 async def test_a_directory_that_does_not_answer_changes_nothing(archive: Archive, played: Played) -> None:
-    """What was refused and what to do, also from a hostile server; asking again is one key."""
+    """The refusal and the remedy, also from a hostile server; asking again is one key."""
     await saved_directory.save(archive, LDAP, Secret(WORD))
     played.refuses = DirectoryError(f"It gave a part only. {HOSTILE}", "Ask again later.")
     async with console_on(archive.home) as screen:
@@ -509,7 +509,7 @@ async def test_the_wizard_takes_users_from_a_directory_and_synchronises_first(ar
 
 
 async def test_the_page_of_filing_leads_to_the_directory_while_nobody_is_known(archive: Archive, played: Played) -> None:
-    """It says so until somebody has an address, and the doubt about it is told once."""
+    """It says so until a user has an address, and the doubt about it is told once."""
     await users.remove(archive, await users.find(archive, "alice"))
     async with console_on(archive.home) as screen:
         await screen.press("n")

@@ -1,4 +1,4 @@
-"""What happens when keys come at the wrong moment: nothing is lost, nothing goes where it should not, nothing falls over."""
+"""Keys at the wrong moment: nothing is lost, nothing reaches the wrong place, nothing crashes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_a_password_is_never_copied(home: Home, monkeypatch: pytest.Monkey
 
 
 async def test_saving_closes_the_wizard_and_nothing_else(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is pressed while it takes time: the wizard is gone afterwards, and Home is there."""
+    """With any keys pressed while it takes time: the wizard is gone afterwards, and Home is there."""
     release = asyncio.Event()
     save = Drafts.save
 
@@ -98,7 +98,7 @@ async def test_saving_closes_the_wizard_and_nothing_else(home: Home, monkeypatch
 
 
 async def test_a_form_does_not_open_over_another_place(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who asked for it and went on is left alone, and so is the place that is gone."""
+    """A user who went on to another place is not disturbed, and neither is the closed place."""
     release = asyncio.Event()
     async with console_on(home) as screen:
         draft = screen.console.desk.users.draft
@@ -148,7 +148,7 @@ async def test_a_profile_that_was_renamed_on_its_page_is_still_there(home: Home)
 
 
 async def test_a_fault_in_an_answer_is_told(home: Home) -> None:
-    """What a box answers to may fail: a panel, and the console goes on."""
+    """The handler of a box's answer may fail: a panel, and the console goes on."""
 
     def fail(_answer: object) -> None:
         raise KeyError("hunter2")
@@ -162,7 +162,7 @@ async def test_a_fault_in_an_answer_is_told(home: Home) -> None:
 
 @pytest.mark.parametrize("keys", ["backspace", "a", "ctrl+u", "?"])
 def test_keys_of_forms_cannot_be_what_is_typed(keys: str) -> None:
-    """An action that is needed while one types has a key that nobody types."""
+    """An action needed while typing has a key that is not typed."""
     found = read(f'wizard-next = "{keys}"')
     assert not found.keys
     assert "where this is needed" in found.troubles[0]

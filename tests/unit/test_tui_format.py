@@ -1,4 +1,4 @@
-"""Lines of the console: whatever the text, a line is as wide as asked for, and a state is a glyph and a word."""
+"""Lines of the console: for any text, a line has the given width, and a state is a glyph and a word."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_wrapped_text_is_never_too_wide_and_loses_nothing(text: str, cells: int)
 
 
 def test_facts_are_left_out_whole() -> None:
-    """What does not fit is not shown in half; the most important stays."""
+    """A fact without room is not shown in half; the most important stays."""
     facts = (own("61 %"), own("3 min 20 s left"), own("1,240 msg/s"))
     assert join(facts, 40) == "61 %  3 min 20 s left  1,240 msg/s"
     assert join(facts, 25) == "61 %  3 min 20 s left"
@@ -168,7 +168,7 @@ def test_usual_names_and_schedules_are_shown_whole(cells: int) -> None:
 
 @pytest.mark.parametrize("cells", [74, 114])
 def test_mailbox_lines_fill_their_width(cells: int) -> None:
-    """In one line or in two, whatever the folder is called."""
+    """In one line or in two, with any name of the folder."""
     table = MailboxTable(view(line(HOSTILE, folder=HOSTILE), line(folder="漢字" * 60)).mailboxes, cells)
     assert {width(table[index]) for index in range(len(table))} | {width(table.header)} == {cells}
     assert len(table) == (4 if cells < MailboxTable.WIDE else 2)
@@ -283,7 +283,7 @@ def test_the_time_left_is_shown_when_it_is_known() -> None:
 
 @given(st.text(), WIDTHS)
 def test_the_top_line_is_as_wide_as_the_terminal(name: str, cells: int) -> None:
-    """State and time stay where they are, whatever the name."""
+    """State and time stay in place, for any name."""
     cells += 40
     shown = header((own("Archivar"), Safe(steady(safe(name)))), own("● running"), own("14:02"), cells)
     assert cell_len(shown) == cells
@@ -298,7 +298,7 @@ def test_a_service_that_is_missed_is_told_from_one_that_is_not_needed() -> None:
 
 
 def test_every_character_has_the_columns_that_terminals_give_it() -> None:
-    """What can be shown is measured as the C library measures it, and with it tmux and xterm: no frame is pushed aside."""
+    """Every shown character is measured as the C library measures it, and with it tmux and xterm: no frame is pushed aside."""
     library = ctypes.CDLL(None)
     before = locale.setlocale(locale.LC_CTYPE)
     locale.setlocale(locale.LC_CTYPE, "C.UTF-8")

@@ -1,4 +1,4 @@
-"""What takes long, behind the pages of the console: exports, backups and seals, on a real archive."""
+"""Long jobs behind the pages of the console: exports, backups and seals, on a real archive."""
 
 from __future__ import annotations
 

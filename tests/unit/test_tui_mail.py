@@ -1,4 +1,4 @@
-"""Mail as lines: whatever is in a message, no line is wider than asked for, and columns stand below each other."""
+"""Mail as lines: for any message, no line exceeds the width, and columns stand below each other."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_raw_source_shows_every_byte_in_lines_that_fit() -> None:
 
 @given(st.binary(max_size=2000))
 def test_the_lines_of_a_raw_source_are_all_of_it(raw: bytes) -> None:
-    """Whatever the bytes are, each of them is in exactly one line."""
+    """For any bytes, each of them is in exactly one line."""
     source = SourceLines(raw, 76)
     starts = [*source._starts, len(raw)]
     assert starts[0] == 0
@@ -153,7 +153,7 @@ def test_the_lines_of_a_raw_source_are_all_of_it(raw: bytes) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_message_is_never_wider_than_its_page(width: int) -> None:
-    """Headers, names of attachments, notes and text of somebody who wants the terminal."""
+    """Headers, names of attachments, notes and text of an attacker of the terminal."""
     hostile = shown(HOSTILE, 4000)
     view = MessageView(
         id=1,

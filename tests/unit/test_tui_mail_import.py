@@ -70,7 +70,7 @@ def mbox(tmp_path: Path) -> Path:
 
 
 async def folders(desk: Desk, user: str) -> dict[str, int]:
-    """Folders of somebody's archive with mail in them, as the console's Archive lists them."""
+    """Folders of a user's archive with mail in them, as the console's Archive lists them."""
     [row] = [row for row in await desk.mail.owners(user, 0, 10) if row.name == user]
     return {one.shown: one.messages for one in await desk.mail.folders(row.key) if one.messages}
 
@@ -79,7 +79,7 @@ async def folders(desk: Desk, user: str) -> dict[str, int]:
 
 
 async def test_a_folder_of_files_is_imported_once(desk: Desk, files: Path) -> None:
-    """What was imported where, what is no mail, what could not be; a second time nothing is new."""
+    """Imported mail by folder, files that are no mail, and failures; a second time nothing is new."""
     wish = replace(AUTO, path=str(files))
     view = await over(desk, await desk.imports.begin("bob", wish))
     assert view.state.word == "with problems"
@@ -110,7 +110,7 @@ async def test_an_mbox_goes_to_the_folder_that_was_named(desk: Desk, mbox: Path)
 
 
 async def test_one_that_was_stopped_carries_on(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What came stays, a second one into the same archive has to wait, and the same again brings the rest."""
+    """Imported messages stay, a second import into the same archive has to wait, and repeating it brings the rest."""
     monkeypatch.setattr("core.archive.transfer.importing.BATCH_MESSAGES", 1)
     box = mailbox.mbox(tmp_path / "many.mbox")
     for number in range(200):

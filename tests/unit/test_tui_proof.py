@@ -1,4 +1,4 @@
-"""Proof in the console: how the archive was verified, how far it is now, what was found by name, and repairing it."""
+"""Proof in the console: the last verification, the progress of one, findings by name, and repair."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ def _last(*, ok: bool = True, findings: int = 0) -> LastVerification:
 
 
 def test_how_the_last_verification_is_told() -> None:
-    """What stands now counts, not what was found then."""
+    """The present findings count, not those of that time."""
     moment = now()
     assert str(last_sentence(None, 0, moment)[0]) == "○ never verified"
     assert str(last_sentence(_last(), 0, moment)[0]) == "✔ clean"

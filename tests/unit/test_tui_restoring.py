@@ -1,4 +1,4 @@
-"""Restoring in the console: which profile is meant, what it comes to, and what is said where it cannot be."""
+"""Restoring in the console: the likely profile, the plan, and the reasons of impossible ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tui.desk.refusals import Refused
 from tui.places.ask import Ask
 from tui.places.transfer.restoring import RestorePlace
 
-#: Nobody listens there.
+#: No listener there.
 HOST, PORT = "127.0.0.1", 1
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
@@ -81,14 +81,14 @@ async def archived_by(archive: Archive, profile: Profile, folder: str = "INBOX",
 
 
 def nothing(_: object) -> None:
-    """Whoever waits for no news."""
+    """A callback that ignores its value."""
 
 
 # Which profile is meant ----------------------------------------------------------------------------------------------------
 
 
 async def test_the_profile_that_archived_the_mail_is_meant(archive: Archive, desk: Desk) -> None:
-    """Before others of the same mailbox, those of the same user, and those of somebody else; a catch-all is none at all."""
+    """Before others of the same mailbox, those of the same user, and those of another user; catch-alls are left out."""
     origin = alone("Zuletzt")
     await users.add(archive, "bob", ["bob@example.test"])
     old = alone("Another top")
@@ -116,7 +116,7 @@ async def test_the_profile_that_archived_the_mail_is_meant(archive: Archive, des
 
 
 async def test_without_a_profile_the_way_to_one_is_told(archive: Archive, desk: Desk) -> None:
-    """None at all, and one for a catch-all mailbox, which is nobody's own."""
+    """No profile at all, and one for a catch-all mailbox, which is no user's own."""
     await fill(archive, 1)
     meant = await selected(archive)
     with pytest.raises(Refused, match="no profile"):
@@ -161,7 +161,7 @@ async def test_what_is_found_is_restored(archive: Archive, desk: Desk) -> None:
 
 
 async def test_folders_counts_and_warnings_are_told(archive: Archive, desk: Desk) -> None:
-    """Where each folder goes, how much of it there is, and that a rule would delete it again."""
+    """The destination of each folder, its size, and a rule that would delete it again."""
     rule = Deletion(When.OLDER_THAN, Age(1, "day"))
     await save(archive, replace(alone("Alice"), deletion=rule))
     await fill(archive, 3)
@@ -194,7 +194,7 @@ async def test_mail_of_others_stays_out_and_that_is_said(archive: Archive, desk:
 
 
 async def test_what_cannot_be_is_said_where_it_is_changed(archive: Archive, desk: Desk) -> None:
-    """A folder that can be none, a user who is not among those of the profile, mail that was moved away meanwhile."""
+    """A folder that can be none, a user who is not among those of the profile, mail that was moved away since."""
     await users.add(archive, "bob", ["bob@example.test"])
     await save(archive, staff("Staff", "alice"))
     await fill(archive, 1)
@@ -264,7 +264,7 @@ async def test_v_shows_what_would_be_restored(archive: Archive, size: tuple[int,
 
 
 async def test_profile_mailbox_and_folder_are_changed_by_keys(archive: Archive) -> None:
-    """What cannot be is marked in its line, told in words, and neither looked for nor done."""
+    """An impossible part is marked in its line, told in words, and neither looked for nor restored."""
     await users.add(archive, "bob", ["bob@example.test"])
     await save(archive, alone("Alice"), staff("Staff", "bob"))
     await fill(archive, 3)

@@ -1,4 +1,4 @@
-"""Home, Run and what belongs to them, as text on 80 columns and 24 lines, over a staged archive."""
+"""Home, Run and their boxes, as text on 80 columns and 24 lines, over a staged archive."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ async def test_automatic_is_switched_where_there_is_a_schedule() -> None:
 
 
 async def test_a_service_that_should_run_is_started_from_home() -> None:
-    """Something is scheduled and nobody is there to start it: one key helps."""
+    """A schedule without a service: one key helps."""
     desk = StagedDesk(profile("Staff"))
     desk.profiles[0] = replace(desk.profiles[0], schedule=Schedule(daily="02:00"))
     desk.condition = Condition(service_running=False, scheduled=1)
@@ -228,7 +228,7 @@ async def test_a_service_that_should_run_is_started_from_home() -> None:
 
 @BOTH_SIZES
 async def test_a_run_is_shown_live(size: tuple[int, int]) -> None:
-    """What the service writes is on the screen within a moment, and so is the end."""
+    """Rows written by the service are on the screen within a moment, and so is the end."""
     desk = ordinary()
     async with shown(desk, size) as screen:
         await screen.press("r")
@@ -284,7 +284,7 @@ async def test_leaving_a_run_leaves_it_alone() -> None:
 
 
 async def test_leaving_the_console_closes_the_archive() -> None:
-    """q leaves; whatever was opened is closed."""
+    """q leaves; all opened files are closed."""
     desk = ordinary()
     async with shown(desk) as screen:
         await screen.press("q")
@@ -417,7 +417,7 @@ async def test_hostile_texts_leave_run_alone(size: tuple[int, int]) -> None:
 
 
 async def test_hostile_texts_in_a_refusal_are_harmless() -> None:
-    """What the core says is shown as it is, without markup."""
+    """The core's text is shown as it is, without markup."""
     desk = ordinary()
     async with shown(desk) as screen:
         desk.refusal = Refused(own("archive.sqlite [/b][red]is locked"), own("Try again in a moment."))
@@ -443,7 +443,7 @@ async def test_an_action_that_is_refused_says_why() -> None:
 
 
 async def test_a_fault_in_an_action_becomes_a_message() -> None:
-    """An error that nobody foresaw names its kind and place, nothing of its values, and the console goes on."""
+    """An unforeseen error names its kind and place, nothing of its values, and the console goes on."""
     desk = ordinary()
 
     async def fail(profile: str) -> int:
@@ -527,7 +527,7 @@ async def test_an_archive_that_cannot_be_opened_says_why() -> None:
 
 
 async def test_the_chosen_profile_stays_chosen() -> None:
-    """A profile that is saved meanwhile moves the others, not the choice."""
+    """A profile saved elsewhere moves the others, not the choice."""
     desk = ordinary()
     async with shown(desk) as screen:
         await screen.press("down")
@@ -542,7 +542,7 @@ async def test_the_chosen_profile_stays_chosen() -> None:
 
 
 async def test_a_profile_that_was_saved_is_chosen() -> None:
-    """The next key is about the copy and not about the original; one that others save meanwhile moves nothing."""
+    """The next key is about the copy and not about the original; one saved elsewhere moves nothing."""
     desk = ordinary()
     async with shown(desk) as screen:
         home = screen.console.screen
@@ -563,7 +563,7 @@ async def test_a_profile_that_was_saved_is_chosen() -> None:
 
 
 async def test_only_the_widget_with_the_keys_is_marked() -> None:
-    """One mark on the screen; which profile is chosen is told by a dot meanwhile."""
+    """One mark on the screen; the chosen profile has a dot while it is not focused."""
     async with shown(ordinary()) as screen:
         await screen.press("down")
         await screen.until_shown("▸ Alice")
@@ -725,7 +725,7 @@ async def test_hostile_problems_are_read_to_their_end(size: tuple[int, int]) -> 
 
 @BOTH_SIZES
 async def test_the_details_of_a_mailbox_move_on_with_the_run(size: tuple[int, int]) -> None:
-    """What it has so far, then how it ended with all counts, and its own problems."""
+    """Its counts so far, then its end with all counts, and its own problems."""
     desk = ordinary()
     lines = (line("bob@example.test"), line())
     desk.snapshots[7] = snapshot(7, *lines, problems=(problem(), problem("Junk", 9) | {"mailbox": "bob@example.test"}))
@@ -769,7 +769,7 @@ async def test_the_chosen_mailbox_stays_chosen_when_the_rows_are_sorted_anew() -
 
 
 async def test_the_chosen_problem_stays_chosen_when_others_come() -> None:
-    """New ones come on top; whoever reads one keeps it, and whoever chose none sees the newest."""
+    """New ones come on top; a chosen one stays, and without a choice the newest is shown."""
     desk = ordinary()
     problems = tuple(problem(uid=uid) for uid in range(1, 9))
     desk.snapshots[7] = snapshot(7, problems=problems[:3])

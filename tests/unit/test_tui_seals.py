@@ -1,4 +1,4 @@
-"""Seals in the console: where they go, what arrived, and how a place is set up, changed and removed."""
+"""Seals in the console: places, deliveries, and setting up, changing and removing a place."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def at_seals(screen: Shown) -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_a_place_is_set_up_and_the_seal_sent_there(archive: Archive, tmp_path: Path, size: tuple[int, int]) -> None:
-    """What is wrong stands at its field, and nothing is saved; what arrives is listed with its entry."""
+    """A fault stands at its field, and nothing is saved; a delivered seal is listed with its entry."""
     target = tmp_path / "seals.txt"
     async with console_on(archive.home, size) as screen:
         await at_seals(screen)

@@ -36,7 +36,7 @@ from tui.text import syntax
 
 @pytest.fixture
 def starts(monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
-    """What starts a service, and starts none."""
+    """The code that starts a service, and starts none."""
     starts = AsyncMock()
     monkeypatch.setattr("tui.desk.desk.ensure_running", starts)
     return starts
@@ -192,7 +192,7 @@ async def test_the_order_is_told_and_turned(archive: Archive) -> None:
 
 
 async def test_a_search_begins_where_one_stands_and_can_be_widened(archive: Archive) -> None:
-    """In an open folder, in somebody's mail, everywhere: said in words, and turned by a key."""
+    """In an open folder, in a user's mail, everywhere: said in words, and turned by a key."""
     await users.add(archive, "bob", ["bob@example.test"])
     bob = (await users.find(archive, "bob")).id
     await archive.append([homes.archived({9: mail(9, "bobs")}, owner=bob)], await archive.writer.prepare([mail(9, "bobs")]))
@@ -248,7 +248,7 @@ async def test_a_list_of_any_length_stands_still(archive: Archive) -> None:
 
 
 async def test_what_cannot_be_found_yet_is_told(archive: Archive, starts: AsyncMock) -> None:
-    """How many, while it goes down; somebody is asked to index, and a search is worth repeating then."""
+    """The number, while it goes down; indexing is started, and a search is worth repeating then."""
     async with console_on(archive.home) as screen:
         place = await searching(screen, "fresh")
         await screen.until_shown("Nothing found")
@@ -264,7 +264,7 @@ async def test_what_cannot_be_found_yet_is_told(archive: Archive, starts: AsyncM
 
 
 async def test_a_service_that_cannot_be_started_is_told(archive: Archive, starts: AsyncMock) -> None:
-    """Why nobody indexes stands below the number."""
+    """The reason why mail is not indexed stands below the number."""
     from core.errors import ArchivarError
 
     starts.side_effect = ArchivarError("The service did not start.", "See the log.")

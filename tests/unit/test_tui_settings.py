@@ -137,7 +137,7 @@ async def test_two_consoles_see_each_others_settings(archive: Archive) -> None:
 
 
 async def test_the_last_verification_is_told(archive: Archive) -> None:
-    """Damage is not overlooked, whatever its text."""
+    """Damage is not overlooked, with any text."""
     verdict = Verdict()
     verdict.findings = [Finding("000001.sqlite", "\x1b[2Jpart 7 [/b]does not match")]
     await last_verification.remember(archive.home, verdict)

@@ -106,7 +106,7 @@ async def test_an_address_becomes_an_alias_and_its_mail_is_filed(archive: Archiv
 
 
 async def test_enter_takes_who_was_typed_and_not_who_was_marked_before(archive: Archive) -> None:
-    """Pressed before the search has found anybody, it waits for that."""
+    """Pressed before the search has a result, it waits for that."""
     await arrive(archive, "robert@example.test")
     async with console_on(archive.home) as screen:
         await at_unknown(screen)
@@ -160,7 +160,7 @@ async def test_what_is_not_ours_can_be_taken_back(archive: Archive) -> None:
 
 
 async def test_hostile_addresses_are_shown_and_obeyed_nowhere(archive: Archive) -> None:
-    """What cannot be seen is no user's address, and can be said to be not ours."""
+    """Invisible characters are in no user's address, and such an address can be marked as not ours."""
     hostile = "a\u202e[red]b\u200bc@example.test"
     await arrive(archive, f'"x\x1b]2;OWNED\x07[b]{{y}}"@example.test, {"l" * 200}@example.test, <a\u202eb\u200b@example.test>')
     assert proposed(hostile) == ""
@@ -186,7 +186,7 @@ async def test_hostile_addresses_are_shown_and_obeyed_nowhere(archive: Archive) 
 
 
 async def test_a_place_in_the_list_is_that_of_the_page(archive: Archive) -> None:
-    """Whatever stands before an address, in both lists; 0 for what is in neither."""
+    """With any rows before an address, in both lists; 0 for one in neither."""
     await arrive(archive, "b@example.test", "b@example.test, c@example.test", "a@example.test, bob2@example.test")
     await unknown.set_ours(archive, "c@example.test", False)
     desk = UnknownDesk(archive)

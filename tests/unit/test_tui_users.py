@@ -93,7 +93,7 @@ async def test_letters_in_the_search_are_no_commands(archive: Archive) -> None:
 
 
 async def test_keys_typed_while_a_form_saves_are_for_what_comes_then(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The form saves once and closes itself alone, whatever was typed behind enter."""
+    """The form saves once and closes itself alone, with any keys behind enter."""
     gate, saved = asyncio.Event(), UsersDesk.save
     begun = 0
 
@@ -211,7 +211,7 @@ async def test_removing_says_what_happens_and_asks(archive: Archive) -> None:
 
 
 async def test_removing_somebody_of_the_directory_says_who_brings_the_user_back(archive: Archive) -> None:
-    """It is undone by the next synchronisation, and nobody else is told so."""
+    """It is undone by the next synchronisation, and other users get no such remark."""
     bob = (await users.find(archive, "bob")).as_json() | {"directory_id": "entryUUID:1"}
     await archive.append([homes.draft("user.saved", {"user": bob})])
     async with console_on(archive.home) as screen:
@@ -239,7 +239,7 @@ async def test_without_users_the_place_says_how_to_add_them(tmp_path: Path) -> N
 
 
 async def test_two_consoles_see_each_others_users(archive: Archive) -> None:
-    """What one adds is in the other's list within a moment, and the other's choice stays where it is."""
+    """A user added in one is in the other's list within a moment, and the other's choice stays."""
     async with console_on(archive.home) as one, console_on(archive.home) as other:
         await at_users(one)
         await at_users(other)
@@ -300,7 +300,7 @@ async def at_import(screen: Shown, path: Path) -> None:
 
 @BOTH_SIZES
 async def test_an_import_is_shown_and_then_done(archive: Archive, tmp_path: Path, size: tuple[int, int]) -> None:
-    """Who is new and what changes of whom is seen before; enter does it and says what was done."""
+    """New users and changes are shown before; enter does it and reports it."""
     (tmp_path / "list.csv").write_text(LIST, encoding="utf-8")
     async with console_on(archive.home, size) as screen:
         await at_import(screen, tmp_path / "list.csv")
@@ -329,7 +329,7 @@ async def test_of_a_wrong_list_nothing_is_imported(archive: Archive, tmp_path: P
 
 
 async def test_a_file_that_is_not_there_can_be_corrected(archive: Archive, tmp_path: Path) -> None:
-    """What was typed stays in the line, beside what is wrong with it."""
+    """The typed text stays in the line, beside the fault."""
     (tmp_path / "list.csv").write_text(LIST, encoding="utf-8")
     async with console_on(archive.home) as screen:
         await at_import(screen, tmp_path / "list.cs")
@@ -348,7 +348,7 @@ async def test_an_import_of_what_is_there_already_has_nothing_to_do(archive: Arc
 
 
 async def test_an_import_that_others_overtook_is_refused(archive: Archive, tmp_path: Path) -> None:
-    """What was shown is what is done, or nothing."""
+    """The shown plan is carried out, or nothing."""
     (tmp_path / "list.csv").write_text(LIST, encoding="utf-8")
     async with console_on(archive.home) as screen:
         await at_import(screen, tmp_path / "list.csv")

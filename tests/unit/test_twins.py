@@ -40,7 +40,7 @@ def _files(path: Path, messages: dict[int, bytes]) -> Path:
 
 
 async def _given(archive: Archive, folder: str = "") -> dict[str, list[bytes]]:
-    """What a restore or export would give, by folder."""
+    """The messages of a restore or export, by folder."""
     found: dict[str, list[bytes]] = {}
     for one in await select(archive, Selection((await users.find(archive, "alice")).id, folder)):
         found[one.path] = [await archive.raw(place.sha256) async for place in places(archive, one)]
@@ -130,7 +130,7 @@ async def test_each_form_is_shown_and_exported_when_it_is_asked_for(tmp_path: Pa
 
 
 async def test_two_messages_of_a_server_stay_two(tmp_path: Path) -> None:
-    """Whatever their line ends are, each was a message there; so they are in an export, and in what is made of it."""
+    """With any line ends, each was a message there; so they are in an export, and in an import of it."""
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {1: CRLF[1], 2: LF[1], 3: MIXED[1]})
     assert await _counts(archive) == {INBOX: 3}

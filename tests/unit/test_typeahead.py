@@ -1,4 +1,4 @@
-"""Keys are handed on one by one, wait for a page that comes, and never keep anybody from leaving."""
+"""Keys are handed on one by one, wait for a page that comes, and never prevent leaving."""
 
 from __future__ import annotations
 

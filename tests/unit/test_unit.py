@@ -1,4 +1,4 @@
-"""The systemd unit: whatever the home and the program are called, systemd reads what was meant."""
+"""The systemd unit: with any names of home and program, systemd reads the right paths."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs the Debian package systemd")
 def test_systemd_finds_the_service_little_exposed(tmp_path: Path) -> None:
-    """What is left is what the program is for: the network, sockets of systemd, priorities for what runs beside it."""
+    """Only the program's needs are left: the network, sockets of systemd, priorities for processes beside it."""
     file = tmp_path / "archivar.service"
     file.write_text(unit(PLAIN))
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=13", str(file)]

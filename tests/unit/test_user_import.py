@@ -1,4 +1,4 @@
-"""Importing users: what would change is told before, and then all of it is done or nothing."""
+"""Importing users: the plan is shown first, and then all of it is done or nothing."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_new_changed_unchanged_and_returning_users_are_told_apart(archive:
 
 
 async def test_columns_that_are_not_there_leave_what_is_there(archive: Archive) -> None:
-    """A list of logins takes nobody's addresses; an empty field does take what was there."""
+    """A list of logins takes no addresses; an empty field does remove the old value."""
     await _import(archive, "name,login\nalice,al\n")
     alice = await users.find(archive, "alice")
     assert (alice.addresses, alice.login) == ((ALICE,), "al")
@@ -107,7 +107,7 @@ async def test_what_somebody_changed_in_between_is_seen(archive: Archive) -> Non
 
 
 async def test_a_name_twice_is_a_conflict_too(archive: Archive) -> None:
-    """Whoever made the rows: one name is one user."""
+    """For any source of the rows: one name is one user."""
     row = read(b"name\nbob\n").rows[0]
     planned = await user_import.plan(archive, [row, replace(row, line=9, name="BOB")])
     assert [one.told(COMMAND_LINE) for one in planned.conflicts] == [

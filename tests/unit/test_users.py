@@ -169,7 +169,7 @@ async def test_counting_in_the_catalog_gives_what_choosing_from_all_users_gives(
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_a_search_finds_what_a_person_would(archive: Archive, seed: int) -> None:
-    """In name, full name, login and every address, whatever the case; page by page, in order, each with all addresses."""
+    """In name, full name, login and every address, in any case; page by page, in order, each with all addresses."""
     random = Random(seed)
     await _people(archive, random)
     everybody = await users.all_users(archive)

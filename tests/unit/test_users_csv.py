@@ -1,4 +1,4 @@
-"""Lists of users: what administrators' programs write is read, and what is wrong is named with its line."""
+"""Lists of users: files of usual programs are read, and faults are named with their line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def faults(text: str) -> list[str]:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_a_list_is_read_with_any_delimiter_line_end_and_mark(delimiter: str, end: str, mark: str) -> None:
-    """As spreadsheets save it, in whatever order of columns."""
+    """As spreadsheets save it, with columns in any order."""
     lines = [["Login", "E-Mail", "NAME", "Full Name"], ["a", "anna@example.test", "anna", "Anna Ö."], ["", "", "bob", ""]]
     text = mark + end.join(delimiter.join(line) for line in lines)
     assert rows(text) == [
@@ -85,7 +85,7 @@ def test_every_fault_is_named_with_its_line() -> None:
 
 
 def test_quotes_that_do_not_end_are_a_fault_where_they_begin() -> None:
-    """What follows cannot be told apart, so nothing after it is read as something else."""
+    """The rest cannot be parsed, so nothing after it is read as something else."""
     assert faults('name,email\nanna,a@x.test\nbob,"b@x.test\ncarl,c@x.test\n')[0].startswith("line 3: ")
     assert faults('name,email\nanna,"a"b\ncarl,carl\n')[0].startswith("line 2: ")
 
@@ -115,7 +115,7 @@ def test_what_is_no_such_list_is_refused(data: bytes, words: str) -> None:
     st.lists(st.tuples(st.text(max_size=12), st.text(max_size=12), st.text(max_size=12)), max_size=6), st.sampled_from(",;\t")
 )
 def test_any_text_is_read_or_named(fields: list[tuple[str, str, str]], delimiter: str) -> None:
-    """Whatever stands in well-formed rows: each becomes a user or has a fault at a line of its own."""
+    """For any text in well-formed rows: each becomes a user or has a fault at a line of its own."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, delimiter=delimiter)
     writer.writerow(["name", "email", "full name"])

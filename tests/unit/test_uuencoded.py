@@ -74,7 +74,7 @@ def test_what_only_looks_like_a_file_stays_text(text: bytes) -> None:
     )
 )
 def test_no_text_is_lost(pieces: list[bytes]) -> None:
-    """What is no file stays in order."""
+    """Text that is no file stays in order."""
     whole = b"".join(pieces)
     text, files = taken_out(whole)
     assert files or text == whole

@@ -111,7 +111,7 @@ async def test_nothing_of_a_batch_is_there_when_its_write_fails(tmp_path: Path, 
 
 
 async def test_the_volume_is_written_before_the_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the catalog learns of an entry, another process can read its messages from the volume already (P3)."""
+    """When the catalog applies an entry, another process can read its messages from the volume already (P3)."""
     archive = await homes.begin(tmp_path / "home")
     apply, seen = archive.projection.apply, list[int]()
 
@@ -149,7 +149,7 @@ async def test_files_with_odd_names_among_the_volumes_are_left_alone(tmp_path: P
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody who cannot write to a read-only file")
 def test_sealed_volumes_are_read_by_an_owner_who_is_not_root(shared_path: Path) -> None:
-    """Mode 0400 stops nobody from reading, going on in the next volume, and verifying."""
+    """Mode 0400 prevents neither reading, going on in the next volume, nor verifying."""
     home = asyncio.run(homes.filled(shared_path / "home", volume_bytes=125_000))
     for path in [home.path, *home.path.rglob("*")]:
         os.chown(path, homes.NOBODY, homes.NOBODY)
@@ -229,7 +229,7 @@ async def test_what_is_committed_is_on_the_disk(tmp_path: Path, monkeypatch: pyt
 
 
 async def test_only_what_is_committed_is_read(tmp_path: Path) -> None:
-    """An entry of a transaction that may still fail is nobody's to apply."""
+    """An entry of a transaction that may still fail must not be applied."""
     path = tmp_path / "000001.sqlite"
     await Volume.create(path, Meta("id", 1, Head(0, ZERO_HASH)))
     volume = await Volume.open(path)

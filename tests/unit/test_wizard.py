@@ -1,4 +1,4 @@
-"""The profile wizard as text on the screen, over a real archive; what would ask a server is played."""
+"""The profile wizard as text on the screen, over a real archive; requests to servers are played."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ async def test_fields_are_shown_where_they_have_a_meaning(stage: Stage) -> None:
 
 
 async def test_users_are_chosen_with_a_sentence_that_counts_them(stage: Stage) -> None:
-    """Ways, ticks and search; nobody ticked is said and keeps the page; what is saved is what was ticked."""
+    """Ways, ticks and search; an empty choice is reported and keeps the page; the ticked users are saved."""
     screen = stage.screen
     await stage.many()
     await screen.until_shown("Archives 2 of 3 users, 1 has no e-mail address.", "▸ [x] alice", "n New user")
@@ -278,7 +278,7 @@ async def test_users_are_chosen_with_a_sentence_that_counts_them(stage: Stage) -
 
 
 async def test_the_archive_that_a_mailbox_goes_to_is_known_by_its_address(stage: Stage) -> None:
-    """Whose address it is, is chosen at first; space takes another one."""
+    """The owner of the address is chosen at first; space takes another one."""
     screen = stage.screen
     await stage.single()
     await stage.to("Filter", "Delete", "Target")
@@ -334,7 +334,7 @@ async def test_only_the_ticked_folders_can_be_kept(stage: Stage) -> None:
 
 
 async def test_the_last_page_saves_and_leads_to_the_first_mistake(stage: Stage) -> None:
-    """Next is Save there; a name that was taken meanwhile leads back to its page and field, and nothing is saved."""
+    """Next is Save there; a name that was taken since leads back to its page and field, and nothing is saved."""
     screen = stage.screen
     await stage.single()
     await stage.to("Filter", "Delete", "Target", "Name")
@@ -505,7 +505,7 @@ async def test_a_profile_without_a_schedule_is_offered_one(stage: Stage) -> None
 
 
 async def test_leaving_while_a_page_opens_is_no_fault(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page that comes too late is nobody's: no box, and nothing in the log."""
+    """The page that comes too late is dropped: no box, and nothing in the log."""
     noted: list[str] = []
     console = stage.screen.console
     monkeypatch.setattr(console, "_note", noted.append)
@@ -632,7 +632,7 @@ async def test_the_summary_tells_that_a_run_follows(stage: Stage) -> None:
 
 
 async def test_what_is_refused_is_a_message_and_the_wizard_goes_on(stage: Stage) -> None:
-    """A server that does not answer keeps nobody from writing rules by hand."""
+    """A server that does not answer does not prevent writing rules by hand."""
     screen = stage.screen
     stage.drafts.refusal = Refused(own("mail.example.test does not answer."), own("Is it on?"))
     await stage.login()
@@ -730,7 +730,7 @@ async def test_examples_say_where_messages_would_go(stage: Stage) -> None:
 
 
 async def test_what_is_wrong_with_filing_stands_beside_its_field(stage: Stage) -> None:
-    """Templates that are none, a user who is not there, and addresses that are somebody's."""
+    """Templates that are none, a user who is not there, and addresses of users."""
     screen = stage.screen
     await stage.everybody()
     await screen.press("home", "ctrl+k")
@@ -769,7 +769,7 @@ async def test_the_mailbox_of_everybody_is_nobodys(stage: Stage) -> None:
 
 
 async def test_a_catch_all_profile_is_changed_and_copied(stage: Stage) -> None:
-    """What was saved stands in the form, the usual header fields as an empty line; folders that differ by case are said."""
+    """The saved values are in the form, the usual header fields as an empty line; folders that differ by case are reported."""
     wanted = replace(
         homes.profile("mail.example.test", 993, name="Journal"),
         target=None,

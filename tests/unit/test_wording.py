@@ -37,7 +37,7 @@ from tui.places.wizard.step import RUN_NOW, TRY_WITH, FormStep
 from tui.places.wizard.wizard import STEPS
 
 MAILBOX = {"user": "anna", "status": "failed", **dict.fromkeys(COUNTERS, 0)}
-#: What nobody who fills in a page knows.
+#: Words that a user of the pages does not know.
 OF_FILES = re.compile(r"profile apply|trash_too|ca_file|key of its own|relative to the profile|accept_all|access imap|imap-\w")
 
 
@@ -119,7 +119,7 @@ async def test_what_must_be_corrected_before_is_named_by_page_and_label(
 
 
 async def test_refusals_and_remedies_name_pages_instead_of_commands(archive: Archive) -> None:
-    """Where a command line would apply a file, the console changes a profile."""
+    """In place of applying a file, the console changes a profile."""
     profile = homes.profile("mail.example.test", 993)
     host = "mail.example.test"
     reasons = [
@@ -185,7 +185,7 @@ async def test_what_comes_from_outside_is_shown_as_it_is(archive: Archive, outsi
 async def test_what_a_directory_lacks_is_said_without_files_and_commands(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No settings, no password, and nobody who is looked for: each leads to the directory's page."""
+    """No settings, no password, and no people found: each leads to the directory's page."""
 
     async def nobody(*_: object) -> list[DirectoryEntry]:
         return []
@@ -211,7 +211,7 @@ async def test_what_a_directory_lacks_is_said_without_files_and_commands(
 
 
 def test_what_a_directory_answers_names_the_fields_of_its_page() -> None:
-    """By the labels of the page, not by keys of a file that nobody here has seen."""
+    """By the labels of the page, not by keys of a file that the user has not seen."""
     labels = {spec.label for spec in DirectoryPlace()._specs()}
     reasons = [
         directory.WRONG_BASE(host="dc1", base="dc=x"),

@@ -1,4 +1,4 @@
-"""The only door from the console to the core: one file for each subject, with its values and the class that supplies them.
+"""The desk, the only access from the console to the core: one file for each subject, with its values and their class.
 
 ``desk`` opens the archive and holds one object for each subject; ``present`` makes texts that are safe to show. What holds
 here: values are frozen and have finished texts, and every text from outside has passed ``present.text`` before it is part of

@@ -1,4 +1,4 @@
-"""What was done: past runs with their problems, and the ledger."""
+"""Activity: past runs with their problems, and the ledger."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tui.desk.refusals import translated
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """A run in a list. ``counts`` are archived, failed, deleted; ``more`` are sentences with what a line has no room for."""
+    """A run in a list. ``counts`` are archived, failed, deleted; ``more`` are sentences of details beside the line."""
 
     id: int
     profile: Safe
@@ -41,7 +41,7 @@ class PastRun:
 
 @dataclass(frozen=True, slots=True)
 class PastProblem:
-    """A problem of a run that is over: ``place`` is mailbox, folder and UID."""
+    """A problem of a finished run: ``place`` is mailbox, folder and UID."""
 
     run: int
     profile: Safe
@@ -62,9 +62,9 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """All of an entry of the ledger: ``facts`` are values with their names, ``payload`` its lines, but for ``more``.
+    """An entry of the ledger in full: ``facts`` are values with their names, ``payload`` its lines, without ``more`` of them.
 
-    ``changes``: what it changed from what to what, a line each.
+    ``changes``: its changes from old to new, a line each.
     """
 
     seq: int
@@ -76,7 +76,7 @@ class EntryView:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What can be chosen: ``key`` is true and for the desk only, ``name`` is shown."""
+    """A choice: ``key`` is the true value, for the desk only, ``name`` is shown."""
 
     key: str
     name: Safe
@@ -84,7 +84,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class SealView:
-    """The end of the ledger's chain, which stands for all before it: ``text`` is what is to be kept elsewhere."""
+    """The end of the ledger's chain, which stands for all before it: ``text`` is the seal to be kept elsewhere."""
 
     text: Safe
     seq: Safe
@@ -92,11 +92,11 @@ class SealView:
     at: Safe
 
 
-#: Problems that are listed; the run's own place has all of its own.
+#: Problems listed; a run's own place has all of its own.
 PROBLEMS = 500
-#: Lines of a payload that are shown, and bytes of it that are read for that: some are a hundred megabytes.
+#: Lines of a payload that are shown, and bytes of it read for that: some are a hundred megabytes.
 PAYLOAD_LINES = 400
-#: Letters of one change; lists of users may be long.
+#: Characters of one change; lists of users may be long.
 CHANGE_LENGTH = 4000
 PAYLOAD_BYTES = 2_000_000
 SEAL_AGAIN = "Nothing was changed; it can be begun again at any time."
@@ -128,22 +128,22 @@ class ActivityDesk:
         return [Named("", present.own("all profiles")), *(Named(name, present.text(name)) for name in names)]
 
     def states(self) -> Sequence[Named]:
-        """The states that runs can be looked for in."""
+        """The states to filter runs by."""
         return [Named(key, present.sentence(word)) for key, (word, _) in STATES.items()]
 
     async def count(self, profile: str, state: str) -> int:
-        """How many runs there are."""
+        """The number of runs."""
         with translated():
             return await self._queue.count(profile, status=STATES[state][1])
 
     async def runs(self, profile: str, state: str, offset: int, limit: int) -> Sequence[PastRun]:
-        """Some of them, the newest first."""
+        """A page of the runs, the newest first."""
         with translated():
             found = await self._queue.runs(profile, status=STATES[state][1], offset=offset, limit=limit, brief=True)
         return [run_row(run, now()) for run in found]
 
     async def position(self, profile: str, state: str, run: int) -> int:
-        """How many of them are newer than this one."""
+        """The number of runs newer than this one."""
         with translated():
             return await self._queue.count(profile, status=STATES[state][1], after=run)
 
@@ -160,16 +160,16 @@ class ActivityDesk:
         return [Named(kind, present.sentence(title)) for kind, title in titles.items()]
 
     async def entry_count(self, kind: str) -> int:
-        """How many entries the ledger has."""
+        """The number of entries."""
         with translated():
             if kind:
                 return len(await self._of_kind(kind))
             newest = await self._archive.entries_before(None, 1)
-        # The first entry of an archive is number 1, and none is left out.
+        # The first entry of an archive is number 1, without gaps.
         return newest[0].seq if newest else 0
 
     async def _of_kind(self, kind: str) -> list[int]:
-        """The numbers of all entries of a kind; what was there before is not read again."""
+        """The numbers of all entries of a kind; known ones are not read again."""
         seqs = self._seqs.setdefault(kind, [])
         for seq in await self._archive.volumes.entry_seqs(kind, seqs[-1] if seqs else 0):
             if not seqs or seq > seqs[-1]:
@@ -177,7 +177,7 @@ class ActivityDesk:
         return seqs
 
     async def entries(self, kind: str, offset: int, limit: int) -> Sequence[EntryRow]:
-        """Some of them, the newest first."""
+        """A page of the entries, the newest first."""
         with translated():
             if kind:
                 seqs = await self._of_kind(kind)
@@ -188,7 +188,7 @@ class ActivityDesk:
             return await asyncio.to_thread(lambda: [entry_row(entry, now()) for entry in found])
 
     async def entry_position(self, kind: str, seq: int) -> int:
-        """How many of them are newer than this one."""
+        """The number of entries newer than this one."""
         with translated():
             if kind:
                 seqs = await self._of_kind(kind)
@@ -196,7 +196,7 @@ class ActivityDesk:
         return max(await self.entry_count("") - seq, 0)
 
     async def entry(self, seq: int) -> EntryView:
-        """All of one entry."""
+        """One entry in full."""
         with translated():
             found = await self._archive.entries_before(seq + 1, 1)
             if not found or found[0].seq != seq:
@@ -217,7 +217,7 @@ class ActivityDesk:
         )
 
     async def check_seal(self, text: str) -> int:
-        """Begin to prove that the archive has everything up to a seal, or to one in a file; the number of the job."""
+        """Begin to check the archive against a seal, or one in a file; the number of the job."""
         with translated():
             typed = await asyncio.to_thread(seal.text, text.strip())
             wanted = seal.find(typed, await seal_check.archive_id(self._archive.home))
@@ -274,7 +274,7 @@ def run_row(run: Run, moment: datetime) -> PastRun:
 
 
 def past_problem(one: RunProblem, moment: datetime) -> PastProblem:
-    """A problem with where it was."""
+    """A problem with its place."""
     folder, uid = one.problem.folder, one.problem.uid
     parts = [folder, f"UID {uid}" if uid is not None else "", one.mailbox]
     place = tuple(present.text(part) for part in parts if part) or (present.own("the whole run"),)
@@ -299,7 +299,7 @@ def _when(entry: Entry, moment_: datetime) -> Safe:
 
 
 def entry_view(entry: Entry) -> EntryView:
-    """All of an entry; the payload as it is, in lines that are cut only at the end."""
+    """An entry in full; the payload in lines cut only at the end."""
     facts = (
         ("Entry", str(entry.seq)),
         ("Time", present.text(entry.at, 60)),
@@ -321,7 +321,7 @@ def entry_view(entry: Entry) -> EntryView:
 
 
 def _payload(entry: Entry) -> list[str]:
-    """The payload as indented JSON; one that is too large, or is none, as the beginning of its text."""
+    """The payload as indented JSON; of one too large, or invalid, the beginning of its text."""
     if len(entry.plain) <= PAYLOAD_BYTES:
         try:
             written = json.dumps(entry.payload, indent=2, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Archived mail: whose it is, folders, messages in lists; and messages to read, read in threads."""
+"""Archived mail: owners, folders, lists of messages; and messages to read, read in threads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tui.desk.refusals import fault, translated, way
 
 @dataclass(frozen=True, slots=True)
 class OwnerRow:
-    """Somebody who has mail. ``key`` is their permanent id."""
+    """An owner of mail. ``key`` is the permanent id."""
 
     key: str
     name: Safe
@@ -37,9 +37,9 @@ class OwnerRow:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveFolder:
-    """A folder in the tree. ``key`` is its number, 0 if there is nothing but folders in it; ``path`` is true, to compare only.
+    """A folder in the tree. ``key`` is its id, 0 if it only contains folders; ``path`` is true, for comparisons only.
 
-    ``messages`` lie in it, ``all_messages`` in it and below; ``shown`` is the whole path, ``inner``: there are folders in it.
+    ``messages`` counts its own, ``all_messages`` also those below; ``shown`` is the whole path, ``inner``: it contains folders.
     """
 
     key: int
@@ -54,7 +54,7 @@ class ArchiveFolder:
 
 @dataclass(frozen=True, slots=True)
 class OpenFolder:
-    """A folder as it was when it was opened: its list stands still. ``seq`` is the moment."""
+    """A folder at the moment of opening: its list stands still. ``seq`` is the moment."""
 
     key: int
     seq: int
@@ -63,10 +63,10 @@ class OpenFolder:
 
 @dataclass(frozen=True, slots=True)
 class MailSelection:
-    """What of the archive is meant, to be exported or restored. All that is given counts together; nothing: everything.
+    """Criteria for exporting or restoring mail, all of which must hold; none selects everything.
 
-    ``user`` is an id, ``folder`` a true path with what is below it, ``messages`` are numbers. ``words`` say it for people.
-    Of ``messages`` what lies in ``folders``, by number, if there are any.
+    ``user`` is an id, ``folder`` a true path with its subfolders, ``messages`` are ids. ``words`` describe it. ``messages`` are
+    limited to ``folders``, by id, if there are any.
     """
 
     user: str = ""
@@ -77,7 +77,7 @@ class MailSelection:
     folders: frozenset[int] = frozenset()
 
 
-#: Bytes of a message that is read only for a glance at its beginning.
+#: Bytes of a message that is read only for a preview.
 GLANCE = 2_000_000
 
 
@@ -86,18 +86,18 @@ class ArchiveDesk:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        #: The message that was read last, with its bytes: what follows is mostly about the same one.
+        #: The last message read, with its bytes: further requests are mostly about the same one.
         self._last: tuple[int, bytes, Content | None] | None = None
 
     # Lists ---------------------------------------------------------------------------------------------------------------
 
     async def owner_count(self, contains: str) -> int:
-        """How many users have mail, with ``contains`` in a name or an address."""
+        """The number of owners of mail, with ``contains`` in a name or an address."""
         with translated():
             return await browsing.count_owners(self._archive, contains)
 
     async def owners(self, contains: str, offset: int, limit: int) -> Sequence[OwnerRow]:
-        """Some of them, by name."""
+        """A page of the owners, by name."""
         with translated():
             return [owner_row(one) for one in await browsing.owners(self._archive, contains, offset=offset, limit=limit)]
 
@@ -113,13 +113,13 @@ class ArchiveDesk:
             return OpenFolder(key, seq, await browsing.count(self._archive, key, seq))
 
     async def page(self, folder: OpenFolder, offset: int, limit: int) -> Sequence[MessageRow]:
-        """Some of its messages, the newest first."""
+        """A page of its messages, the newest first."""
         with translated():
             found = await browsing.page(self._archive, folder.key, folder.seq, folder.total, offset=offset, limit=limit)
         return [message_row(one, now()) for one in found]
 
     async def news(self, folder: OpenFolder) -> Safe:
-        """What became of it since it was opened, in words; empty while nothing did."""
+        """The changes since it was opened, in words; empty for none."""
         with translated():
             if await browsing.reached(self._archive) == folder.seq:
                 return present.BLANK
@@ -130,7 +130,7 @@ class ArchiveDesk:
     # One message ---------------------------------------------------------------------------------------------------------
 
     async def preview(self, message: int) -> MessageView:
-        """The beginning of a message. One that is large is not read for it."""
+        """The beginning of a message. A large one is not read for it."""
         with translated():
             stored = await self._stored(message)
             if stored.size > GLANCE:
@@ -149,23 +149,23 @@ class ArchiveDesk:
             except ArchivarError:
                 raise
             except Exception as error:
-                # One message that this program cannot read must not keep anybody from the others.
+                # One message that this program fails to read must not block the others.
                 log.note(self._archive.home.console_log, "archivar.console", f"message {stored.id}: {way(error)}")
                 return unread_view(stored, f"Its text cannot be read; the raw source has all of it. {fault(error)}.")
 
     async def history(self, message: int) -> Sequence[PlaceRow]:
-        """Where a message is and was, the oldest first."""
+        """The places of a message, present and past, the oldest first."""
         with translated():
             return [place_row(one, now()) for one in await reading.places(self._archive, message)]
 
     async def source(self, message: int, width: int) -> SourceLines:
-        """All of a message, as it came, in lines of at most ``width`` cells."""
+        """A whole message, as it came, in lines of at most ``width`` cells."""
         with translated():
             _, raw = await self._raw(await self._stored(message))
         return await asyncio.to_thread(SourceLines, raw, width)
 
     async def save_attachment(self, message: int, index: int, folder: str) -> Safe:
-        """Write an attachment into a folder, over nothing that is there; what was done, in a sentence."""
+        """Write an attachment into a folder, never over a file; the result in a sentence."""
         with translated():
             where = typed.folder(folder)
             stored = await self._stored(message)
@@ -184,7 +184,7 @@ class ArchiveDesk:
 
     async def _raw(self, stored: Stored) -> tuple[int, bytes]:
         if self._last is None or self._last[0] != stored.id:
-            # Not two of them at once: each may have a hundred megabytes.
+            # Not two at once: each may have a hundred megabytes.
             self._last = None
             try:
                 self._last = (stored.id, await self._archive.raw(stored.sha256), None)
@@ -212,7 +212,7 @@ def owner_row(owner: Owner) -> OwnerRow:
 
 
 def tree(folders: Sequence[FolderEntry]) -> list[ArchiveFolder]:
-    """Folders as a tree: those that are only part of a path come before what lies in them."""
+    """Folders as a tree: those that are only part of a path come before their content."""
     entries = {folder.path: folder for folder in folders}
     paths: dict[str, None] = {}
     totals: dict[str, int] = {}

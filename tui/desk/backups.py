@@ -1,4 +1,4 @@
-"""A second home with the same archive, asked for in the console."""
+"""Backups started in the console."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ AGAIN = "The next backup to the same folder carries on."
 
 
 class BackupDesk:
-    """A second home with the same archive. Every method may raise ``Refused``."""
+    """Backups: copies of the archive in another home. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive, jobs: Jobs) -> None:
         self._archive = archive
         self._jobs = jobs
 
     async def last(self) -> tuple[Safe, Safe]:
-        """Where the last backup lies, and when it was made, as sentences; both empty when there was none."""
+        """The place and the time of the last backup, as sentences; both empty without one."""
         with translated():
             last = await backup.last(self._archive)
         return (
@@ -37,7 +37,7 @@ class BackupDesk:
         )
 
     async def begin(self, directory: str) -> int:
-        """Begin a backup, or bring one up; the number of the job. Raises ``Refused`` when ``directory`` cannot be used."""
+        """Begin or update a backup; the number of the job. Raises ``Refused`` when ``directory`` cannot be used."""
         with translated():
             target = typed.outside(self._archive.home, directory, "Choose a folder outside, best on another disk.")
 

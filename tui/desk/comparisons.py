@@ -1,4 +1,4 @@
-"""Comparisons of mail servers with the archive, asked for in the console."""
+"""Comparisons of mail servers with the archive, started in the console."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.desk import present
 from tui.desk.jobs import Job, Jobs, Outcome, Stage
 from tui.desk.refusals import translated
 
-#: Ways to compare a server with the archive, with what each does.
+#: Ways to compare a server with the archive, with their descriptions.
 COMPARISONS = (
     ("numbers", present.own("by number: is every message on the server in the archive?")),
     ("deep", present.own("by every byte: read all mail on the server once more")),
@@ -39,12 +39,12 @@ class ComparisonDesk:
         return key if self._jobs.is_active(key) else None
 
     async def begin(self, key: str, how: str) -> int:
-        """Begin a comparison in one of the ways of ``COMPARISONS``, or join the one that goes on; the number of the job."""
+        """Begin a comparison in one of the ways of ``COMPARISONS``, or join the active one; the number of the job."""
         if (active := self.active(key)) is not None:
             return active
         with translated():
             profile = await saved_profiles.find(self._archive, key)
-            # What is not there is said at once.
+            # A missing password is reported at once.
             await saved_profiles.password(self._archive, profile)
 
         async def work(archive: Archive, job: Job) -> Outcome:
@@ -74,7 +74,7 @@ def _deep(archive: Archive, profile: str, job: Job, *, repair: bool) -> Deep:
 
 
 def outcome(found: Sequence[MissingMailbox], deep: Deep | None) -> Outcome:
-    """What differs, one by one, and what was done about it."""
+    """The differences, one by one, and the result of their repair."""
     problems: list[str] = []
     for mailbox in found:
         where = f"{mailbox.mailbox}: " if len(found) > 1 else ""

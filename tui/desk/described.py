@@ -1,10 +1,10 @@
-"""A profile in words: what it opens, what it archives, and what becomes of it. Pure functions."""
+"""Descriptions of profiles: server, mail, deletion, schedule, in words. Pure functions."""
 
 from __future__ import annotations
 
 from core.profiles.profile import SLOWEST, Access, Method, Profile
 
-#: The label of what becomes of the mail on the server.
+#: The label of the deletion rule.
 DELETION = "Deletion"
 _METHODS = {
     Method.PASSWORD: "with the mailbox's own password",
@@ -15,7 +15,10 @@ _METHODS = {
 
 
 def facts(profile: Profile, whose: str = "", *, run_now: bool = False) -> list[tuple[str, str]]:
-    """A profile in labels and sentences. ``whose`` says which users a selection comes to; ``run_now``: once when saved."""
+    """A profile in labels and sentences.
+
+    ``whose`` names the selected users; ``run_now``: it runs once when saved.
+    """
     server = profile.server
     access = {Access.IMAP_SSL: "IMAP-SSL", Access.IMAP_TLS: "IMAP-TLS", Access.IMAP: "IMAP without TLS"}[server.access]
     certificate = " All certificates are accepted." if server.accept_all_certificates else ""

@@ -48,45 +48,45 @@ from tui.desk.settings import SettingsDesk
 from tui.desk.unknown import UnknownDesk
 from tui.desk.users import UsersDesk
 
-#: Seconds before a service that could not be started is tried again.
+#: Seconds before another try after a service could not be started.
 PATIENCE = 15.0
 EVENTS_AT_ONCE = 200
-#: Seconds for which what is known of the disk is good enough.
+#: Seconds for which the measured disk space is current enough.
 SPACE_SECONDS = 10.0
-#: Runs that a profile's page lists; Activity has all.
+#: Runs listed on a profile's page; Activity has all.
 LAST_RUNS = 100
-#: Runs whose events are kept, since a page looks at them again and again.
+#: Runs whose events are cached, since a page reads them again and again.
 RUNS_KEPT = 4
 
 
 async def open_desk(path: Path | None = None) -> Desk:
-    """Open the archive in ``path`` or the default home. Raises ``NoArchive`` and ``Refused``; makes nothing."""
+    """Open the archive in ``path`` or the default home. Raises ``NoArchive`` and ``Refused``; makes no files."""
     with translated():
         home = Home((path or config.default_home()).absolute())
         config.check(home)
         if not home.exists:
             where = present.text(str(home.path))
             raise NoArchive(present.sentence(f"There is no archive in {where} yet."), where)
-        # While a service is alive, it is the one who brings the catalog up to the ledger.
+        # A running service brings the catalog up to the ledger.
         return Desk(await Archive.open(home, actor="console", follow=not is_running(home)))
 
 
 async def begin_archive(path: Path | None = None) -> None:
-    """Make a new archive in ``path`` or the default home. Raises ``Refused``; then nothing was made of it."""
+    """Make a new archive in ``path`` or the default home. Raises ``Refused``, and leaves nothing then."""
     with translated():
         archive = await Archive.open(config.find_or_create(path), actor="console")
         await archive.close()
 
 
 def note_fault(path: Path | None, text: str) -> None:
-    """Write where in the program a fault was to the archive's log, if there is an archive."""
+    """Log the place of a fault in the archive's log, if there is an archive."""
     home = Home((path or config.default_home()).absolute())
     if home.exists:
         log.note(home.console_log, "archivar.console", text)
 
 
 class Desk:
-    """All that the console can ask and change. Every method may raise ``Refused``."""
+    """All queries and changes of the console. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -159,7 +159,7 @@ class Desk:
         )
 
     async def _condition(self, scheduled: int, busy: int, brief: Brief) -> Condition:
-        """How the archive is, beside its profiles."""
+        """The state of the archive, beside its profiles."""
         with translated():
             attempt = await last_attempt.last(self._archive)
             has_directory = await saved_directory.load(self._archive) is not None
@@ -182,7 +182,7 @@ class Desk:
         )
 
     async def _unknown_addresses(self) -> str:
-        """How many there are; counted again only when something happened in the archive, since Home is looked at often."""
+        """The sentence on unknown addresses; counted again only after a change, since Home is polled."""
         with translated():
             seq = int(await self._archive.database.value("SELECT seq FROM applied") or 0)
             if seq != self._strangers[0]:
@@ -197,13 +197,13 @@ class Desk:
         return self._strangers[1]
 
     async def _disk(self) -> DiskUse:
-        """What is used and free; looked at now and then, since Home is looked at twice a second."""
+        """Disk use; measured at intervals, since Home is loaded twice a second."""
         if self._space is None or time.monotonic() - self._space_at > SPACE_SECONDS:
             self._space, self._space_at = await asyncio.to_thread(space.use, self._home), time.monotonic()
         return self._space
 
     async def _exposed(self) -> str:
-        """What other accounts can read, and a key that is not there; looked at as seldom as the disk."""
+        """Exposed files, and a missing key; checked as seldom as the disk."""
         if time.monotonic() - self._modes[0] > SPACE_SECONDS:
             with translated():
                 found = await exposures.look(self._archive)
@@ -235,11 +235,11 @@ class Desk:
         )
 
     async def set_automatic(self, key: str, on: bool) -> None:
-        """Switch a profile that has a schedule between automatic and by hand."""
+        """Switch the schedule of a profile on or off."""
         with translated():
             await saved_profiles.set_automatic(self._archive, key, on, actor="console")
             if on:
-                # It is to start by itself, so somebody must be there to start it.
+                # An automatic start needs a running service.
                 await ensure_running(self._home)
 
     async def start_service(self) -> None:
@@ -249,7 +249,7 @@ class Desk:
         self._trouble = self._fault = ""
 
     async def _choose(self, selections: set[Selection]) -> Mapping[Selection, Chosen]:
-        """What selections come to; counted again only when users were changed, since Home is looked at twice a second."""
+        """The results of selections; counted again only after changes of users, since Home is loaded twice a second."""
         if not selections:
             return {}
         version = await users.version(self._archive)
@@ -278,7 +278,7 @@ class Desk:
         return events
 
     async def start(self, profile: str) -> int:
-        """Ask for a run of the profile with this key, or join the one that goes on; its number."""
+        """Queue a run of the profile with this key, or join the active one; its number."""
         with translated():
             self._archive.check_usable()
             run: Run = (await self._queue.enqueue(profile))[0]
@@ -287,26 +287,26 @@ class Desk:
         return run.id
 
     async def compare(self, profile: str, how: str) -> int:
-        """Compare the profile's mailboxes with the archive, in one of the ways of ``COMPARISONS``; the number of the job."""
+        """Compare the profile's mailboxes with the archive, in one of ``COMPARISONS``; the number of the job."""
         return await self._comparisons.begin(profile, how)
 
     def comparing(self, profile: str) -> int | None:
-        """The job that compares the profile's mailboxes now."""
+        """The job that compares the profile's mailboxes now; None without one."""
         return self._comparisons.active(profile)
 
     async def cancel(self, run_id: int) -> None:
-        """Ask the service to stop a run."""
+        """Request the end of a run."""
         with translated():
             await cancelling.cancel(self._archive, run_id)
 
     async def changed(self) -> bool:
-        """Whether anything was written since the last call; cheap enough for four calls a second."""
+        """True when anything was written since the last call; cheap enough for four calls a second."""
         with translated():
             before, self._version = self._version, await self._queue.version()
         return before != self._version
 
     async def close(self) -> None:
-        """Close what is open. No other call follows."""
+        """Close all resources; no other call may follow."""
         if self._starting:
             self._starting.cancel()
         await self.jobs.close()
@@ -314,13 +314,13 @@ class Desk:
             await self._archive.close()
 
     def _see_to_service(self) -> None:
-        """A run waits or goes on, or mail is to be indexed, so a service must be alive: start one behind the scenes."""
+        """Start a service in the background: a run waits or is active, or mail must be indexed."""
         busy = self._starting is not None and not self._starting.done()
         if not busy and time.monotonic() - self._failed_at > PATIENCE and not is_running(self._home):
             self._starting = spawn(self._start_service(), name="start service")
 
     def _indexing_starts(self) -> str:
-        """See to it that somebody indexes; why nobody does, if that is so."""
+        """Start a service for indexing; the reason when that fails."""
         self._see_to_service()
         return self._fault
 

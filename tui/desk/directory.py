@@ -1,4 +1,4 @@
-"""The directory that users come from: its settings, and synchronising."""
+"""The directory of users: its settings, and synchronisation."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from tui.desk.users import ImportRow, Mark
 
 @dataclass(slots=True)
 class DirectoryDraft:
-    """The settings while they are made. ``fields`` are those of the directory file (``core.profiles.schema``).
+    """The settings being edited. ``fields`` are those of the directory file (``core.profiles.schema``).
 
-    ``definition`` is what they were when they were read, empty if there were none; ``kept``: a password is kept for them.
+    ``definition`` is the saved one they were read from, empty for none; ``kept``: a password is stored for them.
     """
 
     fields: dict[str, Any]
@@ -53,11 +53,10 @@ class DirectoryDraft:
 
 @dataclass(frozen=True, slots=True)
 class SyncView:
-    """What a synchronisation would do, or (``done``) did. ``rows`` are made when they are looked at; ``changes`` counts users.
+    """The plan of a synchronisation, or (``done``) its result. ``rows`` are made on access; ``changes`` counts users.
 
-    ``sentence`` has the numbers; ``withheld`` says why nobody of those who left is disabled or removed, when too many would be:
-    ``kept`` are the first of their names, ``kept_count`` how many they are, ``fate`` what they would be. ``plan`` is for the
-    desk only.
+    ``sentence`` has the numbers; ``withheld`` is the reason why users who left stay, when too many would be removed: ``kept``
+    are the first of their names, ``kept_count`` their number, ``fate`` the withheld change. ``plan`` is for the desk only.
     """
 
     counts: tuple[Safe, ...]
@@ -73,7 +72,7 @@ class SyncView:
 
 
 _WHO = "console"
-#: What needs a look first.
+#: The most urgent ones first.
 _MARKS = {
     What.REMOVED: Mark.GONE,
     What.DISABLED: Mark.GONE,
@@ -83,25 +82,25 @@ _MARKS = {
     What.CREATED: Mark.NEW,
 }
 _WITHHELD = "If they really left: f lets them go. If not, look at filter, groups and base DN, and at the directory."
-#: Names of those who would go that are told one by one.
+#: Names of users who would go, listed one by one.
 _NAMED = 8
-#: Notes on groups that a test tells.
+#: Notes on groups that a test shows.
 _NOTES = 3
 
 
 class DirectoryDesk:
-    """The directory that users come from. Every method may raise ``Refused``."""
+    """The directory of users. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
     async def is_set_up(self) -> bool:
-        """Are there settings?"""
+        """True when there are settings."""
         with translated():
             return await saved_directory.load(self._archive) is not None
 
     async def draft(self) -> DirectoryDraft:
-        """The settings, or those that a form begins with."""
+        """The settings, or those of a new form."""
         with translated():
             saved = await saved_directory.load(self._archive)
             if saved is None:
@@ -110,7 +109,7 @@ class DirectoryDesk:
         return DirectoryDraft(forms.filled(DIRECTORIES, saved), definition=saved.as_json(), kept=kept)
 
     async def last(self) -> Safe:
-        """When users were last brought in step with the directory, and what went wrong since: a line each, empty if never."""
+        """The last synchronisation, and failures since: a line each, empty for none."""
         with translated():
             last = await saved_directory.last_sync(self._archive)
             attempt = await last_attempt.last(self._archive)
@@ -127,11 +126,11 @@ class DirectoryDesk:
     # The form ------------------------------------------------------------------------------------------------------------
 
     def applies(self, name: str, fields: Mapping[str, object]) -> bool:
-        """Has this field a meaning beside the others?"""
+        """True when this field has a meaning beside the others."""
         return forms.applies(DIRECTORIES, name, fields)
 
     def serves(self, draft: DirectoryDraft, fields: Mapping[str, object]) -> bool:
-        """Does the kept password serve these fields: the same account, server and protection on the way?"""
+        """True when the stored password fits these fields: the same account and server, a connection no less protected."""
         if not draft.kept:
             return False
         try:
@@ -140,7 +139,7 @@ class DirectoryDesk:
             return False
 
     def changed(self, draft: DirectoryDraft) -> bool:
-        """Is anything in it that is not saved?"""
+        """True when something is not saved."""
         if draft.password:
             return True
         try:
@@ -149,7 +148,7 @@ class DirectoryDesk:
             return True
 
     async def problems(self, draft: DirectoryDraft) -> Mapping[str, Safe]:
-        """What is wrong, by field; ``login.password`` too."""
+        """The faults by field, also of ``login.password``."""
         fields = _fields(draft)
         found = {name: present.text(fault.beside(CONSOLE), 400) for name, fault in forms.problems(DIRECTORIES, fields).items()}
         if draft.password:
@@ -173,7 +172,7 @@ class DirectoryDesk:
             return trial.waiting(steps(_complete(draft)))
 
     async def test(self, draft: DirectoryDraft, tick: Callable[[StepRow], None]) -> bool:
-        """Try the settings; ``tick`` is told each step as it is known. Did all go well? Can be cancelled."""
+        """Test the settings; ``tick`` gets each result. True for success. Can be cancelled."""
         with translated():
             settings = _complete(draft)
             secret = await self._password(draft, settings)
@@ -184,7 +183,7 @@ class DirectoryDesk:
         return all(step.ok for step in found)
 
     async def plan(self, draft: DirectoryDraft, tell: Callable[[Safe], None]) -> SyncView:
-        """What a synchronisation by these settings would do. ``tell`` is told how far it is. Can be cancelled."""
+        """The plan of a synchronisation by these settings. ``tell`` gets the progress. Can be cancelled."""
         with translated():
             settings = _complete(draft)
             secret = await self._password(draft, settings)
@@ -198,10 +197,10 @@ class DirectoryDesk:
         save: Callable[[], Awaitable[object]],
         agreed: SyncView | None = None,
     ) -> SyncView:
-        """Bring users in step with the directory by these settings.
+        """Synchronise users with the directory by these settings.
 
-        What of them is not saved is saved by ``save``, once the directory has answered: if it does not, all is as it was.
-        ``agreed``: whom that view kept may go; if others would go as well, nobody does.
+        Unsaved settings are saved by ``save`` once the directory has answered: if it does not, nothing changes. ``agreed``: the
+        users whom that view kept may go; if others would go as well, none does.
         """
         going = agreed.plan if agreed else frozenset()
         unsaved: Unsaved | None = None
@@ -216,7 +215,7 @@ class DirectoryDesk:
         return _view(result, settings.left)
 
     async def _password(self, draft: DirectoryDraft, settings: directory.Directory) -> Secret:
-        """What was typed, or the kept one if it is for this very account."""
+        """The typed password, or the stored one if it is for this very account."""
         if draft.password:
             return draft.password
         if not await saved_directory.has_password(self._archive, settings):
@@ -226,7 +225,7 @@ class DirectoryDesk:
     # Saving --------------------------------------------------------------------------------------------------------------
 
     async def save(self, draft: DirectoryDraft) -> DirectoryDraft:
-        """Save the settings, and the password if one was typed; the settings as they are now."""
+        """Save the settings, and a typed password; the saved settings."""
         with translated():
             settings = forms.made(DIRECTORIES, _fields(draft))
             if settings.password_file:
@@ -237,13 +236,13 @@ class DirectoryDesk:
         return await self.draft()
 
     async def remove(self) -> None:
-        """Forget settings and password; users stay as they are."""
+        """Remove settings and password; users stay as they are."""
         with translated():
             await saved_directory.remove(self._archive, actor=_WHO)
 
 
 def trouble(attempt: Attempt, moment: datetime) -> str:
-    """What went wrong in the last attempt to synchronise, in a sentence; empty if nothing did."""
+    """The failure of the last synchronisation in a sentence; empty for none."""
     if attempt.outcome is Outcome.DONE:
         return ""
     run = attempt.asked_by if attempt.asked_by.startswith("run ") else ""
@@ -254,7 +253,7 @@ def trouble(attempt: Attempt, moment: datetime) -> str:
 
 
 class _Rows(Sequence[ImportRow]):
-    """The lines of a synchronisation, each made when it is looked at: there may be a hundred thousand."""
+    """The lines of a synchronisation, each made on access: there may be a hundred thousand."""
 
     def __init__(self, result: SyncResult) -> None:
         found = result.difference
@@ -279,7 +278,7 @@ class _Rows(Sequence[ImportRow]):
 
 
 def _lacking(notes: Sequence[GroupNote]) -> str:
-    """What groups lack, in as many words as there is room for; what would change shows all of it."""
+    """Gaps in groups, shortened to the available room; the preview of changes shows all."""
     more = f" {present.count(len(notes) - _NOTES, 'more note')} under what would change." if len(notes) > _NOTES else ""
     return " ".join(present.text(one.sentence(), 150) for one in notes[:_NOTES]) + more
 
@@ -309,13 +308,13 @@ def _telling(tell: Callable[[Safe], None]) -> Callable[[str, str], None]:
 
 
 def _fields(draft: DirectoryDraft) -> dict[str, object]:
-    """Without the file that a password was read from, when another one was typed."""
+    """The fields without the file that a password was read from, when another one was typed."""
     gone = "login.password_file" if draft.password else ""
     return {name: value for name, value in draft.fields.items() if name != gone}
 
 
 def _complete(draft: DirectoryDraft) -> directory.Directory:
-    """The draft as settings that can be tried. Raises ``InputError`` naming what must be filled in before."""
+    """The draft as settings that can be tried. Raises ``InputError`` naming the missing field."""
     try:
         return forms.made(DIRECTORIES, _fields(draft))
     except FieldError as error:

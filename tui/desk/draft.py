@@ -1,4 +1,4 @@
-"""A profile while it is made, and what the pages on which it is made show."""
+"""Draft of a profile, and the values shown on its pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.desk.present import BLANK, Safe
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """The folder rules before and after the way of choosing was changed, so that changing it back brings the same rules."""
+    """The folder rules before and after a change of the choice, so that undoing it restores them."""
 
     before: FolderChoice
     now: FolderChoice
@@ -21,11 +21,11 @@ class Turned:
 
 @dataclass(slots=True)
 class Draft:
-    """A profile while it is made. ``fields`` are those of the profile file (``core.profiles.schema``), as a form holds them.
+    """A profile being edited. ``fields`` are those of the profile file (``core.profiles.schema``), as form values.
 
-    ``replaces`` is the key of the profile that is changed, ``definition`` what it was when it was read; ``stored`` of the one
-    whose kept password serves until another is typed. ``try_with`` names the mailbox that tests, folders and previews use in a
-    profile for many; empty: the first user's.
+    ``replaces`` is the key of the edited profile, ``definition`` its saved form; ``stored`` of the profile whose stored
+    password is used until another is typed. ``try_with`` is the user for tests, folders and previews in a profile for many;
+    empty: the first one.
     """
 
     fields: dict[str, Any]
@@ -34,7 +34,7 @@ class Draft:
     stored: str = ""
     try_with: str = ""
     run_now: bool = False
-    #: Whom each way of choosing users names, while one looks at another.
+    #: The named users of each kind of selection, kept while another is shown.
     lists: dict[str, list[str]] = field(default_factory=dict)
     turned: Turned | None = None
     definition: dict[str, Any] | None = None
@@ -50,9 +50,9 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class FolderRow:
-    """A folder of the server. ``path``, ``uses`` and ``whose`` are its true ones, for the rules only; ``name`` is shown.
+    """A folder of the server. ``path``, ``uses`` and ``whose`` are true values, for the rules only; ``name`` is shown.
 
-    ``note`` says what should be known of a folder that is archived.
+    ``note`` is a remark on an archived folder.
     """
 
     path: str
@@ -75,7 +75,7 @@ class FolderTree:
 
 @dataclass(frozen=True, slots=True)
 class ExampleRow:
-    """A message of a catch-all mailbox: what it is, the places it would go to, and what else is to be known of it."""
+    """A message of a catch-all mailbox: its description, its destinations, and remarks."""
 
     subject: Safe
     facts: Safe
@@ -85,9 +85,9 @@ class ExampleRow:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A profile in words: ``facts`` are labels with sentences; then what should be known, and what is not safe.
+    """A profile in words: ``facts`` are labels with sentences; then advice and warnings.
 
-    ``danger`` is the label of the fact that says what is deleted on the server, empty when nothing is.
+    ``danger`` is the label of the fact on deletion on the server, empty without deletion.
     """
 
     facts: tuple[tuple[Safe, Safe], ...]

@@ -1,4 +1,4 @@
-"""What a draft is as a profile: whole, or as far as something that is asked of it needs it."""
+"""A draft as a profile: complete, or as far as one request needs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.desk.draft import Draft
 
 
 def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields with what follows from others while it is left empty: the address is the user name."""
+    """The fields with derived values for empty ones: the address is the user name."""
     found = dict(fields)
     if found.get("kind") == Kind.MAILBOX and not str(found.get("login.username") or "").strip():
         found["login.username"] = found.get("target.folder") or ""
@@ -24,7 +24,7 @@ def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stand_in(draft: Draft) -> Profile:
-    """The draft as a profile, with something in those fields that do not matter for a connection. Raises ``InputError``."""
+    """The draft as a profile, with stand-ins for fields that a connection does not need. Raises ``InputError``."""
     fields = filled(draft.fields)
     for name in forms.problems(PROFILES, fields):
         if name in ("name", "target.user", "target.folder") or name.partition(".")[0] in ("users", "schedule"):
@@ -42,7 +42,7 @@ def stand_in(draft: Draft) -> Profile:
 
 
 def login_of(draft: Draft) -> Profile:
-    """The draft as a profile of which only server and login are true. Raises ``InputError`` when these are not right."""
+    """The draft as a profile with only server and login set. Raises ``InputError`` when these are invalid."""
     fields = {
         name: value for name, value in filled(draft.fields).items() if name.partition(".")[0] in ("kind", "server", "login")
     }
@@ -50,7 +50,7 @@ def login_of(draft: Draft) -> Profile:
 
 
 def complete(draft: Draft) -> Profile:
-    """The draft as a profile that can be tried. Raises ``InputError`` naming what must be filled in before."""
+    """The draft as a profile for a test. Raises ``InputError`` naming the missing field."""
     try:
         return stand_in(draft)
     except FieldError as error:
@@ -58,7 +58,7 @@ def complete(draft: Draft) -> Profile:
 
 
 def made(draft: Draft) -> Profile:
-    """The profile that the draft is. Raises ``InputError`` naming what must be corrected before."""
+    """The profile of the draft. Raises ``InputError`` naming the invalid field."""
     try:
         return forms.made(PROFILES, filled(draft.fields))
     except FieldError as error:

@@ -1,4 +1,4 @@
-"""Profiles as drafts: made, tried, described and saved. The one place where a form becomes a profile."""
+"""Profiles as drafts: made, tested, described and saved. The one place where a form becomes a profile."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ _MISFITS = {
     Misfit.ENCRYPTION: "The encryption is weaker or another one now, so the password is needed.",
 }
 _LIKEWISE = "That is one mailbox: the rule holds for every mailbox of the profile."
-#: Stands in the tree above what is not the mailbox's own.
+#: The node of the tree above foreign folders.
 FOREIGN = FolderRow("", (), present.own("Folders of others and shared ones"), 0, present.BLANK, False)
 
 
 class Drafts:
-    """Making, changing and trying profiles. Every method may raise ``Refused``."""
+    """Making, changing and testing profiles. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -60,14 +60,14 @@ class Drafts:
         return Draft({**forms.new(PROFILES), "kind": kind, "login.method": method.value})
 
     async def edit(self, key: str) -> Draft:
-        """A draft of a saved profile; its password stays where it is."""
+        """A draft of a saved profile; its password stays stored."""
         with translated():
             profile = await saved_profiles.find(self._archive, key)
         fields = forms.filled(PROFILES, profile)
         return Draft(fields, replaces=profile.name, stored=profile.name, definition=profile.as_json())
 
     async def copy(self, key: str) -> Draft:
-        """A draft of a new profile that is like a saved one, and started by hand."""
+        """A draft of a new profile like a saved one, started by hand."""
         with translated():
             profile = await saved_profiles.find(self._archive, key)
             names = {name_key(one.name) for one in await saved_profiles.all_profiles(self._archive)}
@@ -80,7 +80,7 @@ class Drafts:
     # Checking ------------------------------------------------------------------------------------------------------------
 
     async def problems(self, draft: Draft) -> Mapping[str, Safe]:
-        """What is wrong, by field; ``login.password`` too."""
+        """The faults by field, also of ``login.password``."""
         problems = forms.problems(PROFILES, filled(draft.fields))
         found = {name: present.text(fault.beside(CONSOLE), 400) for name, fault in problems.items()}
         with translated():
@@ -88,7 +88,7 @@ class Drafts:
         return found
 
     async def _of_archive(self, draft: Draft) -> dict[str, Safe]:
-        """What only the archive can tell: names that are taken, users who are not there, a password that is missing."""
+        """Faults that only the archive knows: names taken, unknown users, a missing password."""
         found: dict[str, str] = {}
         name = str(draft.fields.get("name", "")).strip()
         for one in await saved_profiles.all_profiles(self._archive):
@@ -105,7 +105,7 @@ class Drafts:
         return {field: present.sentence(text) for field, text in found.items()}
 
     async def _password_problem(self, draft: Draft) -> str:
-        """Why the password must be typed; empty when it need not be."""
+        """The reason why the password must be typed; empty when it need not be."""
         if draft.password or draft.fields.get("login.password_file"):
             return ""
         if not draft.stored:
@@ -113,23 +113,23 @@ class Drafts:
         try:
             profile = login_of(draft)
         except InputError:
-            # Something else is to be corrected first; what the password is for is not known until then.
+            # Another field must be corrected first; the account is not known until then.
             return ""
         misfit = await saved_profiles.password_misfit(self._archive, profile, draft.stored)
         return _MISFITS[misfit].format(present.text(draft.stored, 60)) if misfit else ""
 
     def applies(self, name: str, fields: Mapping[str, object]) -> bool:
-        """Has this field a meaning beside the others?"""
+        """True when this field has a meaning beside the others."""
         return forms.applies(PROFILES, name, fields)
 
     def shown_name(self, draft: Draft) -> Safe:
-        """The draft's name as it may be shown."""
+        """The draft's name, safe to show."""
         return present.text(str(draft.fields.get("name", "")).strip(), 60)
 
     # The parts of a draft ------------------------------------------------------------------------------------------------
 
     def rule(self, draft: Draft) -> Safe:
-        """What the deletion rule does, in a sentence."""
+        """The deletion rule in a sentence."""
         try:
             profile = stand_in(draft)
             held = profile.held_back() if profile.deletion.active else ""
@@ -138,7 +138,7 @@ class Drafts:
             return present.own("Say how old a message must be to be deleted.")
 
     def next_start(self, fields: Mapping[str, object]) -> Safe:
-        """When a schedule would start next, in words; empty while it is not complete."""
+        """The next start of the schedule, in words; empty while it is incomplete."""
         if any(name.startswith("schedule") for name in forms.problems(PROFILES, fields)):
             return present.BLANK
         try:
@@ -153,11 +153,11 @@ class Drafts:
         )
 
     def automatic(self, draft: Draft) -> bool:
-        """Does it start by itself?"""
+        """True when its schedule starts it."""
         return made(draft).automatic
 
     def goes_to(self, draft: Draft) -> Safe:
-        """Where the mailbox goes, in a sentence."""
+        """The destination of the mailbox, in a sentence."""
         user, folder = draft.fields.get("target.user"), draft.fields.get("target.folder")
         return (
             present.sentence(f"Goes to the folder {present.text(str(folder))} in the archive of {present.text(str(user))}.")
@@ -166,7 +166,7 @@ class Drafts:
         )
 
     async def selected(self, draft: Draft) -> Safe:
-        """What the selection of users comes to, in a sentence."""
+        """The result of the user selection, in a sentence."""
         mode, names = Mode(str(draft.fields.get("users.mode", Mode.ALL))), tuple(draft.fields.get("users.list") or ())
         if mode is Mode.ONLY and not names:
             return present.own("Nobody is ticked yet.")
@@ -178,11 +178,11 @@ class Drafts:
         return present.text(text, 400)
 
     def folders_only(self, draft: Draft) -> bool:
-        """Are only the named folders archived?"""
+        """True when only the named folders are archived."""
         return _choice(draft).only
 
     def folder_rules(self, draft: Draft) -> Sequence[Safe]:
-        """The patterns, in lines for people."""
+        """The patterns, one a line."""
         choice = _choice(draft)
         found = []
         if named := [one for one in choice.include if one != EVERYTHING]:
@@ -192,13 +192,13 @@ class Drafts:
         return [present.text(text, 500) for text in found]
 
     def folder_reason(self, draft: Draft, row: FolderRow) -> Safe:
-        """Why a folder is not archived; empty when it is."""
+        """The reason why a folder is not archived; empty when it is."""
         reason = _choice(draft).reason(row.path, row.uses, row.whose)
         own = reason in (f"excluded by {row.path}", f"excluded by {row.path}/**", "not in the list of folders to include")
         return present.own("unticked") if own else present.text(reason, 100)
 
     def tick_folder(self, draft: Draft, row: FolderRow, *, below: bool) -> Safe:
-        """Change whether a folder is archived; why that is not possible, or nothing."""
+        """Toggle the archiving of a folder; the reason when that is not possible, else empty."""
         choice = _choice(draft)
         if not Rule.valid(row.path):
             return present.own(
@@ -216,7 +216,7 @@ class Drafts:
         return present.BLANK
 
     def choose_folders(self, draft: Draft, tree: FolderTree, *, only: bool) -> bool:
-        """From now on only the ticked folders, or all but the unticked; False when none is ticked."""
+        """Switch to only ticked folders, or to all but unticked ones; False when none is ticked."""
         listed = [(row.path, row.uses, row.whose) for row in tree.rows if row.selectable and Rule.valid(row.path)]
         before = _choice(draft)
         if before.only == only:
@@ -230,7 +230,7 @@ class Drafts:
         return choice.only == only
 
     def add_pattern(self, draft: Draft, text: str) -> Safe:
-        """One more pattern, ``+`` before it to archive, ``-`` to leave out; what is wrong with it, or nothing."""
+        """Add a pattern, ``+`` before it to include, ``-`` to exclude; its fault, else empty."""
         sign, pattern = ("-", text.strip()) if text.strip()[:1] not in "+-" else (text.strip()[0], text.strip()[1:].strip())
         try:
             _keep(draft, _choice(draft).add(pattern, include=sign == "+"))
@@ -239,7 +239,7 @@ class Drafts:
         return present.BLANK
 
     def forget_rules(self, draft: Draft) -> None:
-        """Without any pattern."""
+        """Remove all patterns."""
         _keep(draft, FolderChoice())
 
     # Trying --------------------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ class Drafts:
         return trial.waiting(steps(profile.server, profile.login.method))
 
     async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
-        """Try the connection; ``tick`` is told each step as it is known. Did all go well? Can be cancelled."""
+        """Test the connection; ``tick`` gets each result. True for success. Can be cancelled."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             renamed = RenamedLogins(self._archive)
@@ -259,7 +259,7 @@ class Drafts:
         return all(step.ok for step in found)
 
     async def folders(self, draft: Draft) -> FolderTree:
-        """The folders that the mailbox really has."""
+        """The folders of the mailbox, from the server."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             found = await examine.folder_tree(profile, mailbox, secret, await users.all_users(self._archive))
@@ -268,14 +268,14 @@ class Drafts:
         return FolderTree(present.text(mailbox.login), (*own, *([FOREIGN, *foreign] if foreign else [])))
 
     async def examples(self, draft: Draft) -> Sequence[ExampleRow]:
-        """Where messages that are in a catch-all mailbox now would go."""
+        """The destinations of messages that are in a catch-all mailbox now."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             found = await examples.examples(profile, self._archive, mailbox, secret)
         return [everybody.example(one) for one in found]
 
     async def preview(self, draft: Draft) -> Sequence[Safe]:
-        """What the deletion rule would do in the mailbox now, in sentences."""
+        """The effect of the deletion rule in the mailbox now, in sentences."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             found = await preview.deletion(profile, mailbox, secret, await users.all_users(self._archive))
@@ -283,20 +283,20 @@ class Drafts:
         return [present.text(sentence, 500) for sentence in sentences]
 
     async def deletes_more(self, draft: Draft) -> Sequence[Safe]:
-        """In which ways the draft deletes more than the saved profile that it changes, in sentences."""
+        """The ways in which the draft deletes more than the saved profile, in sentences."""
         with translated():
             before = saved(draft.definition) if draft.definition is not None else None
             return [present.sentence(SENTENCES[one]) for one in more(before, made(draft), now())]
 
     async def probe(self, draft: Draft) -> Sequence[Safe]:
-        """What the server does with deleted mail, tried out in a folder of our own."""
+        """The server's treatment of deleted mail, tested in a folder of our own."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             verdict = await probe.probe(profile, mailbox, secret)
         return [present.text(phrase(sentence), 500) for sentence in verdict.sentences()]
 
     async def _opened(self, draft: Draft) -> tuple[Profile, Mailbox, Secret]:
-        """What opens a mailbox. Raises ``InputError``, also naming what must be filled in before."""
+        """The profile, mailbox and password for a connection. Raises ``InputError``, also naming the missing field."""
         profile = complete(draft)
         return profile, await self._mailbox(draft, profile), await self._password(draft, profile)
 
@@ -314,7 +314,7 @@ class Drafts:
         try:
             user = await users.find(self._archive, wanted)
         except InputError:
-            # Nobody here yet: then it is the name to log in with.
+            # No such user yet: then it is the login name.
             user = User("", wanted, (wanted,))
         if not user.addresses:
             raise InputError(f"{user.name} has no e-mail address.", "Name another one to try with, on the page Login.")
@@ -329,7 +329,7 @@ class Drafts:
             return await saved_profiles.password(self._archive, await saved_profiles.find(self._archive, draft.stored))
         raise InputError("The password is not known.", "Type it on the page Login.")
 
-    # Saying and saving ---------------------------------------------------------------------------------------------------
+    # Describing and saving -----------------------------------------------------------------------------------------------
 
     async def summary(self, draft: Draft) -> Summary:
         """The draft in words."""

@@ -1,4 +1,4 @@
-"""What drafts of catch-all profiles need beside the others: what the archive says against them, and examples in words."""
+"""Drafts of catch-all profiles: checks against the archive, and examples in words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.desk.drafted import stand_in
 
 
 async def problems(archive: Archive, draft: Draft) -> dict[str, str]:
-    """What the archive can tell of a mailbox that gets everybody's mail: its address is nobody's."""
+    """Faults of a catch-all mailbox that only the archive knows: its address must not be a user's."""
     found: dict[str, str] = {}
     if owner := str(draft.fields.get("catchall.archive", "")).strip():
         try:
@@ -25,7 +25,7 @@ async def problems(archive: Archive, draft: Draft) -> dict[str, str]:
     try:
         profile = stand_in(draft)
     except InputError:
-        # Something else is to be corrected first.
+        # Another field must be corrected first.
         return found
     try:
         await saved_profiles.refuse_own_address(archive, profile)
@@ -62,5 +62,5 @@ def _day(seconds: int) -> str:
     try:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
     except (ValueError, OverflowError, OSError):
-        # A year that no calendar has.
+        # A year outside the calendar.
         return "without a day"

@@ -1,4 +1,4 @@
-"""Mail as files, asked for in the console."""
+"""Exports started in the console."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class ExportDesk:
         self._jobs = jobs
 
     def formats(self) -> Sequence[tuple[str, str]]:
-        """The formats there are, each with a few words about it."""
+        """The formats, each with a short description."""
         return [(form.value, words) for form, words in FORMATS.items()]
 
     async def weigh(self, selection: MailSelection) -> Safe:
-        """How much is selected, in a sentence; empty where only the export itself finds out."""
+        """The size of the selection in a sentence; empty where only the export itself can count it."""
         return await weigh(self._archive, selection)
 
     async def begin(self, selection: MailSelection, directory: str, form: str) -> int:
-        """Begin an export to ``directory``; the number of the job. Raises ``Refused`` when it cannot be used."""
+        """Begin an export to ``directory``; the number of the job. Raises ``Refused`` for an unusable one."""
         with translated():
             target = typed.outside(self._archive.home, directory, "Choose a folder outside of it.")
             if selection.query:
@@ -61,7 +61,7 @@ class ExportDesk:
 
 
 async def weigh(archive: Archive, selection: MailSelection) -> Safe:
-    """How much is selected; empty for a query, since what it finds is counted when the index has all. Raises ``Refused``."""
+    """The size of the selection; empty for a query, whose results are counted after indexing. Raises ``Refused``."""
     if selection.query:
         return present.BLANK
     with translated():
@@ -72,12 +72,15 @@ async def weigh(archive: Archive, selection: MailSelection) -> Safe:
 
 
 def core(selection: MailSelection) -> selecting.Selection:
-    """What is selected, without its query."""
+    """The selection without its query, for the core."""
     return selecting.Selection(selection.user, selection.folder, selection.messages, selection.folders)
 
 
 async def resolved(archive: Archive, selection: MailSelection, tell: Callable[[Stage], None]) -> selecting.Selection:
-    """What is selected, for the core. For a query all mail is indexed first: what is not would be left out without a word."""
+    """The selection for the core, with the results of its query.
+
+    All mail is indexed first: unindexed messages would be left out silently.
+    """
     wanted = core(selection)
     if not selection.query:
         return wanted

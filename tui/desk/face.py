@@ -1,4 +1,4 @@
-"""The console's face: its keys, pages and fields, where remedies of the core refer to actions and settings."""
+"""The console's face: its keys, pages and fields, for actions and settings in remedies."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ ACTIONS: dict[Do, str] = {
     Do.BEGIN_ARCHIVE: "Else the key b begins one.",
     Do.ENTER_PASSWORDS: "A password is typed on the page Login of its profile, on the directory's page, or in Seals.",
 }
-#: Labels of what is no line of a form of that name.
+#: Labels of settings that have no line of their own name in a form.
 _LABELS = {"settings.runs": "Runs at once", "login.password_file": "Password"}
-#: Values of settings, as their pages show them.
+#: Values of settings, as the pages show them.
 _VALUES = {
     "kerio": "Kerio Connect",
     "never": "never",
@@ -77,7 +77,7 @@ _VALUES = {
 
 
 class Console:
-    """What a person at the console is told."""
+    """The words of the console."""
 
     def action(self, do: Do) -> str:
         return ACTIONS[do]
@@ -105,12 +105,12 @@ CONSOLE = Console()
 
 
 def sentence(reason: Reason) -> str:
-    """What happened; text from outside may be in it."""
+    """The sentence of a reason; text from outside may be in it."""
     return reason.sentence(CONSOLE)
 
 
 def remedy(reason: Reason) -> str:
-    """What to do about it."""
+    """The remedy of a reason."""
     if reason.code == UNNAMED:
         return wording.advice(str(reason.values["hint"]))
     return reason.remedy(CONSOLE)

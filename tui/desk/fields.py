@@ -1,4 +1,4 @@
-"""The fields of the console's forms: those of profile and directory files that have a line on a page."""
+"""Fields of the console's forms: those of profile and directory files with a line on a page."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def of_directory() -> Sequence[Field]:
 
 
 def options(name: str) -> Sequence[tuple[str, str]]:
-    """The values that a field of a profile may have, each with its words."""
+    """The choices of a profile's field, each with its words."""
     return list(PROFILES.by_name[name].options.items())

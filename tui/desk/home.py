@@ -1,4 +1,4 @@
-"""Home and the page of a profile: what they show, and what needs attention."""
+"""Home and the page of a profile: their values, and items that need attention."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from tui.desk.runs import RunRow
 class ProfileRow:
     """A profile on Home. ``key`` is its true name, for the desk only; ``facts`` begin with the most important.
 
-    ``deletes`` says what it deletes on the server, or nothing; ``scheduled``: it has a schedule, which is in force if
-    ``automatic``.
+    ``deletes`` is its deletion rule, empty without one; ``scheduled``: it has a schedule, in force if ``automatic``.
     """
 
     key: str
@@ -42,7 +41,7 @@ class ProfileRow:
 
 
 class Remedy(StrEnum):
-    """Where something that needs attention is mended."""
+    """The page with the remedy for an item that needs attention."""
 
     RESULT = "result"
     EDIT = "edit"
@@ -58,9 +57,9 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that needs attention, or a ``job`` of the console that goes on or has ended since one looked.
+    """An item that needs attention, or an active or unseen finished ``job`` of the console.
 
-    ``key`` is the run, the job, or the true name of the profile that the remedy is about.
+    ``key`` is the run, the job, or the true name of the profile for the remedy.
     """
 
     text: Safe
@@ -72,7 +71,7 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class ProfileView:
-    """One profile: ``row`` as on Home, what it does in labels and sentences, and its last runs, the newest first."""
+    """One profile: ``row`` as on Home, its description in labels and sentences, and its last runs, the newest first."""
 
     row: ProfileRow
     facts: tuple[tuple[Safe, Safe], ...]
@@ -82,9 +81,9 @@ class ProfileView:
 
 @dataclass(frozen=True, slots=True)
 class HomeView:
-    """All of Home. ``busy`` counts the runs that wait or go on, ``scheduled`` the profiles that start by themselves.
+    """All of Home. ``busy`` counts queued and active runs, ``scheduled`` the automatic profiles.
 
-    ``verified`` says when the archive was last verified, or how far that is; ``service_stuck``: the service does nothing.
+    ``verified``: the last verification, or the progress of one; ``service_stuck``: the service is stuck.
     """
 
     path: Safe
@@ -103,12 +102,12 @@ _NOTHING: Mapping[Selection, Chosen] = {}
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How the archive is, beside its profiles. Texts are sentences, empty when there is nothing to say.
+    """The state of the archive, beside its profiles. Texts are sentences, empty without a fault.
 
-    ``seals`` says which do not reach their places, or are not sent; ``strangers`` says how many addresses are unknown,
-    ``waiting`` why runs wait, ``stuck`` that the service does nothing; ``scheduled`` counts the profiles that start
-    by themselves. ``exposed`` says what others can read, and what mends it. ``unproved`` says why nobody knows whether it is
-    undamaged. ``directory`` says what went wrong when users were last synchronised; ``has_directory``: one is set up.
+    ``seals``: failures of seal places; ``strangers``: the number of unknown addresses, ``waiting``: the reason why runs wait,
+    ``stuck``: a stuck service; ``scheduled`` counts the automatic profiles. ``exposed``: files that others can read, with the
+    remedy. ``unproved``: the reason why the archive counts as unverified. ``directory``: the failure of the last
+    synchronisation; ``has_directory``: one is set up.
     """
 
     service_running: bool = True
@@ -131,7 +130,7 @@ def attention(
     chosen: Mapping[Selection, Chosen] = _NOTHING,
     condition: Condition = Condition(),
 ) -> tuple[Attention, ...]:
-    """The worst first: damage and space, what does not run, runs that went wrong, then what is not safe."""
+    """The items, the worst first: damage and space, stopped work, failed runs, then unsafe settings."""
     found = [*_of_archive(condition)]
     if condition.directory:
         found.append(Attention(text(condition.directory, 400), Remedy.DIRECTORY, "", own("look at the directory")))
@@ -154,7 +153,7 @@ def attention(
 
 
 def told(job: JobView) -> Attention:
-    """A job of the console, in a line: how far it is, or how it ended."""
+    """A job of the console in a line: its progress, or its end."""
     share = f" {job.fraction:.0%}" if job.active and job.fraction is not None else ""
     said = sentence(f"{job.kind} {job.state.word}{share}: {job.title}")
     return Attention(said, Remedy.JOB, str(job.key), own("show it"), job.state)
@@ -194,7 +193,7 @@ def _of_run(name: str, run: Run) -> Safe:
 
 
 def _without_address(profile: Profile, chosen: Chosen | None) -> Safe:
-    """Users whom a profile for many leaves out for want of an address."""
+    """The users whom a profile for many leaves out for lack of an address."""
     if chosen is None or not chosen.without_address:
         return BLANK
     shown = chosen.without_names
@@ -217,9 +216,9 @@ def profile_row(
     next_start: datetime | None = None,
     tried: bool = False,
 ) -> ProfileRow:
-    """A profile with its last run, and how far that is. ``chosen`` is what the selections of profiles come to.
+    """A profile with its last run, and its progress. ``chosen`` has the results of selections.
 
-    A dry run is no last run; that one goes on now (``tried``) is a fact beside it.
+    Dry runs do not count as the last run; an active one (``tried``) is a fact beside it.
     """
     facts = sentences(run_facts(run, snapshot, now) if run else ())
     return ProfileRow(
@@ -240,7 +239,7 @@ def profile_row(
 
 
 def short_schedule(profile: Profile) -> str:
-    """``every 15 min``, ``daily at 02:00``, ``manual``; what is switched off says so."""
+    """The schedule in short: ``every 15 min``, ``daily at 02:00``, ``manual``; one that is switched off is marked."""
     if profile.schedule is None:
         return "manual"
     return profile.schedule.sentence(short=True) if profile.automatic else "switched off"

@@ -1,4 +1,4 @@
-"""Mail that people have as files, asked for in the console to be put into a user's archive."""
+"""Imports of mail files into users' archives, started in the console."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui.desk.refusals import Refused, translated
 
 @dataclass(frozen=True, slots=True)
 class ImportWish:
-    """Where mail is, in which format, to which folder of the archive, and whose it is in an export: all as typed."""
+    """The form of an import: path, format, folder of the archive, and owner within an export: all as typed."""
 
     path: str
     form: str
@@ -32,7 +32,7 @@ class ImportWish:
 
 
 class WrongField(Refused):
-    """A field of a form is wrong: ``field`` is its name."""
+    """An invalid field of a form; ``field`` is its name."""
 
     def __init__(self, field: str, message: Safe, hint: Safe = present.BLANK) -> None:
         super().__init__(message, hint)
@@ -48,10 +48,10 @@ FORMATS = {
     Format.KERIO: "Kerio's store",
     Format.EMLX: "Apple Mail",
 }
-#: What cannot be asked for, but is found.
+#: Formats that are recognised, but cannot be chosen.
 FOUND = frozenset((Format.EMLX,))
 AGAIN = "The same import again carries on; what is there already is not put there again."
-#: Folders, and files that are no mail, that are named.
+#: Folders, and files that are no mail, listed by name.
 NAMED = 5
 
 
@@ -65,17 +65,17 @@ class ImportDesk:
         self._filling: dict[str, int] = {}
 
     def formats(self) -> Sequence[tuple[str, str]]:
-        """The formats that can be chosen, each with a few words about it."""
+        """The formats to choose from, each with a short description."""
         return [(form.value, words) for form, words in FORMATS.items() if form not in FOUND]
 
     async def user_of(self, owner: str) -> str:
-        """The true name of the owner with this id. Raises ``Refused`` where nothing can be imported into the archive."""
+        """The true name of the owner with this id. Raises ``Refused`` for an archive without imports."""
         with translated():
             name = (await users.of_id(self._archive, owner)).name
             return (await users.find(self._archive, name)).name
 
     async def begin(self, user: str, wish: ImportWish) -> int:
-        """Begin an import into the archive of the user with this true name; the number of the job. Raises ``Wrong``."""
+        """Begin an import into the archive of the user with this true name; the number of the job. Raises ``WrongField``."""
         form, folder, of = Format(wish.form), wish.folder.strip().strip("/"), wish.of.strip()
         with translated():
             owner = await users.find(self._archive, user)
@@ -103,12 +103,12 @@ class ImportDesk:
 
 
 def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str, of: str) -> Path:
-    """The path that is meant. Raises ``Wrong`` for what cannot be imported, as far as a glance tells. Blocking."""
+    """The typed path. Raises ``WrongField`` for one that clearly cannot be imported. Blocking."""
     path = _path(text)
     try:
         importing.refuse_own(archive.home, path)
         if not path.is_dir():
-            # What is no folder is looked at: is it there, and can it be read?
+            # A file is checked for existence and readability.
             first = next(mail_files.search(path, form), None)
             if isinstance(first, Stranger):
                 raise WrongField(

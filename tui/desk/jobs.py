@@ -1,7 +1,7 @@
 """Jobs of the console's own process: one task each, with an archive of its own so that nothing waits for it.
 
-They are none of the service's: each can be stopped at any moment and carries on when it is asked for again, so that nothing is
-lost when the console ends.
+They are not the service's: each can be stopped at any moment and continues when it is started again, so that nothing is lost
+when the console ends.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from tui.desk.refusals import Refused, fault, way
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job: going on, with ``facts`` that begin with the most important, or over, with ``result`` sentences.
+    """A job: active, with ``facts`` that begin with the most important, or finished, with ``result`` sentences.
 
-    ``title`` is all of what is done, ``kind`` one word for it; ``fraction`` is None while unknown; ``where`` is what it is at.
-    ``problems`` are named one by one, the first of ``problem_count``. ``again`` says what to do after it was stopped.
+    ``title`` is its full name, ``kind`` one word for it; ``fraction`` is None while unknown; ``where`` is the current item.
+    ``problems`` are the first of ``problem_count``. ``again``: how to continue it after it was stopped.
     """
 
     key: int
@@ -47,19 +47,19 @@ class JobView:
     again: Safe
 
 
-#: Problems that are named one by one.
+#: Problems listed one by one.
 NAMED = 500
-#: Jobs that are over and are remembered.
+#: Finished jobs that are remembered.
 KEPT = 20
-#: Seconds after which a rate means something.
+#: Seconds after which a rate is meaningful.
 STEADY = 2.0
 
 
 @dataclass(slots=True)
 class Stage:
-    """How far a job is. ``done`` of ``total`` (0: unknown) are counted in ``unit``, or in bytes if that is empty.
+    """The progress of a job. ``done`` of ``total`` (0: unknown) are counted in ``unit``, or in bytes if that is empty.
 
-    ``bytes`` is how much that came to, 0 where that says nothing.
+    ``bytes`` is the size of the work done, 0 where that is meaningless.
     """
 
     done: int = 0
@@ -71,7 +71,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended: ``sentences`` about it, and what went wrong, one by one. ``bad``: it is not what was wanted."""
+    """The end of a job: ``sentences`` about it, and its problems, one by one. ``bad``: it failed."""
 
     sentences: tuple[str, ...]
     problems: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Job:
-    """What a job's work tells of itself is set here."""
+    """The state of a job, set by its work."""
 
     key: int
     kind: str
@@ -99,7 +99,7 @@ Work = Callable[[Archive, Job], Awaitable[Outcome]]
 
 
 class Jobs:
-    """The jobs of this console. They go on whatever page one looks at, and end with the console."""
+    """The jobs of this console. They continue whatever page is shown, and end with the console."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -107,7 +107,7 @@ class Jobs:
         self._last = 0
 
     def start(self, kind: str, title: str, again: str, work: Work) -> int:
-        """Begin a job; its number. ``title`` is outside text and made safe here, as is all that the work tells."""
+        """Start a job; its number. ``title`` is outside text and made safe here, as are all texts of the work."""
         self._last += 1
         job = Job(self._last, kind, title, again)
         self._jobs[job.key] = job
@@ -132,7 +132,7 @@ class Jobs:
 
     @asynccontextmanager
     async def archive(self) -> AsyncIterator[Archive]:
-        """The archive, opened once more for work that may take long."""
+        """The archive, opened once more for long work."""
         archive = await Archive.open(self._home, actor="console", follow=not is_running(self._home))
         try:
             yield archive
@@ -140,32 +140,32 @@ class Jobs:
             await archive.close()
 
     def all(self) -> Sequence[JobView]:
-        """Those that go on, and those that are over and were not looked at since; the newest first."""
+        """Active jobs, and finished ones not seen since; the newest first."""
         return [self._shown(job) for job in reversed(self._jobs.values()) if job.outcome is None or not job.seen]
 
     def view(self, key: int) -> JobView:
-        """One of them. Raises ``Refused`` when there is none of that number."""
+        """One job. Raises ``Refused`` for an unknown number."""
         if (job := self._jobs.get(key)) is None:
             raise Refused(present.own("This is not known any more."), present.own("Activity, Ledger tells what was done."))
         return self._shown(job)
 
     def is_active(self, key: int) -> bool:
-        """Does the job of this number go on?"""
+        """True while the job of this number is active."""
         return (job := self._jobs.get(key)) is not None and job.outcome is None
 
     def seen(self, key: int) -> None:
-        """One that is over was looked at: it is not told of any more."""
+        """Mark a finished job as seen: it is no longer listed."""
         if (job := self._jobs.get(key)) is not None and job.outcome is not None:
             job.seen = True
 
     def stop(self, key: int) -> None:
-        """Have one stop; what it did stays."""
+        """Stop a job; its work so far stays."""
         if (job := self._jobs.get(key)) is not None and job.outcome is None and job.task is not None:
             job.stopping = True
             job.task.cancel()
 
     async def close(self) -> None:
-        """Stop all of them, and wait until they have written down how far they came."""
+        """Stop all jobs, and wait until they have saved their state."""
         tasks = [job.task for job in self._jobs.values() if job.task is not None and not job.task.done()]
         for key in list(self._jobs):
             self.stop(key)
@@ -203,7 +203,7 @@ def _state(job: Job) -> Badge:
 
 
 def _facts(stage: Stage, seconds: float) -> tuple[Safe, ...]:
-    """How much is done of how much, how fast, and how long it will take."""
+    """Amount, rate and remaining time."""
     many = f"{stage.unit}s" if stage.unit != "entry" else "entries"
     if not stage.unit:
         facts = [present.sentence(f"{texts.size(stage.done)} of {texts.size(max(stage.total, stage.done))}")]

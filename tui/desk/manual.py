@@ -1,4 +1,4 @@
-"""The manual: its pages by topic, and their lines in the console's tones."""
+"""The manual: its pages by topic, and their lines with tones."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def title(topic: Topic) -> Safe:
 
 @lru_cache(maxsize=8)
 def lines(topic: Topic, width: int) -> list[list[tuple[Safe, Tone]]]:
-    """The page of ``topic`` without its title, in lines of at most ``width`` cells: pieces, each with its tone."""
-    # A Markdown parser is loaded when somebody reads.
+    """The page ``topic`` without its title, in lines of at most ``width`` cells: pieces, each with its tone."""
+    # A Markdown parser is imported when a page is read.
     from core.manual import layout
     from core.manual.blocks import Style, parse
 

@@ -16,9 +16,9 @@ from tui.desk.present import BLANK, Safe
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """A message in a list. ``day`` is short, ``date`` has the time; ``where`` is user and folder, where that is not clear.
+    """A message in a list. ``day`` is short, ``date`` has the time; ``where`` is user and folder, if shown.
 
-    ``arrival``: it has no date of its own, so that is when a server received it.
+    ``arrival``: it has no date of its own, so that is the time of receipt.
     """
 
     id: int
@@ -46,7 +46,7 @@ class AttachmentRow:
 class MessageView:
     """One message to read: ``brief`` and ``headers`` are names with values, ``text`` its lines, of which ``more`` are left out.
 
-    ``notes`` say what could not be read, and why. ``size`` is that of all its bytes.
+    ``notes``: unreadable parts, with the reason. ``size`` is that of all its bytes.
     """
 
     id: int
@@ -63,7 +63,7 @@ class MessageView:
 
 @dataclass(frozen=True, slots=True)
 class PlaceRow:
-    """Where a message is or was; ``until`` is empty while it is there."""
+    """A place of a message; ``until`` is empty while it is there."""
 
     where: Safe
     since: Safe
@@ -97,13 +97,13 @@ def message_row(stored: Stored, today: datetime, where: Safe = present.BLANK) ->
 
 
 def _name(sender: str) -> str:
-    """Who sent it, as short as it is clear: the name, or the address if there is none."""
+    """The sender, shortened: the name, or the address without one."""
     name, bracket, address = sender.partition("<")
     return name.strip(' "') or address.strip(" <>") if bracket else sender
 
 
 def dates(seconds: int | None, today: datetime) -> tuple[str, str]:
-    """The day (or the time, if it is today) and the moment, in local time."""
+    """The day (or the time, if it is today), and day with time, in local time."""
     try:
         local = (_EPOCH + timedelta(seconds=seconds or 0)).astimezone()
     except (OverflowError, ValueError, OSError):
@@ -119,7 +119,7 @@ def _ymd(local: datetime) -> str:
 
 
 def message_view(stored: Stored, read: Content) -> MessageView:
-    """A message to read, of which no more is made than can be shown."""
+    """A message to read, limited to the part that can be shown."""
     lines = read.text.splitlines()
     headers = tuple((present.text(name, 100), present.text(value, HEADER)) for name, value in read.headers[:HEADERS])
     brief: list[tuple[str, str]] = []
@@ -152,13 +152,13 @@ def message_view(stored: Stored, read: Content) -> MessageView:
 
 
 def _arrival(stored: Stored, dated: bool) -> str:
-    """When a message arrived that has no date to go by, and why that is said."""
+    """The time of receipt of a message without a usable date, marked with the reason."""
     why = "its own date cannot be used" if dated else "it has no date of its own"
     return f"{dates(stored.arrived, now())[1]} ({why})" if stored.arrived is not None else f"unknown ({why})"
 
 
 def unread_view(stored: Stored, why: str) -> MessageView:
-    """A message of which only that is known that the catalog has."""
+    """A message of which only the catalog's columns are known."""
     row = message_row(stored, now())
     sender, recipients = present.text(stored.sender, 1000), present.text(stored.recipients, 1000)
     brief = (("From", sender), ("To", recipients), ("Received" if row.arrival else "Date", row.date), ("Subject", row.subject))
@@ -190,9 +190,9 @@ def _when(at: str, today: datetime) -> Safe:
 
 
 class SourceLines:
-    """The bytes of a message as lines, each made when it is looked at: only where lines begin is kept beside its bytes.
+    """The bytes of a message as lines, each made on access: only the starts of lines are kept beside its bytes.
 
-    Lines are broken after ``width`` bytes, since no text is wider than it has bytes.
+    Lines are broken after ``width`` bytes, since no text is wider than its bytes.
     """
 
     def __init__(self, raw: bytes, width: int) -> None:
@@ -206,7 +206,7 @@ class SourceLines:
             start = end + 1 if end >= 0 else self._broken(start)
 
     def _broken(self, start: int) -> int:
-        """Where a line that is too long goes on: not within a character."""
+        """The break of a line that is too long: not within a character."""
         end = start + self._width
         for before in range(min(3, len(self._raw) - end)):
             if self._raw[end - before] & 0xC0 != 0x80:

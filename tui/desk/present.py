@@ -1,4 +1,4 @@
-"""What everything that is shown is made of: texts that are safe, tones, and numbers with their words."""
+"""Presentation of values: safe texts, tones, and numbers with their words."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from core.model import moment
 from core.text import format as texts
 from core.text import layout as layout
 
-# Importing it puts Rich and Textual right as well, so that they measure columns as terminals do.
+# Importing it also corrects Rich and Textual, so that they measure columns as terminals do.
 from core.text.cells import cell_len as cell_len
 from core.text.cells import chop_cells as chop_cells
 
-#: A text that may be shown: nothing in it acts on a terminal, and none of it is markup.
+#: A text safe to show: it does not act on a terminal, and is no markup.
 Safe = NewType("Safe", str)
 BLANK = Safe("")
 #: Characters of a sentence that are shown.
@@ -25,7 +25,7 @@ LONGEST = 10_000
 
 
 class Tone(StrEnum):
-    """How a text is meant; themes give it a colour. Never the only sign of anything: a glyph or a word says it as well."""
+    """The tone of a text; themes give it a colour. Never the only sign of anything: there is always a glyph or a word too."""
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -58,12 +58,12 @@ count = texts.counted
 
 
 def text(value: str, limit: int = 300) -> Safe:
-    """Text from outside as it may be shown: one line that moves nothing, shifts nothing and has no markup."""
+    """Text from outside, made safe: one line without control effects, shifts or markup."""
     return Safe(steady(texts.safe(value, limit)))
 
 
 def sentence(value: str) -> Safe:
-    """A sentence of the core or of the desk with all that it says, up to ``LONGEST`` characters."""
+    """A sentence of the core or of the desk in full, up to ``LONGEST`` characters."""
     return text(value, LONGEST)
 
 
@@ -88,7 +88,7 @@ def badge(glyph: str, word: str, tone: Tone) -> Badge:
 
 
 def blanks(number: int) -> Safe:
-    """So many blanks."""
+    """``count`` blanks."""
     return Safe(" " * number)
 
 
@@ -106,7 +106,7 @@ def since(time: str) -> str:
     return "yesterday" if ago == 1 else f"{day:%A}" if ago < 7 else f"{day:%Y-%m-%d}"
 
 
-#: Terminals give these one or two columns, as their version of Unicode says: either shifts a line.
+#: Terminals give these one or two columns, depending on their version of Unicode: a line would shift.
 _DISPUTED = re.compile(
     "[\u2630-\u2637\u268a-\u268f\u302e\u302f\u3248-\u324f\u4dc0-\u4dff\U0001d300-\U0001d37f\U00016ff0-\U00016ff1]"
 )

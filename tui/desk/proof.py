@@ -1,4 +1,4 @@
-"""What proves the archive undamaged: verifications, what they found, and its repair."""
+"""Proof that the archive is undamaged: verifications, findings, and repair."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from tui.desk.refusals import translated
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A verification that is waited for or goes on. ``fraction`` is of everything, None while it has not begun.
+    """A queued or active verification. ``fraction`` is of everything, None before its beginning.
 
-    ``share``: it is of a share of everything only.
+    ``share``: it covers only a share.
     """
 
     state: Badge
@@ -48,9 +48,9 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class FindingRow:
-    """Damage that stands: ``title`` says what it is about, beginning with the most important, ``reason`` what is wrong.
+    """A standing finding: ``title`` is its subject, beginning with the most important, ``reason`` the fault.
 
-    ``facts`` are all that is known of it, in labels and values; ``remedy`` is what to do.
+    ``facts`` are all details, in labels and values; ``remedy`` is the advice.
     """
 
     title: tuple[Safe, ...]
@@ -61,10 +61,10 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class ProofView:
-    """All of it. ``facts`` are sentences by label, beside ``last``, the last verification of everything.
+    """The whole state. ``facts`` are sentences by label, beside ``last``, the last verification of everything.
 
-    ``findings`` are the first of ``finding_count``, ``message_count`` messages among them. ``repair`` is the number of the job
-    that repairs, if one does. ``schedule`` is the setting; ``usable``: something can be done here, as it cannot in a backup.
+    ``findings`` are the first of ``finding_count``, with ``message_count`` messages among them. ``repair`` is the number of the
+    repairing job, if any. ``schedule`` is the setting; ``usable``: False for a backup, where nothing can be changed.
     """
 
     last: tuple[Badge, Safe]
@@ -79,13 +79,13 @@ class ProofView:
 
 
 _WHO = "console"
-#: Findings that are listed; all are counted.
+#: Findings listed; all are counted.
 LISTED = 500
-#: Messages that were repaired and are named in the result of a repair.
+#: Repaired messages listed in the result of a repair.
 NAMED = 6
-#: A verification that is due for so long has nobody who does it.
+#: Delay after which a due verification counts as not being done.
 OVERDUE = timedelta(days=2)
-#: Without a schedule: the last verification is good for so long.
+#: Without a schedule: the time for which a verification counts.
 GOOD_FOR = timedelta(days=90)
 AGAIN = "What was repaired stays so; repairing again carries on."
 _FETCH = present.own("r looks for a good copy in the other volumes and on the mail server. f looks in a backup too.")
@@ -99,9 +99,10 @@ _LEDGER = "Put back the volumes from a backup. archivar ledger check tells wheth
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What Home tells of it, each empty when there is nothing to say.
+    """Home's texts about it, each empty when there is nothing to say.
 
-    ``damage`` that stands, why the archive is ``unproved``, and in a few words when it was ``verified`` or how far that is.
+    ``damage`` that stands, the reason why the archive is ``unproved``, and in a few words the last verification, or its
+    progress (``verified``).
     """
 
     damage: str
@@ -122,7 +123,7 @@ class ProofDesk:
         self._opened = now()
 
     async def view(self) -> ProofView:
-        """How it stands; starts a service if a verification waits for one."""
+        """The whole state; starts a service if a verification waits for one."""
         with translated():
             await self._archive.look_again()
             standing = await verifications.standing(self._archive)
@@ -150,14 +151,14 @@ class ProofDesk:
         )
 
     def _of_the_open_volume(self, known: Sequence[Known]) -> Known | None:
-        """Damage that showed when the archive was opened and that no verification has found yet."""
+        """Damage seen when the archive was opened, before any verification found it."""
         name = self._home.volume(self._archive.last_volume).name
         if self._archive.damage is None or any(one.finding.where in (name, "ledger") for one in known):
             return None
         return Known(Finding(name, self._archive.damage.message), self._opened)
 
     async def brief(self) -> Brief:
-        """What Home tells; starts a service if a verification that somebody asked for waits for one."""
+        """Home's texts; starts a service if a requested verification waits for one."""
         with translated():
             await self._archive.look_again()
             standing = await verifications.standing(self._archive)
@@ -180,14 +181,14 @@ class ProofDesk:
         return Brief(said, unproved, short(standing, last, count, moment))
 
     def _see_to(self, standing: Standing) -> bool:
-        """Is a service running? One is started if what somebody asked for waits for it."""
+        """True when a service is running. One is started if a user's request waits for it."""
         running = is_running(self._home)
         if standing.request is not None and not standing.request.automatic and not running:
             self._see_to_service()
         return running
 
     async def _findings(self, known: tuple[Known, ...]) -> Sequence[FindingRow]:
-        """Named by catalog and ledger, which are asked again only when others are known: a page looks again and again."""
+        """The findings with descriptions from catalog and ledger, which are read again only after changes."""
         if known != self._rows[0]:
             digests = [bytes.fromhex(one.finding.sha256) for one in known if one.finding.sha256]
             named = await losses.names(self._archive, digests)
@@ -201,18 +202,18 @@ class ProofDesk:
             await ensure_running(self._home)
 
     async def cancel(self) -> None:
-        """End the verification that is under way; what it found is kept."""
+        """End the active verification; its findings are kept."""
         with translated():
             await verifications.cancel(self._archive)
 
     async def backup(self) -> str:
-        """The folder of the last backup, or nothing."""
+        """The folder of the last backup, or empty."""
         with translated():
             last = await backup.last(self._archive)
         return present.text(last.directory) if last else ""
 
     async def repair(self, folder: str = "") -> int:
-        """Repair what is damaged, also from the home or backup in ``folder``; the number of the job that does it."""
+        """Repair the damage, also from the home or backup in ``folder``; the number of the job."""
         others: list[Home] = []
         if folder:
             with translated():
@@ -231,11 +232,11 @@ class ProofDesk:
         return self._repair
 
 
-# What it is called -------------------------------------------------------------------------------------------------------
+# Words ---------------------------------------------------------------------------------------------------------------
 
 
 def last_sentence(last: LastVerification | None, damaged: int, moment: datetime) -> tuple[Badge, Safe]:
-    """How the archive was found when all of it was last verified, and how it is now: ``damaged`` findings stand."""
+    """The result of the last verification of everything, and the state now: ``damaged`` findings stand."""
     if last is None:
         state = present.badge("✗", "DAMAGED", Tone.BAD) if damaged else present.badge("○", "never verified", Tone.MUTED)
         return (state, present.sentence(f"{present.count(damaged, 'finding')} so far") if damaged else present.BLANK)
@@ -257,7 +258,7 @@ def last_sentence(last: LastVerification | None, damaged: int, moment: datetime)
 
 
 def under_way(standing: Standing, running: bool, busy: int) -> UnderWay | None:
-    """The verification that is waited for or goes on; ``busy`` runs are under way."""
+    """The queued or active verification; ``busy`` runs are active."""
     request, progress = standing.request, standing.progress
     if request is None:
         return None
@@ -295,10 +296,10 @@ def _facts(standing: Standing, round_: Round | None, running: bool, moment: date
 
 
 def hint(standing: Standing, last: LastVerification | None, moment: datetime) -> str:
-    """What an administrator should know of an archive that has mail and is not proved; empty when all is well."""
+    """The hint for an archive with mail that is not verified; empty when it is."""
     ended = standing.ended if standing.progress is None else None
     if ended is not None and ended.outcome is End.FAILED and (last is None or last.at < ended.at):
-        # The schedule tries again every hour, so it never is overdue.
+        # The schedule tries again every hour, so it is never overdue.
         return f"The last verification, {texts.when(ended.at, moment)}, failed: {ended.reason or 'no reason is known.'}"
     if standing.request is not None:
         return ""
@@ -320,7 +321,7 @@ def _ago(age: timedelta) -> str:
 
 
 def short(standing: Standing, last: LastVerification | None, damaged: int, moment: datetime) -> str:
-    """All of it in a few words, for Home."""
+    """The whole state in a few words, for Home."""
     if standing.request is not None and standing.progress is not None:
         return f"● verifying {standing.progress.done * 100:.0f} %"
     if damaged or last is None:
@@ -328,11 +329,11 @@ def short(standing: Standing, last: LastVerification | None, damaged: int, momen
     return f"✔ verified {texts.when(last.at, moment)}"
 
 
-# What was found ----------------------------------------------------------------------------------------------------------
+# Findings ------------------------------------------------------------------------------------------------------------
 
 
 def finding_row(one: Known, named: Named | None) -> FindingRow:
-    """A finding with the message that it is about, as the catalog knows it."""
+    """A finding with its message, as the catalog knows it."""
     finding = one.finding
     where, reason = present.text(finding.where, 60), present.text(finding.text, 500)
     found = ("Found", texts.when(one.found, now()))
@@ -347,7 +348,7 @@ def finding_row(one: Known, named: Named | None) -> FindingRow:
         )
     places = tuple(f"{present.text(user, 60)}: {present.text(folder, 200)}" for user, folder in named.places)
     subject, sender, date = present.text(named.subject), present.text(named.sender), _date(named.date)
-    # A message without a subject, or one that the catalog does not know, has its hash for a name.
+    # A message without a subject, or unknown to the catalog, is named by its hash.
     called = subject or f"message {finding.sha256[:16]}"
     facts = (
         ("Subject", subject),
@@ -375,7 +376,7 @@ def _date(seconds: int | None) -> str:
 
 
 def repaired(done: Repair) -> Outcome:
-    """The result of a repair: who was repaired, from where; and what is still damaged, with the reason."""
+    """The result of a repair: repaired messages with their sources, and those still damaged, with the reason."""
     sentences = [f"{present.count(len(done.repaired), 'message')} repaired." if done.repaired else "Nothing was repaired."]
     sentences += [f"✔ {_name(one.message)}: from {one.origin}" for one in done.repaired[:NAMED]]
     if (more := len(done.repaired) - NAMED) > 0:

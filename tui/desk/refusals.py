@@ -1,4 +1,4 @@
-"""What fails: errors of the core as ``Refused``, and faults as what kind and where, without values."""
+"""Failures: errors of the core as ``Refused``, and faults by type and place, without values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.desk.present import BLANK, Safe
 
 
 class Refused(Exception):
-    """The core could not do it: what happened, and what to do."""
+    """The core refused a request: the sentence, and the remedy."""
 
     def __init__(self, message: Safe, hint: Safe = BLANK) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class NoArchive(Refused):
 
 
 class NoProfile(Refused):
-    """The profile is no more, or is called something else now."""
+    """The profile was removed or renamed."""
 
 
 def fault(error: BaseException) -> Safe:
@@ -37,7 +37,7 @@ def fault(error: BaseException) -> Safe:
 
 
 def way(error: BaseException) -> str:
-    """The traceback of an error and of those behind it, for a log: files, lines and functions, and none of their values."""
+    """The traceback of an error and its causes, for a log: files, lines and functions, without values."""
     lines = []
     cause: BaseException | None = error
     while cause is not None:

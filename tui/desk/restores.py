@@ -1,4 +1,4 @@
-"""Mail back into a mailbox on a server, asked for in the console."""
+"""Restores started in the console."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tui.desk.refusals import translated
 
 @dataclass(frozen=True, slots=True)
 class RestoreWish:
-    """What is to be put back and where to. ``profile`` and ``user`` are true names, ``to`` is as typed: empty: where it was.
+    """The form of a restore. ``profile`` and ``user`` are true names, ``to`` is as typed; empty: the former folders.
 
     ``selection`` has no query any more.
     """
@@ -50,10 +50,12 @@ class RestoreFolder:
 
 @dataclass(frozen=True, slots=True)
 class RestoreView:
-    """What a wish comes to. ``trouble`` says why it cannot be, ``at`` what to change: profile, mailbox, folder or nothing.
+    """The plan of a restore.
 
-    ``many``: the profile is for many mailboxes, so it is chosen which. ``sentences`` and ``warnings`` are to be read before it
-    is done.
+    ``trouble`` is the reason why it is impossible, ``at`` the part to change: profile, mailbox, folder or none.
+
+    ``many``: the profile is for many mailboxes, so one must be chosen. ``sentences`` and ``warnings`` are shown before it
+    starts.
     """
 
     profile: Safe
@@ -69,9 +71,9 @@ class RestoreView:
 
 @dataclass(frozen=True, slots=True)
 class LookView:
-    """What a look at the mailbox found out: ``missing`` messages would be put there, ``created`` folders made for them.
+    """The result of a look at the mailbox: ``missing`` messages would be put there, ``created`` folders made for them.
 
-    The first of ``sentences`` says it in short; ``problems`` are the first of all.
+    The first of ``sentences`` is a summary; ``problems`` are the first of all.
     """
 
     missing: int
@@ -82,18 +84,18 @@ class LookView:
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """How far a look is; ``fraction`` is None while unknown."""
+    """The progress of a look; ``fraction`` is None while unknown."""
 
     fraction: float | None
     words: Safe
 
 
 AGAIN = "The same restore again carries on; what is there already is not put there again."
-#: Folders and remarks that are told one by one.
+#: Folders and remarks listed one by one.
 NAMED = 10
 #: Characters of a folder's name among others.
 SHORT = 60
-#: Problems of a look that are told one by one.
+#: Problems of a look listed one by one.
 PROBLEMS = 100
 FITS = {
     Fit.ORIGIN: "the mail came from there",
@@ -113,7 +115,7 @@ class RestoreDesk:
         self._filling: dict[str, int] = {}
 
     async def prepare(self, selection: MailSelection, tell: Callable[[Looking], None]) -> RestoreWish:
-        """The wish that is most likely meant: through the profile that archived the mail, to where it was."""
+        """The likeliest wish: through the profile that archived the mail, to the former folders."""
         with translated():
             if selection.query:
                 async with self._jobs.archive() as archive:
@@ -130,7 +132,7 @@ class RestoreDesk:
         return RestoreWish(selection, found_ways[0].profile.name, owner.name)
 
     async def profiles(self, wish: RestoreWish) -> Sequence[tuple[str, Safe]]:
-        """The true names of the profiles that can be chosen, each with words about it, the likeliest first."""
+        """The true names of the possible profiles, each with a description, the likeliest first."""
         with translated():
             folders = await selecting.select(self._archive, core(wish.selection))
             owner = await self._owner(wish.selection, folders)
@@ -143,7 +145,7 @@ class RestoreDesk:
         return await (users.of_id(self._archive, selection.user) if selection.user else owner_of(self._archive, folders))
 
     async def plan(self, wish: RestoreWish) -> RestoreView:
-        """What a wish comes to; asks no server."""
+        """Plan a restore; asks no server."""
         with translated():
             profile = await saved_profiles.find(self._archive, wish.profile)
         view = RestoreView(
@@ -178,7 +180,7 @@ class RestoreDesk:
         )
 
     async def look(self, wish: RestoreWish, tell: Callable[[Looking], None]) -> LookView:
-        """Find out on the server what is missing there; changes nothing."""
+        """List the missing messages on the server; changes nothing."""
 
         def tick(done: Restored) -> None:
             tell(_looking(_stage(done)))
@@ -191,10 +193,10 @@ class RestoreDesk:
         return _looked(plan, done)
 
     async def begin(self, wish: RestoreWish) -> int:
-        """Begin to restore; the number of the job."""
+        """Begin a restore; the number of the job."""
         with translated():
             plan = await _plan(self._archive, wish)
-            # What is not there is said at once.
+            # A missing password is reported at once.
             await saved_profiles.password(self._archive, plan.profile)
             self._refuse_second(plan)
 
@@ -213,7 +215,7 @@ class RestoreDesk:
         return key
 
     def _refuse_second(self, plan: RestorePlan) -> None:
-        """Two at once would each find the same messages missing, and put them there twice."""
+        """Raise ``Refused`` for a second restore: both would find the same messages missing, and put them there twice."""
         if self._jobs.is_active(self._filling.get(plan.filled, 0)):
             raise InputError(
                 f"A restore into the mailbox {plan.mailbox.top} is under way.",
@@ -227,7 +229,7 @@ async def _plan(archive: Archive, wish: RestoreWish) -> RestorePlan:
 
 
 def _meant(profile: Profile, wish: RestoreWish) -> Safe:
-    """Which mailbox is meant, whether it can be had or not."""
+    """The mailbox of a wish, possible or not."""
     if profile.target is None:
         return present.text(f"of {wish.user}")
     return present.sentence(f"{present.text(profile.target.folder)} on {present.text(profile.server.host)}")
@@ -322,7 +324,7 @@ def _outcome(plan: RestorePlan, done: Restored) -> Outcome:
 
 
 def _used(plan: RestorePlan, done: Restored) -> list[str]:
-    """Whose mailbox and which folders it really was."""
+    """The mailbox and folders that were actually used."""
     used = [present.text(one.sentence(), SHORT * 3) for one in done.used if one.messages or one.odd]
     if not used:
         return []

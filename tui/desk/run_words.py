@@ -1,4 +1,4 @@
-"""How far a run is, how fast it goes and how it ended, in words. Pure functions."""
+"""A run's progress, rate and end, in words. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui.desk.present import Badge, Safe, Tone, badge, count, sentence, sentence
 
 
 def brief(snapshot: Snapshot) -> tuple[str, ...]:
-    """A run in the line of its profile: how far it is, how long it will take, how fast it goes."""
+    """A run in the line of its profile: progress, remaining time, rate."""
     said = (progress_words.left(snapshot), progress_words.silence(snapshot), progress_words.rate(snapshot))
     return tuple(fact for fact in (_percent(snapshot), *said, progress_words.basis(snapshot)) if fact)
 
@@ -30,7 +30,7 @@ def counts(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def done_of(done: int, total: int, between: str = " of ") -> str:
-    """``84 of 137 MB``: the unit once when it is the same."""
+    """Amounts with one unit if it is the same: ``84 of 137 MB``."""
     (number, unit), whole = texts.size(done).split(" "), texts.size(total)
     same = whole.endswith(f" {unit}") or done == 0
     return f"{number if same else texts.size(done)}{between}{whole}"
@@ -50,7 +50,7 @@ STATES = {
     RunStatus.FAILED: badge("✗", "failed", Tone.BAD),
 }
 STOPPING = badge("■", "stopping", Tone.WARN)
-#: How a dry run ended.
+#: The ends of a dry run.
 _TRIED = {
     RunStatus.SUCCEEDED: "Dry run: nothing was archived or deleted. This is what a run would find.",
     RunStatus.WITH_ERRORS: "Dry run: nothing was archived or deleted. Not everything could be looked at.",
@@ -87,13 +87,13 @@ def run_facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, 
 
 
 def _foreseen(found: Foreseen) -> list[str]:
-    """The outcome of a dry run as facts; what would go first."""
+    """The forecast of a dry run as facts; deletions first."""
     delete = [f"{texts.number(found.delete)} would be deleted"] if found.delete else []
     return [*delete, f"{texts.number(found.new)} to archive" if found.new else "nothing new"]
 
 
 def failed_mailboxes(run: Run) -> int:
-    """How many of many mailboxes failed; one alone is told by the state of the run."""
+    """The number of failed mailboxes among many; a single one is covered by the run's state."""
     mailboxes = (run.result or {}).get("mailboxes", ())
     return sum(mailbox["status"] == RunStatus.FAILED for mailbox in mailboxes) if len(mailboxes) > 1 else 0
 
@@ -115,7 +115,7 @@ def times(run: Run, now: datetime) -> tuple[Safe, ...]:
 
 
 def summary(run: Run) -> tuple[str, ...]:
-    """How a run ended, in sentences."""
+    """The end of a run, in sentences."""
     sums = totals(run)
     heads = {
         RunStatus.SUCCEEDED: "Everything is archived.",

@@ -1,4 +1,4 @@
-"""One run: its mailboxes and problems, as they are shown. Problems are made into rows when they are looked at."""
+"""One run: its mailboxes and problems, for display. Rows of problems are made on access."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class ProblemRow:
-    """What could not be archived, and why: ``place`` is mailbox, folder and UID.
+    """A problem with its reason: ``place`` is mailbox, folder and UID.
 
-    ``key`` is the true name of the mailbox, to compare only. ``full`` is the whole ``reason``, ``remedy`` what to do.
+    ``key`` is the true name of the mailbox, for comparisons only. ``full`` is the whole ``reason``, ``remedy`` the advice.
     """
 
     place: tuple[Safe, ...]
@@ -46,10 +46,10 @@ class ProblemRow:
 
 @dataclass(frozen=True, slots=True)
 class MailboxRow:
-    """A mailbox of a run. ``fraction`` is None while unknown; ``rank`` sorts: what runs, what went wrong, the rest.
+    """A mailbox of a run. ``fraction`` is None while unknown; ``rank`` sorts: active, failed, the rest.
 
-    ``key`` is its true name, to compare only. ``counts`` are those that are known, by the names of ``core.model.COUNTERS``;
-    ``problems`` are its own, once the run is over.
+    ``key`` is its true name, for comparisons only. ``counts`` are the known ones, by the names of ``core.model.COUNTERS``;
+    ``problems`` are its own, once the run is finished.
     """
 
     state: Badge
@@ -67,7 +67,7 @@ class MailboxRow:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run: going on, with ``counts`` that begin with the most important, or over, with ``summary`` sentences."""
+    """A run: active, with ``counts`` that begin with the most important, or finished, with ``summary`` sentences."""
 
     id: int
     profile: Safe
@@ -85,7 +85,7 @@ class RunView:
     notes: tuple[Safe, ...]
 
 
-#: Characters of a reason that is read in full.
+#: Characters of a reason that are shown.
 LONGEST_REASON = 10_000
 _PHASES = {
     Phase.WAITING: badge("○", "waiting", Tone.MUTED),
@@ -223,7 +223,7 @@ def _mailboxes_done(run: Run, snapshot: Snapshot | None) -> Safe:
 
 
 class _Problems(Sequence[ProblemRow]):
-    """Problems, made into rows when they are looked at: a result may hold very many."""
+    """Problems as rows made on access: a result may hold very many."""
 
     def __init__(self, found: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         self._found = found

@@ -1,4 +1,4 @@
-"""The places that seals are sent to."""
+"""Seal places."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tui.desk.refusals import translated
 
 @dataclass(frozen=True, slots=True)
 class SealRow:
-    """A place: its name and kind, how it stands, the entry of the last seal that arrived, when, where it goes.
+    """A place: its name and kind, its state, the entry and time of the last delivered seal, its destination.
 
-    ``reason`` says why the last one did not arrive, empty if it did; ``broken``: the archive has not what was sealed there.
+    ``reason`` is that of the last failure, empty without one; ``broken``: the archive does not match the seal there.
     """
 
     name: Safe
@@ -41,7 +41,7 @@ class SealRow:
 
 @dataclass(frozen=True, slots=True)
 class SealsView:
-    """All of them, and when seals are sent, in words. ``usable``: they can be changed here, as they cannot in a backup."""
+    """All places, and the times of sending, in words. ``usable``: False for a backup, where nothing can be changed."""
 
     rows: Sequence[SealRow]
     often: Safe
@@ -58,38 +58,38 @@ _OFTEN = {
 
 
 class SealDesk:
-    """The places outside that the archive's seal is sent to. Every method may raise ``Refused``."""
+    """The seal places. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive, jobs: Jobs) -> None:
         self._archive = archive
         self._jobs = jobs
 
     async def view(self) -> SealsView:
-        """How they stand."""
+        """The present state of all places."""
         with translated():
             found = await seal_places.standings(self._archive)
             often = (await settings.read(self._archive.database)).seal
         return SealsView([seal_row(one) for one in found], present.sentence(_OFTEN[often]), not self._archive.home.is_backup)
 
     def fields(self, kind: str) -> Sequence[str]:
-        """The fields that a place of this kind has, beside its name and target, in their order."""
+        """The fields of a place of this kind, beside its name and target, in order."""
         fields = list(FIELDS[Kind(kind)])
         if "username" in fields:
             fields.insert(fields.index("username") + 1, "password")
         return fields
 
     def target(self, kind: str) -> str:
-        """What the target of a place of this kind is, in words."""
+        """The meaning of the target for this kind of place, in words."""
         return TARGETS[Kind(kind)]
 
     async def values(self, name: str) -> Mapping[str, str]:
-        """The fields of a place, to be changed."""
+        """The fields of a place for editing."""
         with translated():
             place = (await seal_places.find(self._archive, name)).place
         return {key: str(value or "") for key, value in place.as_json().items()}
 
     async def save(self, kind: str, values: Mapping[str, str], *, new: bool) -> Mapping[str, Safe]:
-        """Save a place, a ``new`` one under a name that none has; what is wrong by field, and then nothing was saved."""
+        """Save a place, a ``new`` one under an unused name; the faults by field, with which nothing is saved."""
         password = values.get("password", "")
         port = values.get("port", "").strip()
         if port and not (port.isascii() and port.isdigit() and len(port) < 6):
@@ -111,13 +111,13 @@ class SealDesk:
         return {}
 
     async def remove(self, name: str) -> None:
-        """Send no more seals there."""
+        """Remove a place: it gets no more seals."""
         with translated():
             refuse_backup(self._archive.home)
             await seal_places.remove(self._archive, name, actor=_WHO)
 
     async def send(self, *, accept: bool = False) -> int:
-        """Send the present seal everywhere; the number of the job that does it."""
+        """Send the present seal everywhere; the number of the job."""
         with translated():
             refuse_backup(self._archive.home)
 
@@ -136,7 +136,7 @@ class SealDesk:
 
 
 def sent(done: Sequence[Standing]) -> Outcome:
-    """How the sending ended: what arrived, and what did not with its reason."""
+    """The result of sending: deliveries, and failures with their reasons."""
     good = [one for one in done if not one.failure]
     names = ", ".join(present.text(one.place.name, 60) for one in good)
     sentences = (f"The seal is at {present.count(len(good), 'place')}: {names}." if good else "The seal arrived nowhere.",)

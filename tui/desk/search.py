@@ -1,4 +1,4 @@
-"""Finding archived mail: questions, results in an order that stands still, and how far the index is."""
+"""Search in archived mail: questions, results in a fixed order, and the progress of the index."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVERYBODY, EVERY = present.own("everybody's mail"), present.own("everything")
 
 
 class SearchOrder(StrEnum):
-    """What stands first: the newest, or what fits best."""
+    """The order of results: the newest first, or the best match."""
 
     NEWEST = "newest"
     RELEVANCE = "relevance"
@@ -33,9 +33,9 @@ class SearchOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where one searches: ``user`` is an id, ``folder`` a true path with what is below it; empty means all.
+    """The scope of a search: ``user`` is an id, ``folder`` a true path with its subfolders; empty means all.
 
-    ``words`` say it, and ``short`` in a word or two.
+    ``words`` describe it, and ``short`` in a word or two.
     """
 
     user: str = ""
@@ -49,7 +49,7 @@ EVERYTHING = Scope()
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is sought."""
+    """A search: text, scope and order."""
 
     text: str
     scope: Scope = EVERYTHING
@@ -57,7 +57,7 @@ class Question:
 
 
 class BadQuery(Refused):
-    """What was typed cannot be understood; ``position`` is the place in its text, counted from 0."""
+    """The query is invalid; ``position`` is the place in its text, counted from 0."""
 
     def __init__(self, message: Safe, hint: Safe, position: int) -> None:
         super().__init__(message, hint)
@@ -66,9 +66,9 @@ class BadQuery(Refused):
 
 @dataclass(frozen=True, slots=True)
 class IndexProgress:
-    """How far the index is: ``reached`` grows with it, ``behind`` messages cannot be found yet.
+    """The progress of the index: ``reached`` grows with it, ``behind`` messages cannot be found yet.
 
-    ``fault`` says why nobody indexes them, if it is known; ``unreadable`` messages are found by subject, people and place
+    ``fault`` is the reason why they are not indexed, if known; ``unreadable`` messages are found by subject, people and place
     alone.
     """
 
@@ -78,12 +78,12 @@ class IndexProgress:
     unreadable: int = 0
 
 
-#: Queries that are kept.
+#: Queries that are remembered.
 KEPT = 50
 
 
 class SearchDesk:
-    """Finding archived mail."""
+    """Searches in archived mail."""
 
     def __init__(self, archive: Archive, see_to_indexing: Callable[[], str]) -> None:
         self._archive = archive
@@ -92,11 +92,13 @@ class SearchDesk:
 
     @property
     def asked(self) -> Sequence[str]:
-        """What was sought since the console was started, the last one last."""
+        """The queries since the start of the console, the last one last."""
         return self._asked
 
     def find(self, question: Question) -> AsyncGenerator[Results, None]:
-        """The results as soon as there are any, and again, the same, whenever there are more. What is closed is not sought on.
+        """Yield the results as soon as there are any, and again, the same object, whenever it has more.
+
+        Closing it stops the search.
 
         Raises ``BadQuery`` and ``Refused``.
         """
@@ -116,7 +118,7 @@ class SearchDesk:
                         async for _ in filled:
                             yield found
                 finally:
-                    # It may be left in the middle, and what goes on there is of use to nobody.
+                    # It may be closed in the middle; the rest of the search is useless then.
                     search.interrupt()
                     await search.close()
             except QueryError as error:
@@ -129,7 +131,7 @@ class SearchDesk:
         self._asked = [*self._asked, text][-KEPT:]
 
     async def progress(self) -> IndexProgress:
-        """How far the index is; starts a service when there is something to index. May raise ``Refused``."""
+        """The progress of the index; starts a service when there is something to index. May raise ``Refused``."""
         with translated():
             reached, behind, unreadable = await search_index.progress(self._archive)
         return IndexProgress(
@@ -141,7 +143,7 @@ class SearchDesk:
 
 
 class Results:
-    """``Results``: the numbers of all messages that are listed, which the catalog is asked about when they are looked at."""
+    """The ids of all listed messages; the catalog is read for a page when it is shown."""
 
     def __init__(self, archive: Archive, places: frozenset[int], scope: Scope, folders: frozenset[int]) -> None:
         self._archive = archive
@@ -153,11 +155,11 @@ class Results:
         self.complete = False
 
     def __len__(self) -> int:
-        """How many are listed."""
+        """The number of listed messages."""
         return len(self.numbers)
 
     async def page(self, offset: int, limit: int) -> Sequence[MessageRow]:
-        """Some of them. May raise ``Refused``."""
+        """A page of them. May raise ``Refused``."""
         numbers = self.numbers[offset : offset + limit]
         with translated():
             found = {hit.id: hit for hit in await hits(self._archive, numbers, self._places)}
@@ -169,7 +171,7 @@ class Results:
 
 
 async def _filled(found: Results, search: Search, query: Query, order: SearchOrder) -> AsyncGenerator[None, None]:
-    """Fill ``found``, and tell whenever there is more in it, and at the end."""
+    """Fill ``found``, and yield whenever it has more, and at the end."""
     async with aclosing(search.batches(query, order=CoreOrder(order))) as batches:
         async for batch in batches:
             found.numbers.extend(batch)
@@ -187,7 +189,7 @@ def scoped(query: Query, scope: Scope) -> Query:
 
 
 def where(hit: Hit, scope: Scope) -> Safe:
-    """Where a message lies, as short as it is clear: an archive's folders are mostly in one that is called as the mailbox."""
+    """The place of a message, shortened: most folders of an archive are in one named like the mailbox."""
     if not hit.folder:
         return present.own("in no folder any more")
     mailbox, slash, rest = hit.folder.partition("/")

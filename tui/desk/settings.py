@@ -27,7 +27,7 @@ from tui.desk.refusals import translated
 
 @dataclass(frozen=True, slots=True)
 class SettingRow:
-    """A setting: ``value`` as it can be typed again, ``what`` it is for, also in ``few`` words, ``allowed`` values in words."""
+    """A setting: ``value`` as it can be typed, ``what`` its purpose, also in ``few`` words, ``allowed`` values in words."""
 
     name: str
     label: Safe
@@ -39,7 +39,10 @@ class SettingRow:
 
 @dataclass(frozen=True, slots=True)
 class SettingsView:
-    """All settings, and ``facts`` about the archive: labels with sentences, ``warnings`` among them by their labels."""
+    """All settings, and ``facts`` about the archive: labels with sentences.
+
+    ``warnings`` are the labels of those that are warnings.
+    """
 
     rows: tuple[SettingRow, ...]
     facts: tuple[tuple[Safe, Safe], ...]
@@ -52,8 +55,7 @@ class SettingsView:
         return next(row.value for row in self.rows if row.name == name)
 
 
-#: What settings are called, and what they are for in words that a narrow line has room for. When seals are sent is set where
-#: their places are.
+#: Labels of settings with short descriptions for narrow lines. The times of sealing are set on the page of its places.
 LABELS = {
     "theme": ("Theme", "the console's colours"),
     "mouse": ("Mouse", "whether the console takes the mouse"),
@@ -76,7 +78,7 @@ class SettingsDesk:
         self._queue = Queue(archive.database)
 
     async def view(self) -> SettingsView:
-        """All of it."""
+        """All settings and facts."""
         with translated():
             values = settings.shown(await settings.read(self._archive.database))
             use = await asyncio.to_thread(space.use, self._home)
@@ -136,7 +138,7 @@ class SettingsDesk:
             await saved_settings.change(self._archive, name, text, actor="console")
 
     async def write_keymap(self, text: str) -> Safe:
-        """Make the keymap file, if there is none; its path, to be shown."""
+        """Write a keymap file, if there is none; its path, safe to show."""
         path = self._home.keymap
         with translated():
             try:

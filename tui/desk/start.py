@@ -1,4 +1,4 @@
-"""What the console must know of a home before it starts: read at once, without opening the archive and without a new file."""
+"""Settings of the console before its start: read at once, without opening the archive and without a new file."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from core.system import locales
 from tui.desk import present
 from tui.desk.present import BLANK, Safe
 
-#: A keymap file is a few kilobytes.
+#: Bytes; a keymap file has a few kilobytes.
 LARGEST_KEYMAP = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """How the console looks and acts from its start. ``refresh`` is in seconds; ``keymap`` the text of the file, if any.
+    """The console's looks and keys from its start. ``refresh`` is in seconds; ``keymap`` the text of the file, if any.
 
-    ``doubt`` is what should be known of the terminal.
+    ``doubt`` is a warning about the terminal.
     """
 
     theme: str = "dark"
@@ -35,12 +35,12 @@ DEFAULTS = Start()
 
 
 def locale_doubt() -> Safe:
-    """What is wrong with the locale, and what to do; empty for one with UTF-8."""
+    """The fault of the locale, and the remedy; empty for one with UTF-8."""
     return present.text(" ".join(locales.doubt()).strip())
 
 
 def glance(path: Path | None = None) -> Start:
-    """The start of a console on ``path`` or the default home. Defaults on any trouble: opening the archive tells it."""
+    """The start of a console on ``path`` or the default home. Defaults on any error, which opening the archive will report."""
     try:
         home = Home((path or config.default_home()).absolute())
         found = settings.glance(home)

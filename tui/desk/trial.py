@@ -1,4 +1,4 @@
-"""The steps of a connection test as they are shown."""
+"""The steps of a connection test for display."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.desk.present import BLANK, Badge, Safe, Tone
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """A step of the connection test, with what the server said and what to do."""
+    """A step of the connection test, with the server's text and the remedy."""
 
     key: str
     name: Safe
@@ -27,12 +27,12 @@ _FAILED = present.badge("✗", "failed", Tone.BAD)
 
 
 def waiting(names: Iterable[str]) -> list[StepRow]:
-    """Steps that are still to come."""
+    """Steps that are not reached yet."""
     return [StepRow(name, present.sentence(STEP_NAMES[name]), _WAITING) for name in names]
 
 
 def row(step: Step) -> StepRow:
-    """A step as far as it is known."""
+    """A step with its known result."""
     state = _WAITING if step.ok is None else _OK if step.ok else _FAILED
     name = present.sentence(STEP_NAMES[step.name])
     if step.reason is None:

@@ -1,4 +1,4 @@
-"""Paths on this machine as somebody typed them."""
+"""Paths on this machine, as typed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from core.errors import InputError
 
 
 def path(text: str) -> Path:
-    """Raises ``ValueError``, with the reason, for what can be no path; ``text`` is not empty."""
+    """The typed path. Raises ``ValueError``, with the reason, for an invalid one; ``text`` is not empty."""
     if "\0" in text:
         raise ValueError("it has a character that no path can have")
     try:
@@ -19,7 +19,7 @@ def path(text: str) -> Path:
 
 
 def folder(text: str) -> Path:
-    """A folder, whether it is there or not. Raises ``InputError``."""
+    """A typed folder, existing or not. Raises ``InputError``."""
     text = text.strip()
     if not text:
         raise InputError("No folder was named.", "Name a folder on this machine.")
@@ -30,7 +30,7 @@ def folder(text: str) -> Path:
 
 
 def outside(home: Home, text: str, remedy: str) -> Path:
-    """A folder to write to, that is not the archive's own; ``remedy`` says where it should be. Raises ``InputError``."""
+    """A typed folder to write to, outside the archive; ``remedy`` is the advice otherwise. Raises ``InputError``."""
     target = folder(text)
     if home.holds(target):
         raise InputError(f"{target} is in the archive's own folder.", remedy)

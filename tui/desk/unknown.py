@@ -1,4 +1,4 @@
-"""Addresses that no user has, and what is settled about them."""
+"""Unknown addresses, which no user has, and decisions about them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tui.desk.users import UserDraft
 
 @dataclass(frozen=True, slots=True)
 class UnknownRow:
-    """An address. ``key`` and ``domain`` are the true ones, for the desk only; ``address`` is shown.
+    """An address. ``key`` and ``domain`` are the true values, for the desk only; ``address`` is shown.
 
-    ``not_ours`` is what was said to be not ours, to be taken back; empty for nothing. ``messages`` are those that came with
-    it, ``waiting`` those that are not filed for it yet. ``taken``: a user has it.
+    ``not_ours`` is the revocable mark as not ours; empty without one. ``messages`` counts those that came with it, ``waiting``
+    those not filed for it yet. ``taken``: a user has it.
     """
 
     key: str
@@ -43,7 +43,7 @@ class UnknownRow:
 
 @dataclass(frozen=True, slots=True)
 class FilingView:
-    """What filing would do now, or did: ``messages`` counts them, ``lines`` say how many each user gets."""
+    """The plan or result of filing: ``messages`` is their number, ``lines`` the numbers by user."""
 
     messages: int
     sentence: Safe
@@ -57,7 +57,7 @@ _STATES = {
     Known.DONE: present.badge("✔", "known", Tone.GOOD),
     Known.NOT_OURS: present.badge("·", "not ours", Tone.MUTED),
 }
-#: Users that are named one by one before and after filing.
+#: Users listed one by one before and after filing.
 NAMED = 8
 
 
@@ -68,28 +68,28 @@ class UnknownDesk:
         self._archive = archive
 
     async def count(self, everything: bool) -> int:
-        """How many there are; with ``everything`` also those that are settled."""
+        """The number of addresses; with ``everything`` also settled ones."""
         with translated():
             return await unknown.count(self._archive, states=_states(everything))
 
     async def page(self, everything: bool, offset: int, limit: int) -> Sequence[UnknownRow]:
-        """Some of them, those with the most messages that wait first."""
+        """A page of them, those with the most waiting messages first."""
         with translated():
             found = await unknown.page(self._archive, states=_states(everything), offset=offset, limit=limit)
         return [row(one) for one in found]
 
     async def position(self, everything: bool, key: str) -> int:
-        """How many of them stand before the one with this key."""
+        """The number of addresses before the one with this key."""
         with translated():
             return await unknown.position(self._archive, key, states=_states(everything))
 
     async def new_user(self, key: str) -> UserDraft:
-        """A user who has the address, with a name that is proposed from it."""
+        """A user with the address, and a proposed name."""
         with translated():
             return UserDraft(name=proposed(_usable(key)), addresses=key)
 
     async def make_alias(self, key: str, user: str) -> Safe:
-        """Give the address to the user of that key; what was done, in a sentence."""
+        """Give the address to the user of that key; the result in a sentence."""
         with translated():
             changed = await unknown.make_alias(self._archive, _usable(key), user, actor="console")
         return present.sentence(
@@ -97,37 +97,37 @@ class UnknownDesk:
         )
 
     async def users_in(self, domain: str) -> int:
-        """How many users have an address in a row's domain."""
+        """The number of users with an address in a row's domain."""
         with translated():
             return await unknown.users_in(self._archive, domain)
 
     async def not_ours(self, what: str) -> Safe:
-        """Say of an address, or of a domain with @ before it, that it is not ours; what was done, in a sentence."""
+        """Mark an address, or a domain with @ before it, as not ours; the result in a sentence."""
         with translated():
             return present.sentence(
                 f"{present.text(await unknown.set_ours(self._archive, what, False, actor='console'), 100)} is not ours."
             )
 
     async def ours(self, what: str) -> Safe:
-        """Take that back; what was done, in a sentence."""
+        """Remove that mark; the result in a sentence."""
         with translated():
             return present.sentence(
                 f"{present.text(await unknown.set_ours(self._archive, what, True, actor='console'), 100)} is ours again."
             )
 
     async def plan(self) -> FilingView:
-        """What filing mail that waits for users would do; changes nothing."""
+        """The plan of filing mail that waits for users; changes nothing."""
         with translated():
             return _filing(await refiling.refile(self._archive, dry_run=True), "would be filed")
 
     async def carry_out(self) -> FilingView:
-        """File it."""
+        """File the waiting mail."""
         with translated():
             return _filing(await refiling.refile(self._archive, actor="console"), "filed")
 
 
 def proposed(address: str) -> str:
-    """A name for the user with this address: what stands before the @, or nothing if that cannot be one."""
+    """A name for the user with this address: the part before the @, or empty if that is invalid."""
     try:
         return people.check_name(address.rpartition("@")[0].strip('"'))
     except InputError:
@@ -145,7 +145,7 @@ def _states(everything: bool) -> tuple[Known, ...]:
 
 
 def row(one: UnknownAddress) -> UnknownRow:
-    """An address as it is shown."""
+    """An address for display."""
     first, last = _when(one.first_seen), _when(one.last_seen)
     messages = present.count(one.messages, "message")
     waits = "none of them waits" if not one.open else f"{texts.number(one.open)} of them not filed for it"

@@ -31,7 +31,7 @@ from tui.desk.refusals import translated
 class UserRow:
     """A user in a list. ``key`` is the true name and ``keys`` the true addresses, for the desk and for selections only.
 
-    ``from_directory``: comes from the directory; ``disabled``: left it, so that profiles for all users pass this one by.
+    ``from_directory``: comes from the directory; ``disabled``: left it, so that profiles for all users skip this one.
     """
 
     key: str
@@ -46,9 +46,9 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class UserDraft:
-    """A user as a form holds it. ``key`` is the true name of the one that is changed; empty for a new one.
+    """A user as a form holds it. ``key`` is the true name of the edited one; empty for a new one.
 
-    ``addresses`` have blanks or commas between them; the first is the primary one.
+    ``addresses`` are separated by blanks or commas; the first is the primary one.
     """
 
     key: str = ""
@@ -60,7 +60,7 @@ class UserDraft:
 
 @dataclass(frozen=True, slots=True)
 class SavedUser:
-    """A user that was saved: ``name`` to be shown, ``back`` if a removed one got the archive back."""
+    """A saved user: ``name`` to be shown, ``back`` if a removed one got the archive back."""
 
     key: str
     name: Safe
@@ -68,7 +68,7 @@ class SavedUser:
 
 
 class Mark(Enum):
-    """What a line of an import, or of a synchronisation, means."""
+    """The meaning of a line of an import, or of a synchronisation."""
 
     WRONG = "wrong"
     NOTE = "note"
@@ -80,7 +80,7 @@ class Mark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """A line of what an import would do."""
+    """A line in the plan of an import."""
 
     mark: Mark
     text: Safe
@@ -88,9 +88,9 @@ class ImportRow:
 
 @dataclass(frozen=True, slots=True)
 class ImportView:
-    """What importing a file would do. ``rows`` are made when they are looked at; ``plan`` is for the desk only.
+    """The plan of importing a file. ``rows`` are made on access; ``plan`` is for the desk only.
 
-    ``wrong`` counts what must be corrected first: then nothing is imported. ``changes`` counts users.
+    ``wrong`` counts faults, with which nothing is imported. ``changes`` counts users.
     """
 
     file: Safe
@@ -102,39 +102,39 @@ class ImportView:
 
 
 class UsersDesk:
-    """The users whose mail is archived. Every method may raise ``Refused``."""
+    """The users, owners of archived mail. Every method may raise ``Refused``."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
     async def version(self) -> str:
-        """A text that is another one after any change of a user."""
+        """A text that differs after any change of any user."""
         with translated():
             return await users.version(self._archive)
 
     async def count(self, contains: str) -> int:
-        """How many users there are with ``contains`` in name, full name, login or an address."""
+        """The number of users with ``contains`` in name, full name, login or an address."""
         with translated():
             return await users.count(self._archive, contains=contains)
 
     async def archivable(self) -> int:
-        """How many have an e-mail address and are not disabled."""
+        """The number of users with an e-mail address, without disabled ones."""
         with translated():
             return (await users.chosen(self._archive, Selection())).users
 
     async def page(self, contains: str, offset: int, limit: int) -> Sequence[UserRow]:
-        """Some of them, in the order of their names."""
+        """A page of them, by name."""
         with translated():
             found = await users.page(self._archive, contains=contains, offset=offset, limit=limit)
         return [row(user) for user in found]
 
     async def position(self, contains: str, key: str) -> int:
-        """How many of them stand before the one with this key."""
+        """The number of users before the one with this key."""
         with translated():
             return await users.count(self._archive, contains=contains, before=key)
 
     async def of_address(self, address: str) -> UserRow | None:
-        """Whose address it is."""
+        """The user with this address; None without one."""
         if not address.strip():
             return None
         try:
@@ -148,14 +148,14 @@ class UsersDesk:
             return row(await users.find(self._archive, key))
 
     async def draft(self, key: str) -> UserDraft:
-        """The user with this true name, to be changed."""
+        """The user with this true name, for editing."""
         with translated():
             user = await users.find(self._archive, key)
         full_name, login = _typed(user.full_name), _typed(user.login)
         return UserDraft(user.name, _typed(user.name), full_name, ", ".join(map(_typed, user.addresses)), login)
 
     async def problems(self, draft: UserDraft) -> Mapping[str, Safe]:
-        """What is wrong, by field: ``name``, ``full_name``, ``addresses``, ``login``."""
+        """The faults by field: ``name``, ``full_name``, ``addresses``, ``login``."""
         with translated():
             own = (await users.find(self._archive, draft.key)).id if draft.key else ""
             found = {
@@ -204,12 +204,12 @@ class UsersDesk:
             return SavedUser(user.name, present.text(user.name, 100))
 
     async def remove(self, key: str) -> None:
-        """Take a user from the list; the archive stays."""
+        """Remove a user; the archive stays."""
         with translated():
             await users.remove(self._archive, await users.find(self._archive, key), actor="console")
 
     async def plan_import(self, path: str) -> ImportView:
-        """What importing a CSV file would do; changes nothing."""
+        """The plan of importing a CSV file; changes nothing."""
         with translated():
             listed = await asyncio.to_thread(_read, path)
             plan = await user_import.plan(self._archive, listed.rows)
@@ -232,7 +232,7 @@ class UsersDesk:
         )
 
     async def carry_out(self, view: ImportView) -> Safe:
-        """Do it, all or nothing; what was done, in a sentence."""
+        """Carry out an import, all or nothing; the result in a sentence."""
         plan: ImportPlan = view.plan
         with translated():
             await user_import.carry_out(self._archive, plan, "console")
@@ -241,7 +241,7 @@ class UsersDesk:
 
 
 class _Rows(Sequence[ImportRow]):
-    """The lines of an import, each made when it is looked at: there may be two hundred thousand."""
+    """The lines of an import, each made on access: there may be two hundred thousand."""
 
     def __init__(self, listed: UserList, plan: ImportPlan) -> None:
         notes = [f'The column "{name}" means nothing here and is left out.' for name in listed.ignored]
@@ -283,17 +283,17 @@ def _wrong(check: Callable[[str], str], text: str) -> str:
 
 
 def _typed(text: str) -> str:
-    """``text`` as it stands in a line to type into: the true one, unless that could do something to the terminal."""
+    """``text`` for a text field: the true one, unless that could affect the terminal."""
     return text if text.isprintable() else present.text(text)
 
 
 def separate(addresses: str) -> list[str]:
-    """Addresses as they are typed: blanks, commas or semicolons between them."""
+    """Typed addresses, separated by blanks, commas or semicolons."""
     return [part for part in re.split(r"[\s,;]+", addresses) if part]
 
 
 def row(user: User) -> UserRow:
-    """A user as it is shown."""
+    """A user for display."""
     return UserRow(
         key=user.name,
         keys=user.addresses,

@@ -1,4 +1,4 @@
-"""What the core says, in the console's own words: its pages and fields instead of profile files and commands."""
+"""Sentences of the core in the console's words: its pages and fields instead of profile files and commands."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def _label(field: str) -> str:
 
 
 def _key(name: str) -> str:
-    """A key of a profile file as a word of its own, not within the name of a file."""
+    """Pattern of a profile file's key as a word of its own, not within a file name."""
     return rf"(?<![\w./-]){name}(?![\w/-]|\.\w)"
 
 
-#: Sentences and phrases of the core (regular expressions), and what the console says instead.
+#: Sentences and phrases of the core (regular expressions), with the console's wording.
 _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"set trash_too = true in \[delete\]", f"tick {_label('delete.trash_too')}"),
     (r"\(archivar profile apply\)", "(change the profile, page Login)"),
@@ -27,14 +27,14 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"Say what is there with --format, if it is mail", "Say in which format it is, if it is mail"),
     (r"Say whose is to be imported with --of NAME", "Name one of them here"),
 )
-#: Keys of files, and what they are called on a page. They are short, and might stand in a text from outside.
+#: Keys of files, with their labels. They are short, and might occur in outside text.
 _KEYS: tuple[tuple[str, str], ...] = (
     (_key("ca_file"), _label("server.ca_file")),
     (_key("slowest_bytes_a_second"), _label("server.slowest_bytes_a_second")),
     (_key("imap-ssl"), "IMAP-SSL"),
     (_key("imap-tls"), "IMAP-TLS"),
 )
-#: A text in quotes is somebody's, and stays as it is.
+#: A quoted text is a name from outside, and stays unchanged.
 _QUOTED = re.compile(r'("[^"]*")')
 
 
@@ -53,14 +53,14 @@ _in_sentences, _in_keys = map(_compiled, (_SENTENCES, _KEYS))
 
 
 def advice(text: str) -> Safe:
-    """A hint or a remedy, which is the core's own from end to end, as the console says it.
+    """A hint or a remedy, wholly the core's own, in the console's wording.
 
-    What a server, a folder or a person calls something is no part of it, or stands in quotes.
+    Names from outside are no part of it, or quoted.
     """
     parts = _QUOTED.split(_in_sentences(text))
     return sentence("".join(part if part.startswith('"') else _in_keys(part) for part in parts))
 
 
 def phrase(text: str) -> str:
-    """A sentence of the core that has a name from outside in it: only whole phrases of ours are said in another way."""
+    """A sentence of the core with a name from outside: only whole phrases of ours are reworded."""
     return _in_sentences(text)

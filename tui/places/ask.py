@@ -17,7 +17,7 @@ from tui.widgets.shown import shown
 
 
 class Ask(ModalScreen[str | None]):
-    """What was typed, or None after escape."""
+    """A question; the typed text, or None after escape."""
 
     DEFAULT_CSS = """
     Ask .framed { height: 1; margin-top: 1; }

@@ -1,4 +1,4 @@
-"""A question before something that cannot be taken back: what will happen, and one key for each answer."""
+"""A question before an irreversible action: its effect, and one key for each answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui.widgets.shown import shown
 
 
 class Confirm(ModalScreen[bool]):
-    """``y`` is yes, ``n`` or escape is no; enter answers nothing, so that nobody says yes by habit."""
+    """``y`` is yes, ``n`` or escape is no; enter answers nothing, so that yes is never given by habit."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(CONFIRM_ACTIONS)
 

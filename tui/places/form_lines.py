@@ -1,4 +1,4 @@
-"""Lines of forms made of the fields that a settings file has."""
+"""Lines of forms made from the fields of settings files."""
 
 from __future__ import annotations
 

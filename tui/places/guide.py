@@ -1,4 +1,4 @@
-"""The manual on the screen: the list of its pages, guides first, and one of them to read."""
+"""The manual on the screen: the list of its pages, guides first, and one page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.widgets.lines import Choice
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """A page of the manual as it is read."""
+    """A page of the manual on the screen."""
 
     topic: manual.Topic
 
@@ -36,7 +36,7 @@ def all_guides() -> tuple[Guide, ...]:
 
 
 def load(id: str) -> Guide:
-    """A page by its topic. Raises ``KeyError`` for one that is in no index."""
+    """A page by its topic. Raises ``KeyError`` for an unknown one."""
     return {guide.topic.id: guide for guide in all_guides()}[id]
 
 
@@ -48,7 +48,7 @@ class GuidePage(Page):
 
 
 class Guides(Page):
-    """All pages by their titles; enter opens one, and closing it comes back here."""
+    """All pages by title; enter opens one, and closing it comes back here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,o", "read", show=False), Binding("escape,q", "close", show=False)]
 

@@ -1,4 +1,4 @@
-"""Help: the keys of the place one comes from, and the way to the guides."""
+"""Help: the keys of the place behind it, and the way to the guides."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ GUIDES = (own("g"), own("Guides to Kerio Connect, other servers and this machine
 
 
 class Help(Page):
-    """A list of keys and what they do."""
+    """A list of keys and their actions."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "close", show=False),
-        # Before the list, in which it goes to the beginning.
+        # Before the list, where it means its beginning.
         Binding("g", "guides", show=False, priority=True),
     ]
 
     def __init__(self, actions: Sequence[Action]) -> None:
-        # What several actions say alike stands once.
+        # Equal texts of several actions are shown once.
         rows = dict.fromkeys((action.shown_keys, text(action.help)) for action in actions)
         super().__init__(
             own("Keys"), lambda width: [*prose.named((*rows, *named(MOVING)), width), (), *prose.named([GUIDES], width)]

@@ -1,4 +1,4 @@
-"""A place that is a long list: fetched in pages, with all about the chosen line below it."""
+"""A place with a long list: fetched in pages, with the details of the chosen line below it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from tui.widgets.shown import shown
 
 R = TypeVar("R")
 
-#: The columns of a list: title, text of the cell, width, tone; numbers stand at the right.
+#: A column of a list: text of the cell, tone, width in cells, True for alignment to the right.
 Cell = tuple[Safe, Tone, int, bool]
 
 
 class Listing(Place, Generic[R]):
-    """``EMPTY`` says what will stand here. What is chosen stays chosen while others come before it."""
+    """``EMPTY`` is the text of an empty list. The chosen row stays chosen while others come before it."""
 
     EMPTY: ClassVar[Safe] = BLANK
     DETAIL_LINES: ClassVar[int] = 4
-    #: The actions that need a line to be done to.
+    #: The actions that need a chosen line.
     NEEDING: ClassVar[tuple[str, ...]] = ()
     AUTO_FOCUS = "#rows"
 
@@ -52,14 +52,14 @@ class Listing(Place, Generic[R]):
         with Panel(id="detail-panel"):
             yield Lines(id="detail", can_focus=False)
 
-    # What a list is made of ----------------------------------------------------------------------------------------------
+    # Defined by each list ------------------------------------------------------------------------------------------------
 
     def words(self) -> Sequence[Safe]:
-        """What stands in the top line."""
+        """The texts of the top line."""
         return ()
 
     def titles(self, total: int) -> tuple[Safe, Safe]:
-        """What stands on the panel, above and below."""
+        """The texts on the panel, above and below."""
         return BLANK, BLANK
 
     async def count(self) -> int:
@@ -69,7 +69,7 @@ class Listing(Place, Generic[R]):
         raise NotImplementedError
 
     async def position(self, row: R) -> int:
-        """Where a row stands now."""
+        """The present index of a row."""
         raise NotImplementedError
 
     def heading(self, width: int) -> Line:
@@ -79,7 +79,7 @@ class Listing(Place, Generic[R]):
         raise NotImplementedError
 
     def sentences(self, row: R) -> Sequence[Safe]:
-        """All about a row."""
+        """The details of a row."""
         return ()
 
     def empty(self) -> Safe:
@@ -96,7 +96,7 @@ class Listing(Place, Generic[R]):
         rows, cursor, asked = self.rows, self.rows.cursor, self._filter
         total = await self.count()
         at = await self.position(chosen) if (chosen := rows.chosen) is not None and self._shown else 0
-        # Keys that are pressed meanwhile move on from there.
+        # Keys pressed since move on from there.
         at = min(max(at + rows.cursor - cursor, 0), max(total - 1, 0))
         page = at // PAGE
         known = await self.page(page * PAGE, PAGE)
@@ -121,7 +121,7 @@ class Listing(Place, Generic[R]):
         self._show_detail()
 
     def look_anew(self, *filters: str) -> None:
-        """What is looked for is something else: begin at the first line."""
+        """Apply another filter and begin at the first line."""
         self._filter = filters
         self._shown = ()
         self.rows.cursor = 0
@@ -144,7 +144,7 @@ class Listing(Place, Generic[R]):
         self.app.pop_screen()
 
     def filter_words(self, *filters: tuple[Action, Safe]) -> Safe:
-        """The keys of filters with what they are set to."""
+        """The keys of filters with their present values."""
         return joined(" · ", (own("{} {}", self.console.key(action), word) for action, word in filters))
 
 
@@ -156,7 +156,7 @@ def _at_most(count: int, texts: Sequence[Safe], width: int) -> list[Line]:
 
 
 def cells(cells: Sequence[Cell]) -> Line:
-    """A line of cells, of which those of no width are left out."""
+    """A line of cells, without those of no width."""
     spans: list[Span] = []
     for text, tone, width, right in cells:
         if width:

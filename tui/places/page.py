@@ -1,4 +1,4 @@
-"""A text to read, in a box over the place: scrolled by keys, its title and the way out always in sight."""
+"""A page of text in a box over the place: scrolled by keys, with title and closing key always in sight."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AROUND_LONG = 3
 
 
 class Page(ModalScreen[None]):
-    """Shows ``compose``'s lines under ``title``. As high as the text, at most as the screen; ``keys`` are told at the foot."""
+    """Shows ``compose``'s lines under ``title``. As high as the text, at most as the screen; ``keys`` are in the footer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "close", show=False)]
     AUTO_FOCUS = "#text"
@@ -56,7 +56,7 @@ class Page(ModalScreen[None]):
             self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
-        """Give the text as many lines as it has, if there are so many; say how to scroll only where there is something to."""
+        """Fit the height to the text; the hint on scrolling is shown only where needed."""
         text = self.query_one("#text", Lines)
         length = len(self._compose_text(text.text_width))
         long = length > self.size.height - AROUND

@@ -1,4 +1,4 @@
-"""One of several, from a list."""
+"""Choice of one value from a list."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AROUND = 8
 
 
 class Pick(ModalScreen[str | None]):
-    """The value that was chosen, or None. ``options`` are values with what is shown for them."""
+    """The chosen value, or None. ``options`` are values with their texts."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", show=False),

@@ -1,4 +1,4 @@
-"""What all places have in common: the top line, the footer, and loading their view."""
+"""Base of all places: the top line, the footer, and loading of the view."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ BESIDE = 5
 
 
 class Place(Screen[None]):
-    """A screen between the top line and the footer. ``ACTIONS`` is all that can be done in it."""
+    """A screen between the top line and the footer. ``ACTIONS`` are all its actions."""
 
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
-    #: Whether the place has a key of its own for help, since ? is typed in it.
+    #: The place has another key for help, since ? is typed in it.
     OWN_HELP: ClassVar[bool] = False
-    #: Whether it was loaded, or what keeps it from that was said.
+    #: True once it was loaded, or the reason against that was shown.
     _shown_once = False
 
     def compose(self) -> ComposeResult:
@@ -46,17 +46,17 @@ class Place(Screen[None]):
         yield from ()
 
     def label(self, action: str) -> Safe:
-        """What an action is called at the foot just now; empty for its usual name."""
+        """The present label of an action in the footer; empty for its usual one."""
         return BLANK
 
     @property
     def restless(self) -> bool:
-        """Whether something goes on here, so that times must run on."""
+        """True while something is active, so that times must advance."""
         return False
 
     @property
     def opening(self) -> bool:
-        """True while a page of this place is on its way, which what is typed meanwhile belongs to: at first its own."""
+        """True while a page of this place is on its way, for which keys are kept: at first its own."""
         return not self._shown_once
 
     @property
@@ -85,9 +85,9 @@ class Place(Screen[None]):
         self.console.reload()
 
     async def load_or_say(self) -> None:
-        """Load; what the core refuses is said above the footer, and what was shown stays."""
+        """Load; a refusal is shown above the footer, and earlier content stays."""
         if not self.is_mounted:
-            # It has no widgets yet; when it has, it asks again.
+            # It has no widgets yet; it asks again when it has.
             self.call_after_refresh(self.reload)
             return
         said = BLANK
@@ -107,29 +107,29 @@ class Place(Screen[None]):
 
     @property
     def is_there(self) -> bool:
-        """Is this place still one of those that are open? While it was loaded it may have been left, with all its widgets."""
+        """True while this place is open. It may have been closed, with its widgets, while it was loaded."""
         return self.is_attached and self in self.app.screen_stack
 
     def say(self, said: Safe) -> None:
-        """Show ``text`` above the footer, or nothing."""
+        """Show ``text`` above the footer, or clear it."""
         row = self.query_one("#trouble", Row)
         row.display = bool(said)
         row.show(lambda width: cut(own(" {}", said), width))
 
     def show_top(self, compose: Callable[[int, Safe], Safe]) -> None:
-        """The top line: ``compose`` gets width and time."""
+        """Show the top line: ``compose`` gets width and time."""
         clock = text(datetime.now().astimezone().strftime("%H:%M"))
         self.query_one("#top", Row).show(lambda width: compose(width, clock))
 
     async def open(self, screen: Screen[R], callback: Callable[[R | None], None] | None = None) -> None:
-        """Open a screen over this place, unless somebody went on to another meanwhile."""
+        """Open a screen over this place, unless another has come in front since."""
         if self.is_there and self.app.screen is self:
             await self.app.push_screen(screen, callback)
 
     async def ask_until_taken(
         self, question: Safe, text: Safe, take: Callable[[str], Awaitable[object]], value: str = "", wrong: Safe = BLANK
     ) -> None:
-        """Ask for a line, and have ``take`` do what it says. What it refuses stands above the line, which stays."""
+        """Ask for a line, and call ``take`` with it. A refusal is shown above the line, which stays."""
 
         async def attempt(answer: str) -> None:
             try:
@@ -144,14 +144,14 @@ class Place(Screen[None]):
         await self.open(Ask(question, own("{}{}", wrong, text), value), answered)
 
     def close_place(self) -> None:
-        """Leave this place, and whatever lies over it."""
+        """Close this place, and all screens over it."""
         if self.is_there:
             while self.app.screen is not self:
                 self.app.pop_screen()
             self.app.pop_screen()
 
     async def start_service(self) -> None:
-        """Start the service, and say that it runs."""
+        """Start the service, and report it."""
         await self.console.desk.start_service()
         tell(self, own("The service is running."))
         self.reload()

@@ -1,4 +1,4 @@
-"""Something did not work: what, and what to do."""
+"""A failure, and its remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that is known of one mailbox, one problem or one warning of a run, as lines. Pure functions."""
+"""Details of one mailbox, one problem or one warning of a run, as lines. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui.desk.runs import MailboxRow, ProblemRow
 from tui.text import prose
 from tui.text.format import Line, percent
 
-#: Problems of a mailbox that are told in its details; all are in the list of the run.
+#: Problems of a mailbox listed in its details; all are in the list of the run.
 SHOWN = 100
 _COUNTS = (
     ("found", "Found"),
@@ -24,7 +24,7 @@ _COUNTS = (
 
 
 def problem_details(problem: ProblemRow, width: int) -> list[Line]:
-    """Where, why in full, and what to do."""
+    """Place, full reason, and remedy."""
     where = [("Mailbox", problem.mailbox), ("Folder", problem.folder), ("UID", problem.uid)]
     return [
         *prose.named(named((name, value) for name, value in where if value), width),
@@ -63,7 +63,7 @@ def mailbox_details(row: MailboxRow, problems: Sequence[ProblemRow], live: bool,
         lines += [(), *prose.paragraph(own("✗ {}", place or own("the whole mailbox")), width, Tone.BAD)]
         lines += prose.paragraph(problem.full, width)
         if after is None or after.remedy != problem.remedy:
-            # Once for all that need the same.
+            # Once for all with the same remedy.
             lines += prose.paragraph(own("What to do: {}", problem.remedy), width)
     if len(problems) > SHOWN:
         more = own("and {:,} more, in the list of problems of this run", len(problems) - SHOWN)

@@ -43,7 +43,7 @@ def cut(text: Safe, width: int) -> Safe:
 
 
 def join(texts: Sequence[Safe], width: int, separator: Safe = GAP_BETWEEN) -> Safe:
-    """As many of ``texts`` as fit, the first first; only when not even that one fits is it cut."""
+    """As many of ``texts`` as fit, in order; only if the first does not fit is it cut."""
     line = BLANK
     for text in texts:
         longer = Safe(line + separator + text) if line else text
@@ -73,7 +73,7 @@ def bar(fraction: float | None, width: int) -> Safe:
 
 
 def shared(natural: Sequence[int], least: Sequence[int], width: int) -> list[int]:
-    """Widths of columns that together take ``width``: the widest gives way first, the last one takes what is left."""
+    """Widths of columns that together take ``width``: the widest gives way first, the last one takes the rest."""
     widths = list(natural)
     excess = sum(widths) + GAP * (len(widths) - 1) - width
     while excess > 0:
@@ -87,9 +87,9 @@ def shared(natural: Sequence[int], least: Sequence[int], width: int) -> list[int
 
 
 def arranged(columns: Mapping[str, tuple[int, int]], width: int, leaving: Sequence[str]) -> dict[str, int]:
-    """Widths, by title, of the columns that there is room for. ``columns`` has their natural widths and the least ones.
+    """Widths, by title, of the columns that there is room for. ``columns`` has their natural and least widths.
 
-    Those of ``leaving`` go whole, the first first, until the least widths of the others fit.
+    Columns in ``leaving`` are dropped whole, in order, until the least widths of the others fit.
     """
     shown = dict(columns)
     for title in leaving:
@@ -101,12 +101,12 @@ def arranged(columns: Mapping[str, tuple[int, int]], width: int, leaving: Sequen
 
 
 class ProfileTable:
-    """The profiles of Home as lines; columns that the width has no room for are left out, the least telling first."""
+    """The profiles of Home as lines; columns without room are left out, the least informative first."""
 
     LAST = "Last run"
-    #: As much of a text is to be seen before a column is left out for it.
+    #: Cells of a text that are visible before a column is dropped for it.
     LEAST = {"Profile": 24, "Mailbox": 12, "Schedule": 24}  # noqa: RUF012
-    #: Goes first what tells least.
+    #: Dropped first is the least informative.
     LEAVING = ("Server", "Next", "Mailbox", "Schedule", LAST)
 
     def __init__(self, rows: Sequence[ProfileRow], width: int) -> None:
@@ -124,19 +124,19 @@ class ProfileTable:
             del columns["Next"]
         natural = {title: max(cell_len(text) for text in (title, *texts)) for title, texts in columns.items()}
         wanted = {title: (size, min(size, self.LEAST.get(title, size))) for title, size in natural.items()}
-        # Without what runs now, so that columns do not come and go with every run.
+        # Without the present runs, so that columns do not come and go with every run.
         when = max([cell_len("since 14:02"), *(cell_len(row.facts[0]) for row in rows if row.facts and not row.active)])
         wanted[self.LAST] = (max(natural[self.LAST], when), when)
         self._columns = arranged(wanted, width, self.LEAVING)
         wanted = {title: wanted[title] for title in self._columns}
         if self.LAST in wanted:
-            # Mailboxes give way to the time that is left.
+            # Mailboxes give way to the remaining time.
             spare = width - sum(least for _, least in wanted.values()) - GAP * (len(wanted) - 1)
             size = wanted[self.LAST][0]
             wanted[self.LAST] = (size, min(size, when + max(spare, 0), max(cell_len("61 %  3 min 20 s left"), when)))
             self._columns = arranged(wanted, width, ())
         while self._idle and any(size < natural[title] for title, size in self._columns.items() if title != self.LAST):
-            # Facts are left out whole; what is then empty is for those that are cut.
+            # Facts are left out whole; the free space is for cut ones.
             size = self._columns[self.LAST] - self._idle
             wanted[self.LAST] = (size, min(size, when))
             self._columns = arranged(wanted, width, ())
@@ -170,9 +170,9 @@ class ProfileTable:
 
 
 class MailboxTable:
-    """The mailboxes of a run as lines: one each where there is room, else with the folder below it if they are few.
+    """The mailboxes of a run as lines: one each where there is room, else, for few, with the folder below.
 
-    ``per_item`` is the number of lines that each of them has.
+    ``per_item`` is the number of lines of each.
     """
 
     WIDE = 96
@@ -193,7 +193,7 @@ class MailboxTable:
 
     @staticmethod
     def order(rows: Sequence[MailboxRow]) -> list[MailboxRow]:
-        """What runs first, then what went wrong, then the rest."""
+        """Active ones first, then failed ones, then the rest."""
         return sorted(rows, key=lambda row: row.rank)
 
     @property
@@ -229,7 +229,7 @@ class MailboxTable:
 
 
 class ProblemTable:
-    """Warnings, then problems, in two lines each: the place and the beginning of the reason. All of it is in the details."""
+    """Warnings, then problems, in two lines each: the place and the beginning of the reason. The details have all of it."""
 
     per_item = 2
 
@@ -243,7 +243,7 @@ class ProblemTable:
         item, part = divmod(index, self.per_item)
         if item < len(self._notes):
             first, *rest = wrap(self._notes[item], self._width)
-            # Cut within what is left, so that the ellipsis shows it.
+            # Cut within the rest, so that the ellipsis shows it.
             text = joined(" ", rest) if part else first
             return (Span(own("  ") if part else own("! "), Tone.WARN), Span(fit(text, self._width)))
         problem = self._problems[item - len(self._notes)]
@@ -269,7 +269,7 @@ def header(left: Sequence[Safe], state: Safe, clock: Safe, width: int) -> Safe:
 
 
 def service(view: HomeView) -> Badge:
-    """The service in the header: it need not be alive while nothing is to be done."""
+    """The service in the header: it need not run while there is nothing to do."""
     if view.service_stuck:
         return badge("!", "stopped", Tone.BAD)
     if view.service_running:
@@ -278,7 +278,7 @@ def service(view: HomeView) -> Badge:
 
 
 def _spaced(spans: Sequence[Span]) -> Line:
-    """Columns with gaps between them. A gap takes the tone before it: every change of tone costs 25 bytes on the line."""
+    """Columns with gaps between them. A gap takes the tone before it: every change of tone costs 25 bytes."""
     line: list[Span] = []
     for span in spans:
         line += [Span(blanks(GAP), line[-1].tone), span] if line else [span]

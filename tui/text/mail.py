@@ -1,4 +1,4 @@
-"""Mail as lines: folders, messages in a list, and one message to read. Pure functions; nothing is wider than asked for."""
+"""Mail as lines: folders, messages in a list, and one message to read. Pure functions; nothing exceeds the given width."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from tui.desk.present import BLANK, Safe, Tone, blanks, cell_len, joined, own
 from tui.text import prose
 from tui.text.format import Line, Span, cut, fit, wrap
 
-#: From here on a list has room for the time, and for more of a name.
+#: Columns from which a list has room for the time, and for more of a name.
 WIDE = 96
 SIZE = 7
-#: Cells by which a folder stands to the right of the one that it lies in.
+#: Cells by which a subfolder is indented.
 STEP = 2
 COUNT = 9
 
 
 def owner_line(row: OwnerRow, width: int) -> Line:
-    """Somebody who has mail."""
+    """An owner of mail."""
     name, state = min(24, width // 3), own("removed user") if row.removed else row.full_name
     rest = max(width - name - 2, 4)
     address = rest // 2
@@ -31,7 +31,7 @@ def owner_line(row: OwnerRow, width: int) -> Line:
 
 
 def unfolded(tree: Sequence[ArchiveFolder], closed: Collection[str]) -> list[ArchiveFolder]:
-    """The folders that are seen while those of ``closed`` hide what lies in them."""
+    """The folders that are visible while those in ``closed`` hide their content."""
     seen: list[ArchiveFolder] = []
     hidden = ""
     for row in tree:
@@ -43,7 +43,7 @@ def unfolded(tree: Sequence[ArchiveFolder], closed: Collection[str]) -> list[Arc
 
 
 def folder_line(row: ArchiveFolder, closed: bool, width: int) -> Line:
-    """A folder in the tree; a closed one has the count of all that lies in it and below."""
+    """A folder in the tree; a closed one with the count of all below it."""
     sign = own("+ ") if closed else own("- ") if row.inner else own("  ")
     # Deep trees must not push their names out of sight.
     indent = blanks(min(row.depth * STEP, width // 3))
@@ -62,7 +62,7 @@ def messages(count: int) -> Safe:
 
 
 def message_heading(width: int, *, where: bool = False) -> Line:
-    """What the columns of a list of messages are."""
+    """The titles of the columns in a list of messages."""
     texts = {
         "date": own("Date"),
         "who": own("From"),
@@ -105,7 +105,7 @@ def _columns(texts: dict[str, Safe], width: int, where: bool, tone: Tone) -> Lin
 
 
 def as_written(text: Safe, width: int) -> list[Safe]:
-    """A line of a text in as many as it takes; what begins with blanks keeps them, and a long word is broken."""
+    """A line of a text in as many lines as needed; leading blanks are kept, and a long word is broken."""
     if cell_len(text) <= width:
         return [Safe(text.rstrip())]
     words = text.lstrip(" ")
@@ -114,7 +114,7 @@ def as_written(text: Safe, width: int) -> list[Safe]:
 
 
 def message_lines(view: MessageView, width: int, *, full: bool = False) -> list[Line]:
-    """A message to read: its headers, its attachments by name, what could not be read, then the text."""
+    """A message to read: its headers, its attachments by name, unreadable parts, then the text."""
     values = [*(view.headers if full else view.brief)]
     if view.attachments:
         names = joined(", ", (own("{} ({})", one.name, one.size) for one in view.attachments[:5]))
@@ -133,7 +133,7 @@ def message_lines(view: MessageView, width: int, *, full: bool = False) -> list[
 
 
 def preview_lines(view: MessageView, width: int, height: int) -> list[Line]:
-    """The beginning of a message in ``height`` lines: from and to whom, its attachments, its text without empty lines."""
+    """The beginning of a message in ``height`` lines: sender and recipients, attachments, text without empty lines."""
     lines = [line for one in view.notes for line in prose.paragraph(own("! {}", one), width, Tone.WARN)]
     people = [(name, value) for name, value in view.brief if name in ("From", "To")]
     lines += [(Span(fit(name, 6), Tone.MUTED), Span(cut(value, max(width - 6, 4)))) for name, value in people]
@@ -160,7 +160,7 @@ def attachment_line(row: AttachmentRow, width: int) -> Line:
 
 
 def history_lines(rows: Sequence[PlaceRow], width: int) -> list[Line]:
-    """Where a message is and was, and from when to when."""
+    """The places of a message, present and past, with their times."""
     lines: list[Line] = []
     for row in rows:
         lines += prose.paragraph(row.where, width, Tone.PLAIN if row.until else Tone.STRONG)

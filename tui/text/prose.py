@@ -1,4 +1,4 @@
-"""Prose as lines of a given width: paragraphs, and values with a name. No character of a text means anything."""
+"""Prose as lines of a given width: paragraphs, and values with a name. No character of a text is markup."""
 
 from __future__ import annotations
 

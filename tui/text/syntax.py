@@ -1,4 +1,4 @@
-"""How one searches: examples of everything that can be asked, in plain words."""
+"""The query language: examples of all its features, in plain words."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOTES = (
 
 
 def syntax_lines(width: int) -> list[Line]:
-    """All of it."""
+    """All examples, as lines."""
     lines: list[Line] = [(Span(own("Words"), Tone.STRONG),), *prose.named(named(WORDS), width), ()]
     lines += [(Span(own("Fields"), Tone.STRONG),), *prose.named(named(FIELDS), width), ()]
     return [*lines, *(line for note in NOTES for line in prose.paragraph(sentence(note), width))]

@@ -1,4 +1,4 @@
-"""Fields of a form as data, and the two controls that are not typed into: options and a tick."""
+"""Fields of a form as data, and the two controls without typing: options and a tick."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tui.text.format import cut
 Values = Mapping[str, Any]
 #: Cells of the mark before an option.
 MARKED = 4
-#: A note that depends on what is chosen.
+#: A note that depends on the chosen value.
 Note = str | Callable[[Values], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A field to type into. ``hint`` stands in it while it is empty."""
+    """A text field. ``hint`` is shown while it is empty."""
 
     name: str
     label: str
@@ -36,9 +36,9 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """One of a few: ``options`` are values with their words. ``column``: one below the other.
+    """A choice: ``options`` are values with their words. ``column``: one below the other.
 
-    ``asks`` is told the value that is about to be chosen; where it says yes, it asks a person first, and may ``take`` it then.
+    ``asks`` gets the value about to be chosen; if it returns True, it asks the user, and may call ``take`` then.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Yes or no."""
+    """A tick: yes or no."""
 
     name: str
     label: str
@@ -63,11 +63,11 @@ Spec = Text | Choices | Check
 
 
 class Changed(Message):
-    """The value of a control is another one."""
+    """The value of a control has changed."""
 
 
 class Options(Widget, can_focus=True):
-    """``(•) one  ( ) another``; arrows choose. Space takes what they stand on, which is chosen already: it moves nothing."""
+    """``(•) one  ( ) another``; arrows choose. Space takes the chosen one again: it moves nothing."""
 
     DEFAULT_CSS = "Options { height: auto; width: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -98,7 +98,7 @@ class Options(Widget, can_focus=True):
         return self._options[self._index][0]
 
     def _lines(self, width: int) -> list[list[int]]:
-        """Which options stand in which line."""
+        """The indices of the options in each line."""
         if self._column:
             return [[index] for index in range(len(self._options))]
         lines: list[list[int]] = [[]]
@@ -132,18 +132,18 @@ class Options(Widget, can_focus=True):
         return Content("\n").join(lines)
 
     def choose(self, value: str) -> None:
-        """Choose without telling."""
+        """Choose without a message."""
         self._index = next((index for index, (one, _) in enumerate(self._options) if one == value), self._index)
         self.refresh(layout=True)
 
     def take(self, value: str) -> None:
-        """Choose what was asked about, and tell."""
+        """Choose the value in question, with a message."""
         if value != self.value:
             self.choose(value)
             self.post_message(Changed())
 
     def beside(self, value: str, step: int) -> str:
-        """The value so many steps from ``value``, or an empty text."""
+        """The value this many steps from ``value``, or empty."""
         at = next(index for index, (one, _) in enumerate(self._options) if one == value) + step
         return self._options[at][0] if 0 <= at < len(self._options) else ""
 
@@ -157,7 +157,7 @@ class Options(Widget, can_focus=True):
         self._choose(self._index + step)
 
     def action_stay(self) -> None:
-        """A blank that was meant for something else changes no choice."""
+        """Ignore a blank that was typed for something else."""
 
     def action_vertical(self, step: int) -> None:
         if self._column and 0 <= self._index + step < len(self._options):

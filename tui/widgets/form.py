@@ -58,7 +58,7 @@ class Field(Vertical):
         return self.control.value
 
     def say(self, note: Safe, error: Safe = BLANK) -> None:
-        """Show a note, or what is wrong."""
+        """Show a note, or a fault."""
         if (note, error) == self._shown:
             return
         self._shown = (note, error)
@@ -69,7 +69,7 @@ class Field(Vertical):
 
     def on_descendant_focus(self) -> None:
         self.query_one(".label", Static).update(shown(own("▸ {}", text(self.spec.label))))
-        # With its note, which tells what the choice means.
+        # With its note, which explains the choice.
         self.call_after_refresh(self.scroll_visible, animate=False)
 
     def on_descendant_blur(self) -> None:
@@ -77,7 +77,7 @@ class Field(Vertical):
 
 
 class Form(VerticalScroll, can_focus=False):
-    """Fields one below the other. ``applies`` says which have a meaning; the others are not shown, and keep their values."""
+    """Fields one below the other. ``applies`` decides which are shown; hidden ones keep their values."""
 
     DEFAULT_CSS = "Form { height: 1fr; scrollbar-size-vertical: 1; background: transparent; }"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -128,7 +128,7 @@ class Form(VerticalScroll, can_focus=False):
                 field.control.value = value
 
     def show_errors(self, errors: Mapping[str, Safe]) -> bool:
-        """Show what is wrong beside the fields, and go to the first; False when nothing is wrong with any field here."""
+        """Show faults beside the fields, and go to the first; False when no field here has one."""
         self._errors = {field.spec.name: errors[field.spec.name] for field in self.fields if field.spec.name in errors}
         self._arrange()
         for field in self.fields:
@@ -138,7 +138,7 @@ class Form(VerticalScroll, can_focus=False):
         return False
 
     def focus_first(self) -> None:
-        """Go to the first field; to the first empty line, if nothing stands before it."""
+        """Go to the first field, or to the first empty line if only lines precede it."""
         for field in self.fields:
             if field.display:
                 field.control.focus()
@@ -165,7 +165,7 @@ class Form(VerticalScroll, can_focus=False):
 
     def _edited(self) -> None:
         values = self.values
-        # What was wrong is right or wrong again when it is next checked.
+        # A fault is dropped with the value; the next check decides again.
         self._errors = {name: text for name, text in self._errors.items() if values.get(name) == self._values.get(name)}
         self._values = values
         self._arrange()

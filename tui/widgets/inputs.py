@@ -1,4 +1,4 @@
-"""Lines to type into, in a form and outside of one."""
+"""Text fields, in a form and outside of one."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tui.widgets.shown import shown
 
 
 class TypingLine(Input):
-    """A line to type into, without a frame and without a cursor that blinks: that would send bytes for ever."""
+    """A text field, without a frame and without a blinking cursor, which would send bytes for ever."""
 
     def __init__(self, spec: Text, value: str) -> None:
         super().__init__(value, placeholder=spec.hint, password=spec.secret, compact=True, select_on_focus=False)
         self.cursor_blink = False
 
     def action_copy(self) -> None:
-        """A password is not copied: from a clipboard it would go where it can be seen."""
+        """Refuse to copy a password: a clipboard could reveal it."""
         if not self.password:
             super().action_copy()
 
@@ -29,15 +29,15 @@ class TypingLine(Input):
 
 
 class SearchLine(TypingLine):
-    """A line for what to look for: what is pasted may come from mail."""
+    """A search line: pasted text may come from mail."""
 
     def validate_value(self, value: str) -> str:
-        """Nothing that moves or turns gets to the terminal, and nothing of it could be found."""
+        """Remove characters that affect a terminal; they could not be found anyway."""
         return value if value.isprintable() else "".join(one if one.isprintable() else " " for one in value)
 
 
 class Marked(Horizontal):
-    """A control outside of a form: ``▸`` stands before it while it has the focus."""
+    """A control outside of a form: ``▸`` before it shows the focus."""
 
     DEFAULT_CSS = "Marked { height: auto; } Marked > .mark { width: 2; height: 1; }"
 
@@ -52,7 +52,7 @@ class Marked(Horizontal):
 
 
 class SearchBar(Marked):
-    """A line in which one writes what to look for."""
+    """A line for a search."""
 
     DEFAULT_CSS = """
     SearchBar { height: 1; }
@@ -67,12 +67,12 @@ class SearchBar(Marked):
         super().__init__(Static(shown(own("Search [")), classes="label"), self.line, Static(shown(own("]"))), id=id)
 
     def call(self, label: Safe) -> None:
-        """Say before the line what is searched."""
+        """Show the scope before the line."""
         if label != self._label:
             self._label = label
             self.query_one(".label", Static).update(shown(own("{} [", label)))
 
     @property
     def value(self) -> str:
-        """What is looked for."""
+        """The searched text."""
         return self.line.value.strip()

@@ -1,4 +1,4 @@
-"""The keys of a place at its foot: as many as fit, the most important first, and always the one for help."""
+"""The footer of a place: as many keys as fit, the most important first, and always the one for help."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from textual.widget import Widget
 
 from tui.desk.present import BLANK, Safe, cell_len, joined, own, text
 
-#: Shown whatever the width: from it all others can be found.
+#: Shown at any width: all others can be found from it.
 HELP = ("help", "own_help")
 
 
 class Labelled(Protocol):
-    """A place that may call an action something else for now."""
+    """A place that may change the label of an action."""
 
     def label(self, action: str) -> Safe: ...
 
 
 class KeyBar(Widget):
-    """One line. Only keys that do something here and now are in it; a click does what the key does."""
+    """One line. It has only available keys; a click acts as the key."""
 
     DEFAULT_CSS = "KeyBar { height: 1; dock: bottom; }"
     COMPONENT_CLASSES = {"keys--key", "keys--dim"}  # noqa: RUF012
@@ -37,7 +37,7 @@ class KeyBar(Widget):
 
     @property
     def covered(self) -> bool:
-        """Whether something else stands in front of the place, so that none of its keys does anything."""
+        """True when a screen in front of the place makes its keys ineffective."""
         return self._covered
 
     @covered.setter
@@ -54,7 +54,7 @@ class KeyBar(Widget):
             self.refresh()
 
     def _useful(self) -> list[tuple[Safe, Safe, str, bool]]:
-        """(key, label, action, enabled) of what can be done here, each action once."""
+        """(key, label, action, enabled) of the available actions, each once."""
         found: dict[str, tuple[Safe, Safe, str, bool]] = {}
         helps: dict[str, tuple[Safe, Safe, str, bool]] = {}
         for active in self.screen.active_bindings.values():
@@ -64,7 +64,7 @@ class KeyBar(Widget):
                 label = self._place.label(binding.action) or text(binding.description)
                 found[binding.action] = (key, label, binding.action, active.enabled)
             elif binding.action in HELP:
-                # Where its first key is typed, another one is told.
+                # Where its first key is typed, another one is shown.
                 helps.setdefault(
                     binding.action, (text(self.app.get_key_display(binding)), text(binding.description), binding.action, True)
                 )

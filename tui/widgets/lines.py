@@ -1,4 +1,4 @@
-"""A list of lines that is drawn on demand: any length, only visible lines are composed, only changed cells are sent."""
+"""A list of lines drawn on demand: of any length, composing only visible lines, sending only changed cells."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tui.text.format import Line, Span, fit
 
 
 class Source(Protocol):
-    """Lines of one width, made when they are looked at."""
+    """Lines of one width, made on access."""
 
     def __len__(self) -> int: ...
 
@@ -35,7 +35,7 @@ def _nothing(_width: int) -> Source:
 
 
 class Lines(ScrollView):
-    """Shows what ``show`` is given; it is asked again when the width changes."""
+    """Shows the result of ``compose``, which is called again when the width changes."""
 
     DEFAULT_CSS = """
     Lines {
@@ -61,7 +61,7 @@ class Lines(ScrollView):
         self._shown: dict[int, Line] = {}
 
     def show(self, compose: Compose) -> None:
-        """Replace what is shown; what looks the same is not sent again."""
+        """Replace the content; equal lines are not sent again."""
         self._compose_source = compose
         self._rebuild()
 
@@ -85,7 +85,7 @@ class Lines(ScrollView):
         for index in range(top, top + self.size.height):
             before, after = self._shown.get(index), self._line(index)
             if before is None:
-                # What stands there is not known: it may have been painted before a change of size was told.
+                # The screen's content is unknown: it may have been painted before a change of size was reported.
                 self.refresh(Region(0, index - top, self.size.width, 1))
             elif before != after:
                 # One region: Textual sends a line from its left edge for each.
@@ -128,14 +128,14 @@ class Lines(ScrollView):
 
 
 class Choice(Lines):
-    """Items of which one is chosen: marked with ``▸`` and a bar while the keys go here.
+    """Items of which one is chosen: marked with ``▸``, and with a bar while focused.
 
-    An item has one line, or as many as its source says in ``per_item``.
+    An item has one line, or ``per_item`` of its source.
     """
 
     MARK = own("▸ ")
     REST = own("· ")
-    #: Whether the chosen item is marked, with a dot, while the keys go elsewhere too.
+    #: The chosen item is marked, with a dot, also without focus.
     keeps_mark = False
 
     class Moved(Message):
@@ -144,7 +144,7 @@ class Choice(Lines):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.cursor = 0
-        #: Whether somebody went to an item; nobody has who went back to the beginning.
+        #: True when the user went to an item, and not back to the beginning.
         self.touched = False
         self._drawn = 0
 
@@ -159,11 +159,11 @@ class Choice(Lines):
 
     @property
     def items(self) -> int:
-        """How many can be chosen."""
+        """The number of items."""
         return len(self._source) // self.per_item
 
     def choose(self, index: int) -> None:
-        """Choose an item; numbers outside are brought in."""
+        """Choose an item; an index out of range is corrected."""
         before, self.cursor = self.cursor, min(max(index, 0), max(self.items - 1, 0))
         top, first = self.scroll_offset.y, self.cursor * self.per_item
         end = first + self.per_item
@@ -176,7 +176,7 @@ class Choice(Lines):
             self.post_message(self.Moved())
 
     def _redraw_cursor(self) -> None:
-        """The bar is as long as the line, so a line that gets it or loses it is sent whole."""
+        """Redraw the line of the cursor whole, since the bar is as long as the line."""
         if self._drawn != self.cursor:
             for item in (self._drawn, self.cursor):
                 self._refresh_item(item)
@@ -204,7 +204,7 @@ class Choice(Lines):
         chosen = (self.scroll_offset.y + y) // self.per_item == self.cursor
         if not chosen or not len(self._source) or not self.has_focus:
             return strip
-        # One style for the whole line: every tone on this background would have to be readable in every theme.
+        # One style for the whole line: otherwise each tone would have to be readable on this background in every theme.
         style = self.rich_style + self.get_component_rich_style("lines--cursor", partial=True)
         return Strip([Segment(fit(Safe(strip.text), self.size.width), style)], self.size.width)
 

@@ -1,4 +1,4 @@
-"""A list of any length whose rows are fetched when they come into view: only pages that were looked at are in memory."""
+"""A list of any length whose rows are fetched when they come into view: only shown pages are in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Fetch = Callable[[int, int], Awaitable[Sequence[R]]]
 
 
 class PagedChoice(Choice, Generic[R]):
-    """Lines that may be chosen; ``fill`` says how many there are, where rows come from and what they look like."""
+    """Lines to choose from; ``fill`` sets their number, their source and their looks."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -29,7 +29,7 @@ class PagedChoice(Choice, Generic[R]):
         self._filling = 0
 
     def fill(self, total: int, fetch: Fetch[R], line: Callable[[R, int], Line], known: Sequence[R] = (), page: int = 0) -> None:
-        """Show ``total`` rows. ``fetch(offset, limit)`` gets them; ``known`` are those of ``page``, if they are known."""
+        """Show ``total`` rows. ``fetch(offset, limit)`` gets them; ``known`` are those of ``page``, if given."""
         self._total, self._fetch, self._row_line = total, fetch, line
         self._pages = {page: known} if known else {}
         self._wanted.clear()
@@ -37,16 +37,16 @@ class PagedChoice(Choice, Generic[R]):
         self.redraw()
 
     def grow(self, total: int) -> None:
-        """There are more rows at the end now; those that are shown stay."""
+        """Add rows at the end; the shown ones stay."""
         if total != self._total:
             last, self._total = self._total // PAGE, total
-            # It may have been fetched when it was not full.
+            # It may have been fetched before it was full.
             self._pages.pop(last, None)
             self._wanted.discard(last)
             self.redraw()
 
     def redraw(self) -> None:
-        """Draw the lines anew, of rows that are known."""
+        """Draw the lines of known rows again."""
         self.show(lambda width: _Rows(self, width))
 
     @property
@@ -54,7 +54,7 @@ class PagedChoice(Choice, Generic[R]):
         return self._total
 
     def row(self, index: int) -> R | None:
-        """The row at ``index``; None while it is not known."""
+        """The row at ``index``; None while it is not fetched."""
         page = self._pages.get(index // PAGE)
         if page is None:
             self._want(index // PAGE)
@@ -84,7 +84,7 @@ class PagedChoice(Choice, Generic[R]):
             self._pages[page] = rows
             self.redraw()
             if page == self.cursor // PAGE:
-                # Which one is chosen is known only now.
+                # The chosen row is known only now.
                 self.post_message(self.Moved())
 
 

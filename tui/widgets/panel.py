@@ -1,4 +1,4 @@
-"""A bordered box with a title, which is drawn anew only when it says something else."""
+"""A bordered box with a title, drawn again only when its text changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tui.widgets.shown import shown
 
 
 class Panel(Vertical):
-    """What belongs together. Titles are never markup."""
+    """A group of widgets in a box. Titles are never markup."""
 
     DEFAULT_CSS = """
     Panel {

@@ -1,4 +1,4 @@
-"""One line of plain text that fills its width and is sent again only when it says something else."""
+"""One line of plain text that fills its width and is sent again only when it changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Row(Widget):
         self._shown = BLANK
 
     def show(self, compose: Callable[[int], Safe]) -> None:
-        """Replace the text; it is asked for again when the width changes."""
+        """Replace the text; ``compose`` is called again when the width changes."""
         self._compose_text = compose
         if compose(self.size.width) != self._shown:
             self.refresh()

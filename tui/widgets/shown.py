@@ -11,12 +11,12 @@ from tui.desk.present import Safe
 
 
 def shown(text: Safe) -> Content:
-    """A text as the toolkit takes it."""
+    """A safe text as the toolkit's content."""
     return Content(text)
 
 
 def tell(
     node: DOMNode, text: Safe, *, severity: Literal["information", "warning"] = "information", timeout: float | None = None
 ) -> None:
-    """Show a text in a corner for some seconds, ``timeout`` of them if that is given."""
+    """Show a text in a corner for some seconds, or for ``timeout`` seconds."""
     node.app.notify(text, severity=severity, timeout=timeout, markup=False)

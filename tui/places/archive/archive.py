@@ -1,4 +1,4 @@
-"""Archive: who has mail. From here one goes into somebody's folders."""
+"""Archive: the list of owners, who have mail. Leads to their folders."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOBODY = own("Nobody who has mail has that in a name or an address. esc shows ev
 
 
 class ArchivePlace(Place):
-    """Everybody who has mail."""
+    """The list of owners."""
 
     ACTIONS = ARCHIVE_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(ARCHIVE_ACTIONS)
@@ -70,7 +70,7 @@ class ArchivePlace(Place):
         total = await mail.owner_count(contains) if contains else everybody
         known = await mail.owners(contains, at // PAGE * PAGE, PAGE) if total else ()
         if contains != self.finding.value:
-            # What was typed meanwhile is looked for already.
+            # The search for the typed text is running already.
             return
         found = (contains, total, tuple(known))
         if found != self._shown:
@@ -87,7 +87,7 @@ class ArchivePlace(Place):
         self.panel("owners-panel").head(own("Whose mail ({})", of))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Nothing can be done to an archive where nobody has one, and nothing found."""
+        """Disable actions on an owner in an empty list."""
         return action not in ("open", "import_mail", "search_archive") or bool(self.owners.total)
 
     def label(self, action: str) -> Safe:
@@ -117,13 +117,13 @@ class ArchivePlace(Place):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self.owners.cursor = 0
-        # Quick typing looks once, for the last of it.
+        # Quick typing searches once, for the final text.
         self.run_worker(self.load_or_say(), group="find", exclusive=True, exit_on_error=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if self._shown is None or self._shown[0] != self.finding.value:
-            # Nobody is opened who is marked only until what was typed is found.
+            # A row marked while a search is running is not opened: the result may not contain it.
             return
         if self.owners.total == 1:
             self.action_open()

@@ -24,17 +24,17 @@ from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.panel import Panel
 from tui.widgets.shown import shown, tell
 
-#: From this width on the beginning of a message stands beside the list.
+#: Columns from which the preview is beside the list.
 BESIDE_FROM = 160
-#: Lines of it below the list.
+#: Lines of the preview below the list.
 BELOW = 6
-#: Seconds for which one stays on a message before it is read: whoever hurries through a list reads none.
+#: Seconds on a message before it is read: fast scrolling reads none.
 PATIENCE = 0.05
 UNREADABLE = own("! This message cannot be shown here. Opened, its raw source has all of it.")
 
 
 class MessageList(SelectedPlace):
-    """``where``: whether it is told of each message where it lies."""
+    """``where``: the list shows the place of each message."""
 
     where: ClassVar[bool] = False
 
@@ -56,11 +56,11 @@ class MessageList(SelectedPlace):
         super().__init__()
         self._previewed = 0
         self._empty_text = ""
-        #: Marked messages by number, with their subjects, in the order in which they were marked.
+        #: Marked messages by id, with their subjects, in order of marking.
         self._marks: dict[int, Safe] = {}
 
     def list_panels(self) -> ComposeResult:
-        """The list and the beginning of a message."""
+        """Compose the list and the preview."""
         with Container(id="reading"):
             with Panel(id="list-panel"):
                 yield Lines(id="rows-header", can_focus=False)
@@ -94,7 +94,7 @@ class MessageList(SelectedPlace):
         none = self.query_one("#no-rows", Static)
         none.display = not total
         if empty != self._empty_text:
-            # What is written again is sent again.
+            # Rewriting would send it again.
             self._empty_text = empty
             none.update(shown(empty))
         self.show_preview()
@@ -117,29 +117,29 @@ class MessageList(SelectedPlace):
         try:
             view = await self.console.desk.mail.preview(row.id)
         except Exception:
-            # What stands there is of another message.
+            # The present preview is of another message.
             self._show_beginning(row, lambda width: [(Span(cut(UNREADABLE, width), Tone.WARN),)])
             raise
         self._show_beginning(row, lambda width: preview_lines(view, width, max(self.query_one("#preview").size.height, BELOW)))
 
     def _show_beginning(self, row: MessageRow, compose: Compose) -> None:
-        """Show a text together with whose it is, so that no other ever stands below that title."""
+        """Show a preview together with its title, so that they always belong together."""
         if self.is_there and row.id == self._previewed:
             date = own("no date, received {}", row.date) if row.arrival else row.date
             self.panel("preview-panel").head(row.subject, joined(" · ", (part for part in (row.where, date) if part)))
             self.query_one("#preview", Lines).show(compose)
 
     def open_message(self) -> None:
-        """Open the chosen message; from there one goes on to those beside it."""
+        """Open the chosen message; the next ones can be reached from there."""
         if row := self.rows.chosen:
             self.app.push_screen(MessagePlace(row.id, self.neighbour, self.within()))
 
     def within(self) -> MailSelection:
-        """As whose, and of which folder, the messages of the list are meant; empty where that is not clear."""
+        """The user and folder of the list's messages; empty where ambiguous."""
         return MailSelection()
 
     async def neighbour(self, step: int) -> int | None:
-        """Choose the message that is ``step`` lines further on; its number, or None at the end."""
+        """Choose the message ``step`` lines further; its id, or None at the end."""
         at = self.rows.cursor + step
         if not 0 <= at < self.rows.total:
             return None
@@ -151,14 +151,14 @@ class MessageList(SelectedPlace):
         return row.id if row else None
 
     async def fetch(self, offset: int, limit: int) -> Sequence[MessageRow]:
-        """Some of the messages of the list."""
+        """A page of the list's messages."""
         raise NotImplementedError
 
     # Marks ---------------------------------------------------------------------------------------------------------------
 
     @property
     def among_rows(self) -> bool:
-        """Do the keys go to the list?"""
+        """True when the list has the focus."""
         return self.focused is self.rows
 
     def is_marked(self, row: MessageRow) -> bool:
@@ -166,11 +166,11 @@ class MessageList(SelectedPlace):
 
     @property
     def marked(self) -> Safe:
-        """How many are marked, in words; empty when none is."""
+        """The number of marked messages, in words; empty without any."""
         return own("{:,} marked", len(self._marks)) if self._marks else BLANK
 
     def show_marks(self) -> None:
-        """Show what is marked now."""
+        """Show the present marks."""
         self.rows.redraw()
         self.refresh_bindings()
 
@@ -187,21 +187,21 @@ class MessageList(SelectedPlace):
         self.show_marks()
 
     def forget_marks(self) -> None:
-        """The list is another one now, in which nobody would see what was marked."""
+        """Drop the marks, which would be invisible in another list."""
         if self.marked:
             tell(self, own("{} in the list before: these marks are gone.", self.marked))
         self._marks.clear()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Marks belong to messages."""
+        """Disable marks without messages."""
         if action == "mark":
             return self.among_rows and bool(self.rows.total)
         return action != "unmark" or (self.among_rows and bool(self.marked))
 
     def selection(self) -> MailSelection:
-        """What of the archive is meant where one stands: the marked messages, or else the chosen one.
+        """The mail selected here: the marked messages, or else the chosen one.
 
-        Raises ``Refused`` when it is none: without any message everything would be meant.
+        Raises ``Refused`` without any: an empty selection would mean everything.
         """
         marks = dict(self._marks)
         if not marks and (chosen := self.rows.chosen):

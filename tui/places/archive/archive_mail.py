@@ -1,6 +1,6 @@
-"""Somebody's archive: the tree of folders, and the messages of the one that is open.
+"""A user's archive: the tree of folders, and the messages of the open one.
 
-Side by side where there is room; else one enters a folder and leaves it again.
+Side by side where there is room; else a folder is entered and left again.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from tui.widgets.lines import Choice
 from tui.widgets.panel import Panel
 from tui.widgets.shown import shown
 
-#: From this width on folders and messages stand side by side.
+#: Columns from which folders and messages are side by side.
 SPLIT_FROM = 110
-#: With more folders than this only the upper ones are unfolded at first.
+#: Folders above which only the upper ones are unfolded at first.
 UNFOLDED = 40
 EMPTY = own("There is no mail in this folder any more. The history of a message says where it went.")
 
@@ -76,7 +76,7 @@ class MailPlace(MessageList):
 
     @property
     def entered(self) -> bool:
-        """Is one among the messages?"""
+        """True when the messages have the focus."""
         return self.has_class("entered")
 
     def on_resize(self, event: events.Resize) -> None:
@@ -89,7 +89,7 @@ class MailPlace(MessageList):
         if self._folded is None:
             deep = {row.path for row in tree if row.inner and row.depth} if len(tree) > UNFOLDED else set()
             self._folded = deep
-            # What is only part of a path is not what one came for.
+            # The cursor starts at a folder with messages, not a mere part of a path.
             self.folders.cursor = next((at for at, row in enumerate(unfolded(tree, deep)) if row.key), 0)
         if tree != self._tree:
             chosen = self.folder
@@ -200,11 +200,11 @@ class MailPlace(MessageList):
             self.console.work(self._enter(self._row), opens=True)
 
     def within(self) -> MailSelection:
-        """The open folder: a message of it is meant as it lies there."""
+        """The open folder, in which its messages are selected."""
         return MailSelection(user=self._owner.key, folder=self._row.path if self._row else "")
 
     def selection(self) -> MailSelection:
-        """The marked messages or the chosen one, as they lie in the open folder; or the chosen folder with what is in it."""
+        """The marked or chosen messages within the open folder; or the chosen folder with its subfolders."""
         if self.entered and self.rows.total:
             within = self.within()
             return replace(super().selection(), user=within.user, folder=within.folder)
@@ -213,7 +213,7 @@ class MailPlace(MessageList):
         return MailSelection(user=self._owner.key, folder=folder.path if folder else "", words=words)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is done to a folder is done in the tree."""
+        """Disable actions on folders outside the tree."""
         if action == "fold":
             return bool(self.folders.has_focus and self.folder and self.folder.inner)
         if action == "show_news":

@@ -1,4 +1,4 @@
-"""A message to read: headers, text, attachments to be saved, all of its bytes, and where it was."""
+"""A message to read: headers, text, attachments, raw source, and places."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tui.widgets.panel import Panel
 from tui.widgets.shown import tell
 
 UNREADABLE = own("! Its text cannot be read. The raw source has all of it, and it can be exported.")
-#: Columns of a screen that the text of a box cannot use: borders, padding and the scroll bar.
+#: Columns of a screen unusable for a box's text: borders, padding and the scroll bar.
 AROUND = 5
-#: Goes so many messages on in the list; the number of the one there, or None.
+#: Goes this many messages further in the list; the id of the message there, or None.
 Neighbour = Callable[[int], Awaitable[int | None]]
 
 
 class MessagePlace(SelectedPlace):
-    """The message with this number; ``within`` says as whose it is meant, and of which folder."""
+    """The message with this id; ``within`` is its user and folder."""
 
     ACTIONS = MESSAGE_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(MESSAGE_ACTIONS)
@@ -51,7 +51,7 @@ class MessagePlace(SelectedPlace):
         self._message = message
         self._neighbour = neighbour
         self._view: MessageView | None = None
-        #: A message that could not be read, and is not read again with every look.
+        #: A message that could not be read, and is not read again with every reload.
         self._failed: int | None = None
         self._full = False
 
@@ -62,7 +62,7 @@ class MessagePlace(SelectedPlace):
     async def load(self) -> None:
         self.show_top(lambda width, clock: header((own("Archive"), own("Message {:,}", self._message)), BLANK, clock, width))
         if self._failed != self._message and (self._view is None or self._view.id != self._message):
-            # What is archived never changes, so it is read once.
+            # Archived messages never change, so it is read once.
             self.panel("message-panel").head(own("Reading …"))
             self.run_worker(self._read(self._message), group="read", exclusive=True, exit_on_error=False)
 
@@ -98,7 +98,7 @@ class MessagePlace(SelectedPlace):
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Attachments are saved where there are any."""
+        """Disable saving without attachments."""
         if action == "attachments":
             return bool(self._view and self._view.attachments)
         return action != "headers" or self._view is not None
@@ -119,7 +119,7 @@ class MessagePlace(SelectedPlace):
             tell(self, own("This is the last one.") if step > 0 else own("This is the first one."))
         elif self.is_there:
             self._message = message
-            # What stands there is of another message, and so are its files.
+            # The present text and attachments are of another message.
             self._view = None
             text = self.query_one("#message", Lines)
             text.show(lambda width: [])
@@ -154,7 +154,7 @@ class MessagePlace(SelectedPlace):
 
 
 class Attachments(Page):
-    """The attachments of a message; enter saves one. They are opened never."""
+    """The attachments of a message; enter saves one. They are never opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,s", "save", show=False), Binding("escape,q", "close", show=False)]
 
@@ -186,7 +186,7 @@ class Attachments(Page):
 
 
 class Source(Page):
-    """All of a message as it came, as wide as the screen."""
+    """The raw source of a message, as wide as the screen."""
 
     DEFAULT_CSS = "Source .page { width: 100%; }"
 
@@ -195,7 +195,7 @@ class Source(Page):
 
 
 class _RawLines:
-    """The lines of a raw source, made when they are seen."""
+    """The lines of a raw source, made when they are shown."""
 
     def __init__(self, raw: SourceLines) -> None:
         self._raw = raw

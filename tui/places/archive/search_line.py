@@ -1,4 +1,4 @@
-"""The line in which a search is typed."""
+"""The search line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ LABEL = 28
 
 
 class QueryLine(SearchLine):
-    """Enter stands at the foot, since nothing is sought before."""
+    """The line's enter key is in the footer, since nothing is searched before."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Search")]

@@ -1,4 +1,4 @@
-"""A search in the archive: a line for what to find, and below it what was found."""
+"""A search in the archive: a line for the query, and its results below."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ class SearchPlace(MessageList):
         super().__init__()
         self._begun_in = self._scope = scope
         self._order = SearchOrder.NEWEST
-        #: What is sought just now, what was found last, and how far the index was then.
+        #: The running search, the last finished one, and the index's progress then.
         self._sought: Question | None = None
         self._question: Question | None = None
         self._results: Results | None = None
         self._progress = IndexProgress(0, 0)
         self._reached = 0
         self._all = False
-        #: Where in the text something is wrong.
+        #: The position of an error in the query.
         self._at: int | None = None
         self._trouble = BLANK
-        #: How far one went back in what was sought before, and what was being typed then.
+        #: The position in the history of queries, and the text being typed before.
         self._back = 0
         self._draft = ""
 
@@ -79,7 +79,7 @@ class SearchPlace(MessageList):
 
     @property
     def typing(self) -> bool:
-        """Do the keys go to the line, or will they, once the place is in front?"""
+        """True when the line has the focus, or will have it once the place is in front."""
         return self.focused in (self.search.line, None)
 
     async def load(self) -> None:
@@ -92,10 +92,10 @@ class SearchPlace(MessageList):
     def restless(self) -> bool:
         return bool(self._progress.behind)
 
-    # What is found -------------------------------------------------------------------------------------------------------
+    # Results -------------------------------------------------------------------------------------------------------------
 
     def _show_state(self) -> None:
-        """The head of the list, and what stands there while there is none."""
+        """Show the head of the list, and a text while there is no result."""
         found = self._results
         if self._sought is not None and (found is None or self._sought is not self._question):
             title = own("Searching …")
@@ -119,7 +119,7 @@ class SearchPlace(MessageList):
         return own("{:,} found, newest first", found.total) if found.total else own("Nothing found")
 
     def _pending(self) -> list[Safe]:
-        """What cannot be found yet, or what could be found now."""
+        """Remarks on messages that cannot be found yet, or could be found now."""
         if self._progress.behind:
             nobody = own(", and nobody indexes them") if self._progress.fault else BLANK
             return [own("{} cannot be found yet{}", messages(self._progress.behind), nobody)]
@@ -130,7 +130,7 @@ class SearchPlace(MessageList):
 
     @property
     def _more(self) -> bool:
-        """Was more indexed since it was searched?"""
+        """True when more was indexed since the search."""
         return self._results is not None and self._results.complete and self._progress.reached > self._reached
 
     def _empty(self) -> Safe:
@@ -153,7 +153,7 @@ class SearchPlace(MessageList):
         return text
 
     def _look(self, *, order: SearchOrder | None = None, scope: Scope | None = None) -> None:
-        """Search for what stands in the line; a search that goes on is given up."""
+        """Search for the line's text; a running search is cancelled."""
         self._order, self._scope = order or self._order, scope or self._scope
         self._sought = Question(self.search.value, self._scope, self._order)
         self._say(BLANK)
@@ -192,14 +192,14 @@ class SearchPlace(MessageList):
         self.show_rows(self._empty())
 
     def _refuse(self, question: Question, trouble: Refused) -> None:
-        """Say what is wrong; what was found before stays, and is what it was."""
+        """Show an error; earlier results stay."""
         self._sought = None
         if self._question is not None:
             self._order, self._scope = self._question.order, self._question.scope
             self.search.call(cut(own("Search {}", self._scope.short), LABEL))
         if isinstance(trouble, BadQuery):
             line = self.search.line
-            # What is searched has no blanks at its beginning.
+            # Searches drop leading blanks.
             self._at = trouble.position + len(line.value) - len(line.value.lstrip())
             at = cell_len(line.value[: self._at]) - line.scroll_offset.x
             if not 0 <= at < line.size.width:
@@ -209,7 +209,7 @@ class SearchPlace(MessageList):
         self._show_state()
 
     def _say(self, trouble: Safe) -> None:
-        """Show below the line what is wrong, at its place if that is known."""
+        """Show the error below the line, at its position if known."""
         self._trouble = trouble
         if not trouble:
             self._at = None
@@ -238,14 +238,14 @@ class SearchPlace(MessageList):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         if self._at is not None and event.value != "":
-            # What is wrong is told until it is searched again, but its place has moved.
+            # The error stays until the next search, but its position has moved.
             self._at = None
             self._show_wrong()
         self.refresh_bindings()
 
     @property
     def _shown_already(self) -> bool:
-        """Does the list have what stands in the line?"""
+        """True when the list shows the results of the line's text."""
         asked = self._question
         same = asked is not None and asked.text == self.search.value and self._sought in (None, asked) and not self._trouble
         return same and bool(self.rows.total) and not self._more
@@ -269,11 +269,11 @@ class SearchPlace(MessageList):
         self._recall(1 if event.key == "up" else -1)
 
     def _recall(self, step: int) -> None:
-        """Put into the line what was sought before."""
+        """Put an earlier query into the line."""
         asked = self.console.desk.search.asked
         if not self._back:
             self._draft = self.search.line.value
-            # Not what stands there already.
+            # Not the query that is there already.
             asked = asked[:-1] if asked and asked[-1] == self._draft.strip() else asked
         self._back = min(max(self._back + step, 0), len(asked))
         value = asked[-self._back] if self._back else self._draft
@@ -286,7 +286,7 @@ class SearchPlace(MessageList):
         self._show_state()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is done to messages is done in the list."""
+        """Disable actions on messages outside the list."""
         if action in ("open", "export", "restore"):
             return self.among_rows and bool(self.rows.total)
         if action == "search_archive":
@@ -300,7 +300,7 @@ class SearchPlace(MessageList):
         return super().check_action(action, parameters)
 
     def label(self, action: str) -> Safe:
-        """What the next press does."""
+        """The effect of the next press."""
         if action == "submit":
             return own("To the list") if self._shown_already else BLANK
         if action == "order":
@@ -326,7 +326,7 @@ class SearchPlace(MessageList):
         self._turn(scope=self._begun_in if self._scope == EVERYTHING else EVERYTHING)
 
     def _turn(self, *, order: SearchOrder | None = None, scope: Scope | None = None) -> None:
-        """Search in another order or elsewhere from now on; at once, if there was a search."""
+        """Change order or scope; a search is repeated at once."""
         if self.search.value and self._question is not None:
             self._look(order=order, scope=scope)
         else:
@@ -374,14 +374,14 @@ class SearchPlace(MessageList):
         super().action_unmark()
 
     def within(self) -> MailSelection:
-        """Where was searched: a hit of somebody's archive is meant as it lies there."""
+        """The scope of the search: results are selected within it."""
         if self._question is None or self._results is None:
             return MailSelection()
         scope = self._question.scope
         return MailSelection(scope.user, scope.folder, folders=self._results.folders)
 
     def selection(self) -> MailSelection:
-        """All that is found, or the marked messages, or the chosen one, as they lie where was searched."""
+        """All results, or the marked messages, or the chosen one, within the scope of the search."""
         asked, found = self._question, self._results
         if not self._all or asked is None or found is None:
             within = self.within()

@@ -1,4 +1,4 @@
-"""Places in which something of the archive is selected: it can be given back from there."""
+"""Places with a selection of archived mail, for export and restore."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tui.places.transfer.restoring import RestorePlace
 
 
 class SelectedPlace(Place):
-    """``selection`` says what is meant."""
+    """``selection`` is the selected mail."""
 
     def selection(self) -> MailSelection | None:
-        """What of the archive is meant where one stands; None where nothing is."""
+        """The selected mail; None without any."""
         raise NotImplementedError
 
     def action_export(self) -> None:

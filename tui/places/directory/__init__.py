@@ -1,1 +1,1 @@
-"""The directory that users come from, and synchronising with it."""
+"""The directory of users, and synchronisation with it."""

@@ -1,4 +1,4 @@
-"""The directory that users come from: its settings as a form, tried, previewed and saved."""
+"""The directory of users: its settings as a form, tested, previewed and saved."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class DirectoryPlace(Place):
         super().__init__()
         self._when_left = closed
         self._draft: DirectoryDraft | None = None
-        #: None until the form stands.
+        #: None until the form is filled.
         self._before: DirectoryDraft | None = None
         self._busy = False
 
@@ -59,7 +59,7 @@ class DirectoryPlace(Place):
             yield Static(id="last")
 
     async def load(self) -> None:
-        """The settings once; they are somebody's draft from then on."""
+        """Load the settings once; then they are a draft."""
         desk = self.console.desk.directory
         self.show_top(lambda width, clock: header((own("Archivar"), own("Users"), own("Directory")), BLANK, clock, width))
         if self._draft is None:
@@ -86,7 +86,7 @@ class DirectoryPlace(Place):
 
     @property
     def draft(self) -> DirectoryDraft | None:
-        """The settings as they stand in the form."""
+        """The settings in the form."""
         draft = self._draft if self._before is not None else None
         if draft is not None:
             draft.fields = {**draft.fields, **self._typed()}
@@ -124,7 +124,7 @@ class DirectoryPlace(Place):
         event.stop()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is not set up cannot be removed."""
+        """Disable removal without settings."""
         return action != "forget" or (self._draft is not None and self._draft.is_set_up)
 
     # Doing ---------------------------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ class DirectoryPlace(Place):
         self._do(self._sync)
 
     def _do(self, job: Callable[[DirectoryDraft], Any]) -> None:
-        """Do something with settings that are right; one thing at a time."""
+        """Run an action on valid settings; one at a time."""
         if not self._busy and self._draft is not None:
             self._busy = True
             self.console.work(self._checked(job))
@@ -167,13 +167,13 @@ class DirectoryPlace(Place):
         tell(self, own("Directory saved. ^r shows what synchronising would change."))
 
     async def _save(self) -> None:
-        """Save what is not saved yet."""
+        """Save unsaved settings."""
         desk, draft = self.console.desk.directory, self.draft
         if draft is None or not desk.changed(draft):
             return
         self._draft = await desk.save(draft)
         self.form.set(PASSWORD, "")
-        # Notes tell of what is kept now.
+        # Notes refer to the stored password.
         self.form.show_errors({})
         self._before = DirectoryDraft(self._typed())
         self.refresh_bindings()

@@ -1,4 +1,4 @@
-"""Bringing users in step with the directory: it is asked, what would change is shown, and only then is it done."""
+"""Synchronisation with the directory: the changes are shown before they are made."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ASKING = own("Asking the directory …")
 
 
 class SyncPlace(Place):
-    """What a synchronisation would do, and then what it did. ``at_once`` does it without showing it before.
+    """The plan of a synchronisation, and then its result. ``at_once`` runs it without showing the plan.
 
-    ``save`` makes the settings those that count. It is asked once the directory has answered by them: settings that do not
-    work never take the place of those that do.
+    ``save`` saves the settings. It is called once the directory has answered: settings that do not work never replace working
+    ones.
     """
 
     ACTIONS = SYNC_ACTIONS
@@ -47,7 +47,7 @@ class SyncPlace(Place):
         self._view: SyncView | None = None
         self._busy = False
         self._doing = False
-        #: Whoever this view kept may go.
+        #: Users whom this view kept may go.
         self._agreed: SyncView | None = None
         self._saved = False
 
@@ -71,7 +71,7 @@ class SyncPlace(Place):
             self._busy, self._doing = True, doing
             self._view = None
             self.refresh_bindings()
-            # It ends with the place: whoever leaves while the directory is asked waits for nobody.
+            # It ends with the place: closing it cancels the request to the directory.
             self.run_worker(self._work(), exit_on_error=False)
 
     async def _work(self) -> None:
@@ -111,7 +111,7 @@ class SyncPlace(Place):
         self.query_one("#sync", Lines).show(lambda width: marked_lines(rows, width))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Done is only what was shown, and only once."""
+        """Disable all but a shown plan, which is run only once."""
         if action == "do":
             return self._view is not None and not self._view.done and bool(self._view.changes)
         if action == "force":
@@ -145,7 +145,7 @@ class SyncPlace(Place):
 
 
 def _question(view: SyncView) -> Confirm:
-    """How many would go, and who: the first by name."""
+    """The number of users who would go, and the first names."""
     more = view.kept_count - len(view.kept)
     names = own("{}{}", joined(", ", view.kept), own(" and {:,} more", more) if more else BLANK)
     users = own("1 user") if view.kept_count == 1 else own("{:,} users", view.kept_count)

@@ -46,14 +46,14 @@ class HomePlace(ProfileWork):
         super().__init__()
         self._view: HomeView | None = None
         self._usable = ""
-        #: What is being made or changed meanwhile, and the profiles that there were before.
+        #: The draft being edited, and the profiles before it.
         self._expected: tuple[Draft, frozenset[str]] | None = None
 
     def content(self) -> ComposeResult:
         with Panel(id="profiles-panel"):
             yield Lines(id="profiles-header", can_focus=False)
             profiles = Choice(id="profiles")
-            # Most keys are about the chosen profile, wherever they go.
+            # Most keys concern the chosen profile, whatever has the focus.
             profiles.keeps_mark = True
             yield profiles
             yield Static(shown(joined("\n", NO_PROFILES)), id="no-profiles")
@@ -64,7 +64,7 @@ class HomePlace(ProfileWork):
         self.show(await self.console.desk.home())
 
     def show(self, view: HomeView) -> None:
-        """Show ``view``; the chosen profile stays chosen wherever it now stands, unless one was saved that is new."""
+        """Show ``view``; the chosen profile stays chosen, unless a new one was saved."""
         chosen = self.chosen
         key = self._saved(view) or (chosen.key if chosen else "")
         self._view = view
@@ -88,7 +88,7 @@ class HomePlace(ProfileWork):
         self._expected = (draft, frozenset(row.key for row in self._view.profiles) if self._view else frozenset())
 
     def _saved(self, view: HomeView) -> str:
-        """The key of the profile that was made or renamed since Home was in front, or nothing."""
+        """The key of the profile made or renamed since Home was in front, or empty."""
         if self._expected is None:
             return ""
         draft, before = self._expected
@@ -97,7 +97,7 @@ class HomePlace(ProfileWork):
             self._expected = None
             return name
         if self.is_current:
-            # It was left without saving, or it is called as before.
+            # It was left without saving, or keeps its name.
             self._expected = None
         return ""
 
@@ -123,7 +123,7 @@ class HomePlace(ProfileWork):
         self._see_to_keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is done to a profile needs one; and a result needs a run."""
+        """Disable actions on a profile without one, and on a result without a run."""
         row = self.chosen
         if action in ("open", "run_profile", "edit", "automatic", "copy", "delete"):
             return row is not None
@@ -152,7 +152,7 @@ class HomePlace(ProfileWork):
             await self.app.push_screen(ProfilePlace(row.key))
 
     async def action_remedy(self, number: int) -> None:
-        """Lead to where the attention item of this number (from 1) is mended."""
+        """Open the page with the remedy for the attention item of this number (from 1)."""
         if self._view is None or not 1 <= number <= len(self._view.attention):
             return
         item = self._view.attention[number - 1]
@@ -180,7 +180,7 @@ _NOTHING: Line = (Span(own("✔ "), Tone.GOOD), Span(own("Nothing.")))
 
 
 def attention_lines(found: tuple[Attention, ...], width: int) -> list[tuple[Line, int]]:
-    """Each item after its digit, wrapped, with where it leads; beside each line the number of its item (from 0)."""
+    """Each item after its digit, wrapped, with its page; beside each line the index of its item (from 0)."""
     lines: list[tuple[Line, int]] = []
     for index, item in enumerate(found):
         key = own("{}", index + 1) if index < DIGITS else own(" ")

@@ -1,4 +1,4 @@
-"""The first start: there is no archive yet, or it cannot be opened. What to do, and looking again."""
+"""The first start: the archive is missing, or cannot be opened. Advice, and checking again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ This page goes away by itself as soon as there is an archive.
 
 
 class StartPlace(Place):
-    """Shown instead of Home while there is nothing to show."""
+    """Shown instead of Home while there is no archive."""
 
     ACTIONS = START_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(START_ACTIONS)
@@ -49,14 +49,14 @@ class StartPlace(Place):
 
     @property
     def opening(self) -> bool:
-        """Nothing more comes while there is no archive."""
+        """False: no page is on its way while there is no archive."""
         return False
 
     async def load(self) -> None:
         self.show(self._trouble)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is there and cannot be opened is not begun anew."""
+        """Disable creating an archive where one exists that cannot be opened."""
         if action == "begin":
             return isinstance(self._trouble, NoArchive) and self.console.begin is not None
         return True
@@ -81,7 +81,7 @@ class StartPlace(Place):
         self.show(self._trouble)
 
     def show(self, trouble: Refused) -> None:
-        """Why there is no Home, and what to do."""
+        """Show the reason why there is no Home, and the remedy."""
         if (type(trouble), trouble.message) != (type(self._trouble), self._trouble.message):
             self._trouble = trouble
             self.refresh_bindings()

@@ -1,1 +1,1 @@
-"""A profile: its page, what can be done with it, its trial."""
+"""A profile: its page, its actions, its test."""

@@ -1,4 +1,4 @@
-"""The question before mail is deleted on a server that was not deleted before: what would go, and no by default."""
+"""The question before new deletions on a server: their number, and no by default."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tui.widgets.shown import shown
 
 
 class Answer(Enum):
-    """Yes, no, or another choice than the one that is asked about."""
+    """Yes, no, or another choice than the one in question."""
 
     YES = "yes"
     NO = "no"
@@ -28,15 +28,15 @@ class Answer(Enum):
     BEFORE = "before"
 
 
-#: Says in sentences what would go now, asking the server.
+#: Counts the present deletions on the server, in sentences.
 Count = Callable[[], Awaitable[Sequence[Safe]]]
 COUNTING = own("Counting on the server what would go now …")
 
 
 class DeletionQuestion(ModalScreen[Answer]):
-    """``y`` alone is yes. ``count`` is asked meanwhile; without it nothing is said of a number.
+    """A question; only ``y`` is yes. ``count`` runs in the background; without it no number is shown.
 
-    ``choices``: up and down go on to the other choices.
+    ``choices``: up and down move to the other choices.
     """
 
     DEFAULT_CSS = """
@@ -64,7 +64,7 @@ class DeletionQuestion(ModalScreen[Answer]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
             box.border_title = shown(self._question)
-            # However much is to be said, the answers stand below it; where arrows have another meaning it is little.
+            # Long texts scroll above the answers; where arrows have another meaning the text is short.
             with VerticalScroll(id="said", can_focus=not self._choices):
                 yield Static(shown(joined("\n", (own("! {}", sentence) for sentence in self._sentences))), classes="danger")
                 if self._count is not None:

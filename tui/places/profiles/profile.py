@@ -1,4 +1,4 @@
-"""One profile: what it does, when it starts next, and how its last runs went."""
+"""One profile: its description, its next start, and its last runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tui.widgets.panel import Panel
 from tui.widgets.shown import tell
 
 LABEL = 11
-#: Cells for the state of a run; a dry run is called one, also where it ended with errors.
+#: Cells for the state of a run, also of a dry run with errors.
 STATE = 23
 
 
@@ -49,7 +49,7 @@ class ProfilePlace(ProfileWork):
         try:
             view = await self.console.desk.profile(self._key)
         except NoProfile as trouble:
-            # Renamed or deleted elsewhere: nothing here can be done to it any more.
+            # Renamed or deleted elsewhere: the page is useless.
             tell(self, trouble.message)
             self.close_place()
             return
@@ -85,7 +85,7 @@ class ProfilePlace(ProfileWork):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A run that is opened must be there."""
+        """Disable opening without a run."""
         return bool(self._view and self._view.runs) if action == "open" else True
 
     @property
@@ -112,7 +112,7 @@ _NONE: Line = (Span(own("It has not run yet: r runs it."), Tone.MUTED),)
 
 
 def fact_lines(view: ProfileView, width: int) -> list[Line]:
-    """Labels with their sentences, then what is not safe."""
+    """Labels with their sentences, then warnings."""
     lines: list[Line] = []
     for label, text in view.facts:
         first, *rest = wrap(text, max(width - LABEL, 10))
@@ -125,7 +125,7 @@ def fact_lines(view: ProfileView, width: int) -> list[Line]:
 
 
 def run_line(run: RunRow, width: int) -> Line:
-    """A run: number, state, when, and what came of it."""
+    """A run: number, state, time, and result."""
     room = max(width - 8 - STATE - 18, 8)
     return (
         Span(own("{:>6}  ", run.id), Tone.MUTED),

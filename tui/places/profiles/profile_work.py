@@ -1,4 +1,4 @@
-"""What is done to a profile, on Home and on its own page."""
+"""Actions on a profile, on Home and on its own page."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tui.widgets.shown import tell
 
 
 class ProfileWork(Place):
-    """Actions on the profile that is ``chosen``. Whoever has it says which that is."""
+    """Actions on the profile that is ``chosen``, which subclasses define."""
 
     @property
     def chosen(self) -> ProfileRow | None:
-        """The profile that is meant."""
+        """The chosen profile."""
         return None
 
     def saved(self, key: str) -> None:
@@ -38,7 +38,7 @@ class ProfileWork(Place):
         await self._open(await self.console.desk.drafts.new("mailbox"))
 
     def expect(self, draft: Draft) -> None:
-        """A profile is made or changed from here or from a place above; it may be saved."""
+        """Expect a profile to be saved from here or from a place above."""
 
     async def _open(self, draft: Draft, page: str = "") -> None:
         for place in self.app.screen_stack:

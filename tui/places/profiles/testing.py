@@ -1,4 +1,4 @@
-"""The connection test: its steps ticked off as they are known; escape ends it."""
+"""The connection test: its steps ticked off one by one; escape ends it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Tick = Callable[[StepRow], None]
 
 
 class TestDialog(ModalScreen[None]):
-    """Shows ``steps`` and does ``test``, which tells of each step and whether all went well. Escape ends it."""
+    """Shows ``steps`` and runs ``test``, which reports each step and the success. Escape ends it."""
 
     #: Not a class of tests.
     __test__ = False
@@ -45,7 +45,7 @@ class TestDialog(ModalScreen[None]):
         with Vertical(classes="box") as box:
             box.border_title = shown(own("Connection test"))
             yield Lines(id="steps")
-            # Below the steps, so that it is seen however many lines they take.
+            # Below the steps, so that it is visible however many lines they take.
             yield Static(id="said")
             yield Static(shown(own("esc  stop")), id="close", classes="keys")
 
@@ -72,7 +72,7 @@ class TestDialog(ModalScreen[None]):
         self._show()
 
     def on_resize(self, _event: events.Resize) -> None:
-        # Only now is it known how wide the lines are.
+        # Only now is the width known.
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:

@@ -1,4 +1,4 @@
-"""The ledger as it can be audited: every entry in a sentence, the newest first, and each one in full."""
+"""The ledger for audits: every entry in a sentence, the newest first, and each one in full."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ class LedgerPlace(Listing[EntryRow]):
 
 
 def seal_lines(view: SealView, width: int) -> list[Line]:
-    """What the seal is for, then number, hash and time; and how all of it is had in one line."""
+    """The purpose of the seal, then number, hash and time; and the command for its single line."""
     lines = prose.paragraph(SEAL, width)
     lines += [(), *prose.named(((own("Entry"), view.seq), (own("Hash"), view.hash), (own("Time"), view.at)), width), ()]
     return [*lines, *prose.paragraph(own("In one line, to be sent or written to a file: archivar ledger head"), width)]
 
 
 def entry_lines(view: EntryView, width: int) -> list[Line]:
-    """Values with their names, then what was changed, then the payload, line by line."""
+    """Values with their names, then the changes, then the payload, line by line."""
     lines = [*prose.named(view.facts, width), ()]
     if view.changes:
         lines += prose.paragraph(own("Changes"), width, Tone.STRONG)

@@ -1,4 +1,4 @@
-"""Proof: when the archive was last verified, how far that is now, what was found damaged, and its repair."""
+"""Proof: the last verification, the progress of an active one, findings, and repair."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class ProofPlace(Place):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What can be done depends on what goes on and on what was found."""
+        """Disable actions by the state of verification, repair and findings."""
         view = self._view
         if action not in ("verify", "cancel", "repair", "repair_from", "details", "schedule"):
             return True
@@ -144,7 +144,7 @@ class ProofPlace(Place):
     async def action_seals(self) -> None:
         await self.open(SealsPlace())
 
-    # What was found ------------------------------------------------------------------------------------------------------
+    # Findings ------------------------------------------------------------------------------------------------------------
 
     async def action_details(self) -> None:
         view = self._view
@@ -188,13 +188,13 @@ class ProofPlace(Place):
 
 
 def _keys(view: ProofView) -> tuple[object, ...]:
-    """What decides about the keys."""
+    """The state that the available keys depend on."""
     share = view.under_way is not None and view.under_way.share
     return view.under_way is not None, share, bool(view.findings), view.repair is not None, view.usable
 
 
 def _found(view: ProofView) -> Safe:
-    """What is damaged, counted."""
+    """The number of findings, in words."""
     if not view.finding_count:
         return own("Damaged")
     what = own("{}, ", messages(view.message_count)) if view.message_count else BLANK
@@ -209,7 +209,7 @@ def _nothing(view: ProofView) -> Line:
 
 
 def proof_lines(view: ProofView, width: int) -> list[Line]:
-    """The last verification, the one under way, when the next one is."""
+    """The last verification, the active one, and the next one."""
     state, sentence = view.last
     lines = _labelled(own("Last"), sentence, width, state)
     if going := view.under_way:
@@ -227,7 +227,7 @@ def proof_lines(view: ProofView, width: int) -> list[Line]:
 
 
 def _labelled(label: Safe, text: Safe, width: int, state: Badge | None = None) -> list[Line]:
-    """A state and a text after their label; a text that does not fit beside the state begins below it."""
+    """A state and a text after their label; a text without room beside the state begins below it."""
     head, room = Span(fit(label, LABEL), Tone.MUTED), max(width - LABEL, 10)
     if state is not None and cell_len(f"{state}  {text}") <= room:
         return [(head, Span(state.shown, state.tone), Span(own("  {}", text)))]
@@ -238,7 +238,7 @@ def _labelled(label: Safe, text: Safe, width: int, state: Badge | None = None) -
 
 
 class FindingTable:
-    """Damage in two lines each: what it is about, and what is wrong."""
+    """Findings in two lines each: subject and fault."""
 
     per_item = 2
 
@@ -257,7 +257,7 @@ class FindingTable:
 
 
 def finding_lines(row: FindingRow, width: int) -> list[Line]:
-    """All about one finding, and what to do."""
+    """The details of a finding, and the remedy."""
     return [
         *prose.named(row.facts, width),
         (),

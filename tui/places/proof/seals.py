@@ -1,4 +1,4 @@
-"""Seals: the places outside the archive that its seal is sent to, what arrived there last, and setting them up."""
+"""Seals: the places outside the archive that get its seal, their last deliveries, and their setup."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ ACCESS = (("smtp-tls", "STARTTLS"), ("smtp-ssl", "TLS"), ("smtp", "no encryption
 
 
 class SealsPlace(Place):
-    """All places of seals."""
+    """All seal places."""
 
     ACTIONS = SEALS_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(SEALS_ACTIONS)
@@ -124,7 +124,7 @@ class SealsPlace(Place):
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What needs a place is there when there is one; a backup is not changed."""
+        """Disable actions on a place without one, and changes in a backup."""
         view = self._view
         if action in ("send", "change", "remove", "open") and (view is None or not view.rows):
             return False
@@ -209,7 +209,7 @@ class SealForm(SavingForm[bool]):
     def __init__(self, kind: str, values: Mapping[str, str], *, new: bool) -> None:
         super().__init__()
         self._kind, self._new = kind, new
-        # What the fields begin with, of those that hold nothing yet too.
+        # Initial values, also of fields that are empty.
         self._values = {name: "" for name in ("name", "target", *LABELS)} | {"access": ACCESS[0][0]} | dict(values)
 
     def compose(self) -> ComposeResult:
@@ -257,7 +257,7 @@ class SealForm(SavingForm[bool]):
         place.update(shown(text))
 
     def action_close(self) -> None:
-        """Leave; what was typed is lost only when somebody says so."""
+        """Leave; typed text is only discarded after a question."""
         if all(self._values[name] == value for name, value in self._typed.items()):
             self.dismiss(False)
         else:

@@ -1,1 +1,1 @@
-"""Places for work that goes on or is over: runs, jobs, activity, problems."""
+"""Places for active and finished work: runs, jobs, activity, problems."""

@@ -1,4 +1,4 @@
-"""Activity: past runs, the newest first; from here to their problems and to the ledger."""
+"""Activity: past runs, the newest first; leads to their problems and to the ledger."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tui.text.format import Line, arranged
 
 TITLES = ("Run", "Profile", "State", "When", "Took", "Archived", "Failed", "Deleted", "Started")
 NUMBERS = ("Run", "Archived", "Failed", "Deleted")
-#: Goes first, where there is no room for all, what is also said of the chosen run.
+#: Columns dropped first without room; the details of the chosen run have them too.
 LEAVING = ("Started", "Deleted", "Failed", "Took", "Archived", "When")
-#: As much of a profile's name is to be seen before a column is left out for it.
+#: Cells of a profile's name that are visible before a column is dropped for it.
 LONG = 24
 
 
@@ -38,7 +38,7 @@ class ActivityPlace(Listing[PastRun]):
         super().__init__()
         self._profile, self._profile_name = "", own("all profiles")
         self._state, self._state_name = "", own("all states")
-        #: The longest text of each column so far. Never less, or columns would move while one pages.
+        #: The longest text of each column so far. It never shrinks, or columns would move while paging.
         self._natural = {title: max(cell_len(title), 6 if title == "Run" else 0) for title in TITLES}
 
     def words(self) -> Sequence[Safe]:
@@ -83,7 +83,7 @@ class ActivityPlace(Listing[PastRun]):
     def _cells(self, texts: Mapping[str, Safe], tones: Mapping[str, Tone], width: int) -> Line:
         columns = {title: (size, min(size, LONG) if title == "Profile" else size) for title, size in self._natural.items()}
         widths = arranged(columns, width, LEAVING)
-        # What is left goes to the names, so that numbers stay beside each other.
+        # The rest of the width goes to the names, so that numbers stay together.
         *_, last = widths
         rest = widths[last] - self._natural[last]
         widths[last] -= rest
@@ -128,6 +128,6 @@ class ActivityPlace(Listing[PastRun]):
 
 
 def _texts(row: PastRun) -> dict[str, Safe]:
-    """What stands in the columns."""
+    """The texts of the columns."""
     texts = (own("{}", row.id), row.profile, row.state.shown, row.when, row.took, *row.counts, row.how)
     return dict(zip(TITLES, texts, strict=True))

@@ -1,4 +1,4 @@
-"""A job of the console: how far it is, how it ended, and what went wrong in it."""
+"""A job of the console: its progress, its end, and its problems."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class JobPlace(Place):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what goes on can be stopped, and only once."""
+        """Disable stopping of a finished or stopping job."""
         if action != "stop":
             return True
         if self._view is None or not self._view.active:
@@ -90,7 +90,7 @@ class JobPlace(Place):
 
 
 def job_lines(view: JobView, width: int) -> list[Line]:
-    """What is done and its state, then bar, numbers and where it is while it goes on, or how it ended."""
+    """The work and its state, then bar, numbers and current item while active, or its result."""
     lines = [*prose.paragraph(view.title, width, Tone.STRONG), (Span(view.state.shown, view.state.tone),)]
     if view.active:
         share = percent(view.fraction) if view.fraction is not None else BLANK

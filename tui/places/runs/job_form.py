@@ -12,7 +12,7 @@ class JobForm(SavingForm[int | None]):
     """The number of the job that was begun, or None after escape."""
 
     async def begin(self, form: Form) -> int | None:
-        """Begin what the form says; the number of the job, or None when what is wrong with it was told in the form."""
+        """Begin the form's job; its number, or None when a fault was shown in the form."""
         raise NotImplementedError
 
     def action_save(self) -> None:
@@ -23,7 +23,7 @@ class JobForm(SavingForm[int | None]):
 
 
 async def ask_for_job(place: Place, form: JobForm) -> None:
-    """Open ``form`` over ``place``, and show the job when it has begun."""
+    """Open ``form`` over ``place``, and show the job once it has begun."""
 
     def begun(job: int | None) -> None:
         if job is not None:

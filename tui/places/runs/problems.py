@@ -1,4 +1,4 @@
-"""Problems: what could not be archived, over all runs, the latest first."""
+"""Problems: messages and folders that could not be archived, over all runs, the latest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run: one run live, and its result when it is over. Leaving the place leaves the run alone."""
+"""Run: one run live, and its result at its end. Closing the place does not affect the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tui.text.format import Line, MailboxTable, ProblemTable, Span, bar, fit, he
 from tui.widgets.lines import Choice, Compose, Lines
 from tui.widgets.panel import Panel
 
-#: As many problems are searched for the one that was chosen.
+#: Problems searched for the chosen one.
 SEARCHED = 1000
 
 
@@ -35,7 +35,7 @@ class RunPlace(Place):
         super().__init__()
         self._run = run
         self._view: RunView | None = None
-        #: The mailboxes in the order in which they are shown.
+        #: The mailboxes in displayed order.
         self._rows: list[MailboxRow] = []
         #: The details of a mailbox while they are shown.
         self._details: tuple[Page, MailboxRow] | None = None
@@ -76,7 +76,7 @@ class RunPlace(Place):
             self.refresh_bindings()
 
     def _show_mailboxes(self, view: RunView) -> None:
-        """The chosen mailbox stays chosen wherever it now stands; as long as nobody chose one, the first is in sight."""
+        """Keep the chosen mailbox chosen; before any choice the first is in sight."""
         mailboxes = self.query_one("#mailboxes", Choice)
         chosen = self._rows[mailboxes.cursor] if mailboxes.touched and mailboxes.cursor < len(self._rows) else None
         self._rows = MailboxTable.order(view.mailboxes)
@@ -87,7 +87,7 @@ class RunPlace(Place):
         titles.show(lambda width: [(indent, *MailboxTable(view.mailboxes, width - len(Choice.MARK)).header)])
 
     def _show_problems(self, view: RunView, before: RunView | None, width: int) -> None:
-        """While the run goes on the newest is on top, so the chosen one moves down; it stays chosen."""
+        """Keep the chosen problem chosen: while the run is active the newest is on top, so others move down."""
         panel, problems = self.panel("problems-panel"), self.query_one("#problems", Choice)
         if not problems.touched:
             problems.cursor = 0
@@ -99,13 +99,13 @@ class RunPlace(Place):
         more = view.problem_count - len(view.problems)
         rest = own("and {:,} more: archivar watch {} --json", more, view.id) if more > 0 else BLANK
         panel.head(own("Problems ({:,})", view.problem_count) if view.problem_count else own("Warnings"), rest)
-        # Many mailboxes need the room more.
+        # With many mailboxes they need the room more.
         most = self.size.height // (3 if len(view.mailboxes) <= MailboxTable.FEW else 5)
         problems.styles.height = max(min(len(table), most), 1)
         problems.show(lambda width: ProblemTable(view.problems, view.notes, width))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what goes on can be cancelled, and only once: the key is dim then, and gone when the run is over."""
+        """Disable cancelling once it is requested, and hide it when the run is finished."""
         view = self._view
         if action == "details":
             return view is not None and bool(view.mailboxes or view.problems or view.notes)
@@ -116,11 +116,11 @@ class RunPlace(Place):
         return None if view.cancelling else True
 
     async def action_details(self) -> None:
-        """Open what is chosen in the panel that has the keys."""
+        """Open the chosen item of the focused panel."""
         view, problems = self._view, self.query_one("#problems", Choice)
         if view is None:
             return
-        # Not has_focus, which comes a moment later than the next key.
+        # Not has_focus, which is set a moment after the next key.
         if self.focused is problems or not self._rows:
             title, compose = _problem_page(view, problems.cursor)
             await self.app.push_screen(Page(title, compose))
@@ -137,7 +137,7 @@ class RunPlace(Place):
         return lambda width: mailbox_details(row, problems, view.active, width)
 
     def _renew_details(self) -> None:
-        """What is told of a mailbox moves on with the run."""
+        """Update a mailbox's details with the run."""
         if self._details is None:
             return
         page, before = self._details
@@ -166,17 +166,17 @@ class RunPlace(Place):
 
 
 def _keys(view: RunView) -> tuple[bool, ...]:
-    """What decides about the keys."""
+    """The state that the available keys depend on."""
     return view.active, view.cancelling, bool(view.mailboxes or view.problems or view.notes)
 
 
 def _position(rows: Sequence[MailboxRow], one: MailboxRow) -> int | None:
-    """Where a mailbox now stands."""
+    """The present index of a mailbox."""
     return next((at for at, row in enumerate(rows) if (row.key, row.user) == (one.key, one.user)), None)
 
 
 def _item(view: RunView, index: int) -> Safe | ProblemRow | None:
-    """The warning or the problem in this place of the list."""
+    """The warning or problem at this index of the list."""
     if index < len(view.notes):
         return view.notes[index]
     index -= len(view.notes)
@@ -184,7 +184,7 @@ def _item(view: RunView, index: int) -> Safe | ProblemRow | None:
 
 
 def _problem_page(view: RunView, index: int) -> tuple[Safe, Compose]:
-    """Title and text of a warning or problem, as they stand in the list."""
+    """Title and text of a warning or problem in the list."""
     item = _item(view, index)
     if isinstance(item, ProblemRow):
         return joined(" · ", item.place), lambda width: problem_details(item, width)
@@ -192,7 +192,7 @@ def _problem_page(view: RunView, index: int) -> tuple[Safe, Compose]:
 
 
 def overall_lines(view: RunView, width: int) -> list[Line]:
-    """The whole run: its state, then bar and numbers while it goes on, or how it ended."""
+    """The whole run: its state, then bar and numbers while active, or its result."""
     state = view.state.shown
     lines: list[Line] = [
         (Span(state, view.state.tone), Span(own("  ")), Span(join(view.facts, width - len(state) - 2, own(" · ")), Tone.PLAIN)),

@@ -1,4 +1,4 @@
-"""Settings: how the console looks and how much is done at once; and how the archive, its disk and its service are."""
+"""Settings: console looks and concurrency; and the state of the archive, its disk and its service."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class SettingsPlace(Place):
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A service that runs is not started, a file that is there is not made."""
+        """Disable starting a running service, and writing an existing keymap file."""
         if action == "start_service":
             return self._view is not None and not self._view.service_running
         return action != "write_keymap" or (self._view is not None and not self._view.has_keymap)
@@ -155,7 +155,7 @@ class SettingsPlace(Place):
 
 
 class ThemePick(Pick):
-    """Themes; the one under the cursor is shown at once."""
+    """Themes; the one under the cursor is previewed at once."""
 
     def __init__(self, names: list[str], value: str) -> None:
         super().__init__(own("Theme"), [(name, sentence(name)) for name in names], value)
@@ -198,7 +198,7 @@ class SettingForm(SavingForm[bool]):
 
 
 def fact_lines(view: SettingsView, troubles: tuple[Safe, ...], width: int) -> list[Line]:
-    """The archive's facts, then what of the keymap could not be followed."""
+    """The archive's facts, then faults of the keymap."""
     lines: list[Line] = []
     facts = [*view.facts, *((BLANK, own("! {}", text)) for text in troubles)]
     for label, text in facts:

@@ -1,1 +1,1 @@
-"""Pages for mail that comes in and goes out: import, export, restore, saving a file."""
+"""Pages of mail transfer: import, export, restore, saving a file."""

@@ -1,4 +1,4 @@
-"""Exporting what is selected: in which format, and to which folder on this machine."""
+"""Export of a selection: its format, and a folder on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOTE = "A folder on this machine. Nothing that is there is written over; the sam
 
 
 class ExportForm(JobForm):
-    """``weight`` says how much is selected."""
+    """``weight`` is the size of the selection, in words."""
 
     DEFAULT_CSS = """
     ExportForm .box { width: 78; }

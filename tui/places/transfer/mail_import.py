@@ -1,4 +1,4 @@
-"""Importing mail that somebody has as files: where it is, in which format, and to which folder of the archive it goes."""
+"""Import of mail files: path, format, and destination folder in the archive."""
 
 from __future__ import annotations
 
@@ -74,5 +74,5 @@ class ImportForm(JobForm):
 
 
 async def ask_for_mail(place: Place, user: str, shown: Safe) -> None:
-    """Ask from ``place`` what is to be imported, and show the job when it has begun."""
+    """Ask from ``place`` for an import, and show the job once it has begun."""
     await ask_for_job(place, ImportForm(user, shown, list(place.console.desk.imports.formats())))

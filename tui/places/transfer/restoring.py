@@ -1,4 +1,4 @@
-"""Mail back into a mailbox: through which profile, into which folder, what that comes to, a look, a question, and a job."""
+"""Restore into a mailbox: profile and folder, the plan, a look at the server, a question, and a job."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ FOLDER = own(
 )
 WHERE_IT_WAS = own("where the mail was")
 PROFILE, MAILBOX, INTO = range(3)
-#: The lines in which what cannot be is changed.
+#: The lines with the invalid parts.
 SPOTS = {"profile": PROFILE, "mailbox": MAILBOX, "folder": INTO}
 LABEL = 18
 COUNT, SIZE = 9, 10
-#: Warnings that the question repeats, and cells of each.
+#: Warnings repeated in the question, and cells of each.
 WARNINGS, WARNING = 3, 180
 
 
 class RestorePlace(Place):
-    """What is to become of ``selection``."""
+    """The restore of ``selection``."""
 
     ACTIONS = RESTORE_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(RESTORE_ACTIONS)
@@ -80,10 +80,10 @@ class RestorePlace(Place):
         self.show_top(lambda width, clock: header((own("Archive"), own("Restore")), BLANK, clock, width))
         self._show()
 
-    # What is asked of the desk ----------------------------------------------------------------------------------------
+    # Requests to the desk ------------------------------------------------------------------------------------------------
 
     def _do(self, job: object) -> None:
-        """Do one thing at a time; what is begun later counts."""
+        """Run one action at a time; a later one replaces it."""
         self.run_worker(job, group="restore", exclusive=True, exit_on_error=False)  # type: ignore[arg-type]
 
     def _tell(self, looking: Looking) -> None:
@@ -104,7 +104,7 @@ class RestorePlace(Place):
                 self._show()
 
     async def _plan(self, wish: RestoreWish) -> None:
-        """Show what this wish comes to; what a look found out about another one counts no more."""
+        """Show the plan of this wish; the result of a look for another one is dropped."""
         view = await self.console.desk.restores.plan(wish)
         if wish != self._wish or view != self._view:
             self._look, self._trouble = None, BLANK
@@ -146,7 +146,7 @@ class RestorePlace(Place):
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What cannot be is neither looked for nor done."""
+        """Disable a look and a restore that are not possible."""
         if action == "change":
             return self._view is not None
         if action in ("look", "restore"):
@@ -192,7 +192,7 @@ class RestorePlace(Place):
     async def _into(self, wish: RestoreWish) -> None:
         view = await self.console.desk.restores.plan(wish)
         if wish.to and view.at == "folder":
-            # The line stays as it was typed, to be corrected.
+            # The typed text stays, for correction.
             self._ask_folder(wish.to, own("! {}\n\n", view.trouble))
         else:
             await self._replan(wish)
@@ -212,7 +212,7 @@ class RestorePlace(Place):
             self._ask()
 
     def _ask(self) -> None:
-        """Ask before anything is put there; where nothing is missing there is nothing to ask."""
+        """Ask before anything is put there; without missing messages there is no question."""
         wish, view, look = self._wish, self._view, self._look
         if wish is None or view is None or look is None:
             return
@@ -225,7 +225,7 @@ class RestorePlace(Place):
             if look.created
             else BLANK
         )
-        # All of it is on the page behind; a question must never be longer than the screen.
+        # All warnings are on the page behind; a question must fit the screen.
         warnings = joined("", (own("\n\n! {}", cut(warning, WARNING)) for warning in view.warnings[:WARNINGS]))
         text = own(
             "Into {}, by the profile {}.\n\n{}{}{}", cut(where, WARNING), view.profile, look.sentences[0], made, warnings
@@ -258,7 +258,7 @@ class RestorePlace(Place):
 
 
 def wish_lines(view: RestoreView, width: int) -> list[Line]:
-    """Profile, mailbox and folder; what must be changed is marked."""
+    """Profile, mailbox and folder; parts that must be changed are marked."""
     values = (
         (own("Profile"), view.profile),
         (own("Mailbox"), view.mailbox if view.many else own("{} (the profile's)", view.mailbox)),
@@ -280,7 +280,7 @@ def wish_lines(view: RestoreView, width: int) -> list[Line]:
 def plan_lines(
     view: RestoreView | None, look: LookView | None, looking: Looking | None, trouble: Safe, hint: Safe, width: int
 ) -> list[Line]:
-    """What will happen: all of it in sentences, what a look found out, warnings, and folder by folder."""
+    """The plan: sentences, the result of a look, warnings, and a line for each folder."""
     lines: list[Line] = []
 
     def say(text: Safe, tone: Tone = Tone.PLAIN) -> None:
@@ -311,7 +311,7 @@ def plan_lines(
     for warning in view.warnings:
         say(own("! {}", warning), Tone.WARN)
     lines.append(())
-    # What goes back to where it was has the same name at both ends; else the other end is the same for all.
+    # Back in the former folders the names are the same at both ends; else the destination is the same for all.
     heading = own("From the archive") if view.to else own("Into the folder")
     lines.append(_folder_line(heading, own("Messages"), own("Size"), width, Tone.MUTED))
     lines.extend(_folder_line(one.path if view.to else one.into, one.messages, one.size, width) for one in view.folders)

@@ -1,4 +1,4 @@
-"""Forms that try to save what was typed: one attempt at a time, and closed once by the one that succeeds."""
+"""Forms that try to save: one attempt at a time, closed by the successful one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ R = TypeVar("R")
 
 
 class SavingForm(ModalScreen[R]):
-    """A form over a place. What is typed during an attempt waits for its end: for the form, or for what comes then."""
+    """A form over a place. Keys during an attempt wait for its end: for the form, or for the next page."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", show=False),
-        # Before the line in which it is pressed, so that the attempt has begun when the next key is looked at.
+        # Takes precedence over the line, so that the attempt has begun before the next key.
         Binding("enter", "save", show=False, priority=True),
     ]
 
@@ -32,11 +32,11 @@ class SavingForm(ModalScreen[R]):
 
     @property
     def opening(self) -> bool:
-        """True while an attempt is under way, as places have it for their pages."""
+        """True during an attempt, as ``opening`` of a place is for its pages."""
         return self._attempting
 
     def attempt(self, save: Callable[[], Awaitable[R | None]]) -> None:
-        """Do ``save`` in the background, and close with its result; None: what is wrong was told, and the form stays."""
+        """Run ``save`` in the background, and close with its result; with None a fault was shown, and the form stays."""
         if not self._attempting:
             self._attempting = True
             self.run_worker(self._attempt(save), exit_on_error=False)
@@ -46,7 +46,7 @@ class SavingForm(ModalScreen[R]):
         try:
             result = await save()
         finally:
-            # After a success nothing is begun any more by what still arrives here.
+            # After a success, late keys start nothing.
             self._attempting = result is not None
             if result is not None and self.is_attached and self in self.app.screen_stack:
                 while self.app.screen is not self:

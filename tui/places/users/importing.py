@@ -1,4 +1,4 @@
-"""Importing users: the file is asked for, what it would do is shown, and only then is it done."""
+"""Import of users: asks for the file, shows the plan, and runs it on request."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ MARKS = {
     Mark.CHANGED: (own("~ "), Tone.WARN),
     Mark.GONE: (own("- "), Tone.BAD),
 }
-#: Up to so many lines are wrapped; of more, each has one line, so that any number is shown in no time.
+#: Lines up to which they are wrapped; with more, each has one line, so that any number is shown at once.
 WRAPPED = 2000
 
 
 async def ask_for_file(place: Place, done: Callable[[], object]) -> None:
-    """Ask from ``place`` for a file and show what importing it would do; ``done`` is called when it was imported."""
+    """Ask from ``place`` for a file and show the plan of its import; ``done`` is called after the import."""
 
     async def plan(path: str) -> None:
         view = await place.console.desk.users.plan_import(path)
@@ -47,7 +47,7 @@ async def ask_for_file(place: Place, done: Callable[[], object]) -> None:
 
 
 class ImportPlace(Place):
-    """What an import would do."""
+    """The plan of an import."""
 
     ACTIONS = USER_IMPORT_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(USER_IMPORT_ACTIONS)
@@ -83,7 +83,7 @@ class ImportPlace(Place):
         self.query_one("#import", Lines).show(lambda width: marked_lines(view.rows, width))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what is right, and changes anything, can be done."""
+        """Disable an invalid plan, and one without changes."""
         return action != "do" or bool(self._view.changes and not self._view.wrong)
 
     def action_do(self) -> None:
@@ -106,7 +106,7 @@ class ImportPlace(Place):
 
 
 def marked_lines(rows: Sequence[ImportRow], width: int) -> Sequence[Line]:
-    """Rows with their marks: wrapped, or of very many the beginning of each."""
+    """Rows with their marks: wrapped, or, with very many, cut to one line each."""
     if len(rows) > WRAPPED:
         return _Cut(rows, width)
     lines: list[Line] = []

@@ -1,4 +1,4 @@
-"""One of the users, who may be a hundred thousand: typing searches, arrows choose."""
+"""Choice of a user, from up to a hundred thousand: typing searches, arrows choose."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOVES = {"down": 1, "up": -1, "pagedown": 8, "pageup": -8}
 
 
 class PickUser(ModalScreen[UserRow | None]):
-    """The user that was chosen, or None. Letters go to the search, arrows to the list."""
+    """The chosen user, or None. Letters go to the search, arrows to the list."""
 
     DEFAULT_CSS = """
     PickUser .box { width: 78; }
@@ -45,7 +45,7 @@ class PickUser(ModalScreen[UserRow | None]):
     def __init__(self, question: Safe) -> None:
         super().__init__()
         self._question = question
-        #: What was looked for last, and whether enter was pressed before it was found.
+        #: The last searched text, and True if enter was pressed before its result.
         self._found: str | None = None
         self._taking = False
 
@@ -75,7 +75,7 @@ class PickUser(ModalScreen[UserRow | None]):
         self._look()
 
     def _look(self) -> None:
-        # Quick typing looks once, for the last of it.
+        # Quick typing searches once, for the final text.
         self.run_worker(self._load(self.query_one(TypingLine).value.strip()), exclusive=True, exit_on_error=False)
 
     async def _load(self, contains: str) -> None:
@@ -106,7 +106,7 @@ class PickUser(ModalScreen[UserRow | None]):
         self.action_take()
 
     def action_take(self) -> None:
-        # Nobody is taken who is marked only until what was typed is found.
+        # A row marked while a search is running is not taken: the result may not contain it.
         self._taking = self._found != self.query_one(TypingLine).value.strip()
         if not self._taking and (row := self.people.chosen) is not None:
             self.dismiss(row)

@@ -1,4 +1,4 @@
-"""Unknown addresses: of our domains, seen in catch-all mailboxes, and no user has them. Settled by one key each."""
+"""Unknown addresses in our domains, seen in catch-all mailboxes. Settled by one key each."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tui.places.users.user_form import UserForm
 from tui.text.format import Line, Span, cut, wrap
 from tui.widgets.shown import tell
 
-#: What is done to an address.
+#: The actions that settle an address.
 SETTLING = ("alias", "new_user", "not_ours", "ours")
 NOTHING_WAITS = own("No mail waits for a user. Make an address an alias (a) or a new user (n) first.")
-#: What a domain costs that is said to be not ours.
+#: The effect of marking a domain as not ours.
 NOBODY_WAITS = own(
     "Mail to anybody there who is not a user yet then waits for nobody: it is not listed here, and a profile that deletes on "
     "the server deletes it."
@@ -32,7 +32,7 @@ NOBODY_WAITS = own(
 
 
 class UnknownPlace(Listing[UnknownRow]):
-    """All of them, or those that are open."""
+    """All addresses, or the open ones."""
 
     ACTIONS = UNKNOWN_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(UNKNOWN_ACTIONS)
@@ -86,7 +86,7 @@ class UnknownPlace(Listing[UnknownRow]):
         return row.more
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is settled is not settled again."""
+        """Disable settling a settled address."""
         if action not in SETTLING:
             return super().check_action(action, parameters)
         row = self.rows.chosen
@@ -154,7 +154,7 @@ class UnknownPlace(Listing[UnknownRow]):
             self.app.push_screen(Pick(own("What is not ours?"), options, row.key), taken)
 
     async def _domain_not_ours(self, row: UnknownRow) -> None:
-        """A domain that users have is asked about once more."""
+        """Ask once more about a domain in which users have addresses."""
         desk = self.console.desk.unknown
         what = f"@{row.domain}"
         count = await desk.users_in(row.domain)
@@ -206,5 +206,5 @@ class UnknownPlace(Listing[UnknownRow]):
 
 
 def cut_address(row: UnknownRow) -> Safe:
-    """The address as it fits into a title."""
+    """The address shortened for a title."""
     return cut(row.address, 50)

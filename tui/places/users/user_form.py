@@ -1,4 +1,4 @@
-"""A user in a form: to be added, or to be changed."""
+"""A user in a form, new or edited."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIELDS = (
 
 
 class UserForm(SavingForm[str | None]):
-    """The key of the user that was saved, or None."""
+    """The key of the saved user, or None."""
 
     DEFAULT_CSS = """
     UserForm .box { width: 78; }

@@ -1,4 +1,4 @@
-"""Users: whose mail is archived. Searched, added, changed, removed, imported."""
+"""Users, the owners of archived mail. Searched, added, changed, removed, imported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ REMOVED = own(
 COMES_BACK = own(" While the directory has this user, the next synchronisation brings the user back.")
 #: Columns beside the list: borders, padding, the scroll bar, the mark of the chosen line.
 MARGIN = 2
-#: Columns for where a user comes from.
+#: Columns for the origin of a user.
 ORIGIN = 9
 
 
@@ -92,11 +92,11 @@ class UsersPlace(Place):
         everybody = await desk.count("")
         total = await desk.count(contains) if contains else everybody
         at = min(await desk.position(contains, chosen), max(total - 1, 0)) if chosen else 0
-        # Keys that are pressed meanwhile move on from there.
+        # Keys pressed since move on from there.
         at = min(max(at + self.people.cursor - cursor, 0), max(total - 1, 0))
         known = await desk.page(contains, at // PAGE * PAGE, PAGE)
         if contains != self.search.value.strip():
-            # What was typed meanwhile is looked for already.
+            # The search for the typed text is running already.
             return
         self._shown, self._wanted = (version, contains), ""
         self.people.cursor = at
@@ -119,7 +119,7 @@ class UsersPlace(Place):
             self.people.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is done to a user needs one; the search needs anybody."""
+        """Disable actions on a user without one, and the search without any."""
         if action in ("edit", "remove", "import_mail"):
             return bool(self.people.total)
         return action != "search" or bool(self.people.total or self.search.value)
@@ -131,7 +131,7 @@ class UsersPlace(Place):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        # Quick typing looks once, for the last of it.
+        # Quick typing searches once, for the final text.
         self.run_worker(self.load_or_say(), group="search", exclusive=True, exit_on_error=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -203,7 +203,7 @@ class UsersPlace(Place):
 
 
 def _columns(width: int) -> list[int]:
-    """The widths of user, full name, addresses, login name and origin; 0 for what the width has no room for."""
+    """The widths of user, full name, addresses, login name and origin; 0 without room."""
     name = max(min(24, width // 4), 8)
     full = max(min(26, width // 4), 8) if width >= 60 else 0
     login = 24 if width >= 110 else 0
@@ -220,7 +220,7 @@ def _spans(parts: list[tuple[Safe, Tone]], width: int) -> Line:
 
 
 def heading(width: int) -> Line:
-    """What the columns are."""
+    """The titles of the columns."""
     titles = ("User", "Full name", "Addresses", "Login name", "From")
     return (Span(own("  ")), *_spans([(sentence(title), Tone.MUTED) for title in titles], width))
 

@@ -1,4 +1,4 @@
-"""The page on which a catch-all profile says where the mail of everybody goes."""
+"""The page of a catch-all profile with the destinations of mail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NONE = own("There is no message in the mailbox yet, or no folder of it is archiv
 
 
 class FilingStep(FormStep):
-    """Where messages go."""
+    """The destinations of messages."""
 
     word = "Filing"
     heading = own("Where does each message go?")
@@ -43,7 +43,7 @@ class FilingStep(FormStep):
         self.load()
 
     def load(self) -> None:
-        """Look whether anybody is known whom mail could be for."""
+        """Check that there are users for the mail."""
         self.work(self._load())
 
     async def _load(self) -> None:
@@ -60,7 +60,7 @@ class FilingStep(FormStep):
         return "kerio-archive"
 
     def examples(self) -> None:
-        """Show where messages would go by what stands here now."""
+        """Show example destinations by the present fields."""
         self.collect()
         page = Page(own("Examples"), lambda width: [(Span(text),) for text in wrap(WAITING, width)])
         self.app.push_screen(page)
@@ -77,7 +77,7 @@ class FilingStep(FormStep):
 
 
 def example_lines(found: Sequence[ExampleRow], width: int) -> list[Line]:
-    """Each message with where it goes below it."""
+    """Each message with its destinations below it."""
     if not found:
         return [(Span(text),) for text in wrap(NONE, width)]
     lines: list[Line] = []

@@ -1,4 +1,4 @@
-"""The page on which folders are ticked, in the tree that the server really has."""
+"""The page with folders to tick, in the server's tree."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WAYS = (("all", "all but the unticked"), ("only", "only the ticked"))
 
 
 class FoldersStep(Step):
-    """Which folders."""
+    """The folders to archive."""
 
     word = "Folders"
     heading = own("Which folders?")
@@ -96,7 +96,7 @@ class FoldersStep(Step):
 
     def _show(self) -> None:
         rows = self._tree.rows
-        # With nothing to tick a line says so, on which it is seen that the keys go here.
+        # With nothing to tick a line says so, which shows the focus.
         without: list[Line] = [(Span(self._without, Tone.MUTED),)]
         self.query_one("#folders", Choice).show(lambda width: [self._line(row, width) for row in rows] or without)
         self.show_errors({})
@@ -141,7 +141,7 @@ class FoldersStep(Step):
         self._show()
 
     def pattern(self) -> None:
-        """Write a pattern."""
+        """Type a pattern."""
         question = own("A pattern for folders")
         text = own(
             "Name, Name/** (with all below it), Projects/* (any one level), **/Old (at any depth).\n"
@@ -157,7 +157,7 @@ class FoldersStep(Step):
         self._show()
 
     def forget(self) -> None:
-        """Take all rules back; asks first."""
+        """Remove all rules, after a question."""
         text = own("What was ticked and unticked here and all patterns are forgotten: the folders are chosen as at first.")
         self.app.push_screen(
             Confirm(own("Take all folder rules back?"), text, own("take them back"), own("leave them")), self._forget

@@ -26,7 +26,7 @@ FOR_ALL = own("These settings hold for all mailboxes of the profile.")
 
 
 class KindStep(FormStep):
-    """Which kind of profile."""
+    """The kind of profile."""
 
     word = "Kind"
     heading = own("What is to be archived?")
@@ -45,14 +45,14 @@ class KindStep(FormStep):
 
 
 class ServerStep(FormStep):
-    """Where the mailboxes are."""
+    """The mail server."""
 
     word = "Server"
     heading = own("Which server?")
 
 
 class LoginStep(FormStep):
-    """Who logs in."""
+    """The login."""
 
     word = "Login"
     heading = own("How is it opened?")
@@ -67,7 +67,7 @@ class LoginStep(FormStep):
         return [*found, *([TRY] if self.draft.many else [])]
 
     def _kept(self) -> str:
-        """Where the password comes from while none is typed."""
+        """The source of the password while none is typed."""
         if self.draft.fields.get("login.password_file"):
             return f"Empty: read from {self.draft.fields['login.password_file']} as before."
         return "Empty: the one that is kept." if self.draft.stored else "Kept encrypted. ^t tests all that was typed."
@@ -88,7 +88,7 @@ class LoginStep(FormStep):
 
 
 class FilterStep(FormStep):
-    """Which messages."""
+    """The filter of messages."""
 
     word = "Filter"
     heading = own("Which messages? Empty fields leave nothing out.")
@@ -98,10 +98,10 @@ class FilterStep(FormStep):
 
 
 class DeleteStep(FormStep):
-    """What happens on the server afterwards."""
+    """The deletion on the server."""
 
     word = "Delete"
-    #: Counts the rules that were looked at.
+    #: Counts the shown rules, so that late results of earlier ones are dropped.
     _looking = 0
     heading = own("Delete on the server after archiving?")
     offers = ("preview", "probe", "guide")
@@ -126,7 +126,7 @@ class DeleteStep(FormStep):
     # Switching it on -----------------------------------------------------------------------------------------------------
 
     def _asks(self, value: str) -> bool:
-        """Ask before more is deleted than by the choice that stands; nothing is chosen by the key alone."""
+        """Ask before a choice that deletes more; a key alone chooses nothing."""
         chosen = self.draft.fields.get("delete.when", "never")
         if value == "never" or chosen == "immediately":
             return False
@@ -158,7 +158,7 @@ class DeleteStep(FormStep):
 
     def on_form_edited(self) -> None:
         self._say()
-        # What was found out belongs to the rule as it was.
+        # Results belong to the rule before.
         self._looking += 1
         self.query_one("#found", Static).update(shown(BLANK))
 
@@ -171,7 +171,7 @@ class DeleteStep(FormStep):
         return "kerio-deletion"
 
     def look(self, *, probe: bool) -> None:
-        """Show what the rule would do now, or try out what the server does."""
+        """Show the rule's present effect, or probe the server."""
         self.collect()
         self.work(self._look(probe))
 
@@ -189,7 +189,7 @@ class DeleteStep(FormStep):
 
 
 class NameStep(FormStep):
-    """What it is called, and when it runs."""
+    """The name and the schedule."""
 
     word = "Name"
     heading = own("Name and schedule")

@@ -1,4 +1,4 @@
-"""The pages on which users are chosen: whose mailboxes are archived, and whose archive a mailbox goes to."""
+"""The pages with users to choose: those whose mailboxes are archived, and the owner of the target archive."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class PeopleStep(Step):
     PeopleStep #wrong { height: auto; display: none; }
     """
     offers: tuple[str, ...] = SEARCHING
-    #: Whether there was nothing to choose from: whoever comes back with users goes to them.
+    #: True when there was nothing to choose from: coming back with users goes to them.
     _was_empty = False
     ready = False
 
@@ -137,12 +137,12 @@ class PeopleStep(Step):
 
 
 class UsersStep(PeopleStep):
-    """Whose mailboxes."""
+    """The users whose mailboxes are archived."""
 
     word = "Users"
     heading = own("Whose mailboxes?")
     _doubted = False
-    #: Counts how often it was asked what the selection comes to.
+    #: Counts requests for the selection's sentence, so that late answers are dropped.
     _said = 0
     owns = ("users",)
 
@@ -154,7 +154,7 @@ class UsersStep(PeopleStep):
 
     @property
     def listed(self) -> list[str]:
-        """The names that are ticked."""
+        """The ticked names."""
         names: list[str] = self.draft.fields.setdefault("users.list", [])
         return names
 
@@ -164,24 +164,24 @@ class UsersStep(PeopleStep):
 
     async def loaded(self, first: Sequence[UserRow]) -> None:
         self._offer()
-        # What is ticked can be taken back, also when there is no directory any more.
+        # A tick can be removed, also without a directory.
         possible = await self.desk.directory.is_set_up() or bool(self.draft.fields.get(FIRST))
         self.query_one("#first").display = possible
         await self._say()
 
     def _offer(self) -> None:
-        """Of all users none can be ticked, or of nobody."""
+        """Offer ticking, except with all users or without any."""
         self.offer(*SEARCHING, *(("tick",) if self.mode != "all" and self.people.total else ()))
 
     def line(self, row: UserRow, width: int) -> Line:
         archived = bool(self._entry(row))
         if self.mode != "only":
-            # Who left the directory is archived only by name.
+            # Disabled users, who left the directory, are archived only by name.
             archived = not row.disabled and (bool(row.addresses) if self.mode == "all" else not archived)
         return user_line(row, width, own("[x] ") if archived else own("[ ] "))
 
     def _entry(self, row: UserRow) -> str:
-        """The entry of the list that names this user, or nothing."""
+        """The entry of the list that names this user, or empty."""
         names = {name.casefold(): name for name in self.listed}
         return next((names[key.casefold()] for key in (row.key, *row.keys) if key.casefold() in names), "")
 
@@ -203,7 +203,7 @@ class UsersStep(PeopleStep):
     def on_changed(self, event: Changed) -> None:
         event.stop()
         self.draft.fields[FIRST] = self.query_one(Tick).value
-        # What one way leaves out is not what another one takes.
+        # The exclusions of one way are not the inclusions of the other.
         self.draft.lists[self.mode] = self.listed
         self.draft.fields["users.mode"] = self.query_one(Options).value
         self.draft.fields["users.list"] = self.draft.lists.get(self.mode, [])
@@ -221,13 +221,13 @@ class UsersStep(PeopleStep):
         self._said += 1
         asked, said = self._said, await self.desk.drafts.selected(self.draft)
         if asked == self._said:
-            # Of two answers that come in another order than they were asked for, the last question's counts.
+            # Answers may come in another order; the one to the last question counts.
             self.query_one("#sentence", Static).update(shown(said))
             self.show_errors({})
 
 
 class TargetStep(PeopleStep):
-    """Whose archive the mailbox goes to."""
+    """The owner of the target archive."""
 
     word = "Target"
     heading = own("Into whose archive?")
@@ -248,7 +248,7 @@ class TargetStep(PeopleStep):
         self._say()
 
     def tick(self, *, below: bool = False) -> None:
-        """Take the chosen user."""
+        """Choose this user."""
         if row := self.people.chosen:
             self.draft.fields["target.user"] = row.key
             self.people.redraw()

@@ -1,4 +1,4 @@
-"""What the pages of the wizard have in common."""
+"""Base of the wizard's pages."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from tui.widgets.fields import Spec, Text
 from tui.widgets.form import Form
 from tui.widgets.shown import shown
 
-#: The field in a form that is no part of a profile.
+#: The form's field that is no part of a profile.
 PASSWORD = "login.password"
 TRY_WITH = "try_with"
 RUN_NOW = "run_now"
 
 
 class Step(Vertical):
-    """A page: ``word`` in the list of steps, ``heading`` above it, ``owns`` the fields that are checked when it is left.
+    """A page: ``word`` in the list of steps, ``heading`` above it, ``owns`` the fields checked when it is left.
 
-    ``offers`` are the names of those actions of the wizard that have a meaning here now; ``guide`` is explained by a key.
+    ``offers`` are the names of the wizard's actions available here now; ``guide`` is opened by a key.
     """
 
     DEFAULT_CSS = "Step { height: 1fr; } Step > .intro { height: auto; margin-bottom: 1; }"
@@ -38,7 +38,7 @@ class Step(Vertical):
     intro: ClassVar[Safe] = BLANK
     owns: ClassVar[tuple[str, ...]] = ()
     offers: tuple[str, ...] = ()
-    #: Whether what is typed can be for this page: one that reads the archive first is not ready before.
+    #: True when keys can be for this page: one that reads the archive first is not ready before.
     ready = True
 
     def __init__(self, draft: Draft) -> None:
@@ -51,7 +51,7 @@ class Step(Vertical):
         yield from self.content()
 
     def text(self) -> Safe:
-        """What is said above the fields."""
+        """The text above the fields."""
         return self.intro
 
     def content(self) -> ComposeResult:
@@ -67,34 +67,34 @@ class Step(Vertical):
 
     @property
     def guide(self) -> str:
-        """The guide of this page, or nothing."""
+        """The guide of this page, or empty."""
         return ""
 
     def collect(self) -> None:
-        """Take what was typed into the draft."""
+        """Take the typed values into the draft."""
 
     def checks(self, field: str) -> bool:
-        """Is this field asked for here?"""
+        """True when this page checks the field."""
         return field in self.owns or any(field.startswith(f"{one}.") for one in self.owns)
 
     def show_errors(self, errors: Mapping[str, Safe]) -> None:
-        """Say what is wrong; ``errors`` are those of fields that this page checks."""
+        """Show faults; ``errors`` are those of fields that this page checks."""
 
     async def doubt(self) -> Safe:
-        """What is allowed here and hardly meant; said once, then nothing."""
+        """A doubt about allowed but unlikely values; shown once, then empty."""
         return BLANK
 
     def start(self) -> None:
-        """The page is in front."""
+        """Called when the page is in front."""
 
     def offer(self, *actions: str) -> None:
-        """Other actions have a meaning from now on."""
+        """Change the available actions."""
         if actions != self.offers:
             self.offers = actions
             self.screen.refresh_bindings()
 
     def work(self, job: Coroutine[Any, Any, None]) -> None:
-        """Do something that takes time; it ends with the page."""
+        """Run a job that takes time; it ends with the page."""
         self.run_worker(job, exit_on_error=False)
 
 
@@ -102,11 +102,11 @@ class FormStep(Step):
     """A page that is a form."""
 
     def specs(self) -> Sequence[Spec]:
-        """The lines of the page: those of the fields that are on it."""
+        """The lines of the page: those of its fields."""
         return [form_lines.spec(field, self.draft.fields) for field in fields.of_profile(self.word, self.draft.fields)]
 
     def values(self) -> dict[str, Any]:
-        """What stands in the form at first."""
+        """The initial values of the form."""
         names = {spec.name for spec in self.specs()}
         own = {TRY_WITH: self.draft.try_with, RUN_NOW: self.draft.run_now}
         if PASSWORD in names:
@@ -143,7 +143,7 @@ class FormStep(Step):
     def show_errors(self, errors: Mapping[str, Safe]) -> None:
         beside = {spec.name for spec in self.specs()}
         if not self.form.show_errors(errors) and errors:
-            # Of a field that is not shown: said at the first line, so that it is not unsaid.
+            # The fault of a hidden field: shown at the first line, so that it is visible.
             first = next((spec for spec in self.specs() if isinstance(spec, Text)), None)
             rest = joined(" ", (text for name, text in errors.items() if name not in beside))
             if first is not None and rest:

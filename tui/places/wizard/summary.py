@@ -1,4 +1,4 @@
-"""The last page: the whole profile in words, with what should be known before it is saved."""
+"""The last page: the whole profile in words, with advice and warnings before it is saved."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABEL = 12
 
 
 class SummaryStep(Step):
-    """Everything at a glance; enter saves."""
+    """The summary; enter saves."""
 
     word = "Summary"
     heading = own("Is everything right?")

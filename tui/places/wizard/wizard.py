@@ -1,4 +1,4 @@
-"""The wizard's screen: the steps above, one of them below, and the way back and forth."""
+"""The wizard's screen: the steps above, one page below, and moving between them."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ CATCHALL: tuple[type[Step], ...] = (
     NameStep,
     SummaryStep,
 )
-#: The way through the pages of each kind of profile.
+#: The steps of each kind of profile.
 STEPS = {"mailbox": SINGLE, "mailboxes": MANY, "catchall": CATCHALL}
-#: These have a meaning on every page.
+#: Available on every page.
 ALWAYS = ("next", "back", "own_help", "leave")
 
 
@@ -86,16 +86,16 @@ class WizardPlace(Place):
     OWN_HELP = True
 
     def __init__(self, draft: Draft, saved: Callable[[str], object] = lambda key: None, page: str = "") -> None:
-        """``saved`` is told the key of the profile when it was saved; ``page`` is the word of the one to begin with."""
+        """``saved`` is called with the key of the saved profile; ``page`` is the word of the first page."""
         super().__init__()
         self.draft = draft
         self._saved = saved
         first = next((index for index, step in enumerate(self.steps) if step.word == page), 0)
         self._at = first or (1 if draft.replaces else 0)
-        # Deep, since lists of ticks are changed in their place.
+        # Deep, since lists of ticks are changed in place.
         self._before = replace(draft, fields=deepcopy(draft.fields))
         self._panel = Panel(id="step-panel")
-        #: The page in front is checked, or the next one is not there yet.
+        #: The page in front is being checked, or the next one is not there yet.
         self._busy = True
 
     def content(self) -> ComposeResult:
@@ -112,7 +112,7 @@ class WizardPlace(Place):
             self._free()
 
     def _free(self) -> None:
-        """The page is there: what was typed meanwhile is for it."""
+        """Deliver the keys typed for the page that is now there."""
         self._busy = False
         self.console.opened()
 
@@ -127,7 +127,7 @@ class WizardPlace(Place):
 
     @property
     def step(self) -> Step | None:
-        """The page in front. It is asked for with each key: among the panel's children, not in the whole tree."""
+        """The page in front. Found with each key among the panel's children, not in the whole tree."""
         return next((child for child in self._panel.children if isinstance(child, Step)), None)
 
     async def load(self) -> None:
@@ -159,7 +159,7 @@ class WizardPlace(Place):
         return cut(own(" {}", joined(" ", words)), width)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what has a meaning on this page."""
+        """Disable actions that are not available on this page."""
         if action in {one.name for one in WIZARD_ACTIONS} - set(ALWAYS):
             if action == "guide":
                 return bool(self.step and self.step.guide)
@@ -169,7 +169,7 @@ class WizardPlace(Place):
     def label(self, action: str) -> Safe:
         return own("Save") if action == "next" and self._at == len(self.steps) - 1 else BLANK
 
-    # The way -------------------------------------------------------------------------------------------------------------
+    # Moving --------------------------------------------------------------------------------------------------------------
 
     def on_form_done(self, event: Form.Done) -> None:
         event.stop()
@@ -180,7 +180,7 @@ class WizardPlace(Place):
 
     def action_next(self) -> None:
         if isinstance(self.step, PeopleStep) and isinstance(self.focused, Input):
-            # Enter in the search goes to what was found.
+            # Enter in the search goes to its results.
             self.step.people.focus()
         elif not self._busy:
             self._busy = True
@@ -210,7 +210,7 @@ class WizardPlace(Place):
             self._free()
 
     async def _save(self, errors: Mapping[str, Safe]) -> None:
-        """Save, or go to the first page on which something is wrong."""
+        """Save, or go to the first page with a fault."""
         for index, kind in enumerate(self.steps):
             here = {field: text for field, text in errors.items() if kind(self.draft).checks(field)}
             if here:
@@ -237,11 +237,11 @@ class WizardPlace(Place):
         run, failed = None, BLANK
         try:
             if automatic:
-                # It is to start by itself, so somebody must be there to start it.
+                # An automatic start needs a running service.
                 await desk.start_service()
             run = await desk.start(key) if run_now else None
         except Refused as trouble:
-            # Saved it is: the wizard must not stay as if it were not.
+            # The profile is saved: the wizard must close all the same.
             failed = own(" It was not started: {} {}", trouble.message, trouble.hint)
         self.close_place()
         self._saved(key)
@@ -251,7 +251,7 @@ class WizardPlace(Place):
             await self.app.push_screen(RunPlace(run))
 
     async def _sure(self) -> tuple[bool, bool]:
-        """Save, and run at once? Both are asked once more of a profile that deletes more than before."""
+        """Ask if needed; save, and run at once? Both are confirmed for a profile that deletes more than before."""
         desk, run_now = self.console.desk.drafts, self.draft.run_now
         more = await desk.deletes_more(self.draft)
         if not more:
@@ -267,7 +267,7 @@ class WizardPlace(Place):
 
     async def _asked(self, question: DeletionQuestion) -> bool:
         answered = self.app.push_screen(question, wait_for_dismiss=True)
-        # What is typed is for the question, although the page is not done.
+        # Keys are for the question, although the page is not done.
         self.console.opened()
         return (await answered) is Answer.YES
 
@@ -304,7 +304,7 @@ class WizardPlace(Place):
         if yes:
             self.close_place()
 
-    # What pages offer ----------------------------------------------------------------------------------------------------
+    # Actions of pages ----------------------------------------------------------------------------------------------------
 
     async def action_test(self) -> None:
         if self.step:
@@ -369,7 +369,7 @@ class WizardPlace(Place):
         await self.open(DirectoryPlace(lambda: self._people_changed("synchronised")))
 
     async def action_take_users(self) -> None:
-        # On a page with lines to type in, t is typed.
+        # On a page with text fields, t is typed.
         await self.action_directory()
 
     def _people_changed(self, key: str | None) -> None:
