@@ -36,8 +36,6 @@ WITHIN_HOME = Code(
     "Choose a folder elsewhere, best on another disk.",
     Family.INPUT,
 )
-NO_FOLDER = Code("backup-no-folder", "{path} is no folder.", "Choose another one.", Family.INPUT)
-LINK = Code("backup-link", "{path} is a link, which is not followed.", "Remove it, or choose another folder.", Family.INPUT)
 OF_OTHER_ACCOUNT = Code(
     "backup-of-other-account",
     "{path} belongs to {owner}, not to {account}.",

@@ -66,6 +66,8 @@ class Do(Enum):
     LIST_USERS = "list-users"
     LIST_FOLDERS = "list-folders"
     TRY_QUERY = "try-query"
+    CHOOSE_OWNER = "choose-owner"
+    CHOOSE_FORMAT = "choose-format"
     INDEX_ANEW = "index-anew"
     ADD_PROFILE = "add-profile"
     ADD_SCHEDULE = "add-schedule"

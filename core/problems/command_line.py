@@ -27,6 +27,8 @@ ACTIONS: dict[Do, str] = {
     Do.LIST_USERS: "archivar user list shows them.",
     Do.LIST_FOLDERS: "archivar folders USER shows the folders.",
     Do.TRY_QUERY: "archivar search shows what a query finds.",
+    Do.CHOOSE_OWNER: "Say whose is to be imported with --of NAME.",
+    Do.CHOOSE_FORMAT: "Say what is there with --format, if it is mail.",
     Do.INDEX_ANEW: "archivar index --rebuild makes it anew.",
     Do.ADD_PROFILE: "Save one with archivar profile apply.",
     Do.ADD_SCHEDULE: 'Add a [schedule] to its file, such as daily = "02:00", and apply it again.',

@@ -21,4 +21,3 @@ NO_VALUE = Code(
     Family.INPUT,
 )
 NOT_MADE = Code("file-not-made", "{file} cannot be made: {said}.", "Make space and run again.")
-UNWRITTEN = Code("folder-unwritten", "{path} cannot be written: {said}.", "Make space and try again.")

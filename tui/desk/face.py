@@ -33,6 +33,8 @@ ACTIONS: dict[Do, str] = {
     Do.LIST_USERS: "The place Users lists all of them.",
     Do.LIST_FOLDERS: "Archive (the key m on Home) shows the folders.",
     Do.TRY_QUERY: "Look what the search finds.",
+    Do.CHOOSE_OWNER: "Name one of them here.",
+    Do.CHOOSE_FORMAT: "Say in which format it is, if it is mail.",
     Do.INDEX_ANEW: "The next search makes it anew.",
     Do.ADD_PROFILE: "The key n on Home makes one.",
     Do.ADD_SCHEDULE: "Change it, and choose on the page Name when it is started.",

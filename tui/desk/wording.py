@@ -24,8 +24,6 @@ _SENTENCES: tuple[tuple[str, str], ...] = (
     (r"set trash_too = true in \[delete\]", f"tick {_label('delete.trash_too')}"),
     (r"\(archivar profile apply\)", "(change the profile, page Login)"),
     (r"Name it in catchall\.own_addresses", f"Name it as {_label('catchall.own_addresses')} on the page Filing"),
-    (r"Say what is there with --format, if it is mail", "Say in which format it is, if it is mail"),
-    (r"Say whose is to be imported with --of NAME", "Name one of them here"),
 )
 #: Keys of files, with their labels. They are short, and might occur in outside text.
 _KEYS: tuple[tuple[str, str], ...] = (

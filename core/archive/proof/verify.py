@@ -27,7 +27,7 @@ from core.db.database import Database
 from core.db.migrate import check, migrate
 from core.errors import BusyError, DamagedError, StorageError
 from core.problems.archive import CATALOG_BEING_MADE
-from core.problems.storage import UNWRITTEN
+from core.problems.disk import UNWRITTEN
 
 __all__ = ["FOLDER", "Finding", "Verdict", "verify"]
 

@@ -30,6 +30,7 @@ from core.db.database import Database
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.model import moment, now, timestamp
 from core.problems import backup as problems
+from core.problems import disk
 from core.system.open_folder import OpenFolder, account, refuse_unsafe_way
 
 VERSION = 1
@@ -102,7 +103,7 @@ async def back_up(
                 return done
             _note(place, archive_id, complete={"at": timestamp(now()), "seq": done.head.seq, "hash": done.head.hash.hex()})
     except NotADirectoryError:
-        raise InputError(problems.NO_FOLDER(path=str(target))) from None
+        raise InputError(disk.NO_FOLDER(path=str(target))) from None
     except OSError as error:
         raise StorageError(problems.STOPPED(path=str(target), said=str(error.strerror))) from error
     await _record(archive, place, done, actor, with_key=with_key)
@@ -121,7 +122,7 @@ def _refuse_strange_files(folder: OpenFolder) -> None:
         path = folder.path / one.name
         facts = one.stat(follow_symlinks=False)
         if stat.S_ISLNK(facts.st_mode):
-            raise InputError(problems.LINK(path=str(path)))
+            raise InputError(disk.LINK_WITHIN(path=str(path)))
         if one.name in _NOTHING:
             continue
         if facts.st_uid != os.geteuid():

@@ -25,6 +25,7 @@ from core.archive.transfer.export_mbox import Mboxes
 from core.archive.transfer.filenames import file_name, maildirs, tree, unique
 from core.archive.transfer.manifest import NAME, SUMS, Header, Manifest
 from core.errors import ArchivarError, DamagedError, InputError, StorageError
+from core.problems import export as problems
 from core.system.open_folder import OpenFolder
 
 
@@ -98,7 +99,7 @@ async def export(
     try:
         return await _export(archive, folders, places, target, form, done, tick)
     except OSError as error:
-        raise StorageError(f"{target} cannot be written: {error.strerror}.", "Make space or choose another folder.") from error
+        raise StorageError(problems.UNWRITTEN(path=str(target), said=str(error.strerror))) from error
     finally:
         await _record(archive, selection, form, done, actor)
 
@@ -113,7 +114,7 @@ async def _export(
     tick: Callable[[Exported], None],
 ) -> Exported:
     if archive.home.holds(target):
-        raise InputError(f"{target} is in the archive's own folder.", "Choose a folder outside of it.")
+        raise InputError(problems.WITHIN_HOME(path=str(target)))
     header = Header(form.value, str(await archive.database.value("SELECT archive_id FROM applied")))
     with await asyncio.to_thread(OpenFolder.own, target) as opened:
         return await _write(archive, folders, places, opened, form, header, done, tick)

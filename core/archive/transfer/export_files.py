@@ -11,6 +11,7 @@ from core.archive.read.selection import Folder, Place
 from core.archive.transfer.filenames import maildir_info
 from core.archive.transfer.manifest import Line, Manifest, digest
 from core.errors import InputError
+from core.problems.export import OTHER_MESSAGE
 from core.system.open_folder import OpenFolder
 
 
@@ -49,9 +50,7 @@ class _Files:
             return False
         same = stat.S_ISREG(facts.st_mode) and facts.st_size == message.size
         if not same or (not told and digest(self._files, name) != message.sha256):
-            raise InputError(
-                f"{self._files.path / name} is there already and is another message.", "Export to an empty folder."
-            )
+            raise InputError(OTHER_MESSAGE(path=str(self._files.path / name)))
         if not told:
             # Its file was finished just before a crash.
             self._tell(message, name)

@@ -13,6 +13,7 @@ from core.archive.transfer.export_files import line, moment
 from core.archive.transfer.manifest import Line, Manifest, digest
 from core.errors import InputError
 from core.message import mbox
+from core.problems import export as problems
 from core.system.open_folder import OpenFolder
 
 #: Bytes written and synced before their lines go into the manifest.
@@ -65,7 +66,7 @@ class Mboxes:
         end = self._manifest.ends.get(self._file, 0)
         if os.fstat(part.fileno()).st_size < end:
             part.close()
-            raise InputError(f"{self._above.path / name} is shorter than the manifest says.", "Export to an empty folder.")
+            raise InputError(problems.CUT(path=str(self._above.path / name)))
         part.seek(end)
         if end:
             # The separator after the last message may have been lost.
@@ -108,7 +109,7 @@ class Mboxes:
             self._close()
             name = _name(self._file)
             if self._above.facts(name) is not None:
-                raise InputError(f"{self._above.path / name} has come there meanwhile.", "Export to an empty folder.")
+                raise InputError(problems.APPEARED(path=str(self._above.path / name)))
             self._above.replace(f"{name}.part", name)
         self._sum_up()
         self._open_folders.close()

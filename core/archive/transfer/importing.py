@@ -29,6 +29,7 @@ from core.archive.transfer.mail_items import Finding, Format, Found, Item, LeftO
 from core.archive.transfer.trees import Refused
 from core.errors import InputError
 from core.model import User
+from core.problems import importing as problems
 from core.system.tasks import spawn
 from core.text.format import counted
 
@@ -136,9 +137,9 @@ def refuse_own(home: config.Home, path: Path) -> None:
     They hold no mail files, and closing a file of the archive would release the locks that this process has on it.
     """
     if home.holds(path):
-        raise InputError(f"{path} is in the archive's own folder.", "Nothing there is to be imported.")
+        raise InputError(problems.WITHIN_HOME(path=str(path)))
     if config.Home(path).holds(home.path):
-        raise InputError(f"The archive's own folder lies in {path}.", "Give the file or the folder with the mail itself.")
+        raise InputError(problems.AROUND_HOME(path=str(path)))
 
 
 async def import_mail(
@@ -178,8 +179,9 @@ async def import_mail(
         await asyncio.wait([coming])
         _ = coming.cancelled() or coming.exception()
     if not done.done and not done.left_out and account is None:
-        hint = f"No mail is in {done.strangers[0]}." if done.strangers else "Say what is there with --format, if it is mail."
-        raise InputError(f"There is no mail at {path}.", hint)
+        if done.strangers:
+            raise InputError(problems.OTHER_FILES(path=str(path), file=done.strangers[0]))
+        raise InputError(problems.NO_MAIL(path=str(path)))
     return done
 
 
@@ -207,9 +209,9 @@ def _mailbox(user: User, account: Account) -> str:
 def check_folder(folder: str) -> None:
     """Raise ``InputError`` for a path that cannot be a folder of the archive."""
     if not all(folder.split("/")) and folder:
-        raise InputError(f'"{folder}" cannot be a folder.', "Give its path with / between the levels.")
+        raise InputError(problems.NO_FOLDER_NAME(folder=folder))
     if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in folder):
-        raise InputError("The folder's name holds a control character.", "Give another one.")
+        raise InputError(problems.CONTROL_CHARACTER())
 
 
 def whose(path: Path, of: str, user: User) -> str:
@@ -223,8 +225,9 @@ def whose(path: Path, of: str, user: User) -> str:
         return fitting[0]
     if not of and len(found) == 1:
         return next(iter(found))
-    names = ", ".join(sorted(found.values())[:20]) or "nobody"
-    raise InputError(f"The export at {path} holds the archives of: {names}.", "Say whose is to be imported with --of NAME.")
+    if not found:
+        raise InputError(problems.NO_ARCHIVE(path=str(path)))
+    raise InputError(problems.SEVERAL_ARCHIVES(path=str(path), owners=tuple(sorted(found.values())[:20])))
 
 
 def account_of(path: Path, of: str, user: User, form: Format) -> Account | None:
@@ -244,13 +247,11 @@ def account_of(path: Path, of: str, user: User, form: Format) -> Account | None:
     if not found and form is Format.AUTO:
         return None
     if not found:
-        raise InputError(
-            f"There is no mailbox of Kerio Connect at {path}.", "Give the folder with DOMAIN/USER, a mailbox, or a backup."
-        )
+        raise InputError(problems.NO_MAILBOX(path=str(path)))
     if not of and len(found) == 1:
         return found[0]
-    names = ", ".join(sorted(one.address for one in found)[:20])
-    raise InputError(f"The store at {path} holds the mailboxes of: {names}.", "Say whose is to be imported with --of NAME.")
+    owners = tuple(sorted(one.address for one in found)[:20])
+    raise InputError(problems.SEVERAL_MAILBOXES(path=str(path), owners=owners))
 
 
 def belongs(account: Account, user: User) -> bool:

@@ -5,6 +5,7 @@ Blocking. Only regular files are read, and no link is followed. Unusable files a
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -34,6 +35,8 @@ from core.archive.transfer.trees import Disk, Entry, Refused, Tree, look
 from core.errors import InputError
 from core.message import arrival, gmail, mbox, separators
 from core.message.mbox import Before, Quoting
+from core.problems.disk import UNREAD
+from core.problems.importing import NOT_THERE
 
 #: Folders that mail programs name after an mbox file, for its subfolders.
 _NEST = re.compile(r"\.(sbd|mbox|imapmbox)$", re.IGNORECASE)
@@ -122,7 +125,7 @@ def search(path: Path, form: Format, account: Account | None = None) -> Iterator
         yield from kerio.mail(path, account)
     elif path.is_file():
         if not os.access(path, os.R_OK):
-            raise InputError(f"{path} cannot be read.", "Check its owner and mode.")
+            raise InputError(UNREAD(path=str(path), said=os.strerror(errno.EACCES)))
         yield from _Search(Disk(path.parent), form, account, {}).file(look(path), path.name, text(path.name), "", alone=True)
     elif path.is_dir():
         tree = Disk(path)
@@ -132,7 +135,7 @@ def search(path: Path, form: Format, account: Account | None = None) -> Iterator
         roots = kerio.mailboxes(tree, path.absolute().parts[1:]) if form is Format.AUTO else {}
         yield from _Search(tree, form, account, roots).folder("", "", "")
     else:
-        raise InputError(f"There is no {path}.", "Give a file or a folder with mail.")
+        raise InputError(NOT_THERE(path=str(path)))
 
 
 def _listed(tree: Tree) -> list[Entry]:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from core import files
 from core.errors import BusyError, InputError
+from core.problems import export as problems
 from core.system.open_folder import OpenFolder
 
 NAME, SUMS = "manifest.jsonl", "SHA256SUMS"
@@ -72,7 +73,7 @@ class Manifest:
         manifest = cls(directory, header)
         path = directory.path / NAME
         if directory.facts(NAME) is None and directory.facts(SUMS) is not None:
-            raise InputError(f"{directory.path / SUMS} is there already and is of no export.", "Export to an empty folder.")
+            raise InputError(problems.OF_NO_EXPORT(path=str(directory.path / SUMS)))
         manifest._file = os.fdopen(directory.open(NAME, os.O_RDWR | os.O_CREAT | os.O_APPEND), "r+b")
         try:
             manifest._begin(path)
@@ -85,12 +86,12 @@ class Manifest:
 
     def _begin(self, path: Path) -> None:
         if not files.try_lock(self._file.fileno()):
-            raise BusyError(f"Another export to {self._directory.path} is under way.", "Wait for it.")
+            raise BusyError(problems.UNDER_WAY(path=str(self._directory.path)))
         end = 0
         for number, text in enumerate(self._file, 1):
             if not text.endswith(b"\n"):
                 if number == 1 and not self._first.startswith(text):
-                    raise InputError(f"{path} is there already and is of no export.", "Export to an empty folder.")
+                    raise InputError(problems.OF_NO_EXPORT(path=str(path)))
                 break
             if number == 1:
                 self._check(path, _header(text, path))
@@ -111,9 +112,9 @@ class Manifest:
 
     def _check(self, path: Path, found: Header) -> None:
         if found.archive != self._header.archive:
-            raise InputError(f"{path} is of an export of another archive.", "Export to an empty folder.")
+            raise InputError(problems.OF_OTHER_ARCHIVE(path=str(path)))
         if found.format != self._header.format:
-            raise InputError(f"{path} is of an export as {found.format}.", "Export to an empty folder.")
+            raise InputError(problems.OF_OTHER_FORMAT(path=str(path), format=found.format))
 
     def _know(self, text: bytes, path: Path, number: int) -> None:
         value = _object(text, path, number)
@@ -202,7 +203,7 @@ def read(directory: Path) -> Iterator[Line]:
                 continue
             if not text.endswith(b"\n"):
                 if lines.read(1):
-                    raise _wrong(path, number, "it is too long")
+                    raise InputError(problems.LINE_TOO_LONG(path=str(path), line=number))
                 # Cut off by a crash: its message is simply not known.
                 return
             value = _object(text, path, number)
@@ -213,9 +214,9 @@ def read(directory: Path) -> Iterator[Line]:
 def _header(text: bytes, path: Path) -> Header:
     value = _object(text, path, 1)
     if value.get("archivar") != VERSION:
-        raise InputError(f"{path} is no manifest of an export that this version knows.", "Choose another folder.")
+        raise InputError(problems.OF_OTHER_VERSION(path=str(path)))
     if not all(isinstance(value.get(key), str) for key in ("format", "archive")):
-        raise _wrong(path, 1, "format and archive are missing")
+        raise InputError(problems.LINE_LACKS(path=str(path), line=1, keys=("format", "archive")))
     return Header(value["format"], value["archive"])
 
 
@@ -225,7 +226,7 @@ def _object(text: bytes, path: Path, number: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise _wrong(path, number, "it is no JSON object")
+        raise InputError(problems.LINE_NO_OBJECT(path=str(path), line=number))
     return value
 
 
@@ -236,20 +237,16 @@ _NEEDED = frozenset(("file", "sha256", "size", "owner", "user", "folder", "id"))
 def _line(value: dict[str, Any], path: Path, number: int) -> Line:
     found = {key: value[key] for key in (*_TEXTS, *_NUMBERS) if value.get(key) is not None}
     if lacking := _NEEDED - found.keys():
-        raise _wrong(path, number, f"{min(lacking)} is missing")
+        raise InputError(problems.LINE_LACKS(path=str(path), line=number, keys=(min(lacking),)))
     for key, item in found.items():
         fits = isinstance(item, str) if key in _TEXTS else type(item) is int and abs(item) < 2**62
         if not fits:
-            raise _wrong(path, number, f"{key} is wrong")
+            raise InputError(problems.LINE_WRONG(path=str(path), line=number, keys=(key,)))
     place = PurePosixPath(found["file"])
     if place.is_absolute() or ".." in place.parts or "\0" in found["file"] or not place.parts:
-        raise _wrong(path, number, "file is not below the export")
+        raise InputError(problems.LINE_OUTSIDE(path=str(path), line=number))
     if len(found["sha256"]) != 64 or not set(found["sha256"]) <= set("0123456789abcdef"):
-        raise _wrong(path, number, "sha256 is wrong")
+        raise InputError(problems.LINE_WRONG(path=str(path), line=number, keys=("sha256",)))
     if ("offset" in found) != ("length" in found) or min(found.get("offset", 0), found.get("length", 0), found["size"]) < 0:
-        raise _wrong(path, number, "offset and length are wrong")
+        raise InputError(problems.LINE_WRONG(path=str(path), line=number, keys=("offset", "length")))
     return Line(**found)
-
-
-def _wrong(path: Path, number: int, what: str) -> InputError:
-    return InputError(f"{path}, line {number}: {what}.", "Take the line out, or import the folder as what it holds (--format).")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.archive.transfer.filenames import attachment_name, fold
 from core.errors import InputError, StorageError
+from core.problems import export as problems
 from core.system.open_folder import OpenFolder
 
 #: Names that are tried before it fails.
@@ -26,13 +27,13 @@ def save(folder: Path, message: int, name: str, data: bytes) -> Path:
     """
     try:
         if not folder.is_dir():
-            raise InputError(f"There is no folder {folder}.", "Make it first, or name another one.")
+            raise InputError(problems.NO_FOLDER(path=str(folder)))
         with OpenFolder.own(folder / place(message)) as opened:
             return opened.path / _write(opened, name, data)
     except ValueError as error:
-        raise InputError(f"{folder!s} is no folder: {error}.", "Name a folder on this machine.") from error
+        raise InputError(problems.NO_FOLDER_NAME(path=str(folder), said=str(error))) from error
     except OSError as error:
-        raise StorageError(f"{folder} cannot be written: {error.strerror}.", "Make space or choose another folder.") from error
+        raise StorageError(problems.UNWRITTEN(path=str(folder), said=str(error.strerror))) from error
 
 
 def place(message: int) -> str:

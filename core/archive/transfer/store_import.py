@@ -16,6 +16,7 @@ from core.archive.transfer.kerio import Account
 from core.archive.transfer.mail_items import Format, Found
 from core.errors import InputError
 from core.model import User
+from core.problems import importing as problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,14 @@ async def import_store(
     if not dry_run:
         archive.check_usable()
     if not path.exists():
-        raise InputError(f"There is no {path}.", "Give the folder with DOMAIN/USER, or the one with the backups.")
+        raise InputError(problems.NOT_THERE(path=str(path)))
     store = await asyncio.to_thread(kerio.accounts, path)
     filled = Filled(problems=[Failure(one.name, one.reason) for one in store.unusable])
     if not store.found:
-        said = f" {store.unusable[0].name}: {store.unusable[0].reason}." if store.unusable else ""
-        raise InputError(
-            f"There is no mailbox of Kerio Connect at {path}.{said}",
-            "Give the folder with DOMAIN/USER, or the one with the backups.",
-        )
+        if not store.unusable:
+            raise InputError(problems.NO_MAILBOX(path=str(path)))
+        first = store.unusable[0]
+        raise InputError(problems.MAILBOX_UNUSABLE(path=str(path), file=first.name, said=first.reason))
     everybody = await users.all_users(archive)
     for account in store.found:
         fitting = [user for user in everybody if belongs(account, user)]
