@@ -121,7 +121,7 @@ class Archive:
         await self.volumes.close()
         await self.database.close()
 
-    # What can be done ----------------------------------------------------------------------------------------------------
+    # Refusal -------------------------------------------------------------------------------------------------------------
 
     @property
     def refusal(self) -> Refusal | None:

@@ -29,7 +29,7 @@ def backup(
         typer.Option("--without-key", help="Leave out secret.key, so that the backup opens no password; keep it elsewhere."),
     ] = False,
 ) -> None:
-    """Copy the archive to a folder, best on another disk; runs go on meanwhile.
+    """Copy the archive to a folder, best on another disk, while runs go on.
 
     The same folder again: only what is new is copied. Broken off, it carries on. To restore, copy the folder's content back,
     and archivar rebuild there.

@@ -50,7 +50,7 @@ COMMANDS = {
     "rebuild": Known(
         "proof", "Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."
     ),
-    "backup": Known("backup", "Copy the archive to a folder, best on another disk; runs go on meanwhile."),
+    "backup": Known("backup", "Copy the archive to a folder, best on another disk, while runs go on."),
     "key": Known("key", "The key that encrypts stored passwords."),
     "ledger": Known("ledger", "The ledger: everything that happened, chained."),
     "seal": Known("seal", "The archive's seal, and the places outside that it is sent to by itself."),

@@ -34,8 +34,8 @@ def rotate(
 ) -> None:
     """Make a new key and store all passwords under it, while runs go on.
 
-    The old key is gone then, unless --keep-old names a file for it. Broken off, it carries on when it is given again. Whoever
-    had the old key and a copy of the archive has the passwords: change those on the servers too. Exit code 1 if a password
+    The old key is gone then, unless --keep-old names a file for it. Broken off, it carries on when it is given again. The old
+    key with a copy of the archive reveals the passwords: change those on the servers too. Exit code 1 if a password
     could not be read with the old key.
     """
 

@@ -102,7 +102,7 @@ def add(
     """Set up a place that seals are sent to, or change the one of that name.
 
     Every night, and after each run with archivar settings set seal runs, the seal goes to all places. What they hold proves
-    later, with archivar ledger check, that nothing was changed by somebody who could write to this machine.
+    later, with archivar ledger check, that nothing was changed by an account with write access to this machine.
     """
 
     async def work() -> None:

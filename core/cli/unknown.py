@@ -120,7 +120,7 @@ def ignore(
     address: Annotated[str, typer.Argument(metavar="ADDRESS|DOMAIN", help="An address, or a whole domain.")],
     undo: Annotated[bool, typer.Option("--undo", help="Take it back.")] = False,
 ) -> None:
-    """Say that an address or a domain is not ours: nobody of ours waits for its mail.
+    """Mark an address or a domain as not ours: no user waits for its mail.
 
     What came with it stays where it is.
     """

@@ -37,7 +37,7 @@ _CODES: dict[int, tuple[type[ArchivarError], Code]] = {
     sqlite3.SQLITE_CANTOPEN: (StorageError, problems.NOT_OPENED),
     sqlite3.SQLITE_IOERR: (StorageError, problems.FAILED),
 }
-#: Errors for which whoever opens a file names the code.
+#: Errors whose code depends on the file: the caller gives it.
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: SQLite's reasons for not opening a file which it can neither lock nor give files beside it: a read-only or full disk.
 _NOTHING_BESIDE = {

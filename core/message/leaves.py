@@ -164,7 +164,7 @@ def _leaf(raw: bytes, part: Part, unread: dict[str, None], *, first: bool) -> Le
 
 
 def _word(value: bytes) -> str:
-    """What stands before the parameters of a field, in lower case."""
+    """The value of a field without its parameters, in lower case."""
     return value.partition(b";")[0].strip().lower().decode("ascii", "replace")[:100]
 
 

@@ -1,7 +1,7 @@
-"""Who a message is from and for, read out of its header: addresses by role. Pure.
+"""Sender and recipients of a message, by its header: addresses by role. Pure.
 
-What holds here, for any bytes at all: nothing is raised, time is linear, and of what is broken as much is read as can be. An
-address that stands in angle brackets is the address, whatever stands before it; without them every ``local@domain`` counts.
+Invariant, for any bytes: nothing is raised, time is linear, and broken fields are read as far as possible. An address in angle
+brackets is the address, whatever text is before it; without them every ``local@domain`` counts.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Presence:
 
     @property
     def fault(self) -> Reason | None:
-        """Why it does nothing; None when it does something, or when none runs."""
+        """The reason why the service is stuck; None when it works, or when none runs."""
         if self.life is Life.STOPPED:
             return service.STOPPED(pid=self.pid)
         if self.life is Life.SILENT:

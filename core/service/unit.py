@@ -16,7 +16,7 @@ PLACE = Path("/etc/systemd/system/archivar.service")
 #: Seconds without a sign of life after which systemd starts the service anew: waiting for the disk and for locks takes far
 #: less.
 WATCHDOG_SECONDS = 180
-#: What systemd can hide from a service.
+#: Folders that systemd can hide from a service.
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 _TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
 

@@ -1,4 +1,4 @@
-"""What entries of the ledger say: payloads as they stand on disk, of all versions; sentences; what cannot be read."""
+"""Entries of the ledger: payloads on disk, of all versions; sentences; unreadable ones."""
 
 from __future__ import annotations
 

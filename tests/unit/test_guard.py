@@ -1,4 +1,4 @@
-"""What a process does to itself before it reads a password: no core dump, no looks from outside, no variables of others."""
+"""Protection of a process before it reads a password: no core dump, no looks from outside, no foreign variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a list of hits stands on: all numbers in batches, scopes, places, and an index that breaks under several at once."""
+"""Foundations of a list of hits: all ids in batches, scopes, places, and an index that breaks under several at once."""
 
 from __future__ import annotations
 

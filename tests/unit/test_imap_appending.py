@@ -1,4 +1,4 @@
-"""What goes with a message that is appended: flags that a server may be given, and dates as the protocol has them."""
+"""Data of an appended message: flags that a server may be given, and dates as the protocol has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs share: connections to a server and memory for messages, in turn; and when it is of no use to go on."""
+"""Limits shared by runs: connections to a server and memory for messages, in turn; and when it is of no use to go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is reckoned with: announced sizes as long as they hold, what came when they do not, and a day's share."""
+"""Estimated sizes: announced ones as long as they hold, what came when they do not, and a day's share."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def test_a_password_of_any_letters_is_sent_to_a_mail_server(password: str) -> No
     ],
 )
 def test_why_a_mail_server_takes_no_seal(answers: dict[str, str], access: Access, password: str, said: str) -> None:
-    """What it lacks, and what it says, without the password that it repeats."""
+    """The missing capability, or its own text, without the password that it repeats."""
     with pytest.raises(ArchivarError, match=said):
         _mailed(WELL | answers, replace(MAIL, username="anna", access=access), password)
 

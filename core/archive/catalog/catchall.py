@@ -1,4 +1,4 @@
-"""What the ledger says of catch-all mailboxes, as tables: the placements of their messages, and addresses that no user had.
+"""Catch-all mailboxes in the catalog: the placements of their messages, and addresses that no user had.
 
 As in ``catalog``: the same entries give the same tables, whether applied one by one or replayed. Addresses stand in the
 ledger as ``addresses.key`` made them, so that no replay by a later version can read them another way.

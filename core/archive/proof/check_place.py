@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Stage(StrEnum):
-    """What of a volume comes next."""
+    """The next step in the check of a volume."""
 
     BEGIN = "begin"
     LEDGER = "ledger"
@@ -18,7 +18,7 @@ class Stage(StrEnum):
 
 @dataclass(slots=True)
 class Place:
-    """Where a verification stands: in ``volume`` at ``stage``, after the part or message ``after``.
+    """The position of a verification: in ``volume`` at ``stage``, after the part or message ``after``.
 
     The rest is about that volume: damaged parts with their reasons and the messages that need them, damaged messages with
     theirs (SHA-256 in hexadecimal digits), what else is wrong in it, and how many findings about the ledger there were before.
@@ -43,7 +43,7 @@ class Place:
 
     @property
     def share(self) -> float:
-        """How much of the volume was looked at, from 0 to 1: half for the parts, half for the messages, by their hashes."""
+        """The part of the volume checked, from 0 to 1: parts are half, messages in the order of their hashes the other."""
         if self.stage is Stage.PARTS:
             return 0.5 * min(int(self.after) / max(self.last_part, 1), 1.0)
         if self.stage is Stage.MESSAGES:

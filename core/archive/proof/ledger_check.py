@@ -35,7 +35,7 @@ class LedgerCheck:
         self._lost: dict[bytes, None] = {}
 
     async def end_of_last(self) -> AsyncIterator[None]:
-        """What was written to the volume before after its ledger was looked at: it was the open one then, and is sealed now."""
+        """Check entries written to the volume before after its ledger was checked: it was open then, and is sealed now."""
         number = self._place.volume - 1
         name = self._home.volume(number).name
         if not self._place.archive_id or any(
@@ -54,10 +54,10 @@ class LedgerCheck:
             await volume.close()
 
     def joint(self) -> None:
-        """Does the volume go on where the one before it ended?"""
+        """True when the volume continues where the one before it ended."""
         meta, expected = self._volume.meta, self._verdict.head
         if not self._place.archive_id and meta.number != 1:
-            # What came before could not be read: the chain goes on from what this volume says of it.
+            # The volume before could not be read: the chain continues from this volume's meta.
             self._verdict.head = meta.previous
             return
         if self._place.archive_id and self._place.archive_id != meta.archive_id:
@@ -86,7 +86,7 @@ class LedgerCheck:
         for row in rows:
             named.update(dict.fromkeys(self._entry(row)))
         missing = await in_no_volume(self._home, self._volume, self._place.volume, [*named, *self._lost])
-        # What a salvage named as lost is a finding where it is named.
+        # A message that a salvage named as lost is a finding at that entry.
         said = await named_as_lost(self._home) if missing else set()
         for sha256 in missing:
             if sha256 in self._lost:

@@ -13,7 +13,7 @@ from core.archive.store.volume_format import LAST_SEQ
 
 
 async def lost(archive: Archive) -> dict[bytes, Restated]:
-    """What salvages said was lost, and is in the archive still or again only as far as the catalog knows it, by SHA-256."""
+    """Messages lost in salvages that were not archived again, as the catalog knew them, by SHA-256."""
     found: dict[bytes, Restated] = {}
     for entry in await archive.entries_before(None, LAST_SEQ, upkeep.Salvaged.kind):
         if isinstance(entry.value, upkeep.Salvaged):
@@ -24,7 +24,7 @@ async def lost(archive: Archive) -> dict[bytes, Restated]:
 
 
 async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named]:
-    """What is known of messages, by SHA-256: by the catalog, or, of what a salvage lost, by the entry that says so."""
+    """Descriptions of messages, by SHA-256: from the catalog, or, for lost ones, from the salvage's entry."""
     gone = await lost(archive) if digests else {}
     found = await damage.names(archive, digests)
     people: dict[str, str] = dict(await archive.database.read("SELECT id, name FROM user")) if gone else {}

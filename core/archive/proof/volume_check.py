@@ -240,7 +240,7 @@ class _Check:
             return f"cannot be read: {error.message}".rstrip(".")
         return "" if len(raw) == size else f"has {len(raw)} bytes instead of {size}"
 
-    # What it comes to --------------------------------------------------------------------------------------------------------
+    # Result ------------------------------------------------------------------------------------------------------------------
 
     async def _conclude(self) -> None:
         """Add the findings on the volume; repaired damage goes to ``mended``."""

@@ -106,7 +106,7 @@ async def version(archive: Archive) -> str:
 
 
 async def _without_address(archive: Archive, of: int, but: set[str], limit: int) -> tuple[int, list[str]]:
-    """Of the number ``of`` of users, those without an address, apart from the ids ``but``; and the first names.
+    """The number of users without an address among ``of``, apart from the ids ``but``; and the first names.
 
     Disabled users are left out.
     """

@@ -48,7 +48,7 @@ class Volumes:
         #: Inode, size and time of the last volume's file when it was last found damaged.
         self._seen: tuple[int, int, int] = (0, 0, 0)
 
-    # What can be done ----------------------------------------------------------------------------------------------------
+    # Refusal -------------------------------------------------------------------------------------------------------------
 
     @property
     def damage(self) -> DamagedError | None:

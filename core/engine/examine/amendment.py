@@ -40,7 +40,7 @@ async def amend(
     """
     with alone(archive.home, profile.server.source(mailbox.login.casefold()), mailbox.top):
         to = Destination(NO_RUN, mailbox.source(profile.server), mailbox.user.id, mailbox.top, mailbox.everybody, mailbox.login)
-        # What differs still is found by the comparison that follows.
+        # Remaining differences are found by the comparison that follows.
         story = Story(MailboxProgress(MailboxResult(mailbox.top, mailbox.user.name), source=to.source), Silence())
         nothing = replace(profile.deletion, when=When.NEVER, age=None, trash_too=False)
         rules = Rules(profile.folders, profile.filter, nothing, now(), await settings.read(archive.database))

@@ -312,7 +312,7 @@ class _DeepFolder:
         self._gone.add(uid)
         self._deep.settled(1, 0, 0)
 
-    # What a message is ---------------------------------------------------------------------------------------------------
+    # Classification ------------------------------------------------------------------------------------------------------
 
     async def _compare(self, batch: Batch) -> _Verdict:
         found, look = _Verdict(), self._look

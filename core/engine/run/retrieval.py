@@ -97,7 +97,7 @@ class Retrieval:
         except ProtocolError as error:
             visit.story.fail(look.folder, None, error.reason)
 
-    # What a message is ---------------------------------------------------------------------------------------------------
+    # Classification ------------------------------------------------------------------------------------------------------
 
     async def _prepare(self, item: tuple[Look, Batch]) -> Sorted:
         look, batch = item
@@ -319,7 +319,7 @@ class Retrieval:
         reason = problems.LENGTH(announced=look.listed[uid].size, sent=look.unsized[uid].length)
         self._visit.story.fail(look.folder, uid, reason)
 
-    # What cannot be had --------------------------------------------------------------------------------------------------
+    # Unavailable messages ------------------------------------------------------------------------------------------------
 
     def _expunged(self, look: Look, uid: int) -> None:
         """Count a UID as gone: another client deleted the message after our listing, so it is not missing."""

@@ -77,7 +77,7 @@ class _Turn:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a run finds out before it begins. ``sorting`` is of a catch-all mailbox.
+    """Findings of a run before its beginning. ``sorting`` is of a catch-all mailbox.
 
     ``unseen``: mailboxes that no run has looked at, by their names in the ledger.
     """

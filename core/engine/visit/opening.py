@@ -57,4 +57,4 @@ class PlainLine:
         """Nothing else could make room."""
 
     def waits(self, why: str, until: datetime | None) -> None:
-        """Nobody watches."""
+        """Ignore the wait: there is no display."""

@@ -65,7 +65,7 @@ class Story:
         if until is not None:
             self.tell("waiting", f"{why} Waits until {until.astimezone():%H:%M:%S}, then tries again.")
 
-    # What is to be downloaded, and what of it is done: messages by their announced sizes in bytes ------------------------
+    # Downloads, planned and done: messages by their announced sizes in bytes ------------------------
 
     def expect(self, sizes: Iterable[int]) -> None:
         """Add messages to those that are to be downloaded."""
@@ -80,7 +80,7 @@ class Story:
             self.progress.bytes_total -= size
 
     def done(self, sizes: Iterable[int]) -> None:
-        """Count messages as dealt with, whatever became of them."""
+        """Count messages as handled, with any result."""
         for size in sizes:
             self.progress.messages_done += 1
             self.progress.bytes_done += size

@@ -1,0 +1,76 @@
+"""Words of the source: docstrings name the thing in the field's terms, and comments say why in plain English."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+#: A first line that begins so asks a question, or speaks of people, in place of naming the thing.
+BEGINS = re.compile(r"(?:What|Who|Whom|Whose|Where|Why|How|Whether|Which|Whatever|Whoever|Nobody|Somebody|Everybody)\b")
+#: Subjects that are nowhere in the code.
+RIDDLE = re.compile(r"\b(?:nobody|somebody|whoever|meanwhile)\b", re.IGNORECASE)
+
+
+def sources(*folders: str) -> Iterator[tuple[str, str]]:
+    """Every module of these folders: its path and its text."""
+    for folder in folders:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            yield str(file.relative_to(ROOT)), file.read_text("utf-8")
+
+
+def docstrings(text: str) -> Iterator[tuple[int, str]]:
+    """The docstrings of a module and all in it, each with its line."""
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if doc := ast.get_docstring(node):
+            yield node.body[0].lineno, doc
+
+
+def comments(text: str) -> Iterator[tuple[int, str]]:
+    """The comments of a module, each with its line."""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def questions(text: str) -> list[int]:
+    """The lines of docstrings that begin with a question, or with people."""
+    return [line for line, doc in docstrings(text) if BEGINS.match(doc)]
+
+
+def riddles(text: str) -> list[int]:
+    """The lines of docstrings and comments with a subject that is not in the code."""
+    return [line for line, words in (*docstrings(text), *comments(text)) if RIDDLE.search(words)]
+
+
+def test_docstrings_name_the_thing() -> None:
+    """A docstring begins with the thing, its unit or shape, or with a verb; never with a question."""
+    assert [f"{path}:{line}" for path, text in sources("core", "tui", "tests") for line in questions(text)] == []
+
+
+def test_docstrings_and_comments_have_no_subject_from_outside_the_code() -> None:
+    """Users, clients, servers, processes and other tasks have names of their own."""
+    assert [f"{path}:{line}" for path, text in sources("core", "tui") for line in riddles(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("guilty", "innocent"),
+    [
+        ('def f():\n    """What is kept."""', 'def f():\n    """The kept text. What it means is its caller\'s."""'),
+        ('"""Who gets it."""', '"""Whole messages."""'),
+        ("# Nobody waits for it.\n", "# No caller waits for it.\n"),
+        ('class A:\n    """A lock. Whoever holds it, writes."""', 'class A:\n    """A lock. Its holder writes."""'),
+    ],
+)
+def test_questions_and_riddles_are_found(guilty: str, innocent: str) -> None:
+    """In modules, classes, functions and comments; plain sentences pass."""
+    assert len([*questions(guilty), *riddles(guilty)]) == 1
+    assert [*questions(innocent), *riddles(innocent)] == []
