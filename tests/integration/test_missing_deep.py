@@ -575,9 +575,9 @@ async def test_sizes_that_are_not_told_do_not_lift_the_bound_on_memory(box: Sand
     taken: list[int] = []
     bodies = Download._next
 
-    async def counting(self: Any, uids: list[int]) -> None:
+    async def counting(self: Any, uids: list[int]) -> Any:
         taken.append(sum(self._wanted.listed[uid].size for uid in uids))
-        await bodies(self, uids)
+        return await bodies(self, uids)
 
     with ScriptedServer({"INBOX": stored(*range(1, 31), size=300_000)}) as server:
         await box.run(profile(server))

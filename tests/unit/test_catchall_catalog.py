@@ -58,7 +58,7 @@ async def _file(archive: Archive, uid: int, addresses: set[str], *, keep: bool) 
     people = ", ".join([homes.ALICE, *sorted(addresses)])
     raw = f"To: {people}\r\nSubject: {uid}\r\n\r\n".encode()
     batch = [(uid, raw, Listed(len(raw), None, ""))]
-    await filing.store(INBOX, 7, batch, await filing.prepare(batch))
+    await filing.store(INBOX, 7, batch)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -122,10 +122,10 @@ async def test_a_recipient_that_cannot_be_read_is_listed_and_can_be_said_to_be_n
         sorting = Sorting(CatchAll(unknown=Unknown.ARCHIVE), book, users.NOBODY)
         filing = SortedFiling(archive, Destination(1, SOURCE, "@catchall", "x", True), sorting)
         batch = [(1, raw, Listed(len(raw), None, ""))]
-        prepared = await filing.prepare(batch)
-        await filing.store(INBOX, 7, batch, prepared)
-        assert prepared.messages[0].content == inner
-        assert len(sorting.places(prepared.messages[0].route)) == 2
+        await filing.store(INBOX, 7, batch)
+        read = sorting.sort(raw)
+        assert read.content == inner
+        assert len(sorting.places(read.route)) == 2
         listed = await unknown.page(archive)
         assert [(one.address, one.state, one.open) for one in listed] == [("/O=FIRMA/CN=BOB", unknown.State.OPEN, 1)]
         await unknown.set_ours(archive, "/O=FIRMA/CN=BOB", False)

@@ -47,7 +47,7 @@ async def arrive(archive: Archive, *messages: str) -> None:
     for uid, people in enumerate(messages, 1):
         raw = f"To: {homes.ALICE}, {people}\r\nSubject: {uid}\r\n\r\n".encode()
         batch = [(uid, raw, Listed(len(raw), None, ""))]
-        await filing.store(INBOX, 7, batch, await filing.prepare(batch))
+        await filing.store(INBOX, 7, batch)
 
 
 async def at_unknown(screen: Shown) -> UnknownPlace:

@@ -25,7 +25,7 @@ from core.engine.run.retrieval import read_as, reads_as
 from core.engine.visit import filing, looking
 from core.engine.visit.download import Batch, Download, Wanted
 from core.engine.visit.filing import NO_RUN, Destination
-from core.engine.visit.limits import Budget, Grant
+from core.engine.visit.limits import Budget
 from core.engine.visit.link import Link
 from core.engine.visit.looking import Look
 from core.engine.visit.pipeline import Pipeline
@@ -272,23 +272,13 @@ class _DeepFolder:
 
     async def _read(self, wanted: list[int]) -> str:
         """Download and compare; the reason why a part could not be read, else empty."""
-        look, stream = self._look, Pipeline(self._compare, self._note)
-
-        def submit(batch: Batch, grant: Grant) -> Awaitable[None]:
-            return stream.submit(batch, sum(len(raw) for _, raw, _ in batch), grant.release)
-
+        look, stream = self._look, Pipeline()
         sizes = {uid: replace(look.listed[uid], size=self._expected(uid)) for uid in wanted}
-        download = Download(
-            self._scope.link,
-            Wanted(look.folder, look.uidvalidity, sizes, wanted),
-            submit,
-            self._not_given,
-            self._expunged,
-            self._deep.budget,
-        )
+        asked = Wanted(look.folder, look.uidvalidity, sizes, wanted)
         try:
             try:
-                await download.run()
+                async for batch, grant in Download(self._scope.link, asked, self._deep.budget, self).batches():
+                    await stream.submit(self._settle(batch), sum(len(raw) for _, raw, _ in batch), grant)
             finally:
                 await stream.drain()
         except ConnectError as error:
@@ -303,11 +293,12 @@ class _DeepFolder:
         listed, recorded = self._look.listed[uid].size, self._recorded.get(uid)
         return max(listed, recorded.length) if recorded else listed or UNTOLD
 
-    def _not_given(self, uid: int, reason: Reason) -> None:
+    def failed(self, uid: int, reason: Reason) -> None:
+        """The server does not give a message (``download.Losses``)."""
         self._differing.append(_differing(self._look, uid, What.NOT_GIVEN, sentence(reason)))
         self._deep.settled(1, 0, 1)
 
-    def _expunged(self, uid: int) -> None:
+    def expunged(self, uid: int) -> None:
         """Count a UID as gone: another client deleted the message, so it is not missing."""
         self._gone.add(uid)
         self._deep.settled(1, 0, 0)
@@ -368,7 +359,9 @@ class _DeepFolder:
         to = Destination(NO_RUN, self._scope.source, "", "")
         await filing.record_relisted(archive, to, look.folder.name, look.uidvalidity, renumbered)
 
-    async def _note(self, batch: Batch, found: _Verdict) -> None:
+    async def _settle(self, batch: Batch) -> None:
+        """Compare a batch, and note how it ended."""
+        found = await self._compare(batch)
         await comparisons.note(self._scope.archive, self._place, found.equal)
         if self._deep.repair:
             await self._relist(found.equal)

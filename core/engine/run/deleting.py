@@ -27,10 +27,10 @@ from collections.abc import Iterable, Sequence
 from core.archive.read import sources
 from core.engine.run.moves import Moves
 from core.engine.run.removal import NAMED, Asked, FolderDeletion, Gone, Holds, Keep
+from core.engine.run.sameness import read_digests
 from core.engine.visit import filing, looking
-from core.engine.visit.download import Batch, Download, Wanted, ignore
+from core.engine.visit.download import Download, Wanted
 from core.engine.visit.filing import Move
-from core.engine.visit.limits import Grant
 from core.engine.visit.looking import Look
 from core.engine.visit.plan import FolderPlan
 from core.engine.visit.visit import Visit
@@ -130,21 +130,12 @@ class Deleting:
 
     async def _read_first(self, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
         """SHA-256 of those of ``uids`` with another length than announced, read on a separate connection."""
-        visit, found = self._visit, dict[int, bytes]()
         odd = [uid for uid in uids if uid in look.unsized or uid in look.odd or look.listed[uid].sizeless]
-
-        async def note(batch: Batch, grant: Grant) -> None:
-            found.update({uid: hashlib.sha256(raw).digest() for uid, raw, _ in batch})
-            grant.release()
-
-        if odd:
-            wanted = Wanted(look.folder, look.uidvalidity, look.listed, odd)
-            try:
-                await Download(visit.link, wanted, note, ignore, ignore, visit.budget).run()
-            except ProtocolError:
-                # Without a first reading they stay.
-                visit.link.progressed()
-            await visit.link.drop()
+        if not odd:
+            return {}
+        # Without a first reading they stay.
+        found = await read_digests(self._visit, look, odd)
+        await self._visit.link.drop()
         return found
 
     async def _look(self, trash: Folder) -> Look | None:
@@ -185,20 +176,14 @@ class Deleting:
         visit, found = self._visit, list[Move]()
         sizes = {look.listed[uid].size for uid in uids}
         ours = {one.size for one in await sources.deleted(visit.archive, visit.source, sizes)}
-
-        async def compare(batch: Batch, grant: Grant) -> None:
-            try:
-                digests = {uid: hashlib.sha256(visit.filing.content(raw)).digest() for uid, raw, _ in batch}
-                found.extend((await moves.by_content(look, digests, deleted_only=True, just_now=True)).values())
-            finally:
-                grant.release()
-
-        if likely := sorted(uid for uid in uids if look.listed[uid].size in ours):
-            wanted = Wanted(look.folder, look.uidvalidity, look.listed, likely)
-            try:
-                await Download(visit.link, wanted, compare, ignore, ignore, visit.budget).run()
-            except ProtocolError as error:
-                visit.story.fail(look.folder, None, deletion.TRASH_MESSAGES_UNREAD(why=error.reason))
+        likely = sorted(uid for uid in uids if look.listed[uid].size in ours)
+        try:
+            async for batch, grant in Download(visit.link, Wanted.of(look, likely), visit.budget).batches():
+                with grant:
+                    digests = {uid: hashlib.sha256(visit.filing.content(raw)).digest() for uid, raw, _ in batch}
+                    found.extend((await moves.by_content(look, digests, deleted_only=True, just_now=True)).values())
+        except ProtocolError as error:
+            visit.story.fail(look.folder, None, deletion.TRASH_MESSAGES_UNREAD(why=error.reason))
         return found
 
     async def forecast(self, folders: Iterable[Folder]) -> list[tuple[Folder, tuple[int, ...]]]:

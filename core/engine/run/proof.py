@@ -134,7 +134,6 @@ class Proof:
         """Archive the server's message at a UID in place of the recorded one."""
         visit, look = self._visit, self._look
         if messages:
-            prepared = await visit.filing.prepare(messages)
-            await visit.filing.store(look.folder, look.uidvalidity, messages, prepared)
+            await visit.filing.store(look.folder, look.uidvalidity, messages)
         for uid, _, _ in messages:
             visit.story.fail(look.folder, uid, deletion.OTHER_MESSAGE())

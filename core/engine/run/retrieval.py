@@ -7,19 +7,18 @@ another length than announced is read once more on a connection of its own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from core.archive.read import sources
 from core.archive.read.sources import Kept
 from core.engine.run.moves import Moves
 from core.engine.visit import filing, looking
-from core.engine.visit.download import Batch, Download, Wanted, ignore
+from core.engine.visit.download import Batch, Download, Wanted
 from core.engine.visit.filing import Move
-from core.engine.visit.limits import Grant
 from core.engine.visit.looking import Look, Sent
 from core.engine.visit.pipeline import Pipeline
+from core.engine.visit.story import Story
 from core.engine.visit.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.imap.replies import Listed
@@ -32,12 +31,10 @@ from core.text.format import number
 #: Messages read before a server counts as having recomputed its numbers, or as inexact.
 SAMPLE = 50
 
-Stream = Pipeline[tuple[Look, Batch], Any]
-
 
 @dataclass(slots=True)
 class Sorted:
-    """A downloaded batch, classified. ``prepared`` is the filing's preparation of the ``fresh`` messages."""
+    """A downloaded batch, classified."""
 
     fresh: Batch = field(default_factory=list)
     moved: list[Move] = field(default_factory=list)
@@ -47,7 +44,28 @@ class Sorted:
     same: list[tuple[int, Listed]] = field(default_factory=list)
     #: Those of ``fresh`` whose UIDs named other messages before.
     replaced: set[int] = field(default_factory=set)
-    prepared: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Losses:
+    """The unavailable messages of a folder (``download.Losses``), counted and reported as problems."""
+
+    look: Look
+    story: Story
+
+    def failed(self, uid: int, reason: Reason) -> None:
+        self.look.failed.add(uid)
+        self.story.tally.failed += 1
+        self.story.tally.known -= uid in self.look.plan.known
+        self.story.done([self.look.listed[uid].size])
+        self.story.fail(self.look.folder, uid, reason)
+
+    def expunged(self, uid: int) -> None:
+        """Count a UID as gone: another client deleted the message after our listing, so it is not missing."""
+        self.look.expunged.add(uid)
+        self.story.tally.found -= 1
+        self.story.tally.known -= uid in self.look.plan.known
+        self.story.done([self.look.listed[uid].size])
 
 
 class Retrieval:
@@ -63,7 +81,7 @@ class Retrieval:
         visit = self._visit
         self._follows = await sources.any_vanished(visit.archive)
         # One for all folders: the next one is fetched while the last one is still being written.
-        stream: Stream = Pipeline(self._prepare, self._store)
+        stream = Pipeline()
         try:
             for look in looks:
                 if look.changed or look.doubted:
@@ -77,34 +95,17 @@ class Retrieval:
                 await self._find_substitutes(look, looks)
         await self._confirm(looks)
 
-    async def _folder(self, look: Look, uids: Sequence[int], stream: Stream) -> None:
+    async def _folder(self, look: Look, uids: Sequence[int], stream: Pipeline) -> None:
         visit = self._visit
         visit.story.progress.folder = look.folder.path
-
-        def submit(batch: Batch, grant: Grant) -> Awaitable[None]:
-            return stream.submit((look, batch), sum(len(raw) for _, raw, _ in batch), grant.release)
-
-        download = Download(
-            visit.link,
-            Wanted(look.folder, look.uidvalidity, look.listed, uids),
-            submit,
-            lambda uid, reason: self._fail(look, uid, reason),
-            lambda uid: self._expunged(look, uid),
-            visit.budget,
-        )
+        download = Download(visit.link, Wanted.of(look, uids), visit.budget, _Losses(look, visit.story))
         try:
-            await download.run()
+            async for batch, grant in download.batches():
+                await stream.submit(self._archive(look, batch), sum(len(raw) for _, raw, _ in batch), grant)
         except ProtocolError as error:
             visit.story.fail(look.folder, None, error.reason)
 
     # Classification ------------------------------------------------------------------------------------------------------
-
-    async def _prepare(self, item: tuple[Look, Batch]) -> Sorted:
-        look, batch = item
-        found = await self._sort(look, batch)
-        if found.fresh:
-            found.prepared = await (look.filing or self._visit.filing).prepare(found.fresh)
-        return found
 
     async def _sort(self, look: Look, batch: Batch) -> Sorted:
         visit, found = self._visit, Sorted()
@@ -137,8 +138,9 @@ class Retrieval:
     async def _kept(self, look: Look, uids: Sequence[int]) -> dict[int, Kept]:
         return await sources.kept(self._visit.archive, self._visit.source, look.folder.name, look.uidvalidity, uids)
 
-    async def _store(self, item: tuple[Look, Batch], found: Sorted) -> None:
-        (look, batch), visit = item, self._visit
+    async def _archive(self, look: Look, batch: Batch) -> None:
+        """Classify a batch, and record or store its messages; durable when this returns."""
+        visit, found = self._visit, await self._sort(look, batch)
         if found.same:
             await self._relist(look, found.same)
         if found.replaced:
@@ -155,7 +157,7 @@ class Retrieval:
             count_moves(visit, found.moved)
         if found.fresh:
             filer = look.filing or visit.filing
-            stored = await filer.store(look.folder, look.uidvalidity, found.fresh, found.prepared)
+            stored = await filer.store(look.folder, look.uidvalidity, found.fresh)
             look.excluded |= stored.left
             look.undecided |= stored.left
             look.stored |= {uid for uid, _, _ in found.fresh} - stored.left
@@ -185,7 +187,7 @@ class Retrieval:
 
     # Known UIDs ----------------------------------------------------------------------------------------------------------
 
-    async def _recheck(self, look: Look, stream: Stream) -> None:
+    async def _recheck(self, look: Look, stream: Pipeline) -> None:
         """Read known UIDs that have other numbers than recorded, or are doubted."""
         visit = self._visit
         first = {*look.doubted, *look.changed[:SAMPLE]}
@@ -205,7 +207,7 @@ class Retrieval:
             await self._again(look, sorted(await self._other_headers(look, unchanged)), stream)
             visit.story.fail(look.folder, None, UID_REUSED(count=len(look.replaced)))
 
-    async def _again(self, look: Look, uids: Sequence[int], stream: Stream) -> None:
+    async def _again(self, look: Look, uids: Sequence[int], stream: Pipeline) -> None:
         if uids:
             self._visit.story.expect(look.listed[uid].size for uid in uids)
             await self._folder(look, uids, stream)
@@ -284,25 +286,18 @@ class Retrieval:
     async def _confirm_some(self, look: Look, uids: Sequence[int]) -> None:
         visit, confirmed = self._visit, 0
         kept = await self._kept(look, uids)
-
-        async def compare(batch: Batch, grant: Grant) -> None:
-            nonlocal confirmed
-            try:
-                for uid, raw, listed in batch:
-                    sent = Sent(hashlib.sha256(raw).digest(), len(raw))
-                    if look.unsized[uid] == sent or (uid in kept and reads_as(raw, kept[uid])):
-                        confirmed += len(raw) != listed.size
-                    else:
-                        await self._store_version(look, uid, raw, listed)
-                    look.unsized[uid] = sent
-                    if len(raw) == listed.size:
-                        del look.unsized[uid]
-            finally:
-                grant.release()
-
-        wanted = Wanted(look.folder, look.uidvalidity, look.listed, uids)
         try:
-            await Download(visit.link, wanted, compare, ignore, ignore, visit.budget).run()
+            async for batch, grant in Download(visit.link, Wanted.of(look, uids), visit.budget).batches():
+                with grant:
+                    for uid, raw, listed in batch:
+                        sent = Sent(hashlib.sha256(raw).digest(), len(raw))
+                        if look.unsized[uid] == sent or (uid in kept and reads_as(raw, kept[uid])):
+                            confirmed += len(raw) != listed.size
+                        else:
+                            await self._store_version(look, uid, raw, listed)
+                        look.unsized[uid] = sent
+                        if len(raw) == listed.size:
+                            del look.unsized[uid]
         except ProtocolError:
             # A failed second reading leaves the report of the first.
             visit.link.progressed()
@@ -310,33 +305,14 @@ class Retrieval:
 
     async def _store_version(self, look: Look, uid: int, raw: bytes, listed: Listed) -> None:
         """Archive the second version beside the first."""
-        batch, filer = [(uid, raw, listed)], look.filing or self._visit.filing
-        stored = await filer.store(look.folder, look.uidvalidity, batch, await filer.prepare(batch))
+        filer = look.filing or self._visit.filing
+        stored = await filer.store(look.folder, look.uidvalidity, [(uid, raw, listed)])
         self._visit.story.tally.bytes += stored.bytes
 
     def _name_length(self, look: Look, uid: int) -> None:
         look.failed.add(uid)
         reason = problems.LENGTH(announced=look.listed[uid].size, sent=look.unsized[uid].length)
         self._visit.story.fail(look.folder, uid, reason)
-
-    # Unavailable messages ------------------------------------------------------------------------------------------------
-
-    def _expunged(self, look: Look, uid: int) -> None:
-        """Count a UID as gone: another client deleted the message after our listing, so it is not missing."""
-        look.expunged.add(uid)
-        self._visit.story.tally.found -= 1
-        self._visit.story.tally.known -= uid in look.plan.known
-        self._done(look, uid)
-
-    def _fail(self, look: Look, uid: int, reason: Reason) -> None:
-        look.failed.add(uid)
-        self._visit.story.tally.failed += 1
-        self._visit.story.tally.known -= uid in look.plan.known
-        self._done(look, uid)
-        self._visit.story.fail(look.folder, uid, reason)
-
-    def _done(self, look: Look, uid: int) -> None:
-        self._visit.story.done([look.listed[uid].size])
 
 
 def reads_as(raw: bytes, kept: Kept) -> bool:

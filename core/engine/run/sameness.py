@@ -14,9 +14,8 @@ from core.archive.read import identities, sources
 from core.archive.read.identities import Identified
 from core.engine.run.retrieval import Retrieval
 from core.engine.visit import filing, looking
-from core.engine.visit.download import Batch, Download, Wanted, ignore
+from core.engine.visit.download import Download, Wanted
 from core.engine.visit.filing import Link as Linked
-from core.engine.visit.limits import Grant
 from core.engine.visit.link import Link
 from core.engine.visit.looking import Look
 from core.engine.visit.plan import FolderPlan
@@ -155,17 +154,11 @@ async def read_headers(link: Link, look: Look, uids: Sequence[int]) -> dict[int,
 async def read_digests(visit: Visit, look: Look, uids: Sequence[int]) -> dict[int, bytes]:
     """SHA-256 of messages of a folder, by its listing; unavailable ones are left out."""
     found: dict[int, bytes] = {}
-
-    async def note(batch: Batch, grant: Grant) -> None:
-        found.update({uid: hashlib.sha256(raw).digest() for uid, raw, _ in batch})
-        grant.release()
-
-    if uids:
-        try:
-            await Download(
-                visit.link, Wanted(look.folder, look.uidvalidity, look.listed, uids), note, ignore, ignore, visit.budget
-            ).run()
-        except ProtocolError:
-            # Unread messages prove nothing.
-            visit.link.progressed()
+    try:
+        async for batch, grant in Download(visit.link, Wanted.of(look, uids), visit.budget).batches():
+            with grant:
+                found |= {uid: hashlib.sha256(raw).digest() for uid, raw, _ in batch}
+    except ProtocolError:
+        # Unread messages prove nothing.
+        visit.link.progressed()
     return found

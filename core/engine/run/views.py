@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.read import identities
@@ -22,6 +21,7 @@ from core.engine.visit.looking import Look
 from core.engine.visit.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder, Status
+from core.imap.replies import Listed
 from core.profiles import rules
 from core.profiles.deletion import Deletion
 from core.profiles.ownership import OWN
@@ -179,24 +179,21 @@ class ViewFiling:
     def remarks(self) -> list[str]:
         return []
 
-    async def prepare(self, messages: Batch) -> Any:
-        """The batch in groups of one folder, each prepared."""
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> Stored:
+        """Archive the batch in groups of one folder."""
         digests = {uid: hashlib.sha256(self.inner.content(raw)).digest() for uid, raw, _ in messages}
         placed: Mapping[bytes, str] = {}
         if not self.to.everybody:
             placed = await identities.places(self.archive, self.to.owner, self.to.top, digests.values())
-        groups: dict[tuple[str, ...], list[Any]] = {}
+        groups: dict[tuple[str, ...], list[tuple[int, bytes, Listed]]] = {}
         for message in messages:
             path = placed.get(digests[message[0]], "").removeprefix(f"{self.to.top}/")
             places = (path,) if path else tuple(self.places.get(message[0], ()))
             groups.setdefault(places, []).append(message)
-        return [(places, group, await self.inner.prepare(group), digests, placed) for places, group in groups.items()]
-
-    async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Any) -> Stored:
         stored = Stored(0)
-        for places, group, ready, digests, placed in prepared:
+        for places, group in groups.items():
             first = replace(folder, path=places[0], whose=OWN) if places else folder
-            one = await self.inner.store(first, uidvalidity, group, ready)
+            one = await self.inner.store(first, uidvalidity, group)
             known = frozenset(uid for uid, _, _ in group if digests[uid] in placed)
             stored = Stored(stored.bytes + one.bytes, stored.left | one.left, stored.known | known)
             if self.to.everybody:

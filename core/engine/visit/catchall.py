@@ -20,7 +20,6 @@ from core.archive.store.entries import everybody
 from core.archive.store.entries.everybody import Filed, FiledMessage, Filing, LeftMessage, UnknownAddress
 from core.archive.store.entries.values import OwnedFolder, ReportHeader, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
-from core.archive.store.writer import Ready
 from core.engine.visit.filing import Batch, Destination, Stored, source_message
 from core.imap.names import Folder
 from core.imap.replies import Listed
@@ -127,14 +126,6 @@ async def sorting(archive: Archive, profile: Profile) -> Sorting:
     return Sorting(rules, book, owner)
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A sorted batch: each message, and the archived ones, prepared for writing."""
-
-    messages: tuple[Sorted, ...]
-    ready: Ready
-
-
 class SortedFiling:
     """Files a catch-all mailbox; see ``filing.Filing``."""
 
@@ -162,20 +153,16 @@ class SortedFiling:
         self._left += len(found)
         return found
 
-    async def prepare(self, messages: Batch) -> Prepared:
-        """Sort a batch, and prepare its archived messages."""
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> Stored:
+        """Sort a batch, archive its messages, durably, and record those that are left."""
         done = await asyncio.to_thread(lambda: [self._sorting.sort(raw) for _, raw, _ in messages])
         ready = await self._archive.writer.prepare([one.content for one in done if self._sorting.places(one.route)])
-        return Prepared(tuple(done), ready)
-
-    async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Prepared) -> Stored:
-        """Archive a batch, durably, and report the messages left."""
         source = self.to.folder(folder.name, uidvalidity)
         entry = _Entry(self._sorting)
         left: list[tuple[int, Listed, Found, Route]] = []
-        digests = iter(prepared.ready.messages)
+        digests = iter(ready.messages)
         size = 0
-        for (uid, raw, listed), one in zip(messages, prepared.messages, strict=True):
+        for (uid, raw, listed), one in zip(messages, done, strict=True):
             if places := self._sorting.places(one.route):
                 sha256 = next(digests).sha256
                 message = source_message(sha256, uid, listed)
@@ -192,7 +179,7 @@ class SortedFiling:
         if drafts:
             if any(owner == CATCHALL for owner, _ in entry.places):
                 await users.nobody(self._archive)
-            await self._archive.writer.append(drafts, prepared.ready)
+            await self._archive.writer.append(drafts, ready)
         self._left += len(left)
         return Stored(size, frozenset(uid for uid, *_ in left))
 

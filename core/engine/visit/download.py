@@ -7,14 +7,14 @@ reported, and the rest continues (P6).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.engine.visit import plan
 from core.engine.visit.limits import Budget, Grant
 from core.engine.visit.link import Link
-from core.engine.visit.looking import Changed
-from core.engine.visit.plan import batches
+from core.engine.visit.looking import Changed, Look
 from core.errors import Dropped, Exhausted, ProtocolError, Sluggish
 from core.imap.names import Folder
 from core.imap.replies import Listed
@@ -44,38 +44,40 @@ class Wanted:
     listed: Mapping[int, Listed]
     uids: Sequence[int]
 
+    @classmethod
+    def of(cls, look: Look, uids: Sequence[int]) -> Wanted:
+        """``uids`` of a folder as it was looked at."""
+        return cls(look.folder, look.uidvalidity, look.listed, uids)
 
-class Fail(Protocol):
-    """Called with a message that is unavailable, and the reason."""
 
-    def __call__(self, uid: int, reason: Reason) -> None: ...
+class Losses(Protocol):
+    """Receives the unavailable messages of a download."""
+
+    def failed(self, uid: int, reason: Reason) -> None:
+        """The server does not give the message."""
+
+    def expunged(self, uid: int) -> None:
+        """Another client deleted the message meanwhile."""
 
 
-def ignore(uid: int, reason: Reason | None = None) -> None:
-    """For downloads in which unavailable messages do not matter."""
+class NoLosses:
+    """Losses of downloads in which unavailable messages do not matter."""
+
+    def failed(self, uid: int, reason: Reason) -> None:
+        """Drop it."""
+
+    def expunged(self, uid: int) -> None:
+        """Drop it."""
 
 
 class Download:
-    """The download of one folder, within ``budget``. ``submit`` gets a batch and its grant, to be released when written.
+    """The download of one folder over ``link``, within ``budget``."""
 
-    ``fail(uid, reason)`` is called for unavailable messages, ``expunged(uid)`` for deleted ones.
-    """
-
-    def __init__(
-        self,
-        link: Link,
-        wanted: Wanted,
-        submit: Callable[[Batch, Grant], Awaitable[None]],
-        fail: Fail,
-        expunged: Callable[[int], None],
-        budget: Budget,
-    ) -> None:
+    def __init__(self, link: Link, wanted: Wanted, budget: Budget, losses: Losses | None = None) -> None:
         self._link = link
         self._budget = budget
         self._wanted = wanted
-        self._submit = submit
-        self._fail = fail
-        self._expunged = expunged
+        self._losses = losses or NoLosses()
         self._given_up = self._slow = 0
         #: Failures by UID, and sizes announced with bodies.
         self._strikes: dict[int, int] = {}
@@ -86,18 +88,38 @@ class Download:
         #: The folder's UIDs at the last listing of this download; None when unknown.
         self._still: frozenset[int] | None = None
         # A message of size 0 is requested like any other: the number may be wrong.
-        sizes = [(uid, self._size(uid)) for uid in wanted.uids]
-        self._queue = deque(batches(sizes, max_bytes=BATCH_BYTES, max_messages=BATCH_MESSAGES))
+        self._queue = deque(self._batches(wanted.uids))
 
-    async def run(self) -> None:
-        """Fetch all available messages and submit them.
+    async def batches(self) -> AsyncGenerator[tuple[Batch, Grant]]:
+        """Fetch all available messages: batches, each with its grant, which the caller releases.
 
-        Raises ``Changed``, ``ConnectError`` (no connection any more), and the errors of ``submit``.
+        Raises ``Changed``, ``ConnectError`` (no connection any more), ``ProtocolError``.
         """
         while self._queue:
-            await self._next(self._queue.popleft())
+            answer = await self._next(self._queue.popleft())
+            if answer is None:
+                continue
+            uids, fetched, grant = answer
+            # An empty body is a message.
+            got = [(uid, body, self._wanted.listed[uid]) for uid in uids if (body := fetched.bodies.get(uid)) is not None]
+            sizes = [len(body) for _, body, _ in got]
+            try:
+                grant.settle(sum(sizes))
+                await self._link.reckoning.allowance.save()
+            except BaseException:
+                grant.release()
+                raise
+            if got:
+                self._link.progressed()
+                self._link.served()
+                self._link.reckoning.learn([listed.size for _, _, listed in got], sizes)
+                self._given_up = self._slow = 0
+                self._probing = False
+                yield got, grant
+            await self._without_answer(uids, fetched)
 
-    async def _next(self, uids: list[int]) -> None:
+    async def _next(self, uids: list[int]) -> tuple[list[int], Fetched, Grant] | None:
+        """Request ``uids``, or as many of them as the day allows: the requested ones, the answer, and its grant."""
         uids = self._at_once(uids)
         sizes = [self._size(uid) for uid in uids]
         allowance = self._link.reckoning.allowance
@@ -109,7 +131,7 @@ class Download:
                 uids, sizes = uids[:allowed], sizes[:allowed]
             reserved = sum(sizes)
             session = await self._opened()
-            fetched = await session.download(uids, reserved)
+            return uids, await session.download(uids, reserved), grant
         except Dropped as error:
             # Not a message's fault.
             grant.release()
@@ -117,42 +139,32 @@ class Download:
             if self._link.exhausted:
                 raise
             await self._later(uids, error)
-            return
         except Busy as error:
             grant.release()
             await self._refused(uids, error)
-            return
         except BaseException:
             grant.release()
             raise
         finally:
             allowance.settle(reserved)
-        await self._take(uids, fetched, grant)
+        return None
 
     def _at_once(self, uids: list[int]) -> list[int]:
         """The first messages of a batch that fit into one answer by known sizes; the others come next."""
-        fitting = next(batches([(uid, self._size(uid)) for uid in uids], max_bytes=BATCH_BYTES, max_messages=BATCH_MESSAGES))
+        fitting = next(self._batches(uids))
         if rest := uids[len(fitting) :]:
             self._queue.appendleft(rest)
         return fitting
 
+    def _batches(self, uids: Sequence[int]) -> Iterator[list[int]]:
+        sizes = [(uid, self._size(uid)) for uid in uids]
+        return plan.batches(sizes, max_bytes=BATCH_BYTES, max_messages=BATCH_MESSAGES)
+
     def _size(self, uid: int) -> int:
         return max(self._larger.get(uid, 0), self._link.reckoning.size(self._wanted.listed[uid].size))
 
-    async def _take(self, uids: list[int], fetched: Fetched, grant: Grant) -> None:
-        # An empty body is a message.
-        got = [(uid, body, self._wanted.listed[uid]) for uid in uids if (body := fetched.bodies.get(uid)) is not None]
-        sizes = [len(body) for _, body, _ in got]
-        grant.settle(sum(sizes))
-        await self._link.reckoning.allowance.save()
-        if got:
-            self._link.progressed()
-            self._link.served()
-            self._link.reckoning.learn([listed.size for _, _, listed in got], sizes)
-            self._given_up = self._slow = 0
-            self._probing = False
-            # Released when it is written.
-            await self._submit(got, grant)
+    async def _without_answer(self, uids: list[int], fetched: Fetched) -> None:
+        """Handle those of ``uids`` that are missing in the answer."""
         missing = [uid for uid in uids if fetched.bodies.get(uid) is None]
         if fetched.broken:
             await self._link.drop()
@@ -223,7 +235,7 @@ class Download:
                 missing = [first]
             await self._later(missing, error)
             return
-        self._fail(first, problems.BUSY(requests=REQUESTS, why=error.reason))
+        self._losses.failed(first, problems.BUSY(requests=REQUESTS, why=error.reason))
         self._probing = True
         if len(rest) > 1:
             self._queue.appendleft(rest[1:])
@@ -248,7 +260,7 @@ class Download:
 
     def _give_up(self, uid: int, reason: Reason) -> None:
         """Report a message that failed after all tries; too many in a row end the folder for this run."""
-        self._fail(uid, reason)
+        self._losses.failed(uid, reason)
         self._given_up += 1
         self._link.progressed()
         if self._given_up >= GIVE_UP_AFTER:
@@ -265,7 +277,7 @@ class Download:
                 self._halve(missing)
             return
         for uid in missing:
-            self._fail(uid, _why(uid, fetched))
+            self._losses.failed(uid, _why(uid, fetched))
         self._link.progressed()
 
     async def _without_expunged(self, missing: list[int]) -> list[int]:
@@ -280,7 +292,7 @@ class Download:
             return missing
         for uid in missing:
             if uid not in self._still:
-                self._expunged(uid)
+                self._losses.expunged(uid)
         return [uid for uid in missing if uid in self._still]
 
     async def _recount(self) -> frozenset[int] | None:

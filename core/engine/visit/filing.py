@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from core.archive.archive import Archive
 from core.archive.read.sources import Gone, Left
@@ -22,7 +22,6 @@ from core.archive.store.entries.mail import (
 )
 from core.archive.store.entries.values import OwnedFolder, ServerMessage, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
-from core.archive.store.writer import Ready
 from core.engine.visit.plan import Place
 from core.imap.names import Folder
 from core.imap.replies import Listed
@@ -99,11 +98,8 @@ class Filing(Protocol):
     def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
         """Those of ``uids`` that were ``left`` on the server before, and would be left again."""
 
-    async def prepare(self, messages: Batch) -> Any:
-        """Prepare a batch as far as that is possible before it is written."""
-
-    async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Any) -> Stored:
-        """Archive a batch; durable when this returns. ``prepared`` is the result of ``prepare``."""
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> Stored:
+        """Archive a batch; durable when this returns. Several batches may be filed at once."""
 
     def remarks(self) -> list[str]:
         """Remarks on this run, in sentences."""
@@ -122,22 +118,17 @@ class OwnFiling:
     def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
         return set()
 
-    async def prepare(self, messages: Batch) -> Ready:
-        return await self._archive.writer.prepare([raw for _, raw, _ in messages])
-
-    async def store(self, folder: Folder, uidvalidity: int, messages: Batch, prepared: Ready) -> Stored:
-        """Archive a batch; ``prepared`` holds the same messages in the same order."""
-        if not messages:
-            return Stored(0)
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> Stored:
         path = self.to.path(folder)
         assert path is not None
+        ready = await self._archive.writer.prepare([raw for _, raw, _ in messages])
         rows = tuple(
             source_message(message.sha256, uid, listed)
-            for message, (uid, _, listed) in zip(prepared.messages, messages, strict=True)
+            for message, (uid, _, listed) in zip(ready.messages, messages, strict=True)
         )
         source = self.to.folder(folder.name, uidvalidity)
         entry = Archived(self.to.run, source, OwnedFolder(self.to.owner, path), rows)
-        await self._archive.writer.append([Draft(entry)], prepared)
+        await self._archive.writer.append([Draft(entry)], ready)
         return Stored(sum(len(raw) for _, raw, _ in messages))
 
     def remarks(self) -> list[str]:

@@ -100,7 +100,7 @@ class Slots:
 
 
 class Grant:
-    """A share of a budget, until it is released; released twice is released once."""
+    """A share of a budget, until it is released, or the block ends; released twice is released once."""
 
     def __init__(self, size: int, change: Callable[[int], None]) -> None:
         self._size = size
@@ -114,6 +114,12 @@ class Grant:
 
     def release(self) -> None:
         self.settle(0)
+
+    def __enter__(self) -> Grant:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 class Budget:

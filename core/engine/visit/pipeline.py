@@ -1,45 +1,38 @@
-"""Pipeline of batches from the server to the disk: the next ones are prepared while others are written."""
+"""Pipeline of batches from the server to the disk: some are prepared and written while the next ones are fetched."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from collections.abc import Coroutine
+from typing import Any
 
+from core.engine.visit.limits import Grant
 from core.system.tasks import spawn
-
-Batch = TypeVar("Batch")
-Prepared = TypeVar("Prepared")
 
 #: One being written and two being prepared keep two cores busy; more would only cost memory.
 AHEAD = 3
 AHEAD_BYTES = 28 * 1024 * 1024
 
 
-class Pipeline(Generic[Batch, Prepared]):
-    """Runs ``prepare`` and ``write`` for several batches at once; the archive writes waiting ones together."""
+class Pipeline:
+    """Works on several batches at once; the archive writes waiting ones together."""
 
-    def __init__(
-        self,
-        prepare: Callable[[Batch], Awaitable[Prepared]],
-        write: Callable[[Batch, Prepared], Awaitable[None]],
-    ) -> None:
-        self._prepare = prepare
-        self._write = write
+    def __init__(self) -> None:
         self._under_way: deque[tuple[asyncio.Task[None], int]] = deque()
 
-    async def submit(self, batch: Batch, size: int, done: Callable[[], None] = lambda: None) -> None:
-        """Submit a batch of ``size`` bytes; waits while too much is in progress. Raises the error of an earlier batch.
+    async def submit(self, work: Coroutine[Any, Any, None], size: int, grant: Grant) -> None:
+        """Start the work on a batch of ``size`` bytes; waits while too much is in progress. Raises the error of earlier work.
 
-        ``done`` is called when it has been written, or has failed.
+        ``grant`` is released when the work has ended, or cannot begin.
         """
         try:
             await self._make_room(size)
         except BaseException:
-            done()
+            work.close()
+            grant.release()
             raise
-        self._under_way.append((spawn(self._do(batch, done), name="store"), size))
+        self._under_way.append((spawn(_done(work, grant), name="store"), size))
 
     async def _make_room(self, size: int) -> None:
         while self._under_way and (
@@ -69,8 +62,9 @@ class Pipeline(Generic[Batch, Prepared]):
             raise
         self._under_way.popleft()
 
-    async def _do(self, batch: Batch, done: Callable[[], None]) -> None:
-        try:
-            await self._write(batch, await self._prepare(batch))
-        finally:
-            done()
+
+async def _done(work: Coroutine[Any, Any, None], grant: Grant) -> None:
+    try:
+        await work
+    finally:
+        grant.release()
