@@ -29,7 +29,7 @@ from core.archive.store.volume_format import (
     sound,
     unpack,
 )
-from core.db.database import Database, Transaction
+from core.db.database import Database
 from core.errors import DamagedError, StorageError
 from core.model import now, timestamp
 from core.problems import volume as problems
@@ -323,7 +323,19 @@ class Volume:
         async with self._database.transaction() as transaction:
             if await transaction.value("SELECT 1 FROM meta WHERE key = 'sealed'"):
                 raise Sealed
-            await self._store(transaction, messages, parts)
+            if messages:
+                await transaction.many(
+                    "INSERT OR IGNORE INTO part (sha256, codec, size, data) VALUES (?, ?, ?, ?)",
+                    ((part.sha256, part.codec, part.size, part.data) for part in parts),
+                )
+                wanted = list({piece.sha256 for message in messages for piece in message.pieces})
+                ids: dict[bytes, int] = dict(await transaction.among(_IDS, wanted))
+                if len(ids) < len(wanted):
+                    raise Incomplete
+                await transaction.many(
+                    "INSERT OR IGNORE INTO message (sha256, size, recipe) VALUES (?, ?, ?)",
+                    [(m.sha256, len(m.raw), pack([ids[piece.sha256] for piece in m.pieces])) for m in messages],
+                )
             row = await transaction.one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
             head = Head(row[0], bytes(row[1])) if row else self.meta.previous
             entries = []
@@ -341,22 +353,6 @@ class Volume:
                 [(e.seq, e.at, e.kind, e.actor, compress(e.plain), e.hash) for e in entries],
             )
         return entries
-
-    async def _store(self, transaction: Transaction, messages: Sequence[Prepared], parts: Iterable[Part]) -> None:
-        if not messages:
-            return
-        await transaction.many(
-            "INSERT OR IGNORE INTO part (sha256, codec, size, data) VALUES (?, ?, ?, ?)",
-            ((part.sha256, part.codec, part.size, part.data) for part in parts),
-        )
-        wanted = list({piece.sha256 for message in messages for piece in message.pieces})
-        ids: dict[bytes, int] = dict(await transaction.among(_IDS, wanted))
-        if len(ids) < len(wanted):
-            raise Incomplete
-        await transaction.many(
-            "INSERT OR IGNORE INTO message (sha256, size, recipe) VALUES (?, ?, ?)",
-            [(m.sha256, len(m.raw), pack([ids[piece.sha256] for piece in m.pieces])) for m in messages],
-        )
 
     async def seal(self) -> Head:
         """Seal the volume for good; the end of its chain."""

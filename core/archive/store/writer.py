@@ -117,18 +117,27 @@ class Writer:
 
     # Writing ---------------------------------------------------------------------------------------------------------------
 
-    async def append(self, drafts: Sequence[Draft], ready: Ready | None = None) -> list[Entry]:
+    async def append(self, drafts: Sequence[Draft], ready: Ready | None = None, *, anew: bool = False) -> list[Entry]:
         """Store what is ``ready`` and append ``drafts``; durable when this returns, and in the catalog.
 
         Messages that the archive has are not written again, unless their copies cannot be read: those are renewed first. A
         cancelled caller's request is still written. Raises ``StorageError``, ``BusyError``: then nothing else was written, or
         all of it is in the volume and the catalog catches up at the next chance. Raises ``DamagedError``, and ``HomeError`` for
         a backup.
+
+        ``anew``: the messages are written although the archive has them (``renew``).
         """
         self._volumes.check_usable()
-        if ready is not None and ready.messages:
+        if ready is not None and ready.messages and not anew:
             await self.mend({message.sha256: message.raw for message in ready.messages}, "it came once more")
-        return await self._append(drafts, ready)
+            self._volumes.check_usable()
+        request = Request(drafts, ready, asyncio.get_running_loop().create_future(), anew)
+        # A cancelled caller never reads the future's error: it is read here.
+        request.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._waiting.append(request)
+        if self._task is None or self._task.done():
+            self._task = spawn(self._write_all(), name="append")
+        return await asyncio.shield(request.done)
 
     async def mend(self, raws: Mapping[bytes, bytes], origin: str, actor: str = "archivar") -> int:
         """Store anew those of ``raws``, by SHA-256, that are lost; their number. ``origin``: their source, for the ledger.
@@ -152,22 +161,12 @@ class Writer:
         messages = await asyncio.to_thread(intake.prepare_all, raws)
         # Compressed once and kept: whether a volume can take them is checked first, and another may be begun.
         parts = await asyncio.to_thread(intake.parts_of, messages, ())
-        [entry] = await self._append([draft], Ready(tuple(messages), self._volumes.last, parts), anew=True)
+        [entry] = await self.append([draft], Ready(tuple(messages), self._volumes.last, parts), anew=True)
         return entry
 
     async def restate(self, drafts: Sequence[Draft]) -> None:
         """Append to a volume that has lost entries which the catalog has applied; the catalog is made anew afterwards."""
         await self._to_volume(await self._projection.told(drafts, {}), (), {}, ())
-
-    async def _append(self, drafts: Sequence[Draft], ready: Ready | None, *, anew: bool = False) -> list[Entry]:
-        self._volumes.check_usable()
-        request = Request(drafts, ready, asyncio.get_running_loop().create_future(), anew)
-        # A cancelled caller never reads the future's error: it is read here.
-        request.done.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._waiting.append(request)
-        if self._task is None or self._task.done():
-            self._task = spawn(self._write_all(), name="append")
-        return await asyncio.shield(request.done)
 
     async def _write_all(self) -> None:
         while self._waiting:
