@@ -32,7 +32,9 @@ class Pipeline:
             work.close()
             grant.release()
             raise
-        self._under_way.append((spawn(_done(work, grant), name="store"), size))
+        task = spawn(work, name="store")
+        task.add_done_callback(lambda _: grant.release())
+        self._under_way.append((task, size))
 
     async def _make_room(self, size: int) -> None:
         while self._under_way and (
@@ -61,10 +63,3 @@ class Pipeline:
             self._under_way.clear()
             raise
         self._under_way.popleft()
-
-
-async def _done(work: Coroutine[Any, Any, None], grant: Grant) -> None:
-    try:
-        await work
-    finally:
-        grant.release()
