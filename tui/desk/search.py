@@ -95,16 +95,13 @@ class SearchDesk:
         """The queries since the start of the console, the last one last."""
         return self._asked
 
-    def find(self, question: Question) -> AsyncGenerator[Results, None]:
+    async def find(self, question: Question) -> AsyncGenerator[Results, None]:
         """Yield the results as soon as there are any, and again, the same object, whenever it has more.
 
         Closing it stops the search.
 
         Raises ``BadQuery`` and ``Refused``.
         """
-        return self._found(question)
-
-    async def _found(self, question: Question) -> AsyncGenerator[Results, None]:
         with translated():
             try:
                 asked = language.parse(question.text)
@@ -114,9 +111,15 @@ class SearchDesk:
                     places, own = await search.places(query), await search.places(asked)
                     found = Results(self._archive, places, question.scope, own)
                     self._remember(question.text)
-                    async with aclosing(_filled(found, search, query, question.order)) as filled:
-                        async for _ in filled:
+                    async with aclosing(search.batches(query, order=CoreOrder(question.order))) as batches:
+                        async for batch in batches:
+                            found.numbers.extend(batch)
+                            found.total = len(found)
                             yield found
+                    if question.order is SearchOrder.RELEVANCE:
+                        found.total = max(await search.count(query), len(found))
+                    found.complete = True
+                    yield found
                 finally:
                     # It may be closed in the middle; the rest of the search is useless then.
                     search.interrupt()
@@ -168,19 +171,6 @@ class Results:
             message_row(hit, today, where(hit, self._scope)) if (hit := found.get(number)) else _gone(number)
             for number in numbers
         ]
-
-
-async def _filled(found: Results, search: Search, query: Query, order: SearchOrder) -> AsyncGenerator[None, None]:
-    """Fill ``found``, and yield whenever it has more, and at the end."""
-    async with aclosing(search.batches(query, order=CoreOrder(order))) as batches:
-        async for batch in batches:
-            found.numbers.extend(batch)
-            found.total = len(found)
-            yield
-    if order is SearchOrder.RELEVANCE:
-        found.total = max(await search.count(query), len(found))
-    found.complete = True
-    yield
 
 
 def scoped(query: Query, scope: Scope) -> Query:

@@ -77,7 +77,7 @@ async def save(
 
 async def _save(archive: Archive, profile: Profile, password: Secret | None, actor: str) -> None:
     before = await _definition(archive, profile.name)
-    box = _box(archive, profile.name, password)
+    box = passwords.box(archive, profile.name, password) if password is not None else None
     # Forgotten before and stored after the entry: a crash in between leaves a profile without a password, never one that would
     # send the old password to a new server.
     async with forgetting(archive, profile.name, wanted=box is not None or bool(profile.login.password_file)) as forgotten:
@@ -101,7 +101,7 @@ async def _rename(archive: Archive, old: Profile, new: Profile, password: Secret
     given = password is not None or (stored and bool(new.login.password_file))
     if password is None and not new.login.password_file:
         password = await _stored_password(archive, old.name)
-    box = _box(archive, new.name, password)
+    box = passwords.box(archive, new.name, password) if password is not None else None
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM password WHERE profile = ?", (new.name,))
         if box is not None:
@@ -178,10 +178,6 @@ def _saved(profile: Profile, actor: str, *, password: bool = False, renamed: str
 
 def _removed(profile: Profile, actor: str, *, password: bool = False) -> Draft:
     return Draft(ProfileRemoved(profile.name, changes=PASSWORD_CHANGED if password else None), actor)
-
-
-def _box(archive: Archive, name: str, password: Secret | None) -> bytes | None:
-    return passwords.box(archive, name, password) if password is not None else None
 
 
 async def check(archive: Archive, profile: Profile) -> Selected | None:
