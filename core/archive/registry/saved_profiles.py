@@ -100,7 +100,7 @@ async def _rename(archive: Archive, old: Profile, new: Profile, password: Secret
     stored = await _is_stored(archive, old.name)
     given = password is not None or (stored and bool(new.login.password_file))
     if password is None and not new.login.password_file:
-        password = await _stored_password(archive, old.name)
+        password = await passwords.stored(archive, old.name)
     box = passwords.box(archive, new.name, password) if password is not None else None
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM password WHERE profile = ?", (new.name,))
@@ -129,7 +129,7 @@ async def copy(archive: Archive, name: str, new_name: str, *, actor: str = "arch
         await check(archive, original)
         schedule = replace(original.schedule, automatic=False) if original.schedule else None
         profile = replace(original, name=new_name, schedule=schedule)
-        await _save(archive, profile, await _stored_password(archive, original.name), actor)
+        await _save(archive, profile, await passwords.stored(archive, original.name), actor)
     return profile
 
 
@@ -360,14 +360,10 @@ async def password(archive: Archive, profile: Profile) -> Secret:
     """The password of a profile: from its file, or decrypted. Raises ``InputError``, ``HomeError``."""
     if profile.login.password_file:
         return read_password(Path(profile.login.password_file))
-    stored = await _stored_password(archive, profile.name)
+    stored = await passwords.stored(archive, profile.name)
     if stored is None:
         raise InputError(problems.NO_PASSWORD(profile=profile.name))
     return stored
-
-
-async def _stored_password(archive: Archive, name: str) -> Secret | None:
-    return await passwords.stored(archive, name)
 
 
 def read_password(path: Path) -> Secret:
