@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from core.archive.transfer.backup import Backup, back_up
-from core.cli.context import actor, context, run
+from core.cli.answer import Answer
+from core.cli.context import actor, context
 from core.cli.help import Command
-from core.cli.output import output
 from core.cli.progress import Progress
 from core.errors import InputError
 from core.problems.disk import NO_FOLDER
@@ -22,13 +23,13 @@ def register(app: typer.Typer) -> None:
     app.command("backup", cls=Command)(backup)
 
 
-def backup(
+async def backup(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the backup.")],
     without_key: Annotated[
         bool,
         typer.Option("--without-key", help="Leave out secret.key, so that the backup opens no password; keep it elsewhere."),
     ] = False,
-) -> None:
+) -> Answer:
     """Copy the archive to a folder, best on another disk, while runs go on.
 
     The same folder again: only what is new is copied. Broken off, it carries on. To restore, copy the folder's content back,
@@ -36,47 +37,54 @@ def backup(
     """
     if "\0" in str(directory):
         raise InputError(NO_FOLDER(path="DIR"))
-
-    async def work() -> int:
-        place = directory.absolute()
-        async with context.archive() as archive:
-            progress = Progress()
-            try:
-                done = await back_up(
-                    archive,
-                    place,
-                    with_key=not without_key,
-                    actor=actor(),
-                    tick=lambda done: progress(lambda: _line(done)),
-                )
-            finally:
-                progress.end()
-        _show(done, place, with_key=not without_key)
-        return 4 if done.damaged else 0
-
-    raise typer.Exit(run(work()))
+    place = directory.absolute()
+    async with context.archive() as archive:
+        progress = Progress()
+        try:
+            done = await back_up(
+                archive,
+                place,
+                with_key=not without_key,
+                actor=actor(),
+                tick=lambda done: progress(lambda: _line(done)),
+            )
+        finally:
+            progress.end()
+    return Answer(
+        json=lambda: _as_json(done, place, with_key=not without_key),
+        notes=_told(done, place, with_key=not without_key),
+        exit_code=4 if done.damaged else 0,
+    )
 
 
 def _line(done: Backup) -> str:
     return f"{size(done.bytes)} of about {size(max(done.total, done.bytes))}: {done.where}"
 
 
-def _show(done: Backup, place: Path, *, with_key: bool) -> None:
-    if output.json_wanted:
-        value = {"directory": str(place), "volumes": done.volumes, "already": done.already, "bytes": done.bytes}
-        value |= {"damaged": done.damaged, "key": with_key}
-        output.json(value | {"head": {"seq": done.head.seq, "hash": done.head.hash.hex()}})
+def _as_json(done: Backup, place: Path, *, with_key: bool) -> dict[str, Any]:
+    return {
+        "directory": str(place),
+        "volumes": done.volumes,
+        "already": done.already,
+        "bytes": done.bytes,
+        "damaged": done.damaged,
+        "key": with_key,
+        "head": {"seq": done.head.seq, "hash": done.head.hash.hex()},
+    }
+
+
+def _told(done: Backup, place: Path, *, with_key: bool) -> Iterator[str]:
     unchanged = f", {number(done.already)} unchanged" if done.already else ""
-    output.note(f"Backed up to {place}: {counted(done.volumes, 'volume')} copied ({size(done.bytes)}){unchanged}.")
+    yield f"Backed up to {place}: {counted(done.volumes, 'volume')} copied ({size(done.bytes)}){unchanged}."
     if done.unnoted:
-        output.note(f"! The backup could not be noted in the ledger: {done.unnoted}")
+        yield f"! The backup could not be noted in the ledger: {done.unnoted}"
     if done.damaged:
         for reason in done.damaged:
-            output.note(f"✘ Not copied: {reason}")
-        output.note("Where the archive itself is damaged: archivar repair; then back up again.")
+            yield f"✘ Not copied: {reason}"
+        yield "Where the archive itself is damaged: archivar repair; then back up again."
         return
     if not with_key:
         gone = " The one that was there is removed." if done.key_removed else ""
-        output.note(f"! secret.key is not in it.{gone} Keep a copy elsewhere: without it no stored password can be read.")
-    output.note(f"To prove it: archivar verify --home {shlex.quote(str(place))}")
-    output.note("To restore: copy all that is in it to an empty folder HOME, then archivar rebuild --home HOME")
+        yield f"! secret.key is not in it.{gone} Keep a copy elsewhere: without it no stored password can be read."
+    yield f"To prove it: archivar verify --home {shlex.quote(str(place))}"
+    yield "To restore: copy all that is in it to an empty folder HOME, then archivar rebuild --home HOME"

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,10 +16,11 @@ import typer
 from core.archive.archive import Archive
 from core.archive.read import reading
 from core.archive.registry import saved_profiles, users
+from core.cli.answer import Answer, Part
 from core.cli.context import Console, actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.watching import show_result, watch
+from core.cli.watching import result_lines, watch
 from core.config import Home
 from core.errors import InputError
 from core.model import Run
@@ -52,33 +54,37 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Print the result instead of opening the console.")] = False,
-) -> None:
+) -> Answer:
     """Try it on three sample mailboxes.
 
     They lie on an embedded IMAP server, are archived by a real run, and kept in a home of their own: archivar-demo in
     the data folder, or --home. ARCHIVAR_HOME is left alone. At a terminal the console opens on the result.
     """
     person = sys.stdin.isatty() and sys.stdout.isatty() and not output.json_wanted
-    show_demo(context.console if person and not headless else None)
+    return show_demo(context.console if person and not headless else None)
 
 
-def show_demo(console: Console | None) -> None:
-    """Run the demo; with ``console`` it opens on the result while the sample server runs."""
+def show_demo(console: Console | None) -> Answer:
+    """Run the demo; with ``console`` it opens on the result, which is shown before, while the sample server runs."""
     context.home = context.home or _demo_home()
     server = _server(run(_port_before()))
     server.start()
     try:
         result = run(_archive_all(server.host, server.port))
-        _show(result)
-        if console is not None:
-            os.environ["ARCHIVAR_HOME"] = str(context.home)
-            console(context.home)
+        answer = Answer(
+            json=lambda: _as_json(result),
+            lines=_lines(result),
+            notes=_next_steps() if console is None else (),
+            exit_code=max((one.status.exit_code for one in result.runs), default=0),
+        )
+        if console is None:
+            return answer
+        code = output.show(answer)
+        os.environ["ARCHIVAR_HOME"] = str(context.home)
+        console(context.home)
+        return Answer(exit_code=code)
     finally:
         server.stop()
-    if console is None:
-        _next_steps()
-    worst = max((one.status.exit_code for one in result.runs), default=0)
-    raise typer.Exit(worst)
 
 
 def _demo_home() -> Path:
@@ -153,36 +159,35 @@ async def _prepare(archive: Archive, person: str, host: str, port: int) -> Profi
     return profile
 
 
-def _show(result: DemoResult) -> None:
-    if output.json_wanted:
-        output.json(
-            {
-                "home": str(context.home),
-                "messages": result.messages,
-                "bytes": result.raw,
-                "disk": result.disk,
-                "runs": [one.result for one in result.runs],
-            }
-        )
-        return
+def _as_json(result: DemoResult) -> dict[str, Any]:
+    return {
+        "home": str(context.home),
+        "messages": result.messages,
+        "bytes": result.raw,
+        "disk": result.disk,
+        "runs": [one.result for one in result.runs],
+    }
+
+
+def _lines(result: DemoResult) -> Iterator[Part | str]:
     for one in result.runs:
-        show_result(one)
-        output.line()
+        yield from result_lines(one)
+        yield ""
     share = result.disk / result.raw if result.raw else 0.0
-    output.line(
+    yield (
         f"{number(result.messages)} different messages: "
         f"{size(result.raw)} of mail in {size(result.disk)} on disk ({share:.0%}). "
         "Attachments sent to several people are kept once."
     )
 
 
-def _next_steps() -> None:
+def _next_steps() -> Iterator[str]:
     called = Path(sys.argv[0])
     # After make demo it is in the checkout's environment, and not in PATH.
     program = str(called.absolute()) if called.name == "archivar" and shutil.which("archivar") is None else "archivar"
     home = f"{program} --home {context.home}"
-    output.note("")
-    output.note("What to try next:")
+    yield ""
+    yield "What to try next:"
     for command, why in (
         (f"{home} folders sales", "the folders of an archive"),
         (f"{home} show 1", "a message, where it lies and where it was"),
@@ -191,5 +196,5 @@ def _next_steps() -> None:
         (f"{home} export --user sales --format eml /tmp/sales", "give it all back, byte for byte"),
         (f"{program} demo", "the same, with the console (at a terminal)"),
     ):
-        output.note(f"  {command}")
-        output.note(f"      {why}")
+        yield f"  {command}"
+        yield f"      {why}"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.archive.registry import last_attempt, saved_directory, saved_profiles
-from core.archive.registry.last_attempt import Outcome
+from core.archive.registry.last_attempt import Attempt, Outcome
+from core.cli import trial
+from core.cli.answer import Answer, Line, Note, Part, Verbatim
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
-from core.cli.output import output
 from core.cli.passwords import entered
-from core.cli.trial import show_step
 from core.cli.words import minute
 from core.model import timestamp
 from core.profiles.directory import Directory
@@ -41,29 +42,33 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="directory")
 
 
-def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The directory file.")]) -> None:
+def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The directory file.")]) -> Answer:
     """Save the settings of a file, new or changed. Asks for the password when the file names no source for it."""
-
-    async def work() -> None:
-        async with context.archive(create=True) as archive:
-            await saved_directory.save(archive, directory, secret, actor=actor())
-
     wanted = read(DIRECTORIES, file)
     directory = wanted.settings
     # Not in the coroutine: during a prompt there, Ctrl-C would not be handled.
     secret = _password(wanted, stored=context.exists() and run(_stored(directory)))
-    run(work())
-    if output.json_wanted:
-        output.json({"directory": directory.as_json(), "warnings": directory.warnings(), "advice": directory.advice()})
-    output.note("Directory saved. Try it: archivar directory test; see what would change: archivar directory sync --dry-run")
-    _note(directory)
+    run(_save(directory, secret))
+    return Answer(
+        json=lambda: {"directory": directory.as_json(), "warnings": directory.warnings(), "advice": directory.advice()},
+        notes=[
+            "Directory saved. Try it: archivar directory test; see what would change: archivar directory sync --dry-run",
+            *_notes(directory),
+        ],
+    )
 
 
-def _note(directory: Directory) -> None:
-    for text in directory.advice():
-        output.note(text)
-    for warning in directory.warnings():
-        output.note(f"Warning: {warning}")
+async def _save(directory: Directory, secret: Secret | None) -> None:
+    async with context.archive(create=True) as archive:
+        await saved_directory.save(archive, directory, secret, actor=actor())
+
+
+def _notes(directory: Directory) -> list[str]:
+    return [*directory.advice(), *_warnings(directory)]
+
+
+def _warnings(directory: Directory) -> list[str]:
+    return [f"Warning: {warning}" for warning in directory.warnings()]
 
 
 async def _stored(directory: Directory) -> bool:
@@ -85,39 +90,42 @@ def _password(wanted: SettingsFile[Directory], *, stored: bool) -> Secret | None
     )
 
 
-def show() -> None:
+async def show() -> Answer:
     """Show the settings as a file that can be applied again, and the last synchronisation.
 
     When an attempt after it failed, that is told too. The password is not shown.
     """
-
-    async def work() -> None:
-        async with context.archive() as archive:
-            directory = await saved_directory.find(archive)
-            stored = await saved_directory.has_password(archive, directory)
-            last = await saved_directory.last_sync(archive)
-            attempt = await last_attempt.last(archive)
-        if output.json_wanted:
-            value: dict[str, Any] = {"directory": directory.as_json(), "password": stored, "warnings": directory.warnings()}
-            value |= {"last_sync": {"at": last[0], **last[1].payload()} if last else None}
-            output.json(value | {"last_attempt": attempt.as_json() if attempt else None})
-            return
-        for line in as_toml(DIRECTORIES, directory).splitlines():
-            output.verbatim(line)
-        output.note("")
-        if not stored:
-            output.note("No password is stored: apply the file again.")
-        output.note(f"Last synchronised: {minute(last[0])}" if last else "Not synchronised yet: archivar directory sync")
-        if attempt is not None and attempt.outcome is not Outcome.DONE:
-            what = "failed" if attempt.outcome is Outcome.FAILED else "was done but for those who left"
-            who = f", asked for by {attempt.asked_by}" if attempt.asked_by else ""
-            output.note(f"The last attempt ({minute(timestamp(attempt.at))}{who}) {what}: {attempt.reason}")
-        _note(directory)
-
-    run(work())
+    async with context.archive() as archive:
+        directory = await saved_directory.find(archive)
+        stored = await saved_directory.has_password(archive, directory)
+        last = await saved_directory.last_sync(archive)
+        attempt = await last_attempt.last(archive)
+    value = {
+        "directory": directory.as_json(),
+        "password": stored,
+        "warnings": directory.warnings(),
+        "last_sync": {"at": last[0], **last[1].payload()} if last else None,
+        "last_attempt": attempt.as_json() if attempt else None,
+    }
+    return Answer(json=lambda: value, lines=_shown(directory, stored, last[0] if last else "", attempt))
 
 
-def try_directory() -> None:
+def _shown(directory: Directory, stored: bool, last: str, attempt: Attempt | None) -> Iterator[Part]:
+    """The file, and notes; ``last`` is when it was last synchronised, empty for never."""
+    for line in as_toml(DIRECTORIES, directory).splitlines():
+        yield Verbatim(line)
+    yield Note("")
+    if not stored:
+        yield Note("No password is stored: apply the file again.")
+    yield Note(f"Last synchronised: {minute(last)}" if last else "Not synchronised yet: archivar directory sync")
+    if attempt is not None and attempt.outcome is not Outcome.DONE:
+        what = "failed" if attempt.outcome is Outcome.FAILED else "was done but for those who left"
+        who = f", asked for by {attempt.asked_by}" if attempt.asked_by else ""
+        yield Note(f"The last attempt ({minute(timestamp(attempt.at))}{who}) {what}: {attempt.reason}")
+    yield from map(Note, _notes(directory))
+
+
+async def try_directory() -> Answer:
     """Try the settings, step by step, without changing anything.
 
     The steps: name lookup, TCP, TLS, certificate, login, search with the number of people found. Exit code 3 when a step
@@ -125,33 +133,25 @@ def try_directory() -> None:
     """
     from core.directory.people import connection_test
 
-    async def work() -> int:
-        async with context.archive() as archive:
-            directory = await saved_directory.find(archive)
-            secret = await saved_directory.password(archive, directory)
-        tick = (lambda step: None) if output.json_wanted else show_step
-        groups: list[GroupNote] = []
-        steps, found = await connection_test(directory, secret, tick, groups.append)
-        ok = all(step.ok for step in steps)
-        if output.json_wanted:
-            output.json({"ok": ok, "steps": [step.as_json() for step in steps], "people": len(found)} | _groups(groups))
-        else:
-            for step in steps:
-                if step.ok is None:
-                    show_step(step)
-        for one in groups:
-            output.note(f"Warning: {one.sentence()}")
-        for warning in directory.warnings():
-            output.note(f"Warning: {warning}")
-        return 0 if ok else 3
-
-    raise typer.Exit(run(work()))
+    async with context.archive() as archive:
+        directory = await saved_directory.find(archive)
+        secret = await saved_directory.password(archive, directory)
+    groups: list[GroupNote] = []
+    steps, found = await connection_test(directory, secret, trial.tell, groups.append)
+    ok = all(step.ok for step in steps)
+    value = {"ok": ok, "steps": [step.as_json() for step in steps], "people": len(found)}
+    return Answer(
+        json=lambda: value | {"groups": [one.as_json() for one in groups]},
+        lines=trial.left_out(steps),
+        notes=[*(f"Warning: {one.sentence()}" for one in groups), *_warnings(directory)],
+        exit_code=0 if ok else 3,
+    )
 
 
-def synchronise(
+async def synchronise(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Let more users go at once than users.guard says.")] = False,
-) -> None:
+) -> Answer:
     """Bring users in step with the directory.
 
     Exit code 1 when something was in conflict, 3 when the directory gave no whole answer, or too many users would have been
@@ -159,56 +159,48 @@ def synchronise(
     """
     from core.engine.examine import directory_sync
 
-    async def work() -> SyncResult:
-        async with context.archive() as archive:
-            return await directory_sync.sync(archive, dry_run=dry_run, force=force, asked_by=actor())
+    async with context.archive() as archive:
+        result = await directory_sync.sync(archive, dry_run=dry_run, force=force, asked_by=actor())
+    return Answer(
+        json=result.as_json,
+        notes=_synchronised(result),
+        exit_code=1 if result.difference.conflicts else 0,
+        error=result.refusal,
+    )
 
-    result = run(work())
+
+def _synchronised(result: SyncResult) -> Iterator[Part | str]:
     found = result.difference
-    refusal = result.refusal
-    if output.json_wanted:
-        output.json(result.as_json())
-    output.line(result.sentence() + ("" if result.done else " Nothing was changed (dry run)."))
-    _list("", [change.sentence() for change in found.changes])
-    _list("! ", [str(conflict) for conflict in found.conflicts])
+    yield Line(result.sentence() + ("" if result.done else " Nothing was changed (dry run)."))
+    yield from _named("", [change.sentence() for change in found.changes])
+    yield from _named("! ", [str(conflict) for conflict in found.conflicts])
     changed = {change.after.id for change in found.changes}
     unchanged = [user.name for user in found.left if user.id not in changed]
     if unchanged:
-        output.line(f"No longer in the directory, left as they are: {', '.join(unchanged[:NAMED])}", indent=2)
+        yield Line(f"No longer in the directory, left as they are: {', '.join(unchanged[:NAMED])}", 2)
     for note in found.notes:
-        output.line(f"  {note}", indent=4)
+        yield Line(f"  {note}", 4)
     for one in result.groups:
-        output.note(f"Warning: {one.sentence()}")
+        yield f"Warning: {one.sentence()}"
     for warning in result.warnings:
-        output.note(f"Warning: {warning}")
-    if refusal is not None:
-        raise refusal
-    raise typer.Exit(1 if found.conflicts else 0)
+        yield f"Warning: {warning}"
 
 
-def _groups(notes: list[GroupNote]) -> dict[str, Any]:
-    return {"groups": [one.as_json() for one in notes]}
-
-
-def _list(mark: str, texts: list[str]) -> None:
+def _named(mark: str, texts: Sequence[str]) -> Iterator[Line]:
     for text in texts[:NAMED]:
-        output.line(f"  {mark}{text}", indent=4)
+        yield Line(f"  {mark}{text}", 4)
     if len(texts) > NAMED:
-        output.line(f"  … and {number(len(texts) - NAMED)} more.")
+        yield Line(f"  … and {number(len(texts) - NAMED)} more.")
 
 
-def remove() -> None:
+async def remove() -> Answer:
     """Forget the settings and the password; users stay as they are."""
-
-    async def work() -> int:
-        async with context.archive() as archive:
-            await saved_directory.remove(archive, actor=actor())
-            profiles = await saved_profiles.all_profiles(archive)
-        return sum(profile.sync_directory_first for profile in profiles)
-
-    still = run(work())
-    if output.json_wanted:
-        output.json({"removed": True, "profiles": still})
-    output.note("Directory removed. Users stay as they are.")
-    if still:
-        output.note(f"{counted(still, 'profile')} would still synchronise first: set sync_directory_first = false there.")
+    async with context.archive() as archive:
+        await saved_directory.remove(archive, actor=actor())
+        profiles = await saved_profiles.all_profiles(archive)
+    still = sum(profile.sync_directory_first for profile in profiles)
+    would = f"{counted(still, 'profile')} would still synchronise first: set sync_directory_first = false there."
+    return Answer(
+        json=lambda: {"removed": True, "profiles": still},
+        notes=["Directory removed. Users stay as they are.", *([would] if still else [])],
+    )

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.archive.registry import saved_directory, saved_profiles
 from core.archive.transfer import exposures
-from core.cli.context import context, run
+from core.cli.answer import Answer, Line, Part
+from core.cli.context import context
 from core.cli.help import Command
-from core.cli.output import output
 from core.errors import InputError
 from core.problems.directory import NOT_KERIO
 from core.profiles.directory import Source
+
+if TYPE_CHECKING:
+    from core.directory.checkup import Finding
 
 
 def register(app: typer.Typer) -> None:
     app.command("doctor", cls=Command)(doctor)
 
 
-def doctor(
+async def doctor(
     profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help="What this profile needs decides.")] = None,
-) -> None:
+) -> Answer:
     """Look whether Kerio Connect is set up for archiving, and whether others can read the archive's files.
 
     Asks the administration with the directory's settings, which must be those of Kerio Connect; changes nothing. Looks at
@@ -32,32 +36,37 @@ def doctor(
     from core.directory import checkup
     from core.directory.checkup import Finding
 
-    async def work() -> list[Finding]:
-        async with context.archive() as archive:
-            open_to_others = await exposures.look(archive)
-            own = [Finding("Files of the archive", False, one.found, one.command) for one in open_to_others]
-            if not own:
-                own = [Finding("Files of the archive", True, "No other account can read them.")]
-            wanted = await saved_profiles.find(archive, profile) if profile is not None else None
-            if await saved_directory.load(archive) is None:
-                output.note("No directory is set up: nothing is asked of a server.")
-                return own
-            directory = await saved_directory.find(archive)
-            if directory.source is not Source.KERIO:
-                if open_to_others:
-                    output.note("The directory is not Kerio Connect: nothing is asked of the server.")
-                    return own
-                raise InputError(NOT_KERIO())
-            password = await saved_directory.password(archive, directory)
-        return own + await checkup.examine(directory, password, wanted, lambda step, text: None)
+    async with context.archive() as archive:
+        open_to_others = await exposures.look(archive)
+        own = [Finding("Files of the archive", False, one.found, one.command) for one in open_to_others]
+        if not own:
+            own = [Finding("Files of the archive", True, "No other account can read them.")]
+        wanted = await saved_profiles.find(archive, profile) if profile is not None else None
+        if await saved_directory.load(archive) is None:
+            return _answer(own, "No directory is set up: nothing is asked of a server.")
+        directory = await saved_directory.find(archive)
+        if directory.source is not Source.KERIO:
+            if open_to_others:
+                return _answer(own, "The directory is not Kerio Connect: nothing is asked of the server.")
+            raise InputError(NOT_KERIO())
+        password = await saved_directory.password(archive, directory)
+    return _answer(own + await checkup.examine(directory, password, wanted, lambda step, text: None))
 
-    found = run(work())
+
+def _answer(found: Sequence[Finding], note: str = "") -> Answer:
     ok = all(one.ok is not False for one in found)
-    if output.json_wanted:
-        output.json({"ok": ok, "checks": [one.as_json() for one in found]})
+    return Answer(
+        json=lambda: {"ok": ok, "checks": [one.as_json() for one in found]},
+        notes=_told(found, note),
+        exit_code=0 if ok else 1,
+    )
+
+
+def _told(found: Sequence[Finding], note: str) -> Iterator[Part | str]:
+    if note:
+        yield note
     for one in found:
         mark = "! unclear" if one.ok is None else "✔ good" if one.ok else "✘ change"
-        output.line(f"{one.name:<24}{mark:<10}{one.text}", indent=34)
+        yield Line(f"{one.name:<24}{mark:<10}{one.text}", 34)
         if one.remedy:
-            output.line(f"{'':34}{one.remedy}", indent=34)
-    raise typer.Exit(0 if ok else 1)
+            yield Line(f"{'':34}{one.remedy}", 34)

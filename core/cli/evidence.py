@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.proof import seal_check, seal_places, stamp
 from core.archive.proof.seal import Seal
 from core.archive.proof.seal_check import Check
 from core.archive.proof.stamp import Stamp
-from core.cli.output import output
+from core.cli.answer import Answer, Line
 from core.cli.progress import Progress
 from core.config import Home
 from core.errors import ArchivarError, DamagedError, InputError
@@ -59,8 +60,8 @@ async def _authorities(home: Home) -> list[Path]:
     return found
 
 
-async def check(home: Home, wanted: Iterable[Seal], stamps: Sequence[Stamp], *, deep: bool) -> int:
-    """Check the archive and show the result; the exit code."""
+async def check(home: Home, wanted: Iterable[Seal], stamps: Sequence[Stamp], *, deep: bool) -> Answer:
+    """Check the archive, with progress; the answer has exit code 4 where it differs."""
     progress = Progress(0.1)
     seals = tuple(wanted)
 
@@ -69,20 +70,19 @@ async def check(home: Home, wanted: Iterable[Seal], stamps: Sequence[Stamp], *, 
 
     found = await seal_check.check(home, seals, stamps, deep=deep, tell=tell)
     progress.end()
-    show(found, seals)
-    return 4 if found.difference else 0
+    return Answer(json=lambda: _as_json(found, seals), notes=_lines(found), exit_code=4 if found.difference else 0)
 
 
-def show(found: Check, seals: Sequence[Seal]) -> None:
-    """Show the findings, as text and as JSON."""
-    if output.json_wanted:
-        value = {"seals": [one.as_json() for one in seals]}
-        # A single seal keeps its earlier key.
-        value |= {"seal": seals[-1].as_json()} if seals else {}  # type: ignore[dict-item]
-        output.json({**found.as_json(), **value})
+def _as_json(found: Check, seals: Sequence[Seal]) -> dict[str, Any]:
+    value = {**found.as_json(), "seals": [one.as_json() for one in seals]}
+    # A single seal keeps its earlier key.
+    return value | {"seal": seals[-1].as_json()} if seals else value
+
+
+def _lines(found: Check) -> Iterator[Line]:
     if found.difference:
-        output.line(f"✘ {found.difference}")
+        yield Line(f"✘ {found.difference}")
         return
-    output.line(f"✔ {found.sentence()}")
+    yield Line(f"✔ {found.sentence()}")
     for text in found.stamps():
-        output.line(f"✔ {text}")
+        yield Line(f"✔ {text}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,10 @@ import typer
 
 from core import files
 from core.archive.registry import passwords
-from core.cli.context import actor, context, run
+from core.archive.registry.passwords import Rotated
+from core.cli.answer import Answer
+from core.cli.context import actor, context
 from core.cli.help import Command, Group
-from core.cli.output import output
 from core.config import Home
 from core.errors import InputError
 from core.problems import disk
@@ -26,43 +28,41 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="key")
 
 
-def rotate(
+async def rotate(
     keep_old: Annotated[
         Path | None,
         typer.Option("--keep-old", metavar="FILE", help="Keep the old key in this new file; backups made before need it."),
     ] = None,
-) -> None:
+) -> Answer:
     """Make a new key and store all passwords under it, while runs go on.
 
     The old key is gone then, unless --keep-old names a file for it. Broken off, it carries on when it is given again. The old
     key with a copy of the archive reveals the passwords: change those on the servers too. Exit code 1 if a password
     could not be read with the old key.
     """
-
-    async def work() -> int:
-        async with context.archive() as archive:
-            passwords.refuse_rotation(archive)
+    async with context.archive() as archive:
+        passwords.refuse_rotation(archive)
+        if keep_old is not None:
+            _keep(archive.home, keep_old)
+        try:
+            done = await passwords.rotate_key(archive, actor=actor())
+        except BaseException:
             if keep_old is not None:
-                _keep(archive.home, keep_old)
-            try:
-                done = await passwords.rotate_key(archive, actor=actor())
-            except BaseException:
-                if keep_old is not None:
-                    # The key is in its place, or both are; the same command can be repeated.
-                    keep_old.unlink(missing_ok=True)
-                raise
-            if output.json_wanted:
-                value = {"passwords": done.passwords, "unreadable": list(done.unreadable), "resumed": done.resumed}
-                output.json(value | {"old_key": str(keep_old.absolute()) if keep_old is not None else None})
-            before = " A rotation that was broken off was carried on." if done.resumed else ""
-            output.note(f"The key is new; {counted(done.passwords, 'password')} stored under it.{before}")
-            for name in done.unreadable:
-                output.note(f"! The password of {passwords.whose(name)} could not be read before either: enter it again.")
-            old = f"in {keep_old.absolute()}" if keep_old is not None else "gone"
-            output.note(f"The old key is {old}. Backups that hold it open with it still, until they are brought up to date.")
-            return 1 if done.unreadable else 0
+                # The key is in its place, or both are; the same command can be repeated.
+                keep_old.unlink(missing_ok=True)
+            raise
+    old = str(keep_old.absolute()) if keep_old is not None else None
+    value = {"passwords": done.passwords, "unreadable": list(done.unreadable), "resumed": done.resumed, "old_key": old}
+    return Answer(json=lambda: value, notes=_told(done, old), exit_code=1 if done.unreadable else 0)
 
-    raise typer.Exit(run(work()))
+
+def _told(done: Rotated, old: str | None) -> Iterator[str]:
+    before = " A rotation that was broken off was carried on." if done.resumed else ""
+    yield f"The key is new; {counted(done.passwords, 'password')} stored under it.{before}"
+    for name in done.unreadable:
+        yield f"! The password of {passwords.whose(name)} could not be read before either: enter it again."
+    where = f"in {old}" if old is not None else "gone"
+    yield f"The old key is {where}. Backups that hold it open with it still, until they are brought up to date."
 
 
 def _keep(home: Home, file: Path) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.cli.context import context, run
+from core.cli.answer import Answer, Line, Note, Part, Table, Verbatim
+from core.cli.context import context
 from core.cli.help import Command, Group
-from core.cli.output import output
 from core.errors import InputError
 from core.problems import usage
 from core.problems.ledger import NO_ENTRY
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="ledger")
 
 
-def ledger_show(
+async def ledger_show(
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many entries.")] = 50,
     before: Annotated[
         int | None, typer.Option("--before", metavar="SEQ", min=1, help="Only entries before this number.")
@@ -36,32 +37,27 @@ def ledger_show(
     entry: Annotated[
         int | None, typer.Option("--entry", metavar="SEQ", min=1, help="Only this entry, with every change that it tells.")
     ] = None,
-) -> None:
+) -> Answer:
     """Show the ledger's entries, the newest first: when, by which account, what, and from what to what.
 
     BY is the channel and the account as the kernel names it; anna>root is who logged in as anna and became root.
     """
-
-    async def work() -> None:
-        async with context.archive() as archive:
-            if entry is not None:
-                entries = [one for one in await archive.entries_before(entry + 1, 1) if one.seq == entry]
-                if not entries:
-                    raise InputError(NO_ENTRY(entry=entry))
-            else:
-                entries = await archive.entries_before(before, limit)
-        if output.json_wanted:
-            output.json({"entries": [_as_json(one) for one in entries]})
-            return
+    async with context.archive() as archive:
         if entry is not None:
-            _show(entries[0])
-            return
-        rows = [(str(e.seq), f"{e.at[:10]} {e.at[11:16]}", Actor.of(e.actor).short(), e.sentence()) for e in entries]
-        output.table(("SEQ", "TIME (UTC)", "BY", "WHAT"), rows, right=("SEQ",))
-        if entries and entries[-1].seq > 1:
-            output.note(f"More: archivar ledger show --before {entries[-1].seq}")
+            entries = [one for one in await archive.entries_before(entry + 1, 1) if one.seq == entry]
+            if not entries:
+                raise InputError(NO_ENTRY(entry=entry))
+        else:
+            entries = await archive.entries_before(before, limit)
+    lines = _listed(entries) if entry is None else _lines(entries[0])
+    return Answer(json=lambda: {"entries": [_as_json(one) for one in entries]}, lines=lines)
 
-    run(work())
+
+def _listed(entries: Sequence[Entry]) -> Iterator[Part]:
+    rows = [(str(e.seq), f"{e.at[:10]} {e.at[11:16]}", Actor.of(e.actor).short(), e.sentence()) for e in entries]
+    yield Table(("SEQ", "TIME (UTC)", "BY", "WHAT"), rows, right=("SEQ",))
+    if entries and entries[-1].seq > 1:
+        yield Note(f"More: archivar ledger show --before {entries[-1].seq}")
 
 
 def _as_json(entry: Entry) -> dict[str, Any]:
@@ -79,8 +75,8 @@ def _as_json(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _show(entry: Entry) -> None:
-    """Show all of an entry except its payload, which ``--json`` has."""
+def _lines(entry: Entry) -> Iterator[Line]:
+    """All of an entry except its payload, which ``--json`` has."""
     for name, value in (
         ("Entry", str(entry.seq)),
         ("Time", entry.at),
@@ -89,12 +85,12 @@ def _show(entry: Entry) -> None:
         ("Says", entry.sentence()),
         ("Hash", entry.hash.hex()),
     ):
-        output.line(f"{name:<8}{value}", indent=8)
+        yield Line(f"{name:<8}{value}", 8)
     for index, change in enumerate(entry.changes() or ()):
-        output.line(f"{'' if index else 'Changes':<8}{change.sentence()}", indent=10)
+        yield Line(f"{'' if index else 'Changes':<8}{change.sentence()}", 10)
 
 
-def ledger_head() -> None:
+async def ledger_head() -> Answer:
     """Show the end of the chain: a seal of all that there is now.
 
     Number, hash and time in one line. Kept elsewhere, on paper or in a mail, it proves with archivar ledger check that
@@ -102,18 +98,12 @@ def ledger_head() -> None:
     """
     from core.archive.proof import seal
 
-    async def work() -> None:
-        async with context.archive() as archive:
-            now = await seal.current(archive)
-        if output.json_wanted:
-            output.json(now.as_json())
-            return
-        output.verbatim(str(now))
-
-    run(work())
+    async with context.archive() as archive:
+        now = await seal.current(archive)
+    return Answer(json=now.as_json, lines=[Verbatim(str(now))])
 
 
-def ledger_check(
+async def ledger_check(
     head: Annotated[
         list[str] | None,
         typer.Argument(
@@ -129,7 +119,7 @@ def ledger_check(
         typer.Option("--ca-file", metavar="PEM", help="The root of the stamp's authority; without it, those that are set up."),
     ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Read and hash every message, too.")] = False,
-) -> None:
+) -> Answer:
     """Prove that the archive still contains everything up to a seal or time stamp.
 
     The whole chain is walked from the volumes, without the catalog, and every message that it names must be there with all
@@ -139,15 +129,12 @@ def ledger_check(
     from core.archive.proof import seal, seal_check
     from core.cli import evidence
 
-    async def work() -> int:
-        home = context.find()
-        if not head and not stamp:
-            raise InputError(usage.NO_SEAL(command="archivar ledger head", option="--stamp FILE"))
-        wanted = seal.find(_text(" ".join(head)), await seal_check.archive_id(home)) if head else ()
-        stamps = await evidence.stamps(home, stamp or [], ca_file)
-        return await evidence.check(home, wanted, stamps, deep=deep)
-
-    raise typer.Exit(run(work()))
+    home = context.find()
+    if not head and not stamp:
+        raise InputError(usage.NO_SEAL(command="archivar ledger head", option="--stamp FILE"))
+    wanted = seal.find(_text(" ".join(head)), await seal_check.archive_id(home)) if head else ()
+    stamps = await evidence.stamps(home, stamp or [], ca_file)
+    return await evidence.check(home, wanted, stamps, deep=deep)
 
 
 def _text(given: str) -> str:

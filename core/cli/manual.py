@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
 
+from core.cli.answer import Answer, Line, Part, Verbatim
 from core.cli.commands import COMMANDS
 from core.cli.help import Command
 from core.cli.output import output
@@ -22,15 +24,12 @@ def register(app: typer.Typer) -> None:
     app.command("help", cls=Command)(show)
 
 
-def show(topic: TOPIC = "") -> None:
+def show(topic: TOPIC = "") -> Answer:
     """Show a page of the manual; without a topic, which pages there are.
 
     Arguments and options of a command are told by archivar COMMAND --help.
     """
-    if topic:
-        _page(_find(topic))
-    else:
-        _list()
+    return _page(_find(topic)) if topic else _list()
 
 
 def _find(word: str) -> pages.Topic:
@@ -46,30 +45,35 @@ def _find(word: str) -> pages.Topic:
         raise InputError(NO_TOPIC(word=word[:80], topics=named)) from None
 
 
-def _list() -> None:
-    if output.json_wanted:
-        found = [{"topic": one.id, "title": one.title, "group": one.group} for one in pages.topics()]
-        output.json({"topics": found})
-        return
+def _list() -> Answer:
+    found = pages.topics()
+    return Answer(
+        json=lambda: {"topics": [{"topic": one.id, "title": one.title, "group": one.group} for one in found]},
+        lines=_lines(found),
+    )
+
+
+def _lines(found: Sequence[pages.Topic]) -> Iterator[Part | str]:
     group = ""
-    longest = max(len(one.id) for one in pages.topics())
-    for one in pages.topics():
+    longest = max(len(one.id) for one in found)
+    for one in found:
         if one.group != group:
             if group:
-                output.line()
-            output.line(one.group)
+                yield ""
+            yield one.group
             group = one.group
-        output.line(f"  {one.id:<{longest}}  {one.title}", indent=longest + 4)
+        yield Line(f"  {one.id:<{longest}}  {one.title}", longest + 4)
 
 
-def _page(topic: pages.Topic) -> None:
+def _page(topic: pages.Topic) -> Answer:
     text = pages.text(topic)
-    if output.json_wanted:
-        output.json({"topic": topic.id, "title": topic.title, "markdown": text})
-        return
+    return Answer(json=lambda: {"topic": topic.id, "title": topic.title, "markdown": text}, lines=_read(text))
+
+
+def _read(text: str) -> Iterator[Verbatim]:
     # A Markdown parser is imported for a page alone.
     from core.manual import layout
     from core.manual.blocks import parse
 
     for line in layout.lines(parse(text, marked=True), min(output.columns, _WIDEST)):
-        output.verbatim(layout.plain(line))
+        yield Verbatim(layout.plain(line))

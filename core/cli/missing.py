@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core.archive.registry import saved_profiles
-from core.cli.context import actor, context, run
+from core.cli.answer import Answer, Line, Part, Table
+from core.cli.context import actor, context
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
@@ -37,14 +38,14 @@ def register(app: typer.Typer) -> None:
     app.command("missing", cls=Command)(missing)
 
 
-def missing(
+async def missing(
     name: Name,
     deep: Annotated[bool, typer.Option("--deep", help="Read every message, and compare its SHA-256.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="With --deep: archive what differs, beside the old.")] = False,
     anew: Annotated[
         bool, typer.Option("--anew", help="With --deep: from the beginning, also when one that was stopped could go on.")
     ] = False,
-) -> None:
+) -> Answer:
     """Compare the server with the archive.
 
     Every message of every folder is looked for; --deep reads them all, and goes on where it was stopped. Exit code 1 if one is
@@ -52,39 +53,33 @@ def missing(
     """
     if (repair or anew) and not deep:
         raise InputError(NEEDS_OTHER(option="--repair" if repair else "--anew", other="--deep"))
+    from core.engine.examine import examine
+    from core.engine.examine.comparison import Deep
+    from core.service.idle import until_idle
 
-    async def work() -> int:
-        from core.engine.examine import examine
-        from core.engine.examine.comparison import Deep
-        from core.service.idle import until_idle
-
-        async with context.archive() as archive:
-            profile = await saved_profiles.find(archive, name)
-            secret = await saved_profiles.password(archive, profile)
-            wanted = None
-            if deep:
-                wanted = Deep(repair=repair, anew=anew, actor=actor(), tick=_Told(), warn=_warn)
-                wanted.quiet = lambda: until_idle(archive, profile.name, output.note)
-            try:
-                found = await examine.missing(archive, profile, secret, wanted)
-            except asyncio.CancelledError:
-                if wanted:
-                    output.note(f"{counted(wanted.progress.done, 'message')} compared. The same command goes on from there.")
-                raise
-            finally:
-                if output.for_person:
-                    output.progress()
-            # Messages archived in a lost volume may be gone: comparing numbers cannot stand for them.
-            unread = [archive.home.volume(number).name for number in await archive.volumes.unusable()]
-        if output.json_wanted:
-            output.json(as_json(profile.name, found, wanted) | {"unreadable": unread})
-        else:
-            _show(found, profile.name, wanted, unread)
-        if unread:
-            return DamagedError.exit_code
-        return 1 if any(one.missing or one.errors for one in found) else 0
-
-    raise typer.Exit(run(work()))
+    async with context.archive() as archive:
+        profile = await saved_profiles.find(archive, name)
+        secret = await saved_profiles.password(archive, profile)
+        wanted = None
+        if deep:
+            wanted = Deep(repair=repair, anew=anew, actor=actor(), tick=_Told(), warn=_warn)
+            wanted.quiet = lambda: until_idle(archive, profile.name, output.note)
+        try:
+            found = await examine.missing(archive, profile, secret, wanted)
+        except asyncio.CancelledError:
+            if wanted:
+                output.note(f"{counted(wanted.progress.done, 'message')} compared. The same command goes on from there.")
+            raise
+        finally:
+            if output.for_person:
+                output.progress()
+        # Messages archived in a lost volume may be gone: comparing numbers cannot stand for them.
+        unread = [archive.home.volume(number).name for number in await archive.volumes.unusable()]
+    return Answer(
+        json=lambda: as_json(profile.name, found, wanted) | {"unreadable": unread},
+        lines=_lines(found, profile.name, wanted, unread),
+        exit_code=DamagedError.exit_code if unread else int(any(one.missing or one.errors for one in found)),
+    )
 
 
 def _warn(text: str) -> None:
@@ -135,61 +130,56 @@ def as_json(profile: str, found: Sequence[MissingMailbox], deep: Deep | None) ->
     return value
 
 
-def _show(found: Sequence[MissingMailbox], profile: str, deep: Deep | None, unread: Sequence[str]) -> None:
+def _lines(found: Sequence[MissingMailbox], profile: str, deep: Deep | None, unread: Sequence[str]) -> Iterator[Part | str]:
     for mailbox in found:
         # One mailbox of many is only shown in full when something differs.
         if len(found) == 1 or mailbox.missing or mailbox.errors or mailbox.repaired:
-            _show_mailbox(mailbox, alone=len(found) == 1)
+            yield from _of_mailbox(mailbox, alone=len(found) == 1)
     count, errors = sum(one.missing for one in found), sum(one.errors for one in found)
     if len(found) > 1:
         complete = sum(not one.missing and not one.errors for one in found)
-        output.line(f"{number(complete)} of {counted(len(found), 'mailbox', 'mailboxes')} complete.")
+        yield f"{number(complete)} of {counted(len(found), 'mailbox', 'mailboxes')} complete."
     if errors:
         what = "could not be compared."
-        output.line(
-            f"{counted(errors, 'folder')} {what}" if len(found) == 1 else f"{number(errors)} mailboxes or folders {what}"
-        )
-    for text in account(found) if deep is not None else ():
-        output.line(text)
+        yield (f"{counted(errors, 'folder')} {what}" if len(found) == 1 else f"{number(errors)} mailboxes or folders {what}")
+    yield from account(found) if deep is not None else ()
     if count and deep is not None:
         verb = "differs" if count == 1 else "differ"
         hint = "" if deep.repair else f" To archive what differs: archivar missing {quote(profile)} --deep --repair"
-        output.line(f"{counted(count, 'message')} {verb} from the archive, or cannot be compared.{hint}")
+        yield f"{counted(count, 'message')} {verb} from the archive, or cannot be compared.{hint}"
     elif count:
-        output.line(
-            f"{counted(count, 'message')} missing in the archive. To fetch what is missing: archivar run {quote(profile)}"
-        )
+        yield f"{counted(count, 'message')} missing in the archive. To fetch what is missing: archivar run {quote(profile)}"
     elif unread:
         what = f"{', '.join(unread)} cannot be read whole, and what was archived there may be lost"
-        output.line(f"Nothing else is missing, but {what}: archivar repair names it and brings it back.")
+        yield f"Nothing else is missing, but {what}: archivar repair names it and brings it back."
     elif not errors:
-        output.line(
+        yield (
             "Nothing is missing in the archive."
             if deep is None
             else "Nothing is missing in the archive, and every byte is the same."
         )
 
 
-def _show_mailbox(mailbox: MissingMailbox, *, alone: bool) -> None:
+def _of_mailbox(mailbox: MissingMailbox, *, alone: bool) -> Iterator[Part | str]:
     if not alone:
-        output.line(f"{mailbox.mailbox} ({mailbox.user})")
+        yield f"{mailbox.mailbox} ({mailbox.user})"
     if mailbox.error:
-        output.line(f"! cannot be compared: {mailbox.error}", indent=2)
+        yield Line(f"! cannot be compared: {mailbox.error}", 2)
     folders = sorted(mailbox.folders, key=lambda folder: (folder.path != "INBOX", folder.path.casefold()))
     rows = [(folder.path, *_counts(folder), _state(folder)) for folder in folders]
     if rows:
-        output.table(("FOLDER", "ON SERVER", "ARCHIVED", "STATE"), rows, right=("ON SERVER", "ARCHIVED"))
-    output.line()
+        yield Table(("FOLDER", "ON SERVER", "ARCHIVED", "STATE"), rows, right=("ON SERVER", "ARCHIVED"))
+    yield ""
     for folder in folders:
         for one in folder.differences[:SHOWN]:
-            output.line(f"{folder.path}, {_named(one)}", indent=2)
+            yield Line(f"{folder.path}, {_named(one)}", 2)
         if (more := len(folder.differences) - SHOWN) > 0:
-            output.line(f"{folder.path}: {number(more)} more (--json names all)", indent=2)
+            yield Line(f"{folder.path}: {number(more)} more (--json names all)", 2)
         repaired = folder.depth.repaired if folder.depth else ()
         for one in repaired[:SHOWN]:
-            output.line(f"{folder.path}, {_named(one)}: repaired", indent=2)
+            yield Line(f"{folder.path}, {_named(one)}: repaired", 2)
         if (more := len(repaired) - SHOWN) > 0:
-            output.line(f"{folder.path}: {number(more)} more repaired (--json names all)", indent=2)
+            yield Line(f"{folder.path}: {number(more)} more repaired (--json names all)", 2)
 
 
 def _counts(folder: MissingFolder) -> tuple[str, str]:

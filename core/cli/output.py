@@ -58,14 +58,15 @@ class Output:
             self.json(answer.json())
         else:
             for part in answer.lines:
-                self._show(Line(part) if isinstance(part, str) else part)
+                self.tell(Line(part) if isinstance(part, str) else part)
         for part in answer.notes:
-            self._show(Note(part) if isinstance(part, str) else part)
+            self.tell(Note(part) if isinstance(part, str) else part)
         if answer.error is not None:
             raise answer.error
         return answer.exit_code
 
-    def _show(self, part: Part) -> None:
+    def tell(self, part: Part) -> None:
+        """Write a part of an answer."""
         match part:
             case Line(text, indent):
                 self.line(text, indent=indent)

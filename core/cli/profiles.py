@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core.archive.archive import Archive
 from core.archive.registry import saved_directory, saved_profiles, shared_logins, users
+from core.cli import trial
+from core.cli.answer import Answer, Note, Part, Table, Verbatim
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.cli.passwords import entered
-from core.cli.trial import show_step
 from core.cli.words import NO_SERVICE, next_start
 from core.errors import ConnectError, InputError, ProtocolError
 from core.model import User, now, timestamp
@@ -38,6 +39,7 @@ from core.service.scheduler import next_starts
 from core.text.format import counted, number
 
 if TYPE_CHECKING:
+    from core.engine.examine.examine import ServerFolder
     from core.engine.examine.probe import Verdict
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")]
@@ -71,18 +73,11 @@ def register(app: typer.Typer) -> None:
 def apply(
     file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The profile file.")],
     yes: Annotated[bool, typer.Option("--yes", help="Save what deletes more than before without a question.")] = False,
-) -> None:
+) -> Answer:
     """Save the profile of a file, new or changed. Asks for the password when the file names no source for it.
 
     At a terminal it asks before it saves a profile that deletes more on the server than before.
     """
-
-    async def work() -> tuple[Selected | None, list[str], bool]:
-        async with context.archive() as archive:
-            await saved_profiles.save(archive, profile, secret, actor=actor())
-            selected = await saved_profiles.check(archive, profile)
-            return selected, await _alike(archive, profile), await saved_directory.load(archive) is not None
-
     wanted = read(PROFILES, file)
     profile = wanted.settings
     # Not in the coroutine: during a prompt there, Ctrl-C would not be handled.
@@ -90,18 +85,27 @@ def apply(
     if wider and not yes:
         _ask_to_delete(profile, wider)
     secret = _password(wanted, stored=stored)
-    selected, alike, directory = run(work())
+    return run(_apply(profile, secret))
+
+
+async def _apply(profile: Profile, secret: Secret | None) -> Answer:
+    async with context.archive() as archive:
+        await saved_profiles.save(archive, profile, secret, actor=actor())
+        selected = await saved_profiles.check(archive, profile)
+        alike = await _alike(archive, profile)
+        directory = await saved_directory.load(archive) is not None
     advice = [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected), *alike]
     if profile.sync_directory_first and not directory:
         advice.append("Warning: no directory is set up yet to synchronise with: archivar directory apply FILE.toml")
-    if output.json_wanted:
-        output.json({"profile": profile.as_json(), "warnings": profile.warnings(), "advice": advice})
-    output.note(f"Profile {profile.name} saved. Try it: archivar profile test {quote(profile.name)}")
-    _note_start(profile)
-    for text in advice:
-        output.note(text)
-    for warning in profile.warnings():
-        output.note(f"Warning: {warning}")
+    saved = f"Profile {profile.name} saved. Try it: archivar profile test {quote(profile.name)}"
+    return Answer(
+        json=lambda: {"profile": profile.as_json(), "warnings": profile.warnings(), "advice": advice},
+        notes=[saved, *_without_service(profile), *advice, *_warnings(profile)],
+    )
+
+
+def _warnings(profile: Profile) -> list[str]:
+    return [f"Warning: {warning}" for warning in profile.warnings()]
 
 
 def _doubts(profile: Profile, secret: Secret | None) -> list[str]:
@@ -158,40 +162,40 @@ def _password(wanted: SettingsFile[Profile], *, stored: bool) -> Secret | None:
     )
 
 
-def list_profiles() -> None:
+async def list_profiles() -> Answer:
     """List all profiles."""
+    async with context.archive() as archive:
+        found = await saved_profiles.all_profiles(archive)
+        people = await users.all_users(archive)
+        starts = await next_starts(archive)
+        running = is_running(archive.home)
+    return Answer(
+        json=lambda: {"profiles": [profile.as_json() | {"next_start": _time(starts.get(profile.name))} for profile in found]},
+        lines=_listed(found, people, starts, running),
+    )
 
-    async def work() -> None:
-        async with context.archive() as archive:
-            found = await saved_profiles.all_profiles(archive)
-            people = await users.all_users(archive)
-            starts = await next_starts(archive)
-            running = is_running(archive.home)
-        if output.json_wanted:
-            output.json(
-                {"profiles": [profile.as_json() | {"next_start": _time(starts.get(profile.name))} for profile in found]}
-            )
-            return
-        if not found:
-            output.line("No profiles yet. Save one with archivar profile apply FILE.toml.")
-            return
-        rows = [
-            (
-                profile.name,
-                *_whose(profile, people),
-                profile.server.access.value,
-                profile.server.host,
-                profile.starts(),
-                next_start(profile, starts, running),
-            )
-            for profile in found
-        ]
-        output.table(("NAME", "USER", "MAILBOX", "ACCESS", "SERVER", "STARTS", "NEXT"), rows)
-        if starts and not running:
-            output.note("")
-            output.note(NO_SERVICE)
 
-    run(work())
+def _listed(
+    found: Sequence[Profile], people: Sequence[User], starts: Mapping[str, datetime], running: bool
+) -> Iterator[Part | str]:
+    if not found:
+        yield "No profiles yet. Save one with archivar profile apply FILE.toml."
+        return
+    rows = [
+        (
+            profile.name,
+            *_whose(profile, people),
+            profile.server.access.value,
+            profile.server.host,
+            profile.starts(),
+            next_start(profile, starts, running),
+        )
+        for profile in found
+    ]
+    yield Table(("NAME", "USER", "MAILBOX", "ACCESS", "SERVER", "STARTS", "NEXT"), rows)
+    if starts and not running:
+        yield Note("")
+        yield Note(NO_SERVICE)
 
 
 def _time(moment: datetime | None) -> str | None:
@@ -209,118 +213,94 @@ def _whose(profile: Profile, people: Sequence[User]) -> tuple[str, str]:
     return profile.selection.mode.value, counted(count, "mailbox", "mailboxes")
 
 
-def show(name: Name) -> None:
+async def show(name: Name) -> Answer:
     """Show a profile as a file that can be applied again.
 
     The password is not shown.
     """
-
-    async def work() -> None:
-        async with context.archive() as archive:
-            profile = await saved_profiles.find(archive, name)
-            stored = await saved_profiles.has_password(archive, profile)
-            start = (await next_starts(archive)).get(profile.name)
-        if output.json_wanted:
-            value = {"profile": profile.as_json(), "password": stored, "warnings": profile.warnings()}
-            output.json(value | {"advice": profile.advice(), "next_start": _time(start)})
-            return
-        for line in as_toml(PROFILES, profile).splitlines():
-            output.verbatim(line)
-        if not profile.login.password_file:
-            output.note("")
-            output.note("The password is kept encrypted." if stored else "No password is stored: apply the profile again.")
-        for text in profile.advice():
-            output.note(text)
-        for warning in profile.warnings():
-            output.note(f"Warning: {warning}")
-
-    run(work())
+    async with context.archive() as archive:
+        profile = await saved_profiles.find(archive, name)
+        stored = await saved_profiles.has_password(archive, profile)
+        start = (await next_starts(archive)).get(profile.name)
+    value = {"profile": profile.as_json(), "password": stored, "warnings": profile.warnings()}
+    return Answer(json=lambda: value | {"advice": profile.advice(), "next_start": _time(start)}, lines=_shown(profile, stored))
 
 
-def automatic(
+def _shown(profile: Profile, stored: bool) -> Iterator[Part]:
+    for line in as_toml(PROFILES, profile).splitlines():
+        yield Verbatim(line)
+    if not profile.login.password_file:
+        yield Note("")
+        yield Note("The password is kept encrypted." if stored else "No password is stored: apply the profile again.")
+    for text in (*profile.advice(), *_warnings(profile)):
+        yield Note(text)
+
+
+async def automatic(
     name: Name,
     switch: Annotated[Switch, typer.Argument(metavar="on|off", help="Whether its schedule starts it.")],
-) -> None:
+) -> Answer:
     """Switch the schedule of a profile on or off.
 
     Switched off, the profile is run by hand alone, and the schedule is kept. Switched on, it counts from now.
     """
-
-    async def work() -> None:
-        async with context.archive() as archive:
-            profile = await saved_profiles.set_automatic(archive, name, switch is Switch.ON, actor=actor())
-            start = (await next_starts(archive)).get(profile.name)
-        if output.json_wanted:
-            output.json({"profile": profile.name, "automatic": profile.automatic, "next_start": _time(start)})
-        output.note(f"{profile.name} starts: {profile.starts()}.")
-        _note_start(profile)
-
-    run(work())
+    async with context.archive() as archive:
+        profile = await saved_profiles.set_automatic(archive, name, switch is Switch.ON, actor=actor())
+        start = (await next_starts(archive)).get(profile.name)
+    return Answer(
+        json=lambda: {"profile": profile.name, "automatic": profile.automatic, "next_start": _time(start)},
+        notes=[f"{profile.name} starts: {profile.starts()}.", *_without_service(profile)],
+    )
 
 
-def _note_start(profile: Profile) -> None:
+def _without_service(profile: Profile) -> list[str]:
     """Note that a schedule needs a running service."""
-    if profile.automatic and not is_running(context.find()):
-        output.note(NO_SERVICE)
+    return [NO_SERVICE] if profile.automatic and not is_running(context.find()) else []
 
 
-def rename(name: Name, new: New) -> None:
+async def rename(name: Name, new: New) -> Answer:
     """Rename a profile; its password, runs and next start go with it."""
-
-    async def work() -> None:
-        async with context.archive() as archive:
-            before = await saved_profiles.find(archive, name)
-            profile = replace(before, name=checked_name(new))
-            await saved_profiles.save(archive, profile, actor=actor(), renames=before.name)
-        if output.json_wanted:
-            output.json({"renamed": before.name, "profile": profile.name})
-        output.note(f"Profile {before.name} is called {profile.name} now.")
-
-    run(work())
+    async with context.archive() as archive:
+        before = await saved_profiles.find(archive, name)
+        profile = replace(before, name=checked_name(new))
+        await saved_profiles.save(archive, profile, actor=actor(), renames=before.name)
+    return Answer(
+        json=lambda: {"renamed": before.name, "profile": profile.name},
+        notes=[f"Profile {before.name} is called {profile.name} now."],
+    )
 
 
-def copy(name: Name, new: New) -> None:
+async def copy(name: Name, new: New) -> Answer:
     """Copy a profile, with its stored password.
 
     A schedule is switched off in the copy.
     """
-
-    async def work() -> None:
-        async with context.archive() as archive:
-            profile = await saved_profiles.copy(archive, name, checked_name(new), actor=actor())
-        if output.json_wanted:
-            output.json({"copied": name, "profile": profile.as_json()})
-        output.note(f"Profile {profile.name} saved, a copy of {name}. See it: archivar profile show {quote(profile.name)}")
-        if profile.schedule is not None:
-            output.note(f"Its schedule is off. Switch it on: archivar profile automatic {quote(profile.name)} on")
-
-    run(work())
+    async with context.archive() as archive:
+        profile = await saved_profiles.copy(archive, name, checked_name(new), actor=actor())
+    notes = [f"Profile {profile.name} saved, a copy of {name}. See it: archivar profile show {quote(profile.name)}"]
+    if profile.schedule is not None:
+        notes.append(f"Its schedule is off. Switch it on: archivar profile automatic {quote(profile.name)} on")
+    return Answer(json=lambda: {"copied": name, "profile": profile.as_json()}, notes=notes)
 
 
-def remove(name: Name) -> None:
+async def remove(name: Name) -> Answer:
     """Delete a profile; what it archived stays.
 
     The stored password is deleted with it.
     """
-
-    async def work() -> None:
-        async with context.archive() as archive:
-            profile = await saved_profiles.find(archive, name)
-            await saved_profiles.remove(archive, profile.name, actor=actor())
-        if output.json_wanted:
-            output.json({"removed": profile.name})
-        output.note(f"Profile {profile.name} deleted. What it archived stays.")
-
-    run(work())
+    async with context.archive() as archive:
+        profile = await saved_profiles.find(archive, name)
+        await saved_profiles.remove(archive, profile.name, actor=actor())
+    return Answer(json=lambda: {"removed": profile.name}, notes=[f"Profile {profile.name} deleted. What it archived stays."])
 
 
-def try_profile(
+async def try_profile(
     name: Name,
     user: Of = None,
     probe_deletion: Annotated[
         bool, typer.Option("--probe-deletion", help="Try out what the server does with deleted mail, in a folder of its own.")
     ] = False,
-) -> None:
+) -> Answer:
     """Try the connection, step by step.
 
     The steps: name lookup, TCP, TLS, certificate, greeting, login, folder list. A profile for many mailboxes is tried with
@@ -329,38 +309,28 @@ def try_profile(
     from core.engine.examine import examine
     from core.engine.visit.renamed_logins import RenamedLogins
 
-    async def work() -> int:
-        async with context.archive() as archive:
-            profile = await saved_profiles.find(archive, name)
-            secret = await saved_profiles.password(archive, profile)
-            mailbox = await _one_mailbox(archive, profile, user)
-            selected = await _selected(archive, profile)
-            alike = await _alike(archive, profile)
-            show = (lambda step: None) if output.json_wanted else show_step
-            steps = await examine.connection_test(profile, mailbox, secret, show, renamed=RenamedLogins(archive))
-        ok = all(step.ok for step in steps)
-        verdict, refusal = None, ""
-        if ok and probe_deletion:
-            verdict, refusal = await _probe(profile, mailbox, secret)
-            ok = not refusal
-        if output.json_wanted:
-            value = {"profile": profile.name, "mailbox": mailbox.top, "ok": ok, "steps": [step.as_json() for step in steps]}
-            if probe_deletion:
-                value["deletion"] = verdict.as_json() if verdict else {"error": refusal}
-            output.json(value)
-        else:
-            for step in steps:
-                if step.ok is None:
-                    show_step(step)
-        for text in verdict.sentences() if verdict else [refusal] if refusal else []:
-            output.note(text)
-        for text in [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected), *alike]:
-            output.note(text)
-        for warning in profile.warnings():
-            output.note(f"Warning: {warning}")
-        return 0 if ok else 3
-
-    raise typer.Exit(run(work()))
+    async with context.archive() as archive:
+        profile = await saved_profiles.find(archive, name)
+        secret = await saved_profiles.password(archive, profile)
+        mailbox = await _one_mailbox(archive, profile, user)
+        selected = await _selected(archive, profile)
+        alike = await _alike(archive, profile)
+        steps = await examine.connection_test(profile, mailbox, secret, trial.tell, renamed=RenamedLogins(archive))
+    ok = all(step.ok for step in steps)
+    deletion: dict[str, Any] = {"error": ""}
+    said: list[str] = []
+    if ok and probe_deletion:
+        verdict, refusal = await _probe(profile, mailbox, secret)
+        deletion, said = (verdict.as_json(), verdict.sentences()) if verdict else ({"error": refusal}, [refusal])
+        ok = not refusal
+    value = {"profile": profile.name, "mailbox": mailbox.top, "ok": ok, "steps": [step.as_json() for step in steps]}
+    advice = [*profile.advice(), *_doubts(profile, secret), *_about(profile, selected), *alike]
+    return Answer(
+        json=lambda: value | ({"deletion": deletion} if probe_deletion else {}),
+        lines=trial.left_out(steps),
+        notes=[*said, *advice, *_warnings(profile)],
+        exit_code=0 if ok else 3,
+    )
 
 
 async def _probe(profile: Profile, mailbox: Mailbox, secret: Secret) -> tuple[Verdict | None, str]:
@@ -395,35 +365,40 @@ def _of_whom(whose: Whose) -> str:
     return f", {whose.reason}" if whose.foreign else f" (may be somebody else's: {whose.doubt})" if whose.doubt else ""
 
 
-def folders(name: Name, user: Of = None) -> None:
+async def folders(name: Name, user: Of = None) -> Answer:
     """List the server's folders, and which are archived.
 
     Of a profile for many mailboxes those of one of them.
     """
     from core.engine.examine.examine import folder_tree
 
-    async def work() -> None:
-        async with context.archive() as archive:
-            profile = await saved_profiles.find(archive, name)
-            secret = await saved_profiles.password(archive, profile)
-            mailbox = await _one_mailbox(archive, profile, user)
-            people = await users.all_users(archive)
-        found = await folder_tree(profile, mailbox, secret, people)
-        if output.json_wanted:
-            output.json({"profile": profile.name, "mailbox": mailbox.top, "folders": [folder.as_json() for folder in found]})
-            return
-        rows = [
-            (
-                folder.path,
-                "" if folder.messages is None else number(folder.messages),
-                f"- {folder.excluded}" if folder.excluded else f"✔ archived{_of_whom(folder.whose)}",
-            )
-            for folder in found
-        ]
-        output.table(("FOLDER", "MESSAGES", "ARCHIVED"), rows, right=("MESSAGES",))
-        output.note("")
-        if profile.kind is Kind.MAILBOXES:
-            output.note(f"These are the folders of {mailbox.top}; --user shows another mailbox.")
-        output.note("To change this, name folders in [folders] include or exclude of the profile.")
+    async with context.archive() as archive:
+        profile = await saved_profiles.find(archive, name)
+        secret = await saved_profiles.password(archive, profile)
+        mailbox = await _one_mailbox(archive, profile, user)
+        people = await users.all_users(archive)
+    found = await folder_tree(profile, mailbox, secret, people)
+    return Answer(
+        json=lambda: {
+            "profile": profile.name,
+            "mailbox": mailbox.top,
+            "folders": [folder.as_json() for folder in found],
+        },
+        lines=_tree(profile, mailbox, found),
+    )
 
-    run(work())
+
+def _tree(profile: Profile, mailbox: Mailbox, found: Sequence[ServerFolder]) -> Iterator[Part]:
+    rows = [
+        (
+            folder.path,
+            "" if folder.messages is None else number(folder.messages),
+            f"- {folder.excluded}" if folder.excluded else f"✔ archived{_of_whom(folder.whose)}",
+        )
+        for folder in found
+    ]
+    yield Table(("FOLDER", "MESSAGES", "ARCHIVED"), rows, right=("MESSAGES",))
+    yield Note("")
+    if profile.kind is Kind.MAILBOXES:
+        yield Note(f"These are the folders of {mailbox.top}; --user shows another mailbox.")
+    yield Note("To change this, name folders in [folders] include or exclude of the profile.")

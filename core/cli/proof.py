@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core.archive import opening
-from core.cli.context import actor, context, run
+from core.cli.answer import Answer, Line, Note, Part
+from core.cli.context import actor, context
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
@@ -39,13 +40,13 @@ def register(app: typer.Typer) -> None:
     app.command("rebuild", cls=Command)(rebuild)
 
 
-def verify(
+async def verify(
     share: Annotated[
         str, typer.Option("--share", metavar="N%", help="Only the next part of everything, from where the last one ended.")
     ] = "",
     detach: Annotated[bool, typer.Option("--detach", help="Have the service do it, and do not wait for the end.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="End the verification that the service does.")] = False,
-) -> None:
+) -> Answer:
     """Prove that the archive is undamaged.
 
     Every byte is hashed again, the ledger's chain walked, the catalog compared with it. Exit code 4 if anything is wrong.
@@ -60,59 +61,58 @@ def verify(
     if detach or cancel:
         if detach and cancel:
             raise InputError(usage.CONTRADICTION(one="--detach", other="--cancel"))
-        run(_cancel() if cancel else _detach(percent))
-        return
+        return await (_cancel() if cancel else _detach(percent))
 
     def tell(share: float, verdict: Verdict) -> None:
         progress(lambda: _looked(share, verdict))
 
-    async def work() -> int:
-        home = context.find()
-        if home.is_backup:
-            output.note(f"! {home.path} is a backup; it is proved as it stands, and only read.")
-        if not percent:
-            verdict = await verify_all(home, lambda verdict: tell(0.0, verdict))
-            named = await _names(verdict)
-            if unnoted := await verification.keep(home, verdict, actor=actor()):
-                output.note(f"! This verification could not be noted in the ledger: {unnoted}")
-        else:
-            async with context.archive() as archive:
-                # The position at its end is saved.
-                archive.check_writable()
-                verdict, complete = await verification.share(archive, percent, tell, actor=actor())
-            named = await _names(verdict)
-        progress.end()
-        _show(verdict, named, backup=home.is_backup)
-        if count := await asyncio.to_thread(search_index.unreadable, home):
-            # Their bytes are verified all the same; that searches cannot find their text is worth a note.
-            output.note(f"! {unreadable(count)}")
-        if percent:
-            output.note("With this everything was looked at." if complete else "The next share goes on from there.")
-        return 4 if verdict.findings else 0
+    home = context.find()
+    if home.is_backup:
+        output.note(f"! {home.path} is a backup; it is proved as it stands, and only read.")
+    notes: list[str] = []
+    if not percent:
+        verdict = await verify_all(home, lambda verdict: tell(0.0, verdict))
+        named = await _names(verdict)
+        if unnoted := await verification.keep(home, verdict, actor=actor()):
+            output.note(f"! This verification could not be noted in the ledger: {unnoted}")
+    else:
+        async with context.archive() as archive:
+            # The position at its end is saved.
+            archive.check_writable()
+            verdict, complete = await verification.share(archive, percent, tell, actor=actor())
+        named = await _names(verdict)
+        notes = ["With this everything was looked at." if complete else "The next share goes on from there."]
+    progress.end()
+    if count := await asyncio.to_thread(search_index.unreadable, home):
+        # Their bytes are verified all the same; that searches cannot find their text is worth a note.
+        notes = [f"! {unreadable(count)}", *notes]
+    return Answer(
+        json=lambda: _as_json(verdict, named, backup=home.is_backup),
+        lines=_lines(verdict, named, backup=home.is_backup),
+        notes=notes,
+        exit_code=4 if verdict.findings else 0,
+    )
 
-    raise typer.Exit(run(work()))
 
-
-async def _detach(percent: int) -> None:
+async def _detach(percent: int) -> Answer:
     from core.service import verifications
     from core.service.detach import ensure_running
 
     async with context.archive() as archive:
         await verifications.ask(archive, actor=actor(), percent=percent)
         await ensure_running(archive.home)
-        if output.json_wanted:
-            output.json((await verifications.standing(archive)).as_json())
-    output.note("The service verifies. How far it is: archivar status. End it: archivar verify --cancel.")
+        standing = await verifications.standing(archive)
+    told = "The service verifies. How far it is: archivar status. End it: archivar verify --cancel."
+    return Answer(json=standing.as_json, notes=[told])
 
 
-async def _cancel() -> None:
+async def _cancel() -> Answer:
     from core.service import verifications
 
     async with context.archive() as archive:
         cancelled = await verifications.cancel(archive)
-    if output.json_wanted:
-        output.json({"cancelled": cancelled})
-    output.note("The verification is cancelled." if cancelled else "The service does no verification.")
+    told = "The verification is cancelled." if cancelled else "The service does no verification."
+    return Answer(json=lambda: {"cancelled": cancelled}, notes=[told])
 
 
 def _percent(text: str) -> int:
@@ -124,32 +124,37 @@ def _percent(text: str) -> int:
     return int(number)
 
 
-def _show(verdict: Verdict, named: Mapping[str, str], *, backup: bool) -> None:
-    if output.json_wanted:
-        value = {"volumes": verdict.volumes, "parts": verdict.parts, "messages": verdict.messages}
-        value |= {"entries": verdict.entries, "bytes": verdict.bytes}
-        head = {"seq": verdict.head.seq, "hash": verdict.head.hash.hex()}
-        found = [one.as_json() | {"messages": named.get(one.sha256, "")} for one in verdict.findings]
-        mended = [one.as_json() | {"messages": named.get(one.sha256, "")} for one in verdict.mended]
-        output.json(
-            {"ok": not verdict.findings, "backup": backup, **value, "head": head, "findings": found, "repaired": mended}
-        )
-        return
+def _as_json(verdict: Verdict, named: Mapping[str, str], *, backup: bool) -> dict[str, Any]:
+    return {
+        "ok": not verdict.findings,
+        "backup": backup,
+        "volumes": verdict.volumes,
+        "parts": verdict.parts,
+        "messages": verdict.messages,
+        "entries": verdict.entries,
+        "bytes": verdict.bytes,
+        "head": {"seq": verdict.head.seq, "hash": verdict.head.hash.hex()},
+        "findings": [one.as_json() | {"messages": named.get(one.sha256, "")} for one in verdict.findings],
+        "repaired": [one.as_json() | {"messages": named.get(one.sha256, "")} for one in verdict.mended],
+    }
+
+
+def _lines(verdict: Verdict, named: Mapping[str, str], *, backup: bool) -> Iterator[Part | str]:
     for mark, findings in (("✔", verdict.mended), ("✘", verdict.findings)):
         for one in findings:
             name = named.get(one.sha256)
-            output.line(f"{mark} {one.where}: {one.text}" + (f" ({name})" if name else ""))
-    output.line(
+            yield f"{mark} {one.where}: {one.text}" + (f" ({name})" if name else "")
+    yield (
         f"{'✘ damaged' if verdict.findings else '✔ clean'}{' backup' if backup else ''}: {counted(verdict.volumes, 'volume')}, "
         f"{counted(verdict.parts, 'part')}, {counted(verdict.messages, 'message')}, "
         f"{counted(verdict.entries, 'ledger entry', 'ledger entries')}, {size(verdict.bytes)}"
     )
     if any(one.sha256 for one in verdict.findings):
-        output.note("archivar repair fetches damaged messages again.")
+        yield Note("archivar repair fetches damaged messages again.")
     elif any(one.where.endswith(".sqlite") or one.where == "ledger" for one in verdict.findings):
-        output.note("archivar repair takes over what is whole in a damaged volume, and fetches the rest again.")
+        yield Note("archivar repair takes over what is whole in a damaged volume, and fetches the rest again.")
     if any(one.where == "catalog" for one in verdict.findings):
-        output.note("archivar rebuild makes the catalog anew from the volumes.")
+        yield Note("archivar rebuild makes the catalog anew from the volumes.")
 
 
 def _looked(share: float, verdict: Verdict) -> str:
@@ -173,13 +178,13 @@ async def _names(verdict: Verdict) -> dict[str, str]:
         return {}
 
 
-def repair(
+async def repair(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look where good copies are; write nothing.")] = False,
     other: Annotated[
         list[Path] | None,
         typer.Option("--from", metavar="DIR", help="Another home, such as a backup; may be repeated."),
     ] = None,
-) -> None:
+) -> Answer:
     """Fetch damaged messages again.
 
     What archivar verify found is named, looked for in other volumes, in the homes of --from and on the server it came from,
@@ -198,62 +203,58 @@ def repair(
         if output.for_person:
             output.progress(f"{number(done)} of {counted(total, 'damaged message')} repaired · {text}")
 
-    async def work() -> int:
-        home, salvaged = context.find(), None
-        async with context.archive() as archive:
-            if not dry_run:
-                opening.refuse_backup(home)
-            homes = [Home(path.absolute()) for path in other or ()]
-            for one in homes:
-                check_home(archive, one)
-            if dry_run and (why := await takeover.needed(archive)) is not None:
-                output.note(f"! {why.message} It would be salvaged first: repair without --dry-run.")
-            elif not dry_run:
-                salvaged = await salvage_if_needed(archive, others=homes, actor=actor(), tell=lambda text: say(0, 0, text))
-            if not (await damage.count(archive))[0]:
-                verdict = await verify_all(home, lambda verdict: progress(lambda: _looked(0.0, verdict)))
-                await verification.keep(home, verdict, actor=actor())
-            done = await mending.repair(archive, dry_run=dry_run, others=homes, actor=actor(), tell=say)
-            # Damage met on the way is repaired, or listed below; a notice would ask for a repair.
-            archive.volumes.forget_notices()
-        if output.for_person:
-            output.progress()
-        if output.json_wanted:
-            output.json(done.as_json() | {"salvaged": salvaged.as_json() if salvaged else None})
-        if salvaged is not None:
-            _show_salvaged(salvaged)
-        _show_repair(done)
-        return 4 if done.lost or done.standing or (dry_run and done.repaired) else 0
-
-    raise typer.Exit(run(work()))
+    home, salvaged = context.find(), None
+    async with context.archive() as archive:
+        if not dry_run:
+            opening.refuse_backup(home)
+        homes = [Home(path.absolute()) for path in other or ()]
+        for one in homes:
+            check_home(archive, one)
+        if dry_run and (why := await takeover.needed(archive)) is not None:
+            output.note(f"! {why.message} It would be salvaged first: repair without --dry-run.")
+        elif not dry_run:
+            salvaged = await salvage_if_needed(archive, others=homes, actor=actor(), tell=lambda text: say(0, 0, text))
+        if not (await damage.count(archive))[0]:
+            verdict = await verify_all(home, lambda verdict: progress(lambda: _looked(0.0, verdict)))
+            await verification.keep(home, verdict, actor=actor())
+        done = await mending.repair(archive, dry_run=dry_run, others=homes, actor=actor(), tell=say)
+        # Damage met on the way is repaired, or listed below; a notice would ask for a repair.
+        archive.volumes.forget_notices()
+    if output.for_person:
+        output.progress()
+    return Answer(
+        json=lambda: done.as_json() | {"salvaged": salvaged.as_json() if salvaged else None},
+        notes=[*(_salvaged(salvaged) if salvaged is not None else ()), *_repaired(done)],
+        exit_code=4 if done.lost or done.standing or (dry_run and done.repaired) else 0,
+    )
 
 
-def _show_salvaged(done: Salvaged) -> None:
+def _salvaged(done: Salvaged) -> Iterator[Line]:
     kept = f"its ledger is whole up to entry {number(done.kept)}"
     if done.seen > done.kept:
         kept += f", and was known up to entry {number(done.seen)}"
-    output.line(
+    yield Line(
         f"! {done.volume} was salvaged: {kept}; {counted(done.messages, 'message')} whole, {number(len(done.lost))} lost."
     )
     if done.aside:
-        output.line(f"  The damaged file is kept as volumes/{done.aside}.")
+        yield Line(f"  The damaged file is kept as volumes/{done.aside}.")
 
 
-def _show_repair(done: Repair) -> None:
+def _repaired(done: Repair) -> Iterator[Part | str]:
     for one in done.repaired:
-        output.line(f"✔ {_named(one.message)}: {'can be had' if done.dry_run else 'repaired'}, from {one.origin}")
+        yield Line(f"✔ {_named(one.message)}: {'can be had' if done.dry_run else 'repaired'}, from {one.origin}")
     for one in done.lost:
-        output.line(f"✘ {_named(one.message)}: {one.reason}")
+        yield Line(f"✘ {_named(one.message)}: {one.reason}")
     for text in done.standing:
-        output.line(f"✘ {text}")
+        yield Line(f"✘ {text}")
     if not done.repaired and not done.lost and not done.standing:
-        output.line("✔ Nothing is damaged.")
+        yield Line("✔ Nothing is damaged.")
     if done.lost:
-        output.note("A backup may have them: archivar repair --from DIR.")
+        yield "A backup may have them: archivar repair --from DIR."
     if done.in_volumes:
-        output.note("A volume that stays damaged is mended with a copy of it from a backup; all that is whole can be read.")
+        yield "A volume that stays damaged is mended with a copy of it from a backup; all that is whole can be read."
     if done.in_catalog:
-        output.note("archivar rebuild makes the catalog anew.")
+        yield "archivar rebuild makes the catalog anew."
 
 
 def _named(message: Named) -> str:
@@ -273,7 +274,7 @@ async def _refuse_to_forget(archive: Archive) -> None:
         raise DamagedError(ledger.VOLUME_UNUSABLE(volume=archive.home.volume(unusable[0]).name))
 
 
-def rebuild() -> None:
+async def rebuild() -> Answer:
     """Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."""
     from core.archive.opening import set_aside_damaged
     from core.archive.proof import damage
@@ -282,33 +283,27 @@ def rebuild() -> None:
     from core.cli.search import bring_up
     from core.service.lock import ServiceLock
 
-    async def work() -> None:
-        home = context.find()
-        lock = ServiceLock(home)
-        try:
-            lock.acquire()
-        except BusyError:
-            raise BusyError(RUNNING()) from None
-        try:
-            if backup.release(home):
-                output.note(f"{home.path} was a backup; from now on it is an archive of its own.")
-            if aside := await set_aside_damaged(home):
-                output.note(f"archive.sqlite was damaged and is kept as {aside.name}. Passwords must be entered again.")
-            async with context.archive(follow=False) as archive:
-                await _refuse_to_forget(archive)
-                entries = await archive.rebuild()
-                await damage.catalog_is_new(archive)
-                indexed = await bring_up(archive, anew=True)
-                keyless = await passwords.without_key(archive)
-        finally:
-            lock.release()
-        if output.json_wanted:
-            output.json({"entries": entries, "indexed": indexed})
-        output.note(
-            f"The catalog was made anew from {counted(entries, 'ledger entry', 'ledger entries')}, the search index from "
-            f"{counted(indexed, 'message')}."
-        )
-        if keyless:
-            output.note(f"! {keyless}")
-
-    run(work())
+    home = context.find()
+    lock = ServiceLock(home)
+    try:
+        lock.acquire()
+    except BusyError:
+        raise BusyError(RUNNING()) from None
+    try:
+        if backup.release(home):
+            output.note(f"{home.path} was a backup; from now on it is an archive of its own.")
+        if aside := await set_aside_damaged(home):
+            output.note(f"archive.sqlite was damaged and is kept as {aside.name}. Passwords must be entered again.")
+        async with context.archive(follow=False) as archive:
+            await _refuse_to_forget(archive)
+            entries = await archive.rebuild()
+            await damage.catalog_is_new(archive)
+            indexed = await bring_up(archive, anew=True)
+            keyless = await passwords.without_key(archive)
+    finally:
+        lock.release()
+    made = (
+        f"The catalog was made anew from {counted(entries, 'ledger entry', 'ledger entries')}, the search index from "
+        f"{counted(indexed, 'message')}."
+    )
+    return Answer(json=lambda: {"entries": entries, "indexed": indexed}, notes=[made, *([f"! {keyless}"] if keyless else [])])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core.archive.registry import saved_profiles
+from core.cli.answer import Answer
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
@@ -41,7 +43,7 @@ def restore(
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only find out what is missing there.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
+) -> Answer:
     """Put messages back into a mailbox, byte for byte, with flags and dates.
 
     What the mailbox has already is not put there again, so it can be repeated, and carries on when it was stopped. Asks before.
@@ -58,28 +60,31 @@ def restore(
             raise InputError(NOT_ASKED(yes="--yes", dry_run="--dry-run"))
         if answer.strip().lower() not in ("y", "yes"):
             raise InputError(NOT_CONFIRMED())
+    return run(_restored(plan, dry_run))
 
-    async def work() -> int:
-        from core.engine.restore.restoring import Restoring
 
-        async with context.archive() as archive:
-            secret = await saved_profiles.password(archive, plan.profile)
-            progress = Progress()
-            work = Restoring(
-                archive,
-                plan,
-                secret,
-                actor=actor(),
-                tick=lambda done: progress.messages(done.done, done.total, done.bytes, done.folder),
-            )
-            try:
-                done = await work.run(dry_run=dry_run)
-            finally:
-                progress.end()
-        _show(plan, done, dry_run)
-        return 4 if done.damaged else 1 if done.problems else 0
+async def _restored(plan: RestorePlan, dry_run: bool) -> Answer:
+    from core.engine.restore.restoring import Restoring
 
-    raise typer.Exit(run(work()))
+    async with context.archive() as archive:
+        secret = await saved_profiles.password(archive, plan.profile)
+        progress = Progress()
+        work = Restoring(
+            archive,
+            plan,
+            secret,
+            actor=actor(),
+            tick=lambda done: progress.messages(done.done, done.total, done.bytes, done.folder),
+        )
+        try:
+            done = await work.run(dry_run=dry_run)
+        finally:
+            progress.end()
+    return Answer(
+        json=lambda: _json(plan, done, dry_run),
+        notes=_told(plan, done, dry_run),
+        exit_code=4 if done.damaged else 1 if done.problems else 0,
+    )
 
 
 async def _plan(name: str, user: str, folder: str, ids: list[str], query: str, to: str) -> RestorePlan:
@@ -105,28 +110,26 @@ def _owners(plan: RestorePlan) -> str:
     return ", ".join(dict.fromkeys(folder.user for folder in plan.folders))
 
 
-def _show(plan: RestorePlan, done: Restored, dry_run: bool) -> None:
-    if output.json_wanted:
-        output.json(_json(plan, done, dry_run))
+def _told(plan: RestorePlan, done: Restored, dry_run: bool) -> Iterator[str]:
     for problem in done.problems[:NAMED]:
-        output.note(f"! {_problem(problem)}")
+        yield f"! {_problem(problem)}"
     if len(done.problems) > NAMED:
-        output.note(f"! … and {number(len(done.problems) - NAMED)} more; --json has all of them.")
+        yield f"! … and {number(len(done.problems) - NAMED)} more; --json has all of them."
     for text in done.remarks[:NAMED]:
-        output.note(f"Note: {text}.")
+        yield f"Note: {text}."
     if done.created:
-        output.note(f"{'To be made' if dry_run else 'Made'} on the server: {', '.join(done.created)}")
+        yield f"{'To be made' if dry_run else 'Made'} on the server: {', '.join(done.created)}"
     used = [one for one in done.used if one.messages or one.odd]
     if used:
-        output.note(f"Into the mailbox that {plan.mailbox.login} opens on {plan.profile.server.host}:")
+        yield f"Into the mailbox that {plan.mailbox.login} opens on {plan.profile.server.host}:"
     for one in used[:NAMED]:
-        output.note(f"  {one.sentence()}")
+        yield f"  {one.sentence()}"
     if len(used) > NAMED:
-        output.note(f"  and {counted(len(used) - NAMED, 'more folder')}; --json has all of them.")
+        yield f"  and {counted(len(used) - NAMED, 'more folder')}; --json has all of them."
     already = f"; {number(done.already)} there already" if done.already else ""
     failed = f"; {number(done.failed)} not restored" if done.failed else ""
     verb = "would be restored" if dry_run else "restored"
-    output.note(f"{counted(done.messages, 'message')}, {size(done.bytes)} {verb} to {plan.mailbox.top}{already}{failed}.")
+    yield f"{counted(done.messages, 'message')}, {size(done.bytes)} {verb} to {plan.mailbox.top}{already}{failed}."
 
 
 def _problem(problem: Refused) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles
-from core.cli.context import context, run
+from core.cli.answer import Answer, Table
+from core.cli.context import context
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.watching import show_result, watch
+from core.cli.watching import result_lines, watch
 from core.cli.words import called, run_state
 from core.errors import BusyError, InputError
 from core.model import Run, RunStatus, now, timestamp
@@ -34,34 +37,28 @@ def register(app: typer.Typer) -> None:
     app.command("cancel", cls=Command)(cancel)
 
 
-def run_profile(
+async def run_profile(
     name: Name,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be archived, and what deleted.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
-) -> None:
+) -> Answer:
     """Archive: run a profile and watch.
 
     The service does the work; leaving (Ctrl-C) does not stop it. Exit code 0: everything is archived, 1: with errors,
     3: failed, 130: cancelled, or left before the end.
     """
-
-    async def work() -> int:
-        async with context.archive() as archive:
-            profile = await saved_profiles.find(archive, name)
-            archive.check_usable()
-            queued, new = await Queue(archive.database).enqueue(profile.name, dry_run=dry_run)
-            if not new:
-                output.note(f"{profile.name} is being {'tried out' if dry_run else 'run'} already (run {queued.id}).")
-            await ensure_running(archive.home)
-            if detach:
-                if output.json_wanted:
-                    value = {"run": queued.id, "profile": profile.name, "dry_run": dry_run, "status": queued.status.value}
-                    output.json(value)
-                output.note(f"{called(queued)} goes on in the service. See it: archivar watch {queued.id}")
-                return 0
-            return _finished(await _watch(archive, queued))
-
-    raise typer.Exit(run(work()))
+    async with context.archive() as archive:
+        profile = await saved_profiles.find(archive, name)
+        archive.check_usable()
+        queued, new = await Queue(archive.database).enqueue(profile.name, dry_run=dry_run)
+        if not new:
+            output.note(f"{profile.name} is being {'tried out' if dry_run else 'run'} already (run {queued.id}).")
+        await ensure_running(archive.home)
+        if detach:
+            value = {"run": queued.id, "profile": profile.name, "dry_run": dry_run, "status": queued.status.value}
+            told = f"{called(queued)} goes on in the service. See it: archivar watch {queued.id}"
+            return Answer(json=lambda: value, notes=[told])
+        return _finished(await _watch(archive, queued))
 
 
 async def _watch(archive: Archive, wanted: Run, *, until_stuck: bool = False) -> Run:
@@ -74,13 +71,12 @@ async def _watch(archive: Archive, wanted: Run, *, until_stuck: bool = False) ->
         raise
 
 
-def _finished(ended: Run) -> int:
-    if output.json_wanted:
+def _finished(ended: Run) -> Answer:
+    def value() -> dict[str, Any]:
         # Results of older versions do not tell the kind of run.
-        output.json(ended.result | {"dry_run": ended.dry_run} if ended.result else as_json(ended))
-    else:
-        show_result(ended)
-    return ended.status.exit_code
+        return ended.result | {"dry_run": ended.dry_run} if ended.result else as_json(ended)
+
+    return Answer(json=value, lines=result_lines(ended), exit_code=ended.status.exit_code)
 
 
 def as_json(one: Run) -> dict[str, Any]:
@@ -99,39 +95,34 @@ def as_json(one: Run) -> dict[str, Any]:
     }
 
 
-def runs(
+async def runs(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only runs of this profile.")] = None,
     status: Annotated[
         RunStatus | None, typer.Option("--status", metavar="STATE", help=f"Only runs in this state: {STATES}.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, the newest first.")] = 20,
-) -> None:
+) -> Answer:
     """List past and present runs."""
+    async with context.archive() as archive:
+        found = await Queue(archive.database).runs(name, status=status, limit=limit)
+    of = f' of "{name}"' if name is not None else ""
+    nothing = f"No runs{of} with status {status.value}." if status else f"No runs{of or ' yet'}."
+    return Answer(json=lambda: {"runs": [as_json(one) for one in found]}, lines=[_table(found) if found else nothing])
 
-    async def work() -> None:
-        async with context.archive() as archive:
-            found = await Queue(archive.database).runs(name, status=status, limit=limit)
-        if output.json_wanted:
-            output.json({"runs": [as_json(one) for one in found]})
-            return
-        if not found:
-            of = f' of "{name}"' if name is not None else ""
-            output.line(f"No runs{of} with status {status.value}." if status else f"No runs{of or ' yet'}.")
-            return
-        rows = [
-            (
-                str(one.id),
-                one.profile,
-                when(one.requested, now()),
-                "schedule" if one.automatic else "hand",
-                run_state(one),
-                one.reason or _counts(one),
-            )
-            for one in found
-        ]
-        output.table(("RUN", "PROFILE", "WHEN", "BY", "STATUS", "RESULT"), rows, right=("RUN",))
 
-    run(work())
+def _table(found: Sequence[Run]) -> Table:
+    rows = [
+        (
+            str(one.id),
+            one.profile,
+            when(one.requested, now()),
+            "schedule" if one.automatic else "hand",
+            run_state(one),
+            one.reason or _counts(one),
+        )
+        for one in found
+    ]
+    return Table(("RUN", "PROFILE", "WHEN", "BY", "STATUS", "RESULT"), rows, right=("RUN",))
 
 
 def _counts(one: Run) -> str:
@@ -144,16 +135,12 @@ def _counts(one: Run) -> str:
     return f"{number(totals['archived'])} archived{failed}"
 
 
-def watch_run(
+async def watch_run(
     number_: Annotated[int | None, typer.Argument(metavar="RUN", help="The run; without it the last one.")] = None,
-) -> None:
+) -> Answer:
     """Watch a run until it ends; leaving does not stop it."""
-
-    async def work() -> int:
-        async with context.archive() as archive:
-            return _finished(await _watch(archive, await _chosen(Queue(archive.database), number_)))
-
-    raise typer.Exit(run(work()))
+    async with context.archive() as archive:
+        return _finished(await _watch(archive, await _chosen(Queue(archive.database), number_)))
 
 
 async def _chosen(queue: Queue, wanted: int | None) -> Run:
@@ -165,28 +152,25 @@ async def _chosen(queue: Queue, wanted: int | None) -> Run:
     return found[0]
 
 
-def cancel(number_: Annotated[int, typer.Argument(metavar="RUN", help="The run's number.")]) -> None:
+async def cancel(number_: Annotated[int, typer.Argument(metavar="RUN", help="The run's number.")]) -> Answer:
     """Cancel a run.
 
     What it has archived so far stays, and the next run carries on from there.
     """
+    from core.service import cancelling
 
-    async def work() -> int:
-        from core.service import cancelling
-
-        async with context.archive() as archive:
-            queue = Queue(archive.database)
-            archive.check_writable()
-            before = await queue.run(number_)
-            if before.status.final:
-                raise InputError(run_problems.ENDED(run=number_, status=before.status.value))
-            try:
-                asked = await cancelling.cancel(archive, number_)
-            except BusyError as error:
-                if refusal := await liveness.stuck(archive.home):
-                    raise BusyError(refusal) from error
-                raise
-            _finished(asked if asked.status.final else await _watch(archive, asked, until_stuck=True))
-        return 0
-
-    raise typer.Exit(run(work()))
+    async with context.archive() as archive:
+        queue = Queue(archive.database)
+        archive.check_writable()
+        before = await queue.run(number_)
+        if before.status.final:
+            raise InputError(run_problems.ENDED(run=number_, status=before.status.value))
+        try:
+            asked = await cancelling.cancel(archive, number_)
+        except BusyError as error:
+            if refusal := await liveness.stuck(archive.home):
+                raise BusyError(refusal) from error
+            raise
+        ended = asked if asked.status.final else await _watch(archive, asked, until_stuck=True)
+    # That it ended is what was asked for, in whatever state.
+    return replace(_finished(ended), exit_code=0)

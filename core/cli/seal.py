@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli.context import actor, context, run
+from core.cli.answer import Answer, Note, Part, Table
+from core.cli.context import actor, context
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.errors import InputError
@@ -36,45 +39,44 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="seal")
 
 
-def list_places() -> None:
+async def list_places() -> Answer:
     """Show the places, and the last seal that arrived at each; exit code 1 if the last one did not."""
+    from core.archive.catalog import settings
+    from core.archive.proof import seal_places
 
-    async def work() -> int:
-        from core.archive.catalog import settings
-        from core.archive.proof import seal_places
-
-        async with context.archive() as archive:
-            found = await seal_places.standings(archive)
-            often = (await settings.read(archive.database)).seal
-        if output.json_wanted:
-            output.json({"when": often, "places": [one.as_json() for one in found]})
-        elif not found:
-            output.line("Seals are sent nowhere. archivar seal add --help tells where they can go.")
-        else:
-            _table(found)
-            output.note(f"When: {often} (archivar settings set seal VALUE).")
-        _tell_failures(found)
-        return 1 if any(one.failure for one in found) else 0
-
-    raise typer.Exit(run(work()))
+    async with context.archive() as archive:
+        found = await seal_places.standings(archive)
+        often = (await settings.read(archive.database)).seal
+    return Answer(
+        json=lambda: {"when": often, "places": [one.as_json() for one in found]},
+        lines=_listed(found, often),
+        notes=_failures(found),
+        exit_code=1 if any(one.failure for one in found) else 0,
+    )
 
 
-def _table(found: list[Standing]) -> None:
+def _listed(found: list[Standing], often: str) -> Iterator[Part | str]:
+    if found:
+        yield _table(found)
+        yield Note(f"When: {often} (archivar settings set seal VALUE).")
+    else:
+        yield "Seals are sent nowhere. archivar seal add --help tells where they can go."
+
+
+def _table(found: list[Standing]) -> Table:
     rows = []
     for one in found:
         state = "✘ damaged" if one.broken else "! failed" if one.failure else "✔ sent" if one.sent else "○ not yet"
         sent = when(one.sent, now()) if one.sent else ""
         rows.append((one.place.name, one.place.kind.value, state, str(one.seal.seq) if one.seal else "", sent, one.place.where))
-    output.table(("NAME", "KIND", "STATE", "ENTRY", "SENT", "WHERE"), rows, right=("ENTRY",))
+    return Table(("NAME", "KIND", "STATE", "ENTRY", "SENT", "WHERE"), rows, right=("ENTRY",))
 
 
-def _tell_failures(found: list[Standing]) -> None:
-    for one in found:
-        if one.failure:
-            output.note(f"! {one.place.name}: {one.failure}")
+def _failures(found: list[Standing]) -> list[str]:
+    return [f"! {one.place.name}: {one.failure}" for one in found if one.failure]
 
 
-def add(
+async def add(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="journal, file, mail or stamp (a time-stamp authority).")],
     target: Annotated[
         str, typer.Argument(metavar="WHERE", help="Of file its full path, of mail the address, of stamp the URL.")
@@ -98,38 +100,33 @@ def add(
     ca_file: Annotated[
         str, typer.Option("--ca-file", metavar="PEM", help="stamp: the authority's root; mail: the server's own authority.")
     ] = "",
-) -> None:
+) -> Answer:
     """Set up a place that seals are sent to, or change the one of that name.
 
     Every night, and after each run with archivar settings set seal runs, the seal goes to all places. What they hold proves
     later, with archivar ledger check, that nothing was changed by an account with write access to this machine.
     """
+    from core.archive.proof import seal_places
 
-    async def work() -> None:
-        from core.archive.proof import seal_places
-
-        place = Place(
-            name or kind,
-            _kind(kind),
-            target,
-            host,
-            port,
-            _access(access),
-            username,
-            password_file,
-            sender,
-            ca_file,
-        )
-        async with context.archive() as archive:
-            before = {one.place.name: one.place.where for one in await seal_places.standings(archive)}
-            saved = await seal_places.save(archive, place, _password(place, password_env), actor=actor())
-        if output.json_wanted:
-            output.json(saved.as_json())
-        was = before.get(saved.name, saved.where)
-        instead = f", no longer to {was}" if was != saved.where else ""
-        output.note(f"Seals go to {saved.name} ({saved.where}) from now on{instead}. Send one now: archivar seal now")
-
-    run(work())
+    place = Place(
+        name or kind,
+        _kind(kind),
+        target,
+        host,
+        port,
+        _access(access),
+        username,
+        password_file,
+        sender,
+        ca_file,
+    )
+    async with context.archive() as archive:
+        before = {one.place.name: one.place.where for one in await seal_places.standings(archive)}
+        saved = await seal_places.save(archive, place, _password(place, password_env), actor=actor())
+    was = before.get(saved.name, saved.where)
+    instead = f", no longer to {was}" if was != saved.where else ""
+    told = f"Seals go to {saved.name} ({saved.where}) from now on{instead}. Send one now: archivar seal now"
+    return Answer(json=saved.as_json, notes=[told])
 
 
 def _kind(text: str) -> Kind:
@@ -159,54 +156,44 @@ def _password(place: Place, variable: str) -> Secret | None:
     return Secret(typed) if typed else None
 
 
-def remove(name: NAME) -> None:
+async def remove(name: NAME) -> Answer:
     """Send no more seals to a place. What it holds stays there."""
+    from core.archive.proof import seal_places
 
-    async def work() -> None:
-        from core.archive.proof import seal_places
-
-        async with context.archive() as archive:
-            removed = await seal_places.remove(archive, name, actor=actor())
-        if output.json_wanted:
-            output.json(removed.as_json())
-        output.note(f"No seals go to {removed.name} any more.")
-
-    run(work())
+    async with context.archive() as archive:
+        removed = await seal_places.remove(archive, name, actor=actor())
+    return Answer(json=removed.as_json, notes=[f"No seals go to {removed.name} any more."])
 
 
-def seal_now(
+async def seal_now(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Only these places.")] = None,
     accept: Annotated[
         bool, typer.Option("--accept", help="Although the archive has not what was sealed before, as after a restored backup.")
     ] = False,
-) -> None:
+) -> Answer:
     """Send the present seal to all places now; exit code 1 if it did not arrive everywhere.
 
     An archive that no longer contains what was sealed before (exit code 4) gets no new seal, unless --accept says so.
     """
+    from core.archive.proof import seal_places
+    from core.engine.seals import sealing
 
-    async def work() -> int:
-        from core.archive.proof import seal_places
-        from core.engine.seals import sealing
-
-        async with context.archive() as archive:
-            found = await seal_places.standings(archive)
-            if names:
-                found = [await seal_places.find(archive, name) for name in names]
-            if not found:
-                raise InputError(seal_problems.NO_PLACE())
-            done = await sealing.send(archive, found, accept=accept)
-        if output.json_wanted:
-            output.json({"places": [one.as_json() for one in done]})
-        else:
-            _table(done)
-        _tell_failures(done)
-        return 4 if any(one.broken for one in done) else 1 if any(one.failure for one in done) else 0
-
-    raise typer.Exit(run(work()))
+    async with context.archive() as archive:
+        found = await seal_places.standings(archive)
+        if names:
+            found = [await seal_places.find(archive, name) for name in names]
+        if not found:
+            raise InputError(seal_problems.NO_PLACE())
+        done = await sealing.send(archive, found, accept=accept)
+    return Answer(
+        json=lambda: {"places": [one.as_json() for one in done]},
+        lines=[_table(done)],
+        notes=_failures(done),
+        exit_code=4 if any(one.broken for one in done) else 1 if any(one.failure for one in done) else 0,
+    )
 
 
-def check(deep: Annotated[bool, typer.Option("--deep", help="Read and hash every message, too.")] = False) -> None:
+async def check(deep: Annotated[bool, typer.Option("--deep", help="Read and hash every message, too.")] = False) -> Answer:
     """Prove that the archive contains everything up to every seal that can be had here.
 
     Those are the time stamps in the home, the seals in the files that are places, and the last one that is known to have been
@@ -217,26 +204,24 @@ def check(deep: Annotated[bool, typer.Option("--deep", help="Read and hash every
     from core.cli import evidence
     from core.engine.seals import seal_delivery
 
-    async def work() -> int:
-        home = context.find()
-        async with context.archive(follow=False) as archive:
-            found = await seal_places.standings(archive)
-        tokens = seal_places.tokens(home)
-        stamps = await evidence.stamps(home, tokens, None) if tokens else []
-        identity = await seal_check.archive_id(home)
-        seals = {one.seal: None for one in found if one.seal is not None}
-        gone = False
-        for one in found:
-            if one.place.kind is Kind.FILE and one.seal is not None:
-                try:
-                    seals |= dict.fromkeys(seal.find(seal.text(one.place.target), identity))
-                except InputError as error:
-                    output.note(f"! {one.place.name}: {error.message}")
-            if said := seal_delivery.gone(one, identity, home):
-                gone = True
-                output.note(f"! {one.place.name}: {said}")
-        if not seals and not stamps:
-            raise InputError(seal_problems.NEVER_SENT())
-        return await evidence.check(home, seals, stamps, deep=deep) or (1 if gone else 0)
-
-    raise typer.Exit(run(work()))
+    home = context.find()
+    async with context.archive(follow=False) as archive:
+        found = await seal_places.standings(archive)
+    tokens = seal_places.tokens(home)
+    stamps = await evidence.stamps(home, tokens, None) if tokens else []
+    identity = await seal_check.archive_id(home)
+    seals = {one.seal: None for one in found if one.seal is not None}
+    gone = False
+    for one in found:
+        if one.place.kind is Kind.FILE and one.seal is not None:
+            try:
+                seals |= dict.fromkeys(seal.find(seal.text(one.place.target), identity))
+            except InputError as error:
+                output.note(f"! {one.place.name}: {error.message}")
+        if said := seal_delivery.gone(one, identity, home):
+            gone = True
+            output.note(f"! {one.place.name}: {said}")
+    if not seals and not stamps:
+        raise InputError(seal_problems.NEVER_SENT())
+    answer = await evidence.check(home, seals, stamps, deep=deep)
+    return replace(answer, exit_code=answer.exit_code or (1 if gone else 0))

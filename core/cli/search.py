@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,8 @@ import typer
 from core.archive.search import search_index
 from core.archive.search.index_document import Lack
 from core.archive.search.search_index import Index, State, glance
-from core.cli.context import context, run
+from core.cli.answer import Answer, Table
+from core.cli.context import context
 from core.cli.help import Command
 from core.cli.output import output
 from core.cli.progress import Progress
@@ -35,12 +37,12 @@ def register(app: typer.Typer) -> None:
     app.command("index", cls=Command)(index)
 
 
-def search(
+async def search(
     query: Annotated[list[str], typer.Argument(metavar="QUERY", help="What to find, best in single quotes.")],
     user: Annotated[str, typer.Option("--user", metavar="USER", help="Only in this user's archive.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=MOST, help="Show so many messages.")] = 20,
     order: Annotated[str, typer.Option("--order", metavar="ORDER", help="newest or relevance.")] = "newest",
-) -> None:
+) -> Answer:
     """Find mail.
 
     Words, "several words", -without, one OR another, (together), begin*, *part*, *end; from: to: cc: subject: body: filename:
@@ -54,38 +56,41 @@ def search(
 
     if order not in list(Order):
         raise InputError(NOT_ALLOWED(option="--order", given=order, allowed=", ".join(Order)))
+    text = " ".join(query)
+    try:
+        asked = parse(text)
+        async with context.archive() as archive:
+            if user:
+                owner = await users.find(archive, user, removed=True)
+                asked = Query(text, (*asked.terms, OfUser(owner.name, 0)))
+            finder = await Search.open(archive)
+            try:
+                page = await finder.page(asked, order=Order(order), limit=limit)
+                total = await finder.count(asked)
+                state = await glance(archive)
+            finally:
+                await finder.close()
+    except QueryError as error:
+        return Answer(notes=_pointed(text, error), error=error)
+    return Answer(
+        json=lambda: {"total": total, **as_json(state), "messages": [_as_json(hit) for hit in page.hits]},
+        lines=_found(page.hits),
+        notes=_counted(len(page.hits), total, state),
+    )
 
-    async def work() -> None:
-        text = " ".join(query)
-        try:
-            asked = parse(text)
-            async with context.archive() as archive:
-                if user:
-                    owner = await users.find(archive, user, removed=True)
-                    asked = Query(text, (*asked.terms, OfUser(owner.name, 0)))
-                finder = await Search.open(archive)
-                try:
-                    page = await finder.page(asked, order=Order(order), limit=limit)
-                    total = await finder.count(asked)
-                    state = await glance(archive)
-                finally:
-                    await finder.close()
-        except QueryError as error:
-            _point(text, error)
-            raise
-        if output.json_wanted:
-            output.json({"total": total, **as_json(state), "messages": [_as_json(hit) for hit in page.hits]})
-        elif page.hits:
-            rows = [(str(hit.id), _date(hit), hit.sender, hit.subject, hit.user, hit.folder) for hit in page.hits]
-            output.table(("ID", "DATE (UTC)", "FROM", "SUBJECT", "USER", "FOLDER"), rows)
-        shown = f", {number(len(page.hits))} of them shown" if total > len(page.hits) else ""
-        output.note(f"{counted(total, 'message')} found{shown}.")
-        if state.behind:
-            output.note(f"! {_not_yet(state.behind)}")
-        if state.unreadable:
-            output.note(f"! {unreadable(state.unreadable)}")
 
-    run(work())
+def _found(hits: Sequence[Hit]) -> Iterator[Table]:
+    if hits:
+        rows = [(str(hit.id), _date(hit), hit.sender, hit.subject, hit.user, hit.folder) for hit in hits]
+        yield Table(("ID", "DATE (UTC)", "FROM", "SUBJECT", "USER", "FOLDER"), rows)
+
+
+def _counted(shown: int, total: int, state: State) -> Iterator[str]:
+    yield f"{counted(total, 'message')} found{f', {number(shown)} of them shown' if total > shown else ''}."
+    if state.behind:
+        yield f"! {_not_yet(state.behind)}"
+    if state.unreadable:
+        yield f"! {unreadable(state.unreadable)}"
 
 
 def _date(hit: Hit) -> str:
@@ -109,11 +114,11 @@ def _as_json(hit: Hit) -> dict[str, object]:
     }
 
 
-def _point(text: str, error: QueryError) -> None:
-    """Show the position of an error below the query, or below the part of it that fits the terminal."""
+def _pointed(text: str, error: QueryError) -> Iterator[str]:
+    """The query, or the part of it that fits the terminal, and below it the position of an error."""
     start = max(error.position - AROUND, 0)
-    output.note(f"  {safe(text[start : error.position + AROUND])}")
-    output.note("  " + " " * cells(safe(text[start : error.position])) + "^")
+    yield f"  {safe(text[start : error.position + AROUND])}"
+    yield "  " + " " * cells(safe(text[start : error.position])) + "^"
 
 
 def _not_yet(behind: int) -> str:
@@ -121,27 +126,23 @@ def _not_yet(behind: int) -> str:
     return f"{counted(behind, 'message')} {are} not indexed yet and cannot be found: archivar index does it now."
 
 
-def index(
+async def index(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make it anew.")] = False,
     problems: Annotated[bool, typer.Option("--problems", help="List what could not be read, or in part only.")] = False,
-) -> None:
+) -> Answer:
     """Bring the search index up to the archive.
 
     The service does so by itself, whenever no run is under way. Exit code 1 with --problems when there are any.
     """
-
-    async def work() -> int:
-        async with context.archive() as archive:
-            if problems:
-                return await _problems(archive)
-            count = await bring_up(archive, anew=rebuild)
-            state = await glance(archive)
-        if output.json_wanted:
-            output.json({"indexed": count, **as_json(state)})
-        output.note(f"{counted(count, 'message')} indexed. {sentence(state)}")
-        return 0
-
-    raise typer.Exit(run(work()))
+    async with context.archive() as archive:
+        if problems:
+            return await _problems(archive)
+        count = await bring_up(archive, anew=rebuild)
+        state = await glance(archive)
+    return Answer(
+        json=lambda: {"indexed": count, **as_json(state)},
+        notes=[f"{counted(count, 'message')} indexed. {sentence(state)}"],
+    )
 
 
 async def bring_up(archive: Archive, *, anew: bool = False) -> int:
@@ -158,8 +159,8 @@ async def bring_up(archive: Archive, *, anew: bool = False) -> int:
         progress.end()
 
 
-async def _problems(archive: Archive) -> int:
-    """List all problems, a page at a time."""
+async def _problems(archive: Archive) -> Answer:
+    """List all problems, each page written when it is read: only for JSON a list of them is held."""
     from core.archive.read import browsing
 
     opened = await Index.open(archive)
@@ -183,10 +184,8 @@ async def _problems(archive: Archive) -> int:
                 )
     finally:
         await opened.close()
-    if output.json_wanted:
-        output.json({"problems": listed})
-    output.note(f"{counted(count, 'message')} could not be read, or in part only.")
-    return 1 if count else 0
+    told = f"{counted(count, 'message')} could not be read, or in part only."
+    return Answer(json=lambda: {"problems": listed}, notes=[told], exit_code=1 if count else 0)
 
 
 def sentence(state: State) -> str:

@@ -8,7 +8,7 @@ import os
 import pwd
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ from core.archive.proof import last_verification, seal_places
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import Standing
 from core.archive.registry import passwords, saved_profiles, users
-from core.archive.search.search_index import glance
+from core.archive.search.search_index import State, glance
 from core.archive.store import space
+from core.archive.store.ledger import Head
+from core.archive.store.space import DiskUse
 from core.archive.transfer import backup, exposures
 from core.archive.transfer.backup import LastBackup
-from core.cli.context import context, run
+from core.cli.answer import Answer, Line, Part, Table, Verbatim
+from core.cli.context import context
 from core.cli.help import Command, Group
 from core.cli.output import output
 from core.cli.search import as_json, sentence
@@ -42,11 +45,13 @@ from core.profiles.profile import Profile
 from core.profiles.seal_place import Kind
 from core.service import liveness, unit, verifications
 from core.service.detach import ensure_running
+from core.service.liveness import Presence
 from core.service.lock import end_holder, is_running
 from core.service.queue import Queue
 from core.service.scheduler import next_starts
 from core.service.verifications import Outcome
 from core.system import guard
+from core.system.exposure import Exposure
 from core.text.format import counted, duration, number, size, soon, when
 
 STOP_SECONDS = 30.0
@@ -83,48 +88,35 @@ def run_service() -> None:
     worker.main(home, until_idle=False)
 
 
-def start() -> None:
+async def start() -> Answer:
     """Start the service in the background, if none is running.
 
     It ends when it is idle and no profile has a schedule. To have it start with the machine: archivar service unit.
     """
-
-    async def work() -> None:
-        home = context.find()
-        started = not is_running(home)
-        await ensure_running(home)
-        if output.json_wanted:
-            output.json({"started": started})
-        output.note("The service is running." if started else "The service is running already.")
-
-    run(work())
+    home = context.find()
+    started = not is_running(home)
+    await ensure_running(home)
+    told = "The service is running." if started else "The service is running already."
+    return Answer(json=lambda: {"started": started}, notes=[told])
 
 
-def show_unit() -> None:
+async def show_unit() -> Answer:
     """Print a systemd unit that keeps the service running.
 
     It says how to install it. It runs as the owner of the archive's folder, and may write nowhere else.
     """
-
-    async def work() -> None:
-        home = context.find()
-        opening.refuse_backup(home)
-        async with context.archive() as archive:
-            profiles = await saved_profiles.all_profiles(archive)
-            places = [one.place for one in await seal_places.standings(archive)]
-        named = [name for one in profiles for name in (one.login.password_file, one.server.ca_file) if name]
-        named += [name for one in places for name in (one.password_file, one.ca_file) if name]
-        written = dict.fromkeys(Path(one.target).parent for one in places if one.kind is Kind.FILE)
-        installation = replace(_installation(home, [Path(name) for name in named]), written=tuple(written))
-        text = unit.unit(installation)
-        if output.json_wanted:
-            value = {"unit": text, "path": str(unit.PLACE), "user": installation.user, "group": installation.group}
-            output.json(value)
-            return
-        for line in text.splitlines():
-            output.verbatim(line)
-
-    run(work())
+    home = context.find()
+    opening.refuse_backup(home)
+    async with context.archive() as archive:
+        profiles = await saved_profiles.all_profiles(archive)
+        places = [one.place for one in await seal_places.standings(archive)]
+    named = [name for one in profiles for name in (one.login.password_file, one.server.ca_file) if name]
+    named += [name for one in places for name in (one.password_file, one.ca_file) if name]
+    written = dict.fromkeys(Path(one.target).parent for one in places if one.kind is Kind.FILE)
+    installation = replace(_installation(home, [Path(name) for name in named]), written=tuple(written))
+    text = unit.unit(installation)
+    value = {"unit": text, "path": str(unit.PLACE), "user": installation.user, "group": installation.group}
+    return Answer(json=lambda: value, lines=map(Verbatim, text.splitlines()))
 
 
 def _installation(home: Home, files: list[Path]) -> unit.Installation:
@@ -154,31 +146,26 @@ def _scripts() -> Iterator[Path]:
     yield Path(sys.executable).absolute().with_name("archivar")
 
 
-def stop() -> None:
+async def stop() -> Answer:
     """Stop the service.
 
     A run that is going on is interrupted, and carries on with the next service.
     """
-
-    async def work() -> None:
-        home = context.find()
-        stopped = is_running(home)
-        if stopped:
-            await _refuse_stuck(home)
-            await _ask_to_stop(home)
-            for turn in range(int(STOP_SECONDS / 0.05)):
-                if not is_running(home):
-                    break
-                await asyncio.sleep(0.05)
-                if turn % LOOK_TURNS == 0:
-                    await _refuse_stuck(home)
-            else:
-                raise BusyError(service_problems.NOT_STOPPING(log=str(home.log)))
-        if output.json_wanted:
-            output.json({"stopped": stopped})
-        output.note("The service is stopped." if stopped else "No service was running.")
-
-    run(work())
+    home = context.find()
+    stopped = is_running(home)
+    if stopped:
+        await _refuse_stuck(home)
+        await _ask_to_stop(home)
+        for turn in range(int(STOP_SECONDS / 0.05)):
+            if not is_running(home):
+                break
+            await asyncio.sleep(0.05)
+            if turn % LOOK_TURNS == 0:
+                await _refuse_stuck(home)
+        else:
+            raise BusyError(service_problems.NOT_STOPPING(log=str(home.log)))
+    told = "The service is stopped." if stopped else "No service was running."
+    return Answer(json=lambda: {"stopped": stopped}, notes=[told])
 
 
 async def _refuse_stuck(home: Home) -> None:
@@ -197,140 +184,176 @@ async def _ask_to_stop(home: Home) -> None:
             raise
 
 
-def service_status() -> None:
+async def service_status() -> Answer:
     """Tell whether the service runs; exit code 1 if not, or if it was stopped or gives no sign of life."""
-
-    async def work() -> int:
-        home = context.find()
-        running = is_running(home)
-        presence = await liveness.settled(home)
-        async with context.archive() as archive:
-            known = await Queue(archive.database).service() if running else None
-            starts = await next_starts(archive)
-        first = min(starts, key=lambda name: starts[name], default=None)
-        if output.json_wanted:
-            output.json(
-                {
-                    "running": running,
-                    "life": presence.life.value,
-                    "pid": known[0] if known else None,
-                    "started": timestamp(known[1]) if known else None,
-                    "heartbeat": timestamp(known[2]) if known else None,
-                    "next_start": {"profile": first, "at": timestamp(starts[first])} if first is not None else None,
-                    "time_zone": zones.system_zone(),
-                }
-            )
-            return 0 if running and presence.fault is None else 1
-        if presence.fault is not None:
-            output.line(f"✘ {command_line.sentence(presence.fault)}")
-            output.line(command_line.remedy(presence.fault), indent=2)
-        elif running and known:
-            output.line(f"● running since {when(known[1], now())}, process {known[0]}")
-            silence = (now() - known[2]).total_seconds()
-            output.line(
-                f"{'! ' if silence > SILENCE_SECONDS else ''}last sign of life {duration(max(silence, 0))} ago", indent=2
-            )
-        elif home.is_backup:
-            output.line("○ none; a backup is only read")
-        else:
-            output.line(f"○ not running; {'a run or archivar service start' if starts else 'a run'} starts it")
-        if first is not None:
-            start = soon(starts[first], now())
-            output.line(f"next start: {first}, {start}" if running else f"! next start: {first}, {start}, if a service runs")
-        output.line(f"time zone: {zones.system_zone()}")
-        return 0 if running and presence.fault is None else 1
-
-    raise typer.Exit(run(work()))
+    home = context.find()
+    running = is_running(home)
+    presence = await liveness.settled(home)
+    async with context.archive() as archive:
+        known = await Queue(archive.database).service() if running else None
+        starts = await next_starts(archive)
+    first = min(starts, key=lambda name: starts[name], default=None)
+    value = {
+        "running": running,
+        "life": presence.life.value,
+        "pid": known[0] if known else None,
+        "started": timestamp(known[1]) if known else None,
+        "heartbeat": timestamp(known[2]) if known else None,
+        "next_start": {"profile": first, "at": timestamp(starts[first])} if first is not None else None,
+        "time_zone": zones.system_zone(),
+    }
+    if home.is_backup:
+        off = "○ none; a backup is only read"
+    else:
+        off = f"○ not running; {'a run or archivar service start' if starts else 'a run'} starts it"
+    lines = [*_presence(presence, known, off)]
+    if first is not None:
+        start = soon(starts[first], now())
+        lines.append(Line(f"next start: {first}, {start}" if running else f"! next start: {first}, {start}, if a service runs"))
+    lines.append(Line(f"time zone: {zones.system_zone()}"))
+    return Answer(json=lambda: value, lines=lines, exit_code=0 if running and presence.fault is None else 1)
 
 
-def status() -> None:
+def _presence(presence: Presence, known: tuple[int, datetime, datetime] | None, off: str) -> Iterator[Line]:
+    """The service: ``known`` are its process, when it started, and its last sign of life; ``off`` is said of none."""
+    if presence.fault is not None:
+        yield Line(f"✘ {command_line.sentence(presence.fault)}")
+        yield Line(command_line.remedy(presence.fault), 2)
+    elif known:
+        yield Line(f"● running since {when(known[1], now())}, process {known[0]}")
+        silence = (now() - known[2]).total_seconds()
+        yield Line(f"{'! ' if silence > SILENCE_SECONDS else ''}last sign of life {duration(max(silence, 0))} ago", 2)
+    else:
+        yield Line(off)
+
+
+async def status() -> Answer:
     """Show the archive at a glance: profiles, last results."""
+    found = await _look()
+    return Answer(json=found.as_json, lines=found.lines())
 
-    async def work() -> None:
-        home = context.find()
-        async with context.archive() as archive:
-            verified = await last_verification.last(archive)
-            verifying = await verifications.standing(archive)
-            backed_up = await backup.last(archive)
-            queue = Queue(archive.database)
-            profiles = await saved_profiles.all_profiles(archive)
-            latest = await queue.latest()
-            snapshots = {run.id: await queue.snapshot(run.id) for run in latest.values() if not run.status.final}
-            people = await users.count(archive)
-            messages = int(await archive.database.value("SELECT count(*) FROM message"))
-            raw = int(await archive.database.value("SELECT coalesce(sum(size), 0) FROM message"))
-            head = await archive.projection.applied()
-            starts = await next_starts(archive)
-            search = await glance(archive)
-            open_to_others = await exposures.look(archive)
-            keyless = await passwords.without_key(archive)
-            places = await seal_places.standings(archive)
-            of_seals = await sealing.troubles(archive, places)
-        disk = space.use(home)
-        running = is_running(home)
-        presence = await liveness.settled(home)
-        warnings = [warning for profile in profiles for warning in profile.warnings()]
-        if archive.refusal is not None and (output.json_wanted or not archive.volumes.is_noted(archive.refusal)):
-            warnings.insert(0, str(archive.refusal))
-        warnings[:0] = [*([keyless] if keyless else []), *(one.sentence() for one in open_to_others)]
-        if disk.low:
-            warnings.insert(0, disk.sentence())
-        warnings += of_seals
-        if presence.fault is not None:
-            warnings.insert(0, command_line.told(presence.fault))
-        if output.json_wanted:
-            output.json(
-                {
-                    "home": str(home.path),
-                    "backup": home.is_backup,
-                    "service": running,
-                    "service_life": presence.life.value,
-                    "users": people,
-                    "messages": messages,
-                    "bytes": raw,
-                    "disk": disk.used,
-                    "space": disk.as_json(),
-                    "search": as_json(search),
-                    "verified": verified.as_json() if verified else None,
-                    "verification": verifying.as_json(),
-                    "backed_up": backed_up.as_json() if backed_up else None,
-                    "seals": [one.as_json() for one in places],
-                    "head": {"seq": head.seq, "hash": head.hash.hex()},
-                    "exposed": [one.as_json() for one in open_to_others],
-                    "warnings": warnings,
-                    "profiles": [_profile_json(one, latest.get(one.name), starts.get(one.name)) for one in profiles],
-                }
-            )
-            return
-        output.line(f"{'Backup' if home.is_backup else 'Archive':<10}{home.path}", indent=10)
-        output.line(f"Mail      {counted(messages, 'message')}, {size(raw)} of mail in {size(disk.used)} on disk", indent=10)
-        output.line(f"Verified  {_verified(verified)}", indent=10)
-        for line in _verifying(verifying, running):
-            output.line(f"          {line}", indent=10)
-        if not home.is_backup:
-            output.line(f"Backed up {_backed_up(backed_up)}", indent=10)
-            output.line(f"Seals     {_seals(places)}", indent=10)
-        output.line(f"Search    {sentence(search)}", indent=10)
-        off = "○ none; a backup is only read" if home.is_backup else "○ not running; a run starts it"
-        state = f"✘ {presence.life}" if presence.fault else "● running" if running else off
-        output.line(f"Service   {state}")
-        output.line(f"Users     {number(people)}")
-        rows = []
-        for profile in profiles:
-            last = latest.get(profile.name)
-            start = next_start(profile, starts, running)
-            rows.append((profile.name, profile.starts(), start, *_last_run(last, snapshots.get(last.id) if last else None)))
-        if rows:
-            output.line()
-            output.table(("PROFILE", "STARTS", "NEXT", "LAST RUN", "WHEN", "DETAIL"), rows)
-        if starts and not running:
-            warnings.append(NO_SERVICE)
+
+@dataclass(frozen=True, slots=True)
+class _Glance:
+    """The archive at a glance. ``refusal``: why nothing can be written, empty if it can; ``noted``: a note tells it already."""
+
+    home: Home
+    presence: Presence
+    running: bool
+    users: int
+    messages: int
+    bytes: int
+    disk: DiskUse
+    search: State
+    verified: LastVerification | None
+    verifying: verifications.Standing
+    backed_up: LastBackup | None
+    places: list[Standing]
+    seal_troubles: list[str]
+    head: Head
+    exposed: list[Exposure]
+    keyless: str
+    refusal: str
+    noted: bool
+    profiles: list[Profile]
+    latest: dict[str, Run]
+    snapshots: dict[int, Snapshot | None]
+    starts: dict[str, datetime]
+
+    def warnings(self, refusal: str) -> list[str]:
+        """What somebody should look after, the worst first."""
+        found = [command_line.told(self.presence.fault)] if self.presence.fault is not None else []
+        found += [self.disk.sentence()] if self.disk.low else []
+        found += filter(None, (self.keyless, *(one.sentence() for one in self.exposed), refusal))
+        found += (warning for profile in self.profiles for warning in profile.warnings())
+        return found + self.seal_troubles
+
+    def as_json(self) -> dict[str, Any]:
+        starts, latest = self.starts, self.latest
+        return {
+            "home": str(self.home.path),
+            "backup": self.home.is_backup,
+            "service": self.running,
+            "service_life": self.presence.life.value,
+            "users": self.users,
+            "messages": self.messages,
+            "bytes": self.bytes,
+            "disk": self.disk.used,
+            "space": self.disk.as_json(),
+            "search": as_json(self.search),
+            "verified": self.verified.as_json() if self.verified else None,
+            "verification": self.verifying.as_json(),
+            "backed_up": self.backed_up.as_json() if self.backed_up else None,
+            "seals": [one.as_json() for one in self.places],
+            "head": {"seq": self.head.seq, "hash": self.head.hash.hex()},
+            "exposed": [one.as_json() for one in self.exposed],
+            "warnings": self.warnings(self.refusal),
+            "profiles": [_profile_json(one, latest.get(one.name), starts.get(one.name)) for one in self.profiles],
+        }
+
+    def lines(self) -> Iterator[Part | str]:
+        backup = self.home.is_backup
+        yield Line(f"{'Backup' if backup else 'Archive':<10}{self.home.path}", 10)
+        mail = f"{counted(self.messages, 'message')}, {size(self.bytes)} of mail in {size(self.disk.used)} on disk"
+        yield Line(f"Mail      {mail}", 10)
+        yield Line(f"Verified  {_verified(self.verified)}", 10)
+        for line in _verifying(self.verifying, self.running):
+            yield Line(f"          {line}", 10)
+        if not backup:
+            yield Line(f"Backed up {_backed_up(self.backed_up)}", 10)
+            yield Line(f"Seals     {_seals(self.places)}", 10)
+        yield Line(f"Search    {sentence(self.search)}", 10)
+        off = "○ none; a backup is only read" if backup else "○ not running; a run starts it"
+        yield f"Service   {f'✘ {self.presence.life}' if self.presence.fault else '● running' if self.running else off}"
+        yield f"Users     {number(self.users)}"
+        if self.profiles:
+            yield ""
+            yield Table(("PROFILE", "STARTS", "NEXT", "LAST RUN", "WHEN", "DETAIL"), [self._row(one) for one in self.profiles])
+        warnings = self.warnings("" if self.noted else self.refusal)
+        warnings += [NO_SERVICE] if self.starts and not self.running else []
         if warnings:
-            output.line()
+            yield ""
         for warning in warnings:
-            output.line(f"! {warning}", indent=2)
+            yield Line(f"! {warning}", 2)
 
-    run(work())
+    def _row(self, profile: Profile) -> tuple[str, ...]:
+        last = self.latest.get(profile.name)
+        start = next_start(profile, self.starts, self.running)
+        return (profile.name, profile.starts(), start, *_last_run(last, self.snapshots.get(last.id) if last else None))
+
+
+async def _look() -> _Glance:
+    home = context.find()
+    # Before the archive is opened, which makes files that go again.
+    disk = space.use(home)
+    async with context.archive() as archive:
+        database, queue = archive.database, Queue(archive.database)
+        latest = await queue.latest()
+        places = await seal_places.standings(archive)
+        return _Glance(
+            home=home,
+            presence=await liveness.settled(home),
+            running=is_running(home),
+            users=await users.count(archive),
+            messages=int(await database.value("SELECT count(*) FROM message")),
+            bytes=int(await database.value("SELECT coalesce(sum(size), 0) FROM message")),
+            disk=disk,
+            search=await glance(archive),
+            verified=await last_verification.last(archive),
+            verifying=await verifications.standing(archive),
+            backed_up=await backup.last(archive),
+            places=places,
+            seal_troubles=await sealing.troubles(archive, places),
+            head=await archive.projection.applied(),
+            exposed=await exposures.look(archive),
+            keyless=await passwords.without_key(archive) or "",
+            refusal="" if archive.refusal is None else str(archive.refusal),
+            noted=archive.refusal is not None and archive.volumes.is_noted(archive.refusal),
+            profiles=await saved_profiles.all_profiles(archive),
+            latest=latest,
+            snapshots={run.id: await queue.snapshot(run.id) for run in latest.values() if not run.status.final},
+            starts=await next_starts(archive),
+        )
 
 
 def _profile_json(profile: Profile, last: Run | None, start: datetime | None) -> dict[str, Any]:

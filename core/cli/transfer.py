@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,9 +17,9 @@ from core.archive.transfer import export as exporting
 from core.archive.transfer.export import Exported
 from core.archive.transfer.export import Format as As
 from core.archive.transfer.mail_items import Format
-from core.cli.context import actor, context, run
+from core.cli.answer import Answer
+from core.cli.context import actor, context
 from core.cli.help import Command
-from core.cli.output import output
 from core.cli.progress import Progress
 from core.errors import InputError
 from core.problems import usage
@@ -27,6 +28,7 @@ from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
     from core.archive.transfer.importing import Imported
+    from core.archive.transfer.store_import import Filled
 
 #: Problems, and folders of a dry run, listed one by one.
 NAMED = 50
@@ -42,56 +44,49 @@ def register(app: typer.Typer) -> None:
     app.command("import", cls=Command)(import_)
 
 
-def export(
+async def export(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")],
     form: Annotated[As, typer.Option("--format", metavar="FORMAT", help="eml, mbox or maildir.")],
     user: Annotated[str, typer.Option("--user", metavar="USER", help="Whose archive; else everybody's.")] = "",
     folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Only this folder of the archive, and below.")] = "",
     ids: Annotated[list[str] | None, typer.Option("--id", metavar="ID", help="Only this message; may be repeated.")] = None,
     query: Annotated[str, QUERY] = "",
-) -> None:
+) -> Answer:
     """Write messages to files, byte for byte, with a manifest and SHA256SUMS.
 
     Files that are there already are not written over; the same export again carries on.
     """
-
-    async def work() -> int:
-        async with context.archive() as archive:
-            selection = await selected(archive, user, folder, ids or [], query)
-            progress = Progress()
-            try:
-                done = await exporting.export(
-                    archive,
-                    selection,
-                    directory,
-                    form,
-                    actor=actor(),
-                    tick=lambda done: progress.messages(done.done, done.total, done.bytes, done.folder),
-                )
-            finally:
-                progress.end()
-        _show(done, directory, form)
-        return 4 if done.damaged else 0
-
-    raise typer.Exit(run(work()))
+    async with context.archive() as archive:
+        selection = await selected(archive, user, folder, ids or [], query)
+        progress = Progress()
+        try:
+            done = await exporting.export(
+                archive,
+                selection,
+                directory,
+                form,
+                actor=actor(),
+                tick=lambda done: progress.messages(done.done, done.total, done.bytes, done.folder),
+            )
+        finally:
+            progress.end()
+    names = ("messages", "bytes", "already", "damaged")
+    value = {"directory": str(directory), "format": form.value} | {name: getattr(done, name) for name in names}
+    return Answer(json=lambda: value, notes=_written(done, directory), exit_code=4 if done.damaged else 0)
 
 
-def _show(done: Exported, directory: Path, form: As) -> None:
-    if output.json_wanted:
-        names = ("messages", "bytes", "already", "damaged")
-        value = {"directory": str(directory), "format": form.value} | {name: getattr(done, name) for name in names}
-        output.json(value)
+def _written(done: Exported, directory: Path) -> Iterator[str]:
     already = f"; {number(done.already)} there already" if done.already else ""
-    output.note(f"{counted(done.messages, 'message')}, {size(done.bytes)} written to {directory}{already}.")
+    yield f"{counted(done.messages, 'message')}, {size(done.bytes)} written to {directory}{already}."
     for name in done.damaged:
-        output.note(f"Damaged: {name}")
+        yield f"Damaged: {name}"
     if done.damaged:
-        output.note("archivar repair fetches damaged messages again.")
+        yield "archivar repair fetches damaged messages again."
     if done.unnoted:
-        output.note(f"! The export could not be noted in the ledger: {done.unnoted}")
+        yield f"! The export could not be noted in the ledger: {done.unnoted}"
 
 
-def import_(
+async def import_(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A file (zip and tar too), or a folder with all below it.")],
     user: Annotated[str, typer.Option("--user", metavar="USER", help="Into whose archive.")] = "",
     folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Into this folder of the archive, and below.")] = "",
@@ -103,7 +98,7 @@ def import_(
         str, typer.Option("--of", metavar="NAME", help="Whose archive or mailbox, when an export or a store holds several.")
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come, and write nothing.")] = False,
-) -> None:
+) -> Answer:
     """Put mail from files into a user's archive, byte for byte.
 
     What an export wrote goes back to its folders, with flags and dates; other mail goes to the folder Imported, unless --folder
@@ -117,10 +112,10 @@ def import_(
         raise InputError(usage.MISSING(option="--user", instead="--format kerio, which takes the mailboxes of all users"))
     if not user and (folder or of):
         raise InputError(usage.NEEDS_OTHER(option="--folder" if folder else "--of", other="--user"))
-    raise typer.Exit(run(_import_one(path, user, folder, form, of, dry_run) if user else _import_store(path, dry_run)))
+    return await (_import_one(path, user, folder, form, of, dry_run) if user else _import_store(path, dry_run))
 
 
-async def _import_one(path: Path, user: str, folder: str, form: Format, of: str, dry_run: bool) -> int:
+async def _import_one(path: Path, user: str, folder: str, form: Format, of: str, dry_run: bool) -> Answer:
     from core.archive.transfer import importing
 
     async with context.archive() as archive:
@@ -140,13 +135,14 @@ async def _import_one(path: Path, user: str, folder: str, form: Format, of: str,
             )
         finally:
             progress.end()
-    if output.json_wanted:
-        output.json({"user": owner.name, "path": str(path), "dry_run": dry_run} | done.as_json())
-    _tell(done, owner.name, dry_run)
-    return 1 if done.problems else 0
+    return Answer(
+        json=lambda: {"user": owner.name, "path": str(path), "dry_run": dry_run} | done.as_json(),
+        notes=_told(done, owner.name, dry_run),
+        exit_code=1 if done.problems else 0,
+    )
 
 
-async def _import_store(path: Path, dry_run: bool) -> int:
+async def _import_store(path: Path, dry_run: bool) -> Answer:
     from core.archive.transfer.store_import import import_store
 
     async with context.archive() as archive:
@@ -161,42 +157,47 @@ async def _import_store(path: Path, dry_run: bool) -> int:
             )
         finally:
             progress.end()
-    if output.json_wanted:
-        output.json({"path": str(path), "dry_run": dry_run} | filled.as_json())
+    return Answer(
+        json=lambda: {"path": str(path), "dry_run": dry_run} | filled.as_json(),
+        notes=_filled(filled, dry_run),
+        exit_code=0 if filled.complete else 1,
+    )
+
+
+def _filled(filled: Filled, dry_run: bool) -> Iterator[str]:
     for one in filled.problems:
-        output.note(f"! {one.name}: {one.reason}")
+        yield f"! {one.name}: {one.reason}"
     for (user, mailbox), done in filled.imported.items():
-        output.note(f"{mailbox}:")
-        _tell(done, user, dry_run)
+        yield f"{mailbox}:"
+        yield from _told(done, user, dry_run)
     for unknown in filled.unknown:
-        output.note(f"! {unknown.mailbox}: {counted(unknown.messages, 'message')} left where they are: {unknown.reason}")
-    return 0 if filled.complete else 1
+        yield f"! {unknown.mailbox}: {counted(unknown.messages, 'message')} left where they are: {unknown.reason}"
 
 
-def _tell(done: Imported, user: str, dry_run: bool) -> None:
-    """Write the result of an import, in sentences."""
+def _told(done: Imported, user: str, dry_run: bool) -> Iterator[str]:
+    """The result of an import, in sentences."""
     from core.archive.transfer.importing import left_out
 
     for problem in done.problems[:NAMED]:
-        output.note(f"! {problem.name}: {problem.reason}")
+        yield f"! {problem.name}: {problem.reason}"
     if len(done.problems) > NAMED:
-        output.note(f"! … and {number(len(done.problems) - NAMED)} more; --json has all of them.")
+        yield f"! … and {number(len(done.problems) - NAMED)} more; --json has all of them."
     alike = f", {number(done.twins)} of them with other line ends" if done.twins else ""
     already = f"; {number(done.already)} there already{alike}" if done.already else ""
     failed = f"; {number(len(done.problems))} failed" if done.problems else ""
     what, where = counted(done.messages, "message"), counted(len(done.folders), "folder")
     verb = "would be imported" if dry_run else "imported"
-    output.note(f"{what}, {size(done.bytes)} {verb} into {where} of {user}{already}{failed}.")
+    yield f"{what}, {size(done.bytes)} {verb} into {where} of {user}{already}{failed}."
     if dry_run:
         for folder, count in sorted(done.found.items())[:NAMED]:
-            output.note(f"  {folder}: {counted(count, 'message')}")
+            yield f"  {folder}: {counted(count, 'message')}"
     if done.repaired:
-        output.note(f"{counted(done.repaired, 'message')} that the archive could not read any more: stored anew.")
+        yield f"{counted(done.repaired, 'message')} that the archive could not read any more: stored anew."
     if left := left_out(done):
-        output.note(f"Left out, since it is no mail: {left}.")
+        yield f"Left out, since it is no mail: {left}."
     if done.strangers:
         names = ", ".join(done.strangers[:5]) + (", …" if len(done.strangers) > 5 else "")
-        output.note(f"No mail, so left alone: {counted(len(done.strangers), 'file')} ({names})")
+        yield f"No mail, so left alone: {counted(len(done.strangers), 'file')} ({names})"
 
 
 async def selected(archive: Archive, user: str, folder: str, ids: list[str], query: str = "") -> Selection:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+from core.cli.answer import Line
 from core.cli.output import output
 from core.trial import STEP_NAMES, Step
 
 
-def show_step(step: Step) -> None:
-    """Show a step as a line, with the remedy below it."""
+def lines(step: Step) -> Iterator[Line]:
+    """A step as a line, with the remedy below it."""
     state = "· not reached" if step.ok is None else "✔ ok" if step.ok else "✘ failed"
-    output.line(f"{STEP_NAMES[step.name]:<15} {state:<8}  {step.said}".rstrip(), indent=26)
+    yield Line(f"{STEP_NAMES[step.name]:<15} {state:<8}  {step.said}".rstrip(), 26)
     if step.hint:
-        output.line(f"{'':26}{step.hint}", indent=26)
+        yield Line(f"{'':26}{step.hint}", 26)
+
+
+def left_out(steps: Iterable[Step]) -> Iterator[Line]:
+    """The lines of steps that were not reached."""
+    for step in steps:
+        if step.ok is None:
+            yield from lines(step)
+
+
+def tell(step: Step) -> None:
+    """Show a step as soon as it is done; beside JSON none is."""
+    if not output.json_wanted:
+        for line in lines(step):
+            output.tell(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.archive.registry import users
-from core.cli.context import actor, context, run
+from core.cli.answer import Answer, Line, Part, Table
+from core.cli.context import actor, context
 from core.cli.help import Command, Group
-from core.cli.output import output
 from core.errors import InputError
 from core.model import User
 from core.problems import disk
@@ -49,46 +50,36 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="user")
 
 
-def add(
+async def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new user's name.")],
     email: Emails = None,
     login: Login = None,
     full_name: FullName = None,
-) -> None:
+) -> Answer:
     """Add a user."""
-
-    async def work() -> None:
-        async with context.archive(create=True) as archive:
-            user, again = await users.add(
-                archive, name, email or [], login=login or "", full_name=full_name or "", actor=actor()
-            )
-        if output.json_wanted:
-            output.json({"user": user.as_json()})
-        output.note(f"User {user.name} added." + (" The archive kept under this name is theirs again." if again else ""))
-        if not user.addresses:
-            output.note(f"No e-mail address yet: archivar user edit {quote(user.name)} --email ADDRESS")
-
-    run(work())
+    async with context.archive(create=True) as archive:
+        user, again = await users.add(archive, name, email or [], login=login or "", full_name=full_name or "", actor=actor())
+    notes = [f"User {user.name} added." + (" The archive kept under this name is theirs again." if again else "")]
+    if not user.addresses:
+        notes.append(f"No e-mail address yet: archivar user edit {quote(user.name)} --email ADDRESS")
+    return Answer(json=lambda: {"user": user.as_json()}, notes=notes)
 
 
-def list_users(
+async def list_users(
     everybody: Annotated[bool, typer.Option("--all", help="Removed users too, whose archive was kept.")] = False,
-) -> None:
+) -> Answer:
     """List all users."""
+    async with context.archive() as archive:
+        found = await users.all_users(archive, removed=everybody)
+    return Answer(json=lambda: {"users": [user.as_json() for user in found]}, lines=_listed(found))
 
-    async def work() -> None:
-        async with context.archive() as archive:
-            found = await users.all_users(archive, removed=everybody)
-        if output.json_wanted:
-            output.json({"users": [user.as_json() for user in found]})
-            return
-        if not found:
-            output.line("No users yet. Add one with archivar user add NAME --email ADDRESS.")
-            return
-        rows = [(f"{user.name}{_state(user)}", user.full_name, user.login, ", ".join(user.addresses)) for user in found]
-        output.table(("NAME", "FULL NAME", "LOGIN", "ADDRESSES"), rows)
 
-    run(work())
+def _listed(found: Sequence[User]) -> Iterator[Part | str]:
+    if not found:
+        yield "No users yet. Add one with archivar user add NAME --email ADDRESS."
+        return
+    rows = [(f"{user.name}{_state(user)}", user.full_name, user.login, ", ".join(user.addresses)) for user in found]
+    yield Table(("NAME", "FULL NAME", "LOGIN", "ADDRESSES"), rows)
 
 
 def _state(user: User) -> str:
@@ -100,35 +91,36 @@ def _state(user: User) -> str:
     return " (disabled)" if user.disabled else ""
 
 
-def show(name: Name) -> None:
+async def show(name: Name) -> Answer:
     """Show one user and the size of the archive."""
+    # Imported only here, since the libraries for reading messages are slow to load.
+    from core.archive.read import reading
 
-    async def work() -> None:
-        # Imported only here, since the libraries for reading messages are slow to load.
-        from core.archive.read import reading
-
-        async with context.archive() as archive:
-            user = await users.find(archive, name, removed=True)
-            folders = await reading.folders(archive, user.id)
-        messages, total = sum(folder.messages for folder in folders), sum(folder.bytes for folder in folders)
-        if output.json_wanted:
-            output.json({"user": user.as_json(), "folders": len(folders), "messages": messages, "bytes": total})
-            return
-        kept = " (mail to unknown addresses)" if user.id == CATCHALL else " (removed; the archive is kept)"
-        output.line(f"Name        {user.name}" + (kept if user.removed else ""))
-        output.line(f"Full name   {user.full_name or '-'}")
-        output.line(f"Addresses   {', '.join(user.addresses) or '-'}", indent=12)
-        output.line(f"Login       {user.login or '-'}")
-        if user.directory_id:
-            output.line(f"Directory   {user.directory_id}", indent=12)
-        if user.disabled:
-            output.line("State       disabled: left the directory; profiles for all users pass the mailbox by", indent=12)
-        output.line(f"Archive     {counted(messages, 'message')}, {size(total)}, {counted(len(folders), 'folder')}")
-
-    run(work())
+    async with context.archive() as archive:
+        user = await users.find(archive, name, removed=True)
+        folders = await reading.folders(archive, user.id)
+    sums = {
+        "folders": len(folders),
+        "messages": sum(one.messages for one in folders),
+        "bytes": sum(one.bytes for one in folders),
+    }
+    return Answer(json=lambda: {"user": user.as_json(), **sums}, lines=_shown(user, **sums))
 
 
-def edit(
+def _shown(user: User, folders: int, messages: int, bytes: int) -> Iterator[Part | str]:
+    kept = " (mail to unknown addresses)" if user.id == CATCHALL else " (removed; the archive is kept)"
+    yield f"Name        {user.name}" + (kept if user.removed else "")
+    yield f"Full name   {user.full_name or '-'}"
+    yield Line(f"Addresses   {', '.join(user.addresses) or '-'}", 12)
+    yield f"Login       {user.login or '-'}"
+    if user.directory_id:
+        yield Line(f"Directory   {user.directory_id}", 12)
+    if user.disabled:
+        yield Line("State       disabled: left the directory; profiles for all users pass the mailbox by", 12)
+    yield f"Archive     {counted(messages, 'message')}, {size(bytes)}, {counted(folders, 'folder')}"
+
+
+async def edit(
     name: Name,
     new_name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="A new name; the archive keeps to it.")] = None,
     email: Emails = None,
@@ -137,77 +129,67 @@ def edit(
     by_hand: Annotated[
         bool, typer.Option("--by-hand", help="Keep the user by hand: what the directory said is forgotten, disabled is undone.")
     ] = False,
-) -> None:
+) -> Answer:
     """Change a user. With --email all addresses are replaced."""
-
-    async def work() -> None:
-        if new_name is None and email is None and login is None and full_name is None and not by_hand:
-            raise InputError(NOTHING_TO_CHANGE(options="--name, --email, --login, --full-name or --by-hand"))
-        async with context.archive() as archive:
-            user = await users.find(archive, name)
-            changed = replace(
-                user.by_hand() if by_hand else user,
-                name=user.name if new_name is None else new_name.strip(),
-                addresses=user.addresses if email is None else tuple(filter(None, email)),
-                login=user.login if login is None else login.strip(),
-                full_name=user.full_name if full_name is None else full_name.strip(),
-            )
-            changed = await users.edit(archive, changed, actor=actor())
-        if output.json_wanted:
-            output.json({"user": changed.as_json()})
-        output.note(f"User {changed.name} changed.")
-
-    run(work())
+    if new_name is None and email is None and login is None and full_name is None and not by_hand:
+        raise InputError(NOTHING_TO_CHANGE(options="--name, --email, --login, --full-name or --by-hand"))
+    async with context.archive() as archive:
+        user = await users.find(archive, name)
+        changed = replace(
+            user.by_hand() if by_hand else user,
+            name=user.name if new_name is None else new_name.strip(),
+            addresses=user.addresses if email is None else tuple(filter(None, email)),
+            login=user.login if login is None else login.strip(),
+            full_name=user.full_name if full_name is None else full_name.strip(),
+        )
+        changed = await users.edit(archive, changed, actor=actor())
+    return Answer(json=lambda: {"user": changed.as_json()}, notes=[f"User {changed.name} changed."])
 
 
-def remove(name: Name) -> None:
+async def remove(name: Name) -> Answer:
     """Remove a user; the archive stays.
 
     It can be read and exported under the name, and adding the user again gives it back.
     """
-
-    async def work() -> None:
-        async with context.archive() as archive:
-            user = await users.find(archive, name)
-            await users.remove(archive, user, actor=actor())
-        if output.json_wanted:
-            output.json({"removed": user.as_json()})
-        output.note(f"User {user.name} removed. The archive is kept: archivar folders {quote(user.name)}")
-        if user.directory_id:
-            output.note("While the directory has this user, the next synchronisation brings the user back.")
-
-    run(work())
+    async with context.archive() as archive:
+        user = await users.find(archive, name)
+        await users.remove(archive, user, actor=actor())
+    notes = [f"User {user.name} removed. The archive is kept: archivar folders {quote(user.name)}"]
+    if user.directory_id:
+        notes.append("While the directory has this user, the next synchronisation brings the user back.")
+    return Answer(json=lambda: {"removed": user.as_json()}, notes=notes)
 
 
-def import_users(
+async def import_users(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="The list: name, email, email2, alias, login, full_name.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
-) -> None:
+) -> Answer:
     """Add and change many users by a CSV file.
 
     Its first row names the columns, in English or German; name is required. Columns that it lacks leave what is there, and
     users who are not in it stay as they are. When a row is wrong nothing is changed.
     """
+    # Imported only here, since no other command reads lists.
+    from core.archive.registry import user_import
+    from core.profiles import users_csv
 
-    async def work() -> None:
-        # Imported only here, since no other command reads lists.
-        from core.archive.registry import user_import
-        from core.profiles import users_csv
+    found = users_csv.read(_content(file, users_csv.MOST_BYTES))
+    if found.faults and not context.exists():
+        return _refused(found, None)
+    async with context.archive(create=not found.faults and not dry_run) as archive:
+        planned = await user_import.plan(archive, found.rows)
+        if found.faults or planned.conflicts:
+            return _refused(found, planned)
+        if not dry_run:
+            await user_import.carry_out(archive, planned, actor())
+    done = not dry_run
+    value = {"imported": done, "changes": [change.as_json() for change in planned.changes], "ignored": list(found.ignored)}
+    return Answer(json=lambda: _counts(planned) | value, notes=[*_ignored(found), *_imported(planned, done=done)])
 
-        found = users_csv.read(_content(file, users_csv.MOST_BYTES))
-        for column in found.ignored:
-            output.note(f'The column "{column}" means nothing here and is ignored.')
-        if found.faults and not context.exists():
-            _refuse(found, None)
-        async with context.archive(create=not found.faults and not dry_run) as archive:
-            planned = await user_import.plan(archive, found.rows)
-            if found.faults or planned.conflicts:
-                _refuse(found, planned)
-            if not dry_run:
-                await user_import.carry_out(archive, planned, actor())
-        _show_import(found, planned, done=not dry_run)
 
-    run(work())
+def _ignored(found: UserList) -> Iterator[str]:
+    for column in found.ignored:
+        yield f'The column "{column}" means nothing here and is ignored.'
 
 
 def _content(file: Path, most: int) -> bytes:
@@ -220,16 +202,15 @@ def _content(file: Path, most: int) -> bytes:
         raise InputError(disk.UNREAD(path=str(file), said=str(error.strerror))) from error
 
 
-def _refuse(found: UserList, planned: ImportPlan | None) -> None:
-    """Report the faults by line. Raises ``InputError``."""
+def _refused(found: UserList, planned: ImportPlan | None) -> Answer:
+    """Report the faults by line; nothing is imported."""
     faults: list[Fault] = sorted((*found.faults, *(planned.conflicts if planned else ())), key=lambda fault: fault.line)
-    if output.json_wanted:
-        output.json(_counts(planned) | {"imported": False, "faults": [fault.as_json() for fault in faults]})
-    for fault in faults[:NAMED]:
-        output.note(f"✘ {fault.told(COMMAND_LINE)}")
-    if len(faults) > NAMED:
-        output.note(f"… and {number(len(faults) - NAMED)} more.")
-    raise InputError(LIST_WITH_FAULTS(count=len(faults)))
+    more = [f"… and {number(len(faults) - NAMED)} more."] if len(faults) > NAMED else []
+    return Answer(
+        json=lambda: _counts(planned) | {"imported": False, "faults": [fault.as_json() for fault in faults]},
+        notes=[*_ignored(found), *(f"✘ {fault.told(COMMAND_LINE)}" for fault in faults[:NAMED]), *more],
+        error=InputError(LIST_WITH_FAULTS(count=len(faults))),
+    )
 
 
 def _counts(planned: ImportPlan | None) -> dict[str, Any]:
@@ -239,17 +220,14 @@ def _counts(planned: ImportPlan | None) -> dict[str, Any]:
     return counts | {"unchanged": planned.unchanged}
 
 
-def _show_import(found: UserList, planned: ImportPlan, *, done: bool) -> None:
-    if output.json_wanted:
-        changes = [change.as_json() for change in planned.changes]
-        output.json(_counts(planned) | {"imported": done, "changes": changes, "ignored": list(found.ignored)})
+def _imported(planned: ImportPlan, *, done: bool) -> Iterator[Line]:
     new, changed = counted(len(planned.new), "new user"), number(len(planned.changed))
-    output.line(
+    yield Line(
         f"{new}, {changed} changed, {number(planned.unchanged)} unchanged"
         + (f", {number(len(planned.back))} back again" if planned.back else "")
         + ("." if done else "; nothing was imported (dry run).")
     )
     for change in planned.changes[:NAMED]:
-        output.line(f"  {change.sentence()}", indent=4)
+        yield Line(f"  {change.sentence()}", 4)
     if len(planned.changes) > NAMED:
-        output.line(f"  … and {number(len(planned.changes) - NAMED)} more.")
+        yield Line(f"  … and {number(len(planned.changes) - NAMED)} more.")

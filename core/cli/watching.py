@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from core.archive.archive import Archive
+from core.cli.answer import Line
 from core.cli.output import output, plain
 from core.cli.words import WORDS, called, current_folder, mailboxes, progress_line, run_state, waits
 from core.engine.run import progress_words
@@ -197,32 +199,32 @@ def _bar(fraction: float, width: int) -> str:
     return "━" * done + "·" * (width - done) + " "
 
 
-def _advise(problem: dict[str, Any] | None, advised: set[str]) -> None:
-    """Write the remedy of a problem; one already ``advised`` is not repeated."""
+def _advice(problem: dict[str, Any] | None, advised: set[str]) -> Iterator[Line]:
+    """The remedy of a problem; one already ``advised`` is not repeated."""
     remedy = kept(problem).remedy(COMMAND_LINE) if problem is not None else ""
     if remedy and remedy not in advised:
         advised.add(remedy)
-        output.line(remedy, indent=2)
+        yield Line(remedy, 2)
 
 
-def show_result(run: Run) -> None:
+def result_lines(run: Run) -> Iterator[Line]:
     """A finished run in words."""
     took = f" in {duration(_seconds(run))}" if run.started and run.finished and run.status is not RunStatus.FAILED else ""
-    output.line(f"{called(run)} of {run.profile}: {WORDS[run.status]}{took}")
+    yield Line(f"{called(run)} of {run.profile}: {WORDS[run.status]}{took}")
     advised: set[str] = set()
     if run.reason:
-        output.line(run.reason)
+        yield Line(run.reason)
         why = (one for mailbox in (run.result or {}).get("mailboxes", ()) for one in mailbox["problems"])
-        _advise(next((one for one in why if one["reason"] == run.reason), None), advised)
+        yield from _advice(next((one for one in why if one["reason"] == run.reason), None), advised)
     if run.result is None:
         return
     if counts := _counts(run):
-        output.line(counts, indent=2)
+        yield Line(counts, 2)
     warnings: list[str] = run.result["warnings"]
     for warning in warnings[:SHOWN_WARNINGS]:
-        output.line(f"Warning: {warning}", indent=2)
+        yield Line(f"Warning: {warning}", 2)
     if len(warnings) > SHOWN_WARNINGS:
-        output.line(f"{counted(len(warnings) - SHOWN_WARNINGS, 'more warning')}; all of them: archivar watch {run.id} --json")
+        yield Line(f"{counted(len(warnings) - SHOWN_WARNINGS, 'more warning')}; all of them: archivar watch {run.id} --json")
     problems = [
         (mailbox["mailbox"], problem)
         for mailbox in run.result["mailboxes"]
@@ -231,14 +233,14 @@ def show_result(run: Run) -> None:
     ]
     everyone = run.result["mailboxes"]
     if failed := sum(one["status"] == RunStatus.FAILED for one in everyone) if len(everyone) > 1 else 0:
-        output.line(f"{number(failed)} of {number(len(everyone))} mailboxes failed.", indent=2)
+        yield Line(f"{number(failed)} of {number(len(everyone))} mailboxes failed.", 2)
     for mailbox, problem in problems[:SHOWN_PROBLEMS]:
         where = ", ".join(filter(None, (mailbox, problem["folder"], f"UID {problem['uid']}" if problem["uid"] else "")))
-        output.line(f"Problem: {where}: {problem['reason']}", indent=2)
-        _advise(problem, advised)
+        yield Line(f"Problem: {where}: {problem['reason']}", 2)
+        yield from _advice(problem, advised)
     if len(problems) > SHOWN_PROBLEMS:
         more = counted(len(problems) - SHOWN_PROBLEMS, "more problem")
-        output.line(f"{more}; all of them: archivar watch {run.id} --json")
+        yield Line(f"{more}; all of them: archivar watch {run.id} --json")
 
 
 def _seconds(run: Run) -> float:

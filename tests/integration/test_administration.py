@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.archive.store import space
+from core.cli.answer import Line
 from core.cli.context import context
-from core.cli.output import output
 from core.cli.service import status
 from core.config import Home
 from tests import homes
@@ -98,9 +99,7 @@ def test_status_warns_of_a_disk_with_little_room(home: Home, monkeypatch: pytest
     """Before anything else that it warns of."""
     monkeypatch.setattr(space, "LEAST_FREE", 10**18)
     monkeypatch.setattr(context, "home", home.path)
-    told: list[str] = []
-    monkeypatch.setattr(output, "line", lambda text="", indent=0: told.append(text))
-    status()
+    told = [one.text for one in asyncio.run(status()).lines if isinstance(one, Line)]
     assert told[-1].startswith("! Only ")
     assert "make space" in told[-1]
 

@@ -45,8 +45,7 @@ EXCEPTIONS: dict[str, str] = {}
 #: What is too long today and will be divided. Nothing is added here.
 TOO_LONG = {
     "core.cli.profiles",
-    "core.cli.service.status()",
-    "core.cli.service.work()",
+    "core.cli.service",
 }
 #: What of the core the help of all commands may load.
 HELP = {

@@ -20,7 +20,7 @@ from core.cli import main, profiles
 from core.cli.answer import Answer, Line, Note, Part, Raw, Table
 from core.cli.commands import COMMANDS
 from core.cli.output import Output, output, plain
-from core.cli.watching import drawing, show_result
+from core.cli.watching import drawing, result_lines
 from core.cli.words import day_and_time, minute, progress_line
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.errors import ConnectError, InputError
@@ -209,7 +209,7 @@ def test_progress_in_a_log_is_one_line() -> None:
 )
 def test_a_result_is_told_in_a_few_lines(capsys: pytest.CaptureFixture[str], ended: Run, lines: list[str]) -> None:
     """The result of a run is told once, with its reason when it failed, and no line of zeros."""
-    show_result(ended)
+    Output().show(Answer(lines=result_lines(ended)))
     assert capsys.readouterr().out.splitlines() == lines
 
 
@@ -217,7 +217,7 @@ def test_many_problems_are_named_up_to_a_point(capsys: pytest.CaptureFixture[str
     """After 25 problems the rest is a number, and where to read them; no reason of a run and no advice is said twice."""
     problems = [{"folder": "INBOX", "uid": uid, "reason": "no bytes"} for uid in range(1, 53)]
     value = {**result(found=52, failed=52), "mailboxes": [{"mailbox": "alice@example.test", "problems": problems}]}
-    show_result(run(RunStatus.WITH_ERRORS, result=value))
+    Output().show(Answer(lines=result_lines(run(RunStatus.WITH_ERRORS, result=value))))
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "Problem: alice@example.test, INBOX, UID 1: no bytes"
     assert lines[3].startswith("It is tried again in the next run.")
