@@ -32,7 +32,7 @@ COMMANDS = {
     "watch": Known("runs", "Watch a run until it ends; leaving does not stop it."),
     "cancel": Known("runs", "Cancel a run."),
     "missing": Known("missing", "Compare the server with the archive."),
-    "status": Known("service", "Show the archive at a glance: profiles, last results."),
+    "status": Known("status", "Show the archive at a glance: profiles, last results."),
     "doctor": Known(
         "doctor", "Look whether Kerio Connect is set up for archiving, and whether others can read the archive's files."
     ),

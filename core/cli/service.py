@@ -1,4 +1,4 @@
-"""``archivar service`` and ``archivar status``."""
+"""``archivar service``."""
 
 from __future__ import annotations
 
@@ -8,51 +8,35 @@ import os
 import pwd
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import typer
 
 import core
 from core.archive import opening
-from core.archive.proof import last_verification, seal_places
-from core.archive.proof.last_verification import LastVerification
-from core.archive.proof.seal_places import Standing
-from core.archive.registry import passwords, saved_profiles, users
-from core.archive.search.search_index import State, glance
-from core.archive.store import space
-from core.archive.store.ledger import Head
-from core.archive.store.space import DiskUse
-from core.archive.transfer import backup, exposures
-from core.archive.transfer.backup import LastBackup
-from core.cli.answer import Answer, Line, Part, Table, Verbatim
+from core.archive.proof import seal_places
+from core.archive.registry import saved_profiles
+from core.cli.answer import Answer, Line, Verbatim
 from core.cli.context import context
 from core.cli.help import Command, Group
 from core.cli.output import output
-from core.cli.search import as_json, sentence
-from core.cli.words import NO_SERVICE, WORDS, next_start, progress_line
 from core.config import Home
-from core.engine.seals import sealing
-from core.engine.visit.progress import Snapshot
 from core.errors import BusyError, DamagedError, StorageError
-from core.model import Run, now, timestamp
+from core.model import now, timestamp
 from core.problems import command_line
 from core.problems import service as service_problems
 from core.profiles import zones
-from core.profiles.profile import Profile
 from core.profiles.seal_place import Kind
-from core.service import liveness, unit, verifications
+from core.service import liveness, unit
 from core.service.detach import ensure_running
 from core.service.liveness import Presence
 from core.service.lock import end_holder, is_running
 from core.service.queue import Queue
 from core.service.scheduler import next_starts
-from core.service.verifications import Outcome
 from core.system import guard
-from core.system.exposure import Exposure
-from core.text.format import counted, duration, number, size, soon, when
+from core.text.format import duration, soon, when
 
 STOP_SECONDS = 30.0
 #: Turns between two checks of the service.
@@ -69,7 +53,6 @@ def register(app: typer.Typer) -> None:
     group.command("status", cls=Command)(service_status)
     group.command("unit", cls=Command)(show_unit)
     app.add_typer(group, name="service")
-    app.command("status", cls=Command)(status)
 
 
 def run_service() -> None:
@@ -225,196 +208,3 @@ def _presence(presence: Presence, known: tuple[int, datetime, datetime] | None, 
         yield Line(f"{'! ' if silence > SILENCE_SECONDS else ''}last sign of life {duration(max(silence, 0))} ago", 2)
     else:
         yield Line(off)
-
-
-async def status() -> Answer:
-    """Show the archive at a glance: profiles, last results."""
-    found = await _look()
-    return Answer(json=found.as_json, lines=found.lines())
-
-
-@dataclass(frozen=True, slots=True)
-class _Glance:
-    """The archive at a glance. ``refusal``: why nothing can be written, empty if it can; ``noted``: a note tells it already."""
-
-    home: Home
-    presence: Presence
-    running: bool
-    users: int
-    messages: int
-    bytes: int
-    disk: DiskUse
-    search: State
-    verified: LastVerification | None
-    verifying: verifications.Standing
-    backed_up: LastBackup | None
-    places: list[Standing]
-    seal_troubles: list[str]
-    head: Head
-    exposed: list[Exposure]
-    keyless: str
-    refusal: str
-    noted: bool
-    profiles: list[Profile]
-    latest: dict[str, Run]
-    snapshots: dict[int, Snapshot | None]
-    starts: dict[str, datetime]
-
-    def warnings(self, refusal: str) -> list[str]:
-        """What somebody should look after, the worst first."""
-        found = [command_line.told(self.presence.fault)] if self.presence.fault is not None else []
-        found += [self.disk.sentence()] if self.disk.low else []
-        found += filter(None, (self.keyless, *(one.sentence() for one in self.exposed), refusal))
-        found += (warning for profile in self.profiles for warning in profile.warnings())
-        return found + self.seal_troubles
-
-    def as_json(self) -> dict[str, Any]:
-        starts, latest = self.starts, self.latest
-        return {
-            "home": str(self.home.path),
-            "backup": self.home.is_backup,
-            "service": self.running,
-            "service_life": self.presence.life.value,
-            "users": self.users,
-            "messages": self.messages,
-            "bytes": self.bytes,
-            "disk": self.disk.used,
-            "space": self.disk.as_json(),
-            "search": as_json(self.search),
-            "verified": self.verified.as_json() if self.verified else None,
-            "verification": self.verifying.as_json(),
-            "backed_up": self.backed_up.as_json() if self.backed_up else None,
-            "seals": [one.as_json() for one in self.places],
-            "head": {"seq": self.head.seq, "hash": self.head.hash.hex()},
-            "exposed": [one.as_json() for one in self.exposed],
-            "warnings": self.warnings(self.refusal),
-            "profiles": [_profile_json(one, latest.get(one.name), starts.get(one.name)) for one in self.profiles],
-        }
-
-    def lines(self) -> Iterator[Part | str]:
-        backup = self.home.is_backup
-        yield Line(f"{'Backup' if backup else 'Archive':<10}{self.home.path}", 10)
-        mail = f"{counted(self.messages, 'message')}, {size(self.bytes)} of mail in {size(self.disk.used)} on disk"
-        yield Line(f"Mail      {mail}", 10)
-        yield Line(f"Verified  {_verified(self.verified)}", 10)
-        for line in _verifying(self.verifying, self.running):
-            yield Line(f"          {line}", 10)
-        if not backup:
-            yield Line(f"Backed up {_backed_up(self.backed_up)}", 10)
-            yield Line(f"Seals     {_seals(self.places)}", 10)
-        yield Line(f"Search    {sentence(self.search)}", 10)
-        off = "○ none; a backup is only read" if backup else "○ not running; a run starts it"
-        yield f"Service   {f'✘ {self.presence.life}' if self.presence.fault else '● running' if self.running else off}"
-        yield f"Users     {number(self.users)}"
-        if self.profiles:
-            yield ""
-            yield Table(("PROFILE", "STARTS", "NEXT", "LAST RUN", "WHEN", "DETAIL"), [self._row(one) for one in self.profiles])
-        warnings = self.warnings("" if self.noted else self.refusal)
-        warnings += [NO_SERVICE] if self.starts and not self.running else []
-        if warnings:
-            yield ""
-        for warning in warnings:
-            yield Line(f"! {warning}", 2)
-
-    def _row(self, profile: Profile) -> tuple[str, ...]:
-        last = self.latest.get(profile.name)
-        start = next_start(profile, self.starts, self.running)
-        return (profile.name, profile.starts(), start, *_last_run(last, self.snapshots.get(last.id) if last else None))
-
-
-async def _look() -> _Glance:
-    home = context.find()
-    # Before the archive is opened, which makes files that go again.
-    disk = space.use(home)
-    async with context.archive() as archive:
-        database, queue = archive.database, Queue(archive.database)
-        latest = await queue.latest()
-        places = await seal_places.standings(archive)
-        return _Glance(
-            home=home,
-            presence=await liveness.settled(home),
-            running=is_running(home),
-            users=await users.count(archive),
-            messages=int(await database.value("SELECT count(*) FROM message")),
-            bytes=int(await database.value("SELECT coalesce(sum(size), 0) FROM message")),
-            disk=disk,
-            search=await glance(archive),
-            verified=await last_verification.last(archive),
-            verifying=await verifications.standing(archive),
-            backed_up=await backup.last(archive),
-            places=places,
-            seal_troubles=await sealing.troubles(archive, places),
-            head=await archive.projection.applied(),
-            exposed=await exposures.look(archive),
-            keyless=await passwords.without_key(archive) or "",
-            refusal="" if archive.refusal is None else str(archive.refusal),
-            noted=archive.refusal is not None and archive.volumes.is_noted(archive.refusal),
-            profiles=await saved_profiles.all_profiles(archive),
-            latest=latest,
-            snapshots={run.id: await queue.snapshot(run.id) for run in latest.values() if not run.status.final},
-            starts=await next_starts(archive),
-        )
-
-
-def _profile_json(profile: Profile, last: Run | None, start: datetime | None) -> dict[str, Any]:
-    return {
-        "profile": profile.name,
-        "run": last.id if last else None,
-        "status": last.status.value if last else None,
-        "automatic": profile.automatic,
-        "starts": profile.starts(),
-        "next_start": timestamp(start) if start else None,
-    }
-
-
-def _last_run(last: Run | None, snapshot: Snapshot | None) -> tuple[str, str, str]:
-    """State, time and remarks of a profile's last run."""
-    if last is None:
-        return "never run", "", ""
-    return (
-        WORDS[last.status],
-        when(last.finished or last.requested, now()),
-        progress_line(snapshot) if snapshot else last.reason,
-    )
-
-
-def _backed_up(last: LastBackup | None) -> str:
-    if last is None:
-        return "never; archivar backup DIR copies the archive while runs go on"
-    return f"{when(last.at, now())}, up to entry {number(last.seq)}, to {last.directory}"
-
-
-def _seals(places: list[Standing]) -> str:
-    if not places:
-        return "sent nowhere; archivar seal add lets them prove that nothing was changed by somebody who can write here"
-    sent = [one for one in places if one.sent is not None and not one.failure]
-    last = max((one.sent for one in sent if one.sent is not None), default=None)
-    state = f"✔ {when(last, now())}" if last and len(sent) == len(places) else f"! {len(sent)} of {len(places)} places have one"
-    return f"{state}: {', '.join(one.place.name for one in places)}"
-
-
-def _verified(last: LastVerification | None) -> str:
-    if last is None:
-        return "never; archivar verify proves that nothing is damaged"
-    moment = when(last.at, now())
-    if last.ok:
-        return f"✔ clean, {moment}: {counted(last.messages, 'message')}, {size(last.bytes)}"
-    if last.repaired:
-        return f"✔ repaired; found damaged {moment}, {counted(last.findings, 'finding')}"
-    first = f": {last.first[0]}" if last.first else ""
-    return f"✘ DAMAGED, {moment}, {counted(last.findings, 'finding')}{first}"
-
-
-def _verifying(standing: verifications.Standing, running: bool) -> Iterator[str]:
-    """Yield lines on the verification: present state, last result, next time."""
-    if standing.request is not None and not running:
-        yield "! a verification waits for a service; archivar service start"
-    elif standing.request is not None:
-        progress = standing.progress
-        yield f"● under way, {progress.done * 100:.0f} %: {progress.sentence()}" if progress else "… waits for its turn"
-    elif standing.ended is not None and standing.ended.outcome in (Outcome.FAILED, Outcome.CANCELLED):
-        ended = standing.ended
-        yield f"{'✘' if ended.reason else '■'} {ended.outcome}, {when(ended.at, now())}: {ended.reason}".rstrip(": ")
-    if standing.due is not None:
-        served = "" if running else ", if a service runs"
-        yield f"next {soon(standing.due, now())}{served} ({standing.rhythm.sentence()})"

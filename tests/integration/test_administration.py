@@ -12,7 +12,7 @@ import pytest
 from core.archive.store import space
 from core.cli.answer import Line
 from core.cli.context import context
-from core.cli.service import status
+from core.cli.status import status
 from core.config import Home
 from tests import homes
 

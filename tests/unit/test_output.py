@@ -16,7 +16,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cli import main, profiles
+from core.cli import main, profile_files
 from core.cli.answer import Answer, Line, Note, Part, Raw, Table
 from core.cli.commands import COMMANDS
 from core.cli.output import Output, output, plain
@@ -327,5 +327,5 @@ def test_a_person_is_asked_before_a_profile_deletes_more(
     for answer, saved in (("y\n", True), ("Yes\n", True), (None, True), ("\n", False), ("n\n", False), ("ja\n", False)):
         monkeypatch.setattr(output, "ask", lambda question, answer=answer: answer)
         with nullcontext() if saved else pytest.raises(InputError, match="Nothing was saved"):
-            profiles._ask_to_delete(profile, [More.SWITCHED_ON])
+            profile_files._ask_to_delete(profile, [More.SWITCHED_ON])
         assert "! Deletion is switched on" in capsys.readouterr().err
