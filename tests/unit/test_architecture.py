@@ -51,6 +51,29 @@ HELP = {
     *("core.system", "core.system.guard", "core.system.locales"),
     *("core.text", "core.text.codepoints", "core.text.format", "core.text.layout"),
 }
+#: Uses of ``output`` that write, or ask in which form; questions and progress are none.
+TELLING = {"line", "note", "verbatim", "table", "json", "raw", "show", "tell", "error", "json_wanted"}
+#: Modules of the command line that write for all commands.
+MACHINERY = {"core.cli.output", "core.cli.main", "core.cli.context", "core.cli.trial", "core.cli.watching"}
+#: What is told before a command ends, and why it cannot be part of the answer.
+TOLD_BEFORE_THE_END = {
+    "core.cli.demo.demo()": "beside JSON the console is not opened",
+    "core.cli.demo.show_demo()": "the result is shown before the console opens on it",
+    "core.cli.missing.missing()": "a comparison takes hours: that it waits, or where it was left",
+    "core.cli.missing._warn()": "a comparison takes hours: a warning is told when it arises",
+    "core.cli.missing._Told()": "a comparison takes hours: how far it is",
+    "core.cli.profile_files._ask_to_delete()": "what a question is about stands before it",
+    "core.cli.proof.verify()": "that it is a backup is known before hours of reading; what was not noted, whatever comes then",
+    "core.cli.proof.repair()": "that it would be salvaged first is known before the search for copies",
+    "core.cli.proof.rebuild()": "what was done to the home holds, even if the rest fails",
+    "core.cli.restore.restore()": "warnings stand before the question whether to restore",
+    "core.cli.restore._announce()": "what a question is about stands before it",
+    "core.cli.runs.run_profile()": "that it runs already is told before the run is watched",
+    "core.cli.runs._watch()": "whoever leaves is told that the run goes on",
+    "core.cli.seal.check()": "what is wrong with a place is told, even if the archive cannot be checked then",
+    "core.cli.search._problems()": "pages are written as they are read: a list of all is held for JSON alone",
+    "core.cli.service.run_service()": "the service ends with its process",
+}
 WRITERS = {"core.cli.output", "tui.__main__"}
 ASKING = {"isatty", "fileno", "encoding"}
 
@@ -159,6 +182,15 @@ def terminal_uses(tree: ast.Module) -> Iterator[int]:
                 yield node.lineno
             case ast.ImportFrom(module="sys", names=names) if streams & {alias.name for alias in names}:
                 yield node.lineno
+
+
+def tellings(module: str, tree: ast.Module) -> Iterator[str]:
+    """The functions of a module of the command line that write by themselves, or ask in which form: ``module.function()``."""
+    for function in tree.body:
+        for node in ast.walk(function):
+            match node:
+                case ast.Attribute(value=ast.Name(id="output"), attr=name) if name in TELLING:
+                    yield f"{module}.{getattr(function, 'name', '')}()"
 
 
 def task_starts(tree: ast.Module) -> Iterator[int]:
@@ -294,6 +326,21 @@ def test_one_module_writes_to_the_terminal() -> None:
     """Nothing prints, or touches standard output or error, but the command line's output module and the entry point."""
     found = [f"{module}:{line}" for module, tree in modules() if module not in WRITERS for line in terminal_uses(tree)]
     assert found == []
+
+
+def test_commands_answer_and_do_not_write() -> None:
+    """A command returns what it says; only what must be told before its end is written by itself, as the table says why."""
+    trees = {name: tree for name, tree in modules() if belongs(name, ("core.cli",)) and name not in MACHINERY}
+    found = {one for name, tree in trees.items() for one in tellings(name, tree)}
+    assert found - set(TOLD_BEFORE_THE_END) == set()
+    assert set(TOLD_BEFORE_THE_END) - found == set(), "these write nothing any more: take them out of their table"
+
+
+def test_what_writes_by_itself_is_found() -> None:
+    """A line, an object, a note, and asking whether JSON is wanted; an answer and a question are none."""
+    for used in ('output.line("a")', "output.json({})", 'output.note("a")', "if output.json_wanted: ..."):
+        assert list(tellings("m", ast.parse(f"async def f():\n    def g():\n        {used}"))) == ["m.f()"]
+    assert list(tellings("m", ast.parse('async def f():\n    output.ask("a")\n    return Answer(lines=["a"])'))) == []
 
 
 def test_one_module_starts_background_tasks() -> None:
