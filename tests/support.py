@@ -20,7 +20,9 @@ from core.engine.examine import examine
 from core.engine.examine.examine import ServerFolder
 from core.engine.run.run import Job, ProfileRun
 from core.engine.visit.progress import Snapshot
+from core.errors import ArchivarError
 from core.model import MailboxResult, Run, RunStatus, Tally, User, now
+from core.problems.code import Code
 from core.problems.command_line import COMMAND_LINE
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
@@ -33,6 +35,11 @@ from core.trial import Step
 
 ALICE = "alice@example.test"
 SHORT_BACKOFF = (0.001, 0.001, 0.001)
+
+
+def coded(code: Code) -> Callable[[ArchivarError], bool]:
+    """Check for ``pytest.raises``: does the error have this code?"""
+    return lambda error: error.reason.code == code
 
 
 class Address(Protocol):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from core.problems.code import Code, Do, Family
 
 UNKNOWN = Code("no-place-of-name", 'There is no place "{name}" for seals.', f"{Do.LIST_PLACES}", Family.INPUT)
-NO_PASSWORD = Code(
-    "place-without-password", "No password is stored for {place}.", f"Set the place up again. {Do.SET_UP_PLACE}", Family.INPUT
-)
+NO_PASSWORD = Code("place-without-password", "No password is stored for {place}.", f"{Do.SET_UP_PLACE}", Family.INPUT)
 WITHIN_HOME = Code(
     "place-within-home",
     "{path} lies in the archive's own folder.",
@@ -16,6 +14,8 @@ WITHIN_HOME = Code(
 )
 THERE = Code("place-there", "there is a place {name} already.", "Choose another name.", Family.INPUT)
 PASSWORD_NEEDED = Code("place-needs-password", "{host} wants one for {login}.", f"{Do.ENTER_PLACE_PASSWORD}", Family.INPUT)
+#: What is wrong with one field of a place.
+OF_FIELD = Code("place-field", "{field}: {why}", "{why:remedy}", Family.INPUT)
 NO_MEANING = Code(
     "place-field-without-meaning", "it has no meaning for a place of the kind {kind}.", "Leave it out.", Family.INPUT
 )

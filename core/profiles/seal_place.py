@@ -57,15 +57,15 @@ TARGETS = {
 
 
 class PlaceError(InputError):
-    """An invalid place; ``field`` is the one to be changed."""
+    """An invalid place; ``field`` is the one to be changed, ``why`` what is wrong with it."""
 
-    def __init__(self, field: str, reason: Reason) -> None:
-        super().__init__(reason)
+    def __init__(self, field: str, why: Reason) -> None:
+        super().__init__(problems.OF_FIELD(field=field, why=why))
         self.field = field
+        self.why = why
 
-    @property
-    def message(self) -> str:
-        return f"{self.field}: {super().message}"
+    def as_json(self) -> dict[str, Any]:
+        return {"field": self.field, "why": self.why.as_json()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,13 @@ from core.archive.transfer.backup import Backup, back_up
 from core.config import Home
 from core.db.database import Database
 from core.errors import BusyError, DamagedError, HomeError, InputError
+from core.problems import backup as problems
+from core.problems import disk
+from core.problems.archive import BACKUP, BACKUP_INCOMPLETE
 from core.secrets import Secret
 from tests import homes
 from tests.homes import message
+from tests.support import coded
 
 VOLUME_BYTES = 130_000
 
@@ -128,7 +132,7 @@ async def test_a_backup_broken_off_anywhere_leaves_a_whole_copy_and_is_carried_o
             except Stop:
                 assert [text for text in await _findings(copy) if not text.startswith(allowed)] == []
                 if first:
-                    with pytest.raises(HomeError, match="not completed"):
+                    with pytest.raises(HomeError, check=coded(BACKUP_INCOMPLETE)):
                         await Archive.open(copy)
             else:
                 break
@@ -230,18 +234,18 @@ async def test_a_folder_that_is_no_backup_of_this_archive_is_left_as_it_is(tmp_p
     (tmp_path / "newer" / "backup.json").write_text(json.dumps({"version": 2, "archive": "ab"}))
     (tmp_path / "link").symlink_to(archive.home.path)
     before = homes.files(tmp_path)
-    for name, said in {
-        "something": "letter.txt",
-        "file": "no folder",
-        "file/below": "no folder",
-        "others": "another archive",
-        "other": "not empty",
-        "newer": "newer",
-        "link": "in one another",
-        "here/home/volumes": "in one another",
-        "here": "in one another",
+    for name, code in {
+        "something": problems.NOT_EMPTY,
+        "file": disk.NO_FOLDER,
+        "file/below": disk.NO_FOLDER,
+        "others": problems.OF_OTHER_ARCHIVE,
+        "other": problems.NOT_EMPTY,
+        "newer": problems.NEWER,
+        "link": problems.WITHIN_HOME,
+        "here/home/volumes": problems.WITHIN_HOME,
+        "here": problems.WITHIN_HOME,
     }.items():
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, check=coded(code)):
             await back_up(archive, tmp_path / name)
     after = homes.files(tmp_path)
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
@@ -263,7 +267,7 @@ async def test_a_copy_that_has_what_the_archive_has_not_is_kept(tmp_path: Path) 
     kept = homes.rows(copy.volume(1), "SELECT * FROM ledger")
     older = await Archive.open(Home(tmp_path / "older"))
     for _ in range(2):
-        with pytest.raises(InputError, match="what the archive has not"):
+        with pytest.raises(InputError, check=coded(problems.COPY_DIVERGED)):
             await back_up(older, copy.path)
         await homes.store(older, {60: message(60), 61: message(61)})
         await homes.store(older, {62: message(62)})
@@ -292,11 +296,11 @@ async def test_a_backup_is_read_only_until_it_is_released(tmp_path: Path) -> Non
     copy = Home(tmp_path / "copy")
     await back_up(archive, copy.path)
     opened = await Archive.open(copy)
-    with pytest.raises(HomeError, match="only read"):
+    with pytest.raises(HomeError, check=coded(BACKUP)):
         await opened.append([homes.draft("profile.removed", {"name": "x"})])
-    with pytest.raises(HomeError, match="only read"):
+    with pytest.raises(HomeError, check=coded(BACKUP)):
         await opened.writer.renew(homes.draft("repaired", {"messages": []}), [message(1)])
-    with pytest.raises(HomeError, match="backup itself"):
+    with pytest.raises(HomeError, check=coded(problems.OF_BACKUP)):
         await back_up(opened, tmp_path / "second")
     assert len(await homes.raws(opened)) == 2
     await opened.close()
@@ -313,7 +317,7 @@ async def test_a_backup_is_read_only_until_it_is_released(tmp_path: Path) -> Non
     opened = await Archive.open(copy)
     await opened.append([homes.draft("profile.removed", {"name": "x"})])
     await opened.close()
-    with pytest.raises(InputError, match="not empty"):
+    with pytest.raises(InputError, check=coded(problems.NOT_EMPTY)):
         await back_up(archive, copy.path)
     await archive.close()
 
@@ -328,7 +332,7 @@ async def test_two_backups_to_one_folder_do_not_meet(tmp_path: Path) -> None:
             seconds.append(asyncio.ensure_future(back_up(archive, tmp_path / "copy")))  # noqa: TID251 (awaited below)
 
     await back_up(archive, tmp_path / "copy", tick=tick)
-    with pytest.raises(BusyError, match="under way"):
+    with pytest.raises(BusyError, check=coded(problems.UNDER_WAY)):
         await seconds[0]
     assert await _findings(Home(tmp_path / "copy")) == []
     await archive.close()

@@ -12,7 +12,10 @@ import pytest
 
 from core.db.database import Database, Transaction
 from core.errors import BusyError, DamagedError, InputError, StorageError
+from core.problems import storage as problems
+from core.problems import volume
 from core.system.tasks import spawn
+from tests.support import coded
 
 
 async def _numbers(path: Path, patience: float = 5.0) -> Database:
@@ -118,15 +121,15 @@ async def test_errors_of_sqlite_are_told_in_words_with_the_file_s_name(tmp_path:
     other = await _numbers(path)
     try:
         async with other.transaction():
-            with pytest.raises(BusyError, match=r"a\.sqlite: it is locked"):
+            with pytest.raises(BusyError, match=r"a\.sqlite", check=coded(problems.LOCKED)):
                 async with database.transaction():
                     pass
-        with pytest.raises(InputError, match="cannot be stored"):
+        with pytest.raises(InputError, check=coded(problems.NO_VALUE)):
             async with database.transaction() as transaction:
                 await transaction.execute("INSERT INTO number VALUES (?)", (2**70,))
-        with pytest.raises(InputError, match="cannot be stored"):
+        with pytest.raises(InputError, check=coded(problems.NO_VALUE)):
             await database.read("SELECT ?", ("\ud800",))
-        with pytest.raises(DamagedError, match="damaged"):
+        with pytest.raises(DamagedError, check=coded(problems.DAMAGED)):
             await database.read("SELECT * FROM nowhere")
         with pytest.raises(sqlite3.OperationalError):
             await database.read("SELEKT 1")
@@ -135,14 +138,16 @@ async def test_errors_of_sqlite_are_told_in_words_with_the_file_s_name(tmp_path:
         await other.close()
     reader = await Database.open(path, read_only=True)
     try:
-        with pytest.raises(StorageError, match="cannot be written"):
+        with pytest.raises(StorageError, check=coded(problems.READ_ONLY)):
             await reader.read("INSERT INTO number VALUES (3)")
     finally:
         await reader.close()
     (tmp_path / "b.sqlite").write_bytes(b"no database at all, " * 100)
-    with pytest.raises(DamagedError, match=r"b\.sqlite"):
+    with pytest.raises(DamagedError, match=r"b\.sqlite", check=coded(problems.DAMAGED)):
         await Database.open(tmp_path / "b.sqlite", pragmas=("journal_mode = WAL",))
-    with pytest.raises(StorageError, match="cannot be opened"):
+    with pytest.raises(DamagedError, match=r"b\.sqlite", check=coded(volume.DAMAGED)):
+        await Database.open(tmp_path / "b.sqlite", pragmas=("journal_mode = WAL",), damaged=volume.DAMAGED)
+    with pytest.raises(StorageError, check=coded(problems.NOT_OPENED)):
         await Database.open(tmp_path / "no" / "c.sqlite")
 
 

@@ -23,9 +23,12 @@ from core.archive.transfer.filenames import file_name, fold, maildirs, tree
 from core.demo.odd import odd_messages
 from core.errors import InputError, StorageError
 from core.message import mbox
+from core.problems import export as problems
+from core.problems.search import NO_MAIL
 from core.system.actor import Actor
 from tests import homes
 from tests.homes import ALICE, message
+from tests.support import coded
 
 REPLACE, SYNC = os.replace, os.fsync
 
@@ -238,21 +241,21 @@ async def test_what_is_not_ours_is_not_written_over(tmp_path: Path) -> None:
     await export(archive, Selection(), target, Format.EML)
     (file,) = target.rglob("*.eml")
     file.write_bytes(b"mine")
-    with pytest.raises(InputError, match="another message"):
+    with pytest.raises(InputError, check=coded(problems.OTHER_MESSAGE)):
         await export(archive, Selection(), target, Format.EML)
     assert file.read_bytes() == b"mine"
     with pytest.raises(InputError, match="export as eml"):
         await export(archive, Selection(), target, Format.MBOX)
     (tmp_path / "sums").mkdir()
     (tmp_path / "sums" / "SHA256SUMS").write_text("mine")
-    with pytest.raises(InputError, match="of no export"):
+    with pytest.raises(InputError, check=coded(problems.OF_NO_EXPORT)):
         await export(archive, Selection(), tmp_path / "sums", Format.EML)
-    with pytest.raises(InputError, match="archive's own folder"):
+    with pytest.raises(InputError, check=coded(problems.WITHIN_HOME)):
         await export(archive, Selection(), archive.home.path / "out", Format.EML)
     await archive.close()
     other = await homes.begin(tmp_path / "other")
     await homes.store(other, {1: message(1)})
-    with pytest.raises(InputError, match="another archive"):
+    with pytest.raises(InputError, check=coded(problems.OF_OTHER_ARCHIVE)):
         await export(other, Selection(), target, Format.EML)
     await other.close()
 
@@ -265,7 +268,7 @@ async def test_a_manifest_of_something_else_is_not_written_over(foreign: bytes, 
     target = tmp_path / "export"
     target.mkdir()
     (target / "manifest.jsonl").write_bytes(foreign)
-    with pytest.raises(InputError, match="of no export"):
+    with pytest.raises(InputError, check=coded(problems.OF_NO_EXPORT)):
         await export(archive, Selection(), target, Format.EML)
     assert [path.read_bytes() for path in target.iterdir()] == [foreign]
     (target / "manifest.jsonl").write_bytes(b'{"archivar": 1, "format": "eml"')
@@ -361,7 +364,7 @@ async def test_one_folder_and_what_is_below_it_can_be_exported(tmp_path: Path) -
     done = await export(archive, Selection(ids=(3, 1, 99)), tmp_path / "ids", Format.EML)
     assert done.messages == 2
     head = await archive.head()
-    with pytest.raises(InputError, match="no mail that fits"):
+    with pytest.raises(InputError, check=coded(NO_MAIL)):
         await export(archive, Selection(alice, "Nowhere"), tmp_path / "no", Format.EML)
     assert await archive.head() == head
     assert not (tmp_path / "no").exists()

@@ -24,9 +24,11 @@ from core.archive.transfer.importing import Imported, import_mail
 from core.archive.transfer.mail_items import Format, Item
 from core.archive.transfer.store_import import import_store
 from core.errors import InputError
+from core.problems import importing as problems
 from core.text.utf7 import modified_utf7
 from tests import homes
 from tests.homes import ALICE, message
+from tests.support import coded
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -528,7 +530,7 @@ async def test_a_whole_domain_goes_to_its_users(tmp_path: Path) -> None:
     await users.add(archive, "bob", ["bob@example.test"])
     again = await import_store(archive, backups)
     assert {key[0]: (done.messages, done.already) for key, done in again.imported.items()} == {"alice": (0, 5), "bob": (1, 1)}
-    with pytest.raises(InputError, match="no mailbox"):
+    with pytest.raises(InputError, check=coded(problems.NO_MAILBOX)):
         await import_store(archive, _put(tmp_path / "x" / "a.eml", message(1)).parent)
     await archive.close()
 

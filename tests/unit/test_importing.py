@@ -23,8 +23,11 @@ from core.archive.transfer.mail_items import Format, Found
 from core.demo.odd import odd_messages
 from core.errors import InputError, StorageError
 from core.message import mbox
+from core.problems import importing as problems
+from core.problems.export import LINE_OUTSIDE
 from tests import homes
 from tests.homes import ALICE, message
+from tests.support import coded
 
 Content = dict[tuple[str, str], tuple[str, int | None]]
 ODD = [sample.raw for sample in odd_messages(5) if sample.raw] + [
@@ -170,9 +173,9 @@ async def test_what_cannot_be_imported_is_named_and_the_rest_comes(tmp_path: Pat
     assert "regular" in reasons["pipe.eml"]
     nothing = tmp_path / "empty"
     nothing.mkdir()
-    with pytest.raises(InputError, match="There is no"):
+    with pytest.raises(InputError, check=coded(problems.NOT_THERE)):
         await _import(archive, tmp_path / "nothing")
-    with pytest.raises(InputError, match="no mail at"):
+    with pytest.raises(InputError, check=coded(problems.NO_MAIL)):
         await _import(archive, nothing)
     for folder in ("/a", "a//b", "a\nb"):
         with pytest.raises(InputError):
@@ -225,7 +228,7 @@ async def test_a_changed_file_of_an_export_is_named_and_not_imported(tmp_path: P
     for number, other in enumerate(("../secret", "/etc/passwd", "a/../../b", "")):
         manifest.write_text(lines.replace(name, other))
         third = await homes.begin(tmp_path / f"third{number}")
-        with pytest.raises(InputError, match="line 4"):
+        with pytest.raises(InputError, match="line 4", check=coded(LINE_OUTSIDE)):
             await _import(third, tmp_path / "out")
         assert not [entry for entry in await homes.entries(third) if entry.kind == "imported"]
         await third.close()
@@ -243,7 +246,7 @@ async def test_of_an_export_of_everybody_one_archive_is_taken(tmp_path: Path) ->
     done = await import_mail(archive, bob, tmp_path / "out", of="alice", folder="From Alice")
     assert (done.messages, sorted(done.folders)) == (1, [f"From Alice/{ALICE}/INBOX"])
     eve, _ = await users.add(archive, "eve", ["eve@example.test"])
-    with pytest.raises(InputError, match="alice, bob"):
+    with pytest.raises(InputError, match="alice, bob", check=coded(problems.SEVERAL_ARCHIVES)):
         await import_mail(archive, eve, tmp_path / "out")
     await archive.close()
 

@@ -24,6 +24,8 @@ from core.archive.search.query import (
     Words,
     parse,
 )
+from core.problems import search as problems
+from core.problems.code import Code
 
 TODAY = date(2024, 5, 31)
 ALPHABET = st.sampled_from(
@@ -83,40 +85,40 @@ def test_queries_mean_what_people_expect(text: str, terms: tuple[Node, ...]) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "position", "message", "hint"),
+    ("text", "position", "code", "hint"),
     [
-        ("", 0, "nothing to search", "Type a word"),
-        ("   ", 0, "nothing to search", "Type a word"),
-        ('steel "offer', 6, "not closed", "Add"),
-        ("steel (a b", 6, "not closed", "Add"),
-        ("steel )", 6, "no opening", "Take it away"),
-        ("a ()", 2, "nothing in these", "Take them away"),
-        ("OR a", 0, "before it", "quotes"),
-        ("a OR", 4, "after it", "quotes"),
-        ("a OR OR b", 5, "after it", "quotes"),
-        ("a AND", 5, "both sides", "quotes"),
-        ("a -", 2, "leave out", "-word"),
-        ("steel !!!", 6, "letter or digit", "words and numbers"),
-        ("subjekt:steel", 0, 'no field "subjekt"', "subject:"),
-        ("foo:steel", 0, 'no field "foo"', "quotes"),
-        ("x from:", 2, "needs a value", "from:word"),
-        ("has:wings", 4, "has:", "has:attachment"),
-        ("on:2023-02-29", 3, "no day", "2024-05-31"),
-        ("on:soon", 3, "no date", "yesterday"),
-        ("larger:big", 7, "no size", "500kB"),
-        ("id:xyz", 3, "no id", "SHA-256"),
-        ('folder:"/"', 7, "no name", "folder:INBOX"),
-        ("a " * 101, 200, "100 terms", "Leave out"),
-        ("(" * 30 + "a" + ")" * 30, 21, "too deep", "parentheses"),
-        ("a" * 4001, 4000, "longer", "Leave out"),
+        ("", 0, problems.EMPTY, "Type a word"),
+        ("   ", 0, problems.EMPTY, "Type a word"),
+        ('steel "offer', 6, problems.QUOTATION_NOT_CLOSED, "Add"),
+        ("steel (a b", 6, problems.NOT_CLOSED, "Add"),
+        ("steel )", 6, problems.NOT_OPENED, "Take it away"),
+        ("a ()", 2, problems.NOTHING_INSIDE, "Take them away"),
+        ("OR a", 0, problems.NOTHING_BEFORE_OR, "quotes"),
+        ("a OR", 4, problems.NOTHING_AFTER_OR, "quotes"),
+        ("a OR OR b", 5, problems.NOTHING_AFTER_OR, "quotes"),
+        ("a AND", 5, problems.AND_ALONE, "quotes"),
+        ("a -", 2, problems.NOTHING_LEFT_OUT, "-word"),
+        ("steel !!!", 6, problems.NO_WORD, "words and numbers"),
+        ("subjekt:steel", 0, problems.FIELD_MISSPELT, "subject:"),
+        ("foo:steel", 0, problems.NO_FIELD, "quotes"),
+        ("x from:", 2, problems.NO_VALUE, "from:word"),
+        ("has:wings", 4, problems.NO_PROPERTY, "has:attachment"),
+        ("on:2023-02-29", 3, problems.NO_DAY, "2024-05-31"),
+        ("on:soon", 3, problems.NO_DATE, "yesterday"),
+        ("larger:big", 7, problems.NO_SIZE, "500kB"),
+        ("id:xyz", 3, problems.NO_ID, "SHA-256"),
+        ('folder:"/"', 7, problems.NO_FOLDER_NAME, "folder:INBOX"),
+        ("a " * 101, 200, problems.TOO_MANY_TERMS, "Leave out"),
+        ("(" * 30 + "a" + ")" * 30, 21, problems.TOO_DEEP, "parentheses"),
+        ("a" * 4001, 4000, problems.TOO_LONG, "Leave out"),
     ],
 )
-def test_errors_point_at_the_spot_and_name_the_remedy(text: str, position: int, message: str, hint: str) -> None:
+def test_errors_point_at_the_spot_and_name_the_remedy(text: str, position: int, code: Code, hint: str) -> None:
     """An error has its position and the text to write instead."""
     with pytest.raises(QueryError) as caught:
         parse(text, today=TODAY)
     assert (caught.value.position, caught.value.exit_code) == (position, 2)
-    assert message in caught.value.message
+    assert caught.value.reason.code == code
     assert hint in caught.value.hint
 
 

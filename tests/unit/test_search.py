@@ -27,8 +27,11 @@ from core.archive.search.search import Cursor, Order, Search
 from core.archive.search.search_index import Index, State, glance
 from core.errors import DamagedError
 from core.message import content as reader
+from core.problems.code import Code
+from core.problems.search import NO_FOLDER, NO_USER
 from tests import homes
 from tests.homes import ALICE, archived, begin, change, rows, store
+from tests.support import coded
 
 FOLDER = f"{ALICE}/INBOX"
 
@@ -209,10 +212,12 @@ async def test_a_copy_for_somebody_else_is_shown_in_the_wanted_place(archive: Ar
     await search.close()
 
 
-@pytest.mark.parametrize(("text", "position"), [("offer user:nobody", 11), ("-folder:nowhere", 8)])
-async def test_an_unknown_user_or_folder_is_an_error_at_its_place(archive: Archive, text: str, position: int) -> None:
+@pytest.mark.parametrize(("text", "position", "code"), [("offer user:nobody", 11, NO_USER), ("-folder:nowhere", 8, NO_FOLDER)])
+async def test_an_unknown_user_or_folder_is_an_error_at_its_place(
+    archive: Archive, text: str, position: int, code: Code
+) -> None:
     """A user or a folder that there is not is said, instead of finding nothing."""
-    with pytest.raises(QueryError, match="There is no") as caught:
+    with pytest.raises(QueryError, check=coded(code)) as caught:
         await found(archive, text)
     assert caught.value.position == position
 

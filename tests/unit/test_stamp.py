@@ -15,7 +15,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from core.archive.proof import stamp
 from core.archive.proof.stamp import StampError, check, request, roots
 from core.errors import InputError
+from core.problems import stamp as problems
+from core.problems.code import Code
 from tests.servers.authority import STAMPING, Authority
+from tests.support import coded
 
 IMPRINT = hashlib.sha256(b"archivar seal").digest()
 
@@ -48,31 +51,35 @@ def test_a_signer_that_is_trusted_itself_needs_no_chain(authority: Authority, to
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "code"),
     [
-        ({"begun": 40, "days": -10}, "was not valid at its time"),
-        ({"begun": -10, "days": 40}, "was not valid at its time"),
-        ({"between_ca": False}, "does not lead to any that is trusted"),
+        ({"begun": 40, "days": -10}, problems.EXPIRED),
+        ({"begun": -10, "days": 40}, problems.EXPIRED),
+        ({"between_ca": False}, problems.UNTRUSTED),
     ],
 )
 def test_a_signer_that_is_not_entitled_is_refused(
-    authority: Authority, token: bytes, tmp_path: Path, options: dict[str, Any], said: str
+    authority: Authority, token: bytes, tmp_path: Path, options: dict[str, Any], code: Code
 ) -> None:
     """Certificates of another time, one between that may issue none: OpenSSL signs all the same."""
     one = Authority(tmp_path / "authority", **options)
-    with pytest.raises(StampError, match=said):
+    with pytest.raises(StampError, check=coded(code)):
         check(one.reply(request(IMPRINT).data), roots(one.root))
 
 
 @pytest.mark.parametrize(
-    "purposes",
-    [(), (ExtendedKeyUsageOID.SERVER_AUTH,), (*STAMPING, ExtendedKeyUsageOID.SERVER_AUTH)],
+    ("purposes", "code"),
+    [
+        ((), problems.OTHER_PURPOSE),
+        ((ExtendedKeyUsageOID.SERVER_AUTH,), problems.SEVERAL_PURPOSES),
+        ((*STAMPING, ExtendedKeyUsageOID.SERVER_AUTH), problems.SEVERAL_PURPOSES),
+    ],
 )
-def test_a_certificate_for_something_else_is_refused(tmp_path: Path, purposes: tuple[Any, ...]) -> None:
+def test_a_certificate_for_something_else_is_refused(tmp_path: Path, purposes: tuple[Any, ...], code: Code) -> None:
     """One of a web server that the same root has issued stamps nothing (RFC 3161 section 2.3)."""
     one = Authority(tmp_path / "authority", purposes=purposes)
     [signer] = roots(one.folder / "signer.pem")
-    with pytest.raises(StampError, match="not for time stamps"):
+    with pytest.raises(StampError, check=coded(code)):
         stamp._refuse_other_purpose(signer)
 
 
@@ -81,9 +88,9 @@ def test_another_root_another_question_and_another_archive_are_told_apart(
 ) -> None:
     """A root of the same name did not sign it; another nonce is the answer to another request."""
     other = Authority(tmp_path / "other")
-    with pytest.raises(StampError, match="does not lead to any that is trusted"):
+    with pytest.raises(StampError, check=coded(problems.UNTRUSTED)):
         check(token, roots(other.root))
-    with pytest.raises(StampError, match="its nonce is another one"):
+    with pytest.raises(StampError, check=coded(problems.OTHER_NONCE)):
         check(token, roots(authority.root), 5)
 
 

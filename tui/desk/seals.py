@@ -107,7 +107,7 @@ class SealDesk:
             try:
                 await seal_places.save(self._archive, place, Secret(password) if password else None, actor=_WHO, new=new)
             except PlaceError as error:
-                return {error.field: present.text(face.said(error), 400)}
+                return {error.field: present.text(f"{face.sentence(error.why)} {face.remedy(error.why)}", 400)}
         return {}
 
     async def remove(self, name: str) -> None:

@@ -129,7 +129,7 @@ def plain(codec: int, size: int, data: bytes) -> bytes:
     if codec == PLAIN:
         return data
     if codec != ZSTD:
-        raise DamagedError(problems.PART_CODEC(codec=codec))
+        raise DamagedError(problems.PART_CODEC(codec=str(codec)))
     try:
         # max_length guards against a damaged frame that would expand to gigabytes.
         result = zstd.ZstdDecompressor().decompress(data, size + 1)
