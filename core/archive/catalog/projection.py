@@ -15,7 +15,7 @@ from core.archive.store.volumes import Volumes
 from core.db.database import Database
 from core.errors import DamagedError, StorageError
 from core.message.envelope import describe
-from core.problems import entry as problems
+from core.problems import ledger as problems
 
 #: A damaged message has no readable envelope, but it stays listed, so that it can be named and fetched again.
 UNREADABLE = Detail(0, describe(b""))

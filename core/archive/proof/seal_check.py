@@ -24,7 +24,7 @@ from core.config import Home
 from core.db.database import Row
 from core.errors import DamagedError, InputError, StorageError
 from core.model import now
-from core.problems import entry as problems
+from core.problems import ledger as problems
 from core.problems.seal_line import NOTHING_TO_CHECK
 from core.problems.volume import REPLACED
 from core.text.format import counted, number, when

@@ -22,7 +22,7 @@ from core.archive.store.entries.reading import Unreadable
 from core.archive.store.entries.statement import Newer, RecordStatement, Storing
 from core.archive.store.entries.values import Head
 from core.errors import DamagedError, ProtocolError
-from core.problems import entry as problems
+from core.problems import ledger as problems
 
 if sys.version_info >= (3, 14):
     from compression import zstd
