@@ -78,7 +78,7 @@ class _Glance:
     starts: dict[str, datetime]
 
     def warnings(self, refusal: str) -> list[str]:
-        """What somebody should look after, the worst first."""
+        """The matters that need attention, the worst first."""
         found = [command_line.told(self.presence.fault)] if self.presence.fault is not None else []
         found += [self.disk.sentence()] if self.disk.low else []
         found += filter(None, (self.keyless, *(one.sentence() for one in self.exposed), refusal))

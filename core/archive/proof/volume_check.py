@@ -1,8 +1,8 @@
 """Check of volumes one after the other: pages, ledger, parts, messages, in small steps that can stop after any of them.
 
-The state is a ``Place``, which with the ``Verdict`` so far is all that another process needs to continue. No lock is held
-between two steps, so an archiving run waits for one page of rows at most; only ``integrity_check`` holds SQLite's lock on a
-volume for as long as it takes, which is why ``gentle`` leaves it out for the volume that is being written.
+The state is a ``Place``, which with the ``Verdict`` so far is all that another process needs to continue.
+No lock is held between two steps, so an archiving run waits for one page of rows at most; only ``integrity_check`` holds
+SQLite's lock on a volume for as long as it takes, which is why ``gentle`` leaves it out for the volume that is being written.
 
 Damage of which a good copy was stored since (ledger: ``repaired``) is no finding; nor is other damage in a volume, once its
 ledger is whole and every message that it names can be read from somewhere.

@@ -2,7 +2,7 @@
 
 Pure computation, in processes beside the service.
 
-Invariant: the pieces of a ``Prepared`` message are all of its raw bytes in their order; in any doubt it is kept in one piece.
+Invariant: the pieces of a ``Prepared`` are all raw bytes in their order; in any doubt a message is kept in one piece.
 """
 
 from __future__ import annotations

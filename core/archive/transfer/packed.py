@@ -256,7 +256,7 @@ def _translated(read: Callable[[str], BinaryIO]) -> Callable[[str], BinaryIO]:
 
 
 def unpacked(raw: bytes, largest: int) -> bytes:
-    """A message compressed by Dovecot with gzip, bzip2, xz or zstd, decompressed; any other unchanged. Raises ``Refused``."""
+    """A message compressed by Dovecot (gzip, bzip2, xz, zstd), decompressed; any other unchanged. Raises ``Refused``."""
     if raw.startswith(b"\x28\xb5\x2f\xfd"):
         source: _Source = cast(_Source, zstd.ZstdFile(io.BytesIO(raw)))
     elif raw.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")):

@@ -1,13 +1,9 @@
 """Restore: puts archived messages back into a mailbox, through the login of a profile that archives it.
 
-A message is only appended when the folder does not have it: by an entry of the ledger, or by size, header, and finally its
-bytes. So a restore can be repeated, and continues after a broken connection, which leaves open if the last message arrived: the
-folder is listed again before anything is appended.
-
-An appended message is recorded with its UID. So the next run knows it, and neither fetches it nor places it again in the
-archive; the profile's rule may only delete it after its bytes were read and compared (``proof``).
-
-A failure of one message or folder is listed, and the rest continues.
+A message is only appended when the folder does not have it: by an entry of the ledger, or by size, header, and finally bytes.
+So a restore can be repeated, and continues after a broken connection: the folder is listed again first. A failure of one
+message or folder is listed, and the rest continues. An appended message is recorded with its UID, so the next run neither
+fetches nor places it again; the profile's rule only deletes it after its bytes were read and compared (``proof``).
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Losses(Protocol):
         """The server does not give the message."""
 
     def expunged(self, uid: int) -> None:
-        """Another client deleted the message meanwhile."""
+        """Count a message that another client has deleted since."""
 
 
 class NoLosses:
