@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.archive.registry import last_attempt, saved_directory, saved_profiles
-from core.archive.registry.last_attempt import Attempt, Outcome
+from core.archive.registry.last_attempt import Attempt, AttemptOutcome
 from core.cli import trial
 from core.cli.answer import Answer, Line, Note, Part, Verbatim
 from core.cli.context import actor, context, run
@@ -118,8 +118,8 @@ def _shown(directory: Directory, stored: bool, last: str, attempt: Attempt | Non
     if not stored:
         yield Note("No password is stored: apply the file again.")
     yield Note(f"Last synchronised: {minute(last)}" if last else "Not synchronised yet: archivar directory sync")
-    if attempt is not None and attempt.outcome is not Outcome.DONE:
-        what = "failed" if attempt.outcome is Outcome.FAILED else "was done but for those who left"
+    if attempt is not None and attempt.outcome is not AttemptOutcome.DONE:
+        what = "failed" if attempt.outcome is AttemptOutcome.FAILED else "was done but for those who left"
         who = f", asked for by {attempt.asked_by}" if attempt.asked_by else ""
         yield Note(f"The last attempt ({minute(timestamp(attempt.at))}{who}) {what}: {attempt.reason}")
     yield from map(Note, _notes(directory))

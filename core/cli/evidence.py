@@ -9,7 +9,7 @@ from typing import Any
 from core.archive.archive import Archive
 from core.archive.proof import seal_check, seal_places, stamp
 from core.archive.proof.seal import Seal
-from core.archive.proof.seal_check import Check
+from core.archive.proof.seal_check import SealCheck
 from core.archive.proof.stamp import Stamp
 from core.cli.answer import Answer, Line
 from core.cli.progress import Progress
@@ -73,13 +73,13 @@ async def check(home: Home, wanted: Iterable[Seal], stamps: Sequence[Stamp], *, 
     return Answer(json=lambda: _as_json(found, seals), notes=_lines(found), exit_code=4 if found.difference else 0)
 
 
-def _as_json(found: Check, seals: Sequence[Seal]) -> dict[str, Any]:
+def _as_json(found: SealCheck, seals: Sequence[Seal]) -> dict[str, Any]:
     value = {**found.as_json(), "seals": [one.as_json() for one in seals]}
     # A single seal keeps its earlier key.
     return value | {"seal": seals[-1].as_json()} if seals else value
 
 
-def _lines(found: Check) -> Iterator[Line]:
+def _lines(found: SealCheck) -> Iterator[Line]:
     if found.difference:
         yield Line(f"✘ {found.difference}")
         return

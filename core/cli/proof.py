@@ -24,9 +24,9 @@ from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
     from core.archive.archive import Archive
-    from core.archive.proof.damage import Named
+    from core.archive.proof.damage import NamedMessage
     from core.archive.proof.findings import Verdict
-    from core.archive.proof.takeover import Salvaged
+    from core.archive.proof.takeover import TakeoverResult
     from core.engine.restore.repair import Repair
 
 
@@ -229,7 +229,7 @@ async def repair(
     )
 
 
-def _salvaged(done: Salvaged) -> Iterator[Line]:
+def _salvaged(done: TakeoverResult) -> Iterator[Line]:
     kept = f"its ledger is whole up to entry {number(done.kept)}"
     if done.seen > done.kept:
         kept += f", and was known up to entry {number(done.seen)}"
@@ -257,7 +257,7 @@ def _repaired(done: Repair) -> Iterator[Part | str]:
         yield "archivar rebuild makes the catalog anew."
 
 
-def _named(message: Named) -> str:
+def _named(message: NamedMessage) -> str:
     date = day_and_time(message.date)
     return " · ".join(text for text in (message.sha256.hex()[:16], message.sentence(), date) if text)
 

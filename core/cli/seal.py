@@ -22,7 +22,7 @@ from core.secrets import Secret
 from core.text.format import when
 
 if TYPE_CHECKING:
-    from core.archive.proof.seal_places import Standing
+    from core.archive.proof.seal_places import PlaceState
 
 NAME = Annotated[str, typer.Argument(metavar="NAME", help="The place's name, as archivar seal list shows it.")]
 
@@ -55,7 +55,7 @@ async def list_places() -> Answer:
     )
 
 
-def _listed(found: list[Standing], often: str) -> Iterator[Part | str]:
+def _listed(found: list[PlaceState], often: str) -> Iterator[Part | str]:
     if found:
         yield _table(found)
         yield Note(f"When: {often} (archivar settings set seal VALUE).")
@@ -63,7 +63,7 @@ def _listed(found: list[Standing], often: str) -> Iterator[Part | str]:
         yield "Seals are sent nowhere. archivar seal add --help tells where they can go."
 
 
-def _table(found: list[Standing]) -> Table:
+def _table(found: list[PlaceState]) -> Table:
     rows = []
     for one in found:
         state = "✘ damaged" if one.broken else "! failed" if one.failure else "✔ sent" if one.sent else "○ not yet"
@@ -72,7 +72,7 @@ def _table(found: list[Standing]) -> Table:
     return Table(("NAME", "KIND", "STATE", "ENTRY", "SENT", "WHERE"), rows, right=("ENTRY",))
 
 
-def _failures(found: list[Standing]) -> list[str]:
+def _failures(found: list[PlaceState]) -> list[str]:
     return [f"! {one.place.name}: {one.failure}" for one in found if one.failure]
 
 

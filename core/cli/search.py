@@ -10,7 +10,7 @@ import typer
 
 from core.archive.search import search_index
 from core.archive.search.index_document import Lack
-from core.archive.search.search_index import Index, State, glance
+from core.archive.search.search_index import Index, IndexState, glance
 from core.cli.answer import Answer, Table
 from core.cli.context import context
 from core.cli.help import Command
@@ -85,7 +85,7 @@ def _found(hits: Sequence[Hit]) -> Iterator[Table]:
         yield Table(("ID", "DATE (UTC)", "FROM", "SUBJECT", "USER", "FOLDER"), rows)
 
 
-def _counted(shown: int, total: int, state: State) -> Iterator[str]:
+def _counted(shown: int, total: int, state: IndexState) -> Iterator[str]:
     yield f"{counted(total, 'message')} found{f', {number(shown)} of them shown' if total > shown else ''}."
     if state.behind:
         yield f"! {_not_yet(state.behind)}"
@@ -188,7 +188,7 @@ async def _problems(archive: Archive) -> Answer:
     return Answer(json=lambda: {"problems": listed}, notes=[told], exit_code=1 if count else 0)
 
 
-def sentence(state: State) -> str:
+def sentence(state: IndexState) -> str:
     """The state of the index, in sentences."""
     parts = [_not_yet(state.behind) if state.behind else "All mail can be found."]
     if state.unreadable:
@@ -207,5 +207,5 @@ def unreadable(count: int) -> str:
     )
 
 
-def as_json(state: State) -> dict[str, int]:
+def as_json(state: IndexState) -> dict[str, int]:
     return {"behind": state.behind, "partly_read": state.partly, "not_read": state.unreadable, "failed": state.failed}

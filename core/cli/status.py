@@ -11,9 +11,9 @@ import typer
 
 from core.archive.proof import last_verification, seal_places
 from core.archive.proof.last_verification import LastVerification
-from core.archive.proof.seal_places import Standing
+from core.archive.proof.seal_places import PlaceState
 from core.archive.registry import passwords, saved_profiles, users
-from core.archive.search.search_index import State, glance
+from core.archive.search.search_index import IndexState, glance
 from core.archive.store import space
 from core.archive.store.ledger import Head
 from core.archive.store.space import DiskUse
@@ -61,11 +61,11 @@ class _Glance:
     messages: int
     bytes: int
     disk: DiskUse
-    search: State
+    search: IndexState
     verified: LastVerification | None
     verifying: verifications.Standing
     backed_up: LastBackup | None
-    places: list[Standing]
+    places: list[PlaceState]
     seal_troubles: list[str]
     head: Head
     exposed: list[Exposure]
@@ -201,7 +201,7 @@ def _backed_up(last: LastBackup | None) -> str:
     return f"{when(last.at, now())}, up to entry {number(last.seq)}, to {last.directory}"
 
 
-def _seals(places: list[Standing]) -> str:
+def _seals(places: list[PlaceState]) -> str:
     if not places:
         return "sent nowhere; archivar seal add lets them prove that nothing was changed by somebody who can write here"
     sent = [one for one in places if one.sent is not None and not one.failure]

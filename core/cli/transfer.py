@@ -14,9 +14,9 @@ from core.archive.read.selection import Selection
 from core.archive.registry import users
 from core.archive.search.found import found_by
 from core.archive.transfer import export as exporting
-from core.archive.transfer.export import Exported
-from core.archive.transfer.export import Format as As
-from core.archive.transfer.mail_items import Format
+from core.archive.transfer.export import ExportFormat as As
+from core.archive.transfer.export import ExportProgress
+from core.archive.transfer.mail_items import ImportFormat
 from core.cli.answer import Answer
 from core.cli.context import actor, context
 from core.cli.help import Command
@@ -27,13 +27,13 @@ from core.problems.folder import NOT_ARCHIVED
 from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
-    from core.archive.transfer.importing import Imported
+    from core.archive.transfer.importing import ImportProgress
     from core.archive.transfer.store_import import Filled
 
 #: Problems, and folders of a dry run, listed one by one.
 NAMED = 50
 #: The choices of --format.
-FORMATS = [form.value for form in Format if form not in (Format.AUTO, Format.EMLX)]
+FORMATS = [form.value for form in ImportFormat if form not in (ImportFormat.AUTO, ImportFormat.EMLX)]
 
 
 QUERY = typer.Option("--query", metavar="QUERY", help="Only what archivar search finds by this.")
@@ -75,7 +75,7 @@ async def export(
     return Answer(json=lambda: value, notes=_written(done, directory), exit_code=4 if done.damaged else 0)
 
 
-def _written(done: Exported, directory: Path) -> Iterator[str]:
+def _written(done: ExportProgress, directory: Path) -> Iterator[str]:
     already = f"; {number(done.already)} there already" if done.already else ""
     yield f"{counted(done.messages, 'message')}, {size(done.bytes)} written to {directory}{already}."
     for name in done.damaged:
@@ -91,9 +91,9 @@ async def import_(
     user: Annotated[str, typer.Option("--user", metavar="USER", help="Into whose archive.")] = "",
     folder: Annotated[str, typer.Option("--folder", metavar="FOLDER", help="Into this folder of the archive, and below.")] = "",
     form: Annotated[
-        Format,
+        ImportFormat,
         typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}; found out if not given."),
-    ] = Format.AUTO,
+    ] = ImportFormat.AUTO,
     of: Annotated[
         str, typer.Option("--of", metavar="NAME", help="Whose archive or mailbox, when an export or a store holds several.")
     ] = "",
@@ -106,16 +106,16 @@ async def import_(
     of Kerio Connect, or its backups, go to all users whose mailboxes are in it: --format kerio without --user. Exit code 1 if
     something is no mail or could not be read; it is named.
     """
-    if form is Format.EMLX:
+    if form is ImportFormat.EMLX:
         raise InputError(usage.NOT_ASKED_FOR(option="--format emlx"))
-    if not user and form is not Format.KERIO:
+    if not user and form is not ImportFormat.KERIO:
         raise InputError(usage.MISSING(option="--user", instead="--format kerio, which takes the mailboxes of all users"))
     if not user and (folder or of):
         raise InputError(usage.NEEDS_OTHER(option="--folder" if folder else "--of", other="--user"))
     return await (_import_one(path, user, folder, form, of, dry_run) if user else _import_store(path, dry_run))
 
 
-async def _import_one(path: Path, user: str, folder: str, form: Format, of: str, dry_run: bool) -> Answer:
+async def _import_one(path: Path, user: str, folder: str, form: ImportFormat, of: str, dry_run: bool) -> Answer:
     from core.archive.transfer import importing
 
     async with context.archive() as archive:
@@ -174,7 +174,7 @@ def _filled(filled: Filled, dry_run: bool) -> Iterator[str]:
         yield f"! {unknown.mailbox}: {counted(unknown.messages, 'message')} left where they are: {unknown.reason}"
 
 
-def _told(done: Imported, user: str, dry_run: bool) -> Iterator[str]:
+def _told(done: ImportProgress, user: str, dry_run: bool) -> Iterator[str]:
     """The result of an import, in sentences."""
     from core.archive.transfer.importing import left_out
 

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from core.archive.registry import refiling, saved_profiles, unknown, users
-from core.archive.registry.refiling import Refiled
-from core.archive.registry.unknown import State, UnknownAddress
+from core.archive.registry.refiling import RefileResult
+from core.archive.registry.unknown import AddressState, ListedAddress
 from core.cli.answer import Answer, Line, Note, Part, Table
 from core.cli.context import actor, context
 from core.cli.help import Command, Group
@@ -44,7 +44,7 @@ async def list_addresses(
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many.")] = 1000,
 ) -> Answer:
     """List addresses in our domains that no user has, those with the most mail first."""
-    states = unknown.ALL if everything else (State.OPEN, State.WAITING)
+    states = unknown.ALL if everything else (AddressState.OPEN, AddressState.WAITING)
     async with context.archive() as archive:
         found = await unknown.page(archive, states=states, limit=limit)
         total = await unknown.count(archive, states=states)
@@ -54,7 +54,7 @@ async def list_addresses(
     return Answer(json=lambda: {"addresses": [one.as_json() for one in found], **value}, lines=lines)
 
 
-def _listed(found: Sequence[UnknownAddress], total: int, ignored: Sequence[str]) -> Iterator[Part | str]:
+def _listed(found: Sequence[ListedAddress], total: int, ignored: Sequence[str]) -> Iterator[Part | str]:
     """The addresses, and notes; ``total`` is how many there are, ``ignored`` which are not ours."""
     if not found:
         yield "No unknown addresses."
@@ -75,9 +75,9 @@ def _listed(found: Sequence[UnknownAddress], total: int, ignored: Sequence[str])
         yield Note(f"{number(total - len(found))} more; --limit shows them.")
     if ignored:
         yield Note(f"Not ours: {', '.join(ignored)}")
-    if any(one.state is State.OPEN for one in found):
+    if any(one.state is AddressState.OPEN for one in found):
         yield Note("archivar unknown alias ADDRESS USER | user ADDRESS NAME | ignore ADDRESS or DOMAIN")
-    if any(one.state is State.WAITING for one in found):
+    if any(one.state is AddressState.WAITING for one in found):
         yield Note("archivar refile files what is to be filed.")
 
 
@@ -149,7 +149,7 @@ async def refile(
     )
 
 
-def _filed(done: Refiled, still_open: int, dry_run: bool) -> Iterator[Part | str]:
+def _filed(done: RefileResult, still_open: int, dry_run: bool) -> Iterator[Part | str]:
     if not done.messages:
         yield "Nothing is to be filed."
     else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from core.archive.archive import Archive
 from core.archive.proof import takeover
-from core.archive.proof.takeover import Salvaged
+from core.archive.proof.takeover import TakeoverResult
 from core.config import Home
 from core.errors import BusyError
 from core.problems.service import RUNNING
@@ -15,7 +15,7 @@ from core.service.lock import ServiceLock
 
 async def salvage_if_needed(
     archive: Archive, *, others: Sequence[Home] = (), actor: str, tell: Callable[[str], None] = lambda text: None
-) -> Salvaged | None:
+) -> TakeoverResult | None:
     """Salvage the open volume if it is damaged; None when it is sound.
 
     Raises ``BusyError`` while a service runs, and as ``takeover.salvage`` does.

@@ -14,7 +14,7 @@ from pathlib import Path
 from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.proof import seal_places
-from core.archive.proof.seal_places import Standing
+from core.archive.proof.seal_places import PlaceState
 from core.config import Home, find
 from core.engine.seals import sealing
 from core.errors import ArchivarError
@@ -73,7 +73,7 @@ class Sealing:
         self._companion.close()
 
 
-async def due(archive: Archive) -> list[Standing]:
+async def due(archive: Archive) -> list[PlaceState]:
     """The places that are due for a seal."""
     found = await seal_places.standings(archive)
     wish = (await settings.read(archive.database)).seal if found else "off"

@@ -12,7 +12,7 @@ import pytest
 
 from core.archive.proof.verify import verify
 from core.archive.read.selection import Selection
-from core.archive.transfer.export import Format, export
+from core.archive.transfer.export import ExportFormat, export
 from core.demo.mail import sample_mailbox
 from core.demo.odd import odd_messages
 from core.engine.run.moves import Moves
@@ -684,7 +684,7 @@ async def test_four_thousand_messages_come_out_as_they_went_in(
     wanted = all_digests(server.expected(ALICE))
     first = await box.run(reading(server, *ALL))
     assert (first.status, first.tally.archived) == (RunStatus.SUCCEEDED, 3000 + len(odd_mail))
-    done = await export(box.archive, Selection(), tmp_path / "out", Format.EML)
+    done = await export(box.archive, Selection(), tmp_path / "out", ExportFormat.EML)
     exported = {sha256(file.read_bytes()) for file in (tmp_path / "out").rglob("*.eml")}
     assert exported == wanted
     assert done.damaged == []

@@ -14,7 +14,7 @@ import pytest
 from core.archive.proof.verify import verify
 from core.archive.registry import refiling, unknown, users
 from core.archive.registry.refiling import refile
-from core.archive.registry.unknown import State
+from core.archive.registry.unknown import AddressState
 from core.engine.examine.examples import examples
 from core.errors import InputError
 from core.imap.session import Session
@@ -282,7 +282,7 @@ async def test_what_nobody_gets_is_left_and_not_fetched_again(
     assert any("6 messages stay in the mailbox" in text for text in first.told("warning"))
     assert await box.missing(profile) == {}
     [one] = await unknown.page(box.archive)
-    assert (one.address, one.state, one.messages, one.open) == ("carl@example.test", State.OPEN, 5, 5)
+    assert (one.address, one.state, one.messages, one.open) == ("carl@example.test", AddressState.OPEN, 5, 5)
     fetched: list[int] = []
     download = Session.download
 
@@ -308,7 +308,7 @@ async def test_what_nobody_gets_is_left_and_not_fetched_again(
     server.remove_folder(JOURNAL, "Other")
     await box.run(profile)
     assert await box.archive.database.read("SELECT * FROM left_message") == []
-    assert [(one.state, one.messages) for one in await unknown.page(box.archive)] == [(State.DONE, 5)]
+    assert [(one.state, one.messages) for one in await unknown.page(box.archive)] == [(AddressState.DONE, 5)]
     await proved(box)
 
 
@@ -344,9 +344,9 @@ async def test_addresses_become_an_alias_a_user_or_are_not_ours(server: Dovecot,
     await box.run(replace(profile, catchall=CatchAll(), deletion=Deletion()))
     listed = {one.address: one for one in await unknown.page(archive)}
     assert {name: (one.state, one.messages, one.open) for name, one in listed.items()} == {
-        "carl@example.test": (State.OPEN, 2, 2),
-        "spam@example.test": (State.OPEN, 2, 2),
-        "dora@example.test": (State.OPEN, 1, 1),
+        "carl@example.test": (AddressState.OPEN, 2, 2),
+        "spam@example.test": (AddressState.OPEN, 2, 2),
+        "dora@example.test": (AddressState.OPEN, 1, 1),
     }
     assert all(one.first_seen == one.last_seen != "" for one in listed.values())
     assert (await unknown.open_since(archive))[0] == 3
@@ -355,10 +355,10 @@ async def test_addresses_become_an_alias_a_user_or_are_not_ours(server: Dovecot,
         await unknown.set_ours(archive, "spam@example.test", False)
     with pytest.raises(InputError, match="belongs to anna"):
         await unknown.set_ours(archive, "sales@example.test", False)
-    assert [one.address for one in await unknown.page(archive, states=[State.NOT_OURS])] == ["spam@example.test"]
+    assert [one.address for one in await unknown.page(archive, states=[AddressState.NOT_OURS])] == ["spam@example.test"]
     await unknown.make_alias(archive, "carl@example.test", "bob")
     await unknown.make_user(archive, "dora@example.test", "dora", full_name="Dora")
-    assert {one.user for one in await unknown.page(archive, states=[State.WAITING])} == {"bob", "dora"}
+    assert {one.user for one in await unknown.page(archive, states=[AddressState.WAITING])} == {"bob", "dora"}
     planned = await refile(archive, dry_run=True)
     assert (planned.messages, planned.users) == (2, Counter(bob=2, dora=1))
     assert (await places(box))["2"] == {UNKNOWN}
@@ -374,14 +374,14 @@ async def test_addresses_become_an_alias_a_user_or_are_not_ours(server: Dovecot,
     assert len(await box.entries("refiled")) == 1
     await unknown.set_ours(archive, "spam@example.test", True)
     await unknown.set_ours(archive, "EXAMPLE.test", False)
-    assert [one.ignored_by for one in await unknown.page(archive, states=[State.NOT_OURS])] == ["@example.test"]
+    assert [one.ignored_by for one in await unknown.page(archive, states=[AddressState.NOT_OURS])] == ["@example.test"]
     await unknown.set_ours(archive, "@example.test", True)
     await unknown.make_user(archive, "spam@example.test", "eve")
     await users.add(archive, "yves", ["y@elsewhere.test"])
     assert (await refile(archive)).messages == 3
     assert (await places(box))["1"] == {inbox("anna"), inbox("bob"), ("eve", "spam@example.test/INBOX")}
     assert (await places(box))["3"] == {("yves", "y@elsewhere.test/INBOX")}, "somebody of another domain, too"
-    assert {one.state for one in await unknown.page(archive)} == {State.DONE}
+    assert {one.state for one in await unknown.page(archive)} == {AddressState.DONE}
     await proved(box)
 
 
@@ -426,7 +426,7 @@ async def test_mail_is_filed_again_by_profile_and_goes_on_where_it_was_broken_of
     monkeypatch.setattr(refiling, "BATCH", 2)
     count = 0
 
-    def break_off(done: refiling.Refiled) -> None:
+    def break_off(done: refiling.RefileResult) -> None:
         nonlocal count
         count += 1
         if count == 2:

@@ -14,7 +14,7 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.proof import damage, last_verification, verification
-from core.archive.proof.check_place import Place, Stage
+from core.archive.proof.check_place import CheckPosition, CheckStage
 from core.archive.proof.findings import Verdict
 from core.archive.proof.salvage import from_other_volumes
 from core.archive.proof.volume_check import walk
@@ -202,12 +202,12 @@ async def test_a_verification_is_carried_on_by_another_process_wherever_it_was_e
         nothing.append(0.0)
 
     expected = await verification.whole(volumes_template, {}, lambda share, verdict: None, ignore)
-    place, verdict = Place(), Verdict()
+    place, verdict = CheckPosition(), Verdict()
     turns = 0
     while True:
         turns += 1
         place, verdict = (
-            Place.from_json(json.loads(json.dumps(place.as_json()))),
+            CheckPosition.from_json(json.loads(json.dumps(place.as_json()))),
             Verdict.from_json(json.loads(json.dumps(verdict.as_json()))),
         )
         steps = walk(volumes_template, place, verdict, gentle=True)
@@ -315,12 +315,12 @@ async def test_a_round_of_shares_ends_with_the_catalog(home: Home) -> None:
         await archive.close()
 
 
-@pytest.mark.parametrize("stage", [Stage.PARTS, Stage.MESSAGES])
-async def test_a_volume_that_is_sealed_while_it_is_looked_at_is_no_damage(tmp_path: Path, stage: Stage) -> None:
+@pytest.mark.parametrize("stage", [CheckStage.PARTS, CheckStage.MESSAGES])
+async def test_a_volume_that_is_sealed_while_it_is_looked_at_is_no_damage(tmp_path: Path, stage: CheckStage) -> None:
     """Entries written after its ledger was checked are checked too, and later ones continue from there."""
     home = await homes.filled(tmp_path / "home")
     archive = await Archive.open(home)
-    place, verdict, steps = Place(), Verdict(), 0
+    place, verdict, steps = CheckPosition(), Verdict(), 0
     try:
         async for _ in walk(home, place, verdict, gentle=True):
             if place.stage is stage and not steps:

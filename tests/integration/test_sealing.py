@@ -19,7 +19,7 @@ import trustme
 from core.archive.archive import Archive
 from core.archive.proof import seal, seal_check, seal_places, stamp
 from core.archive.proof.seal import Seal
-from core.archive.proof.seal_places import Standing
+from core.archive.proof.seal_places import PlaceState
 from core.archive.registry import saved_settings
 from core.archive.transfer import backup
 from core.config import Home
@@ -48,7 +48,7 @@ class World:
     mails: Mailhost
     authority: Authority
 
-    async def send(self, *names: str, accept: bool = False) -> list[Standing]:
+    async def send(self, *names: str, accept: bool = False) -> list[PlaceState]:
         found = await seal_places.standings(self.archive)
         wanted = [one for one in found if not names or one.place.name in names]
         return await sealing.send(self.archive, wanted, accept=accept)

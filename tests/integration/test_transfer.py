@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from core.archive.archive import Archive
 from core.archive.read.selection import Selection
 from core.archive.registry import users
-from core.archive.transfer.export import Format, export
+from core.archive.transfer.export import ExportFormat, export
 from core.archive.transfer.manifest import read
 from core.config import Home
 from core.demo.mail import sample_mailbox
@@ -95,8 +95,8 @@ def _killed(command: list[str], size: Callable[[], int], limit: float) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", Format)
-def test_an_export_killed_at_several_moments_carries_on(form: Format, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ExportFormat)
+def test_an_export_killed_at_several_moments_carries_on(form: ExportFormat, tmp_path: Path) -> None:
     """kill -9: nothing half written has a final name, and in the end all is as if it had never been stopped."""
     home = asyncio.run(_filled(tmp_path / "home", 1200))
     words = ("export", "--format", form.value)
@@ -129,8 +129,8 @@ def test_an_export_killed_at_several_moments_carries_on(form: Format, tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", Format)
-def test_an_import_killed_at_several_moments_carries_on(form: Format, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ExportFormat)
+def test_an_import_killed_at_several_moments_carries_on(form: ExportFormat, tmp_path: Path) -> None:
     """kill -9: the same folders, SHA-256, flags and dates as where it came from, each once; verify and replay are clean."""
     home = asyncio.run(_filled(tmp_path / "home", 1200))
     assert homes.cli(home, "export", "--format", form.value, str(tmp_path / "out")).returncode == 0
@@ -225,23 +225,23 @@ async def test_signed_mail_still_verifies_after_export(tmp_path: Path) -> None:
 
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, dict(enumerate(signed, 1)))
-    for form in Format:
+    for form in ExportFormat:
         target = tmp_path / form.value
         await export(archive, Selection(), target, form)
-        if form is Format.MBOX:
+        if form is ExportFormat.MBOX:
             (path,) = target.rglob("*.mbox")
             data = path.read_bytes()
             with path.open("rb") as file:
                 found = [mbox.unquoted(data[one.start : one.end]) for one in mbox.scan(file) if isinstance(one, mbox.Found)]
         else:
-            found = [path.read_bytes() for path in target.rglob("*.eml" if form is Format.EML else "cur/*")]
+            found = [path.read_bytes() for path in target.rglob("*.eml" if form is ExportFormat.EML else "cur/*")]
         assert len(found) == len(signed)
         assert all(dkim.verify(raw, dnsfunc=dns) for raw in found), form
     await archive.close()
 
 
-@pytest.mark.parametrize("form", Format)
-def test_an_export_to_a_full_disk_says_so_and_completes_after_space_is_made(form: Format, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ExportFormat)
+def test_an_export_to_a_full_disk_says_so_and_completes_after_space_is_made(form: ExportFormat, tmp_path: Path) -> None:
     """A real full file system: an error of storage, no half file, the archive unharmed; then the rest comes."""
     disk = tmp_path / "disk"
     disk.mkdir()

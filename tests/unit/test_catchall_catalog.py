@@ -127,9 +127,9 @@ async def test_a_recipient_that_cannot_be_read_is_listed_and_can_be_said_to_be_n
         assert read.content == inner
         assert len(sorting.places(read.route)) == 2
         listed = await unknown.page(archive)
-        assert [(one.address, one.state, one.open) for one in listed] == [("/O=FIRMA/CN=BOB", unknown.State.OPEN, 1)]
+        assert [(one.address, one.state, one.open) for one in listed] == [("/O=FIRMA/CN=BOB", unknown.AddressState.OPEN, 1)]
         await unknown.set_ours(archive, "/O=FIRMA/CN=BOB", False)
-        assert [one.state for one in await unknown.page(archive)] == [unknown.State.NOT_OURS]
+        assert [one.state for one in await unknown.page(archive)] == [unknown.AddressState.NOT_OURS]
     finally:
         await archive.close()
 

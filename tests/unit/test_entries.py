@@ -19,7 +19,7 @@ from core.archive.catalog import catalog
 from core.archive.catalog.messages import Detail
 from core.archive.store.entries import KINDS
 from core.archive.store.entries.change import Change
-from core.archive.store.entries.everybody import FiledMessage, Filing, LeftMessage, Refiled
+from core.archive.store.entries.everybody import FiledMessage, FilingScheme, LeftMessage, Refiled
 from core.archive.store.entries.mail import Deleted
 from core.archive.store.entries.records import SealPlaceSaved
 from core.archive.store.entries.statement import RecordStatement
@@ -322,7 +322,7 @@ SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
 CHANGES = st.builds(Change, TEXTS, JSON, JSON) | st.builds(Change, TEXTS, secret=st.just(True))
 FIELDS: dict[tuple[type, str], st.SearchStrategy[Any]] = {
     (Deleted, "kept"): UIDS,
-    (Filing, "kept"): st.none(),
+    (FilingScheme, "kept"): st.none(),
     (FiledMessage, "places"): st.just(()),
     (FiledMessage, "senders"): st.just(()),
     (FiledMessage, "recipients"): st.just(()),

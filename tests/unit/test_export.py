@@ -18,7 +18,7 @@ from core.archive.archive import Archive
 from core.archive.read.selection import Selection
 from core.archive.registry import users
 from core.archive.transfer import filenames
-from core.archive.transfer.export import Exported, Format, export
+from core.archive.transfer.export import ExportFormat, ExportProgress, export
 from core.archive.transfer.filenames import file_name, fold, maildirs, tree
 from core.demo.odd import odd_messages
 from core.errors import InputError, StorageError
@@ -117,7 +117,12 @@ async def test_eml_is_byte_identical_complete_and_in_the_ledger(tmp_path: Path) 
     target = tmp_path / "out"
     ticks: list[tuple[int, int]] = []
     done = await export(
-        archive, Selection(), target, Format.EML, actor="cli:test", tick=lambda done: ticks.append((done.done, done.total))
+        archive,
+        Selection(),
+        target,
+        ExportFormat.EML,
+        actor="cli:test",
+        tick=lambda done: ticks.append((done.done, done.total)),
     )
     files = {name: raw for name, raw in _files(target).items() if name.endswith(".eml")}
     assert {hashlib.sha256(raw).digest() for raw in files.values()} == {hashlib.sha256(raw).digest() for raw in raws}
@@ -136,7 +141,7 @@ async def test_mbox_is_read_by_pythons_mailbox(tmp_path: Path) -> None:
     trap = b"From: a@example.test\n\nFrom me\n>From you\n>>From them\nFrom x Thu Jan  1 00:00:00 1970\n\nFrom y\n"
     raws = {sample.raw for sample in odd_messages(2) if sample.raw} | {trap, trap.replace(b"\n", b"\r\n")}
     await homes.store(archive, dict(enumerate(sorted(raws), 1)), folder="INBOX/Odd")
-    await export(archive, Selection(), tmp_path / "out", Format.MBOX)
+    await export(archive, Selection(), tmp_path / "out", ExportFormat.MBOX)
     (path,) = (tmp_path / "out").rglob("*.mbox")
     assert path.relative_to(tmp_path / "out").as_posix() == f"alice/{ALICE}/INBOX/Odd.mbox"
     box = mailbox.mbox(path, create=False)
@@ -158,7 +163,7 @@ async def test_maildir_keeps_flags_and_dates(tmp_path: Path) -> None:
     payload["messages"][0][4] = "\\Answered \\Seen Custom \\Flagged"
     draft = homes.draft("archived", payload)
     await archive.append([draft], await archive.writer.prepare([raw]))
-    await export(archive, Selection(), tmp_path / "out", Format.MAILDIR)
+    await export(archive, Selection(), tmp_path / "out", ExportFormat.MAILDIR)
     top = tmp_path / "out" / "alice" / ALICE
     box = mailbox.Maildir(top, create=False)
     assert box.list_folders() == ["Work.Old"]
@@ -169,9 +174,9 @@ async def test_maildir_keeps_flags_and_dates(tmp_path: Path) -> None:
     await archive.close()
 
 
-@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("form", ExportFormat)
 async def test_an_export_goes_on_where_it_stopped_and_writes_over_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Format
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: ExportFormat
 ) -> None:
     """Stopped anywhere by a full disk, no half file has a final name; the next one brings what one export at once brings."""
     archive = await homes.begin(tmp_path / "home")
@@ -220,10 +225,10 @@ async def test_mail_that_came_since_is_added_beside_a_finished_mbox(tmp_path: Pa
     """The file that is there is left alone; the new one has what it lacks, and no more."""
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {1: message(1)})
-    await export(archive, Selection(), tmp_path / "out", Format.MBOX)
+    await export(archive, Selection(), tmp_path / "out", ExportFormat.MBOX)
     first = _files(tmp_path / "out")[f"alice/{ALICE}/INBOX.mbox"]
     await homes.store(archive, {2: message(2)})
-    done = await export(archive, Selection(), tmp_path / "out", Format.MBOX)
+    done = await export(archive, Selection(), tmp_path / "out", ExportFormat.MBOX)
     files = _files(tmp_path / "out")
     assert (done.messages, done.already) == (1, 1)
     assert files[f"alice/{ALICE}/INBOX.mbox"] == first
@@ -238,25 +243,25 @@ async def test_what_is_not_ours_is_not_written_over(tmp_path: Path) -> None:
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {1: message(1)})
     target = tmp_path / "out"
-    await export(archive, Selection(), target, Format.EML)
+    await export(archive, Selection(), target, ExportFormat.EML)
     (file,) = target.rglob("*.eml")
     file.write_bytes(b"mine")
     with pytest.raises(InputError, check=coded(problems.OTHER_MESSAGE)):
-        await export(archive, Selection(), target, Format.EML)
+        await export(archive, Selection(), target, ExportFormat.EML)
     assert file.read_bytes() == b"mine"
     with pytest.raises(InputError, match="export as eml"):
-        await export(archive, Selection(), target, Format.MBOX)
+        await export(archive, Selection(), target, ExportFormat.MBOX)
     (tmp_path / "sums").mkdir()
     (tmp_path / "sums" / "SHA256SUMS").write_text("mine")
     with pytest.raises(InputError, check=coded(problems.OF_NO_EXPORT)):
-        await export(archive, Selection(), tmp_path / "sums", Format.EML)
+        await export(archive, Selection(), tmp_path / "sums", ExportFormat.EML)
     with pytest.raises(InputError, check=coded(problems.WITHIN_HOME)):
-        await export(archive, Selection(), archive.home.path / "out", Format.EML)
+        await export(archive, Selection(), archive.home.path / "out", ExportFormat.EML)
     await archive.close()
     other = await homes.begin(tmp_path / "other")
     await homes.store(other, {1: message(1)})
     with pytest.raises(InputError, check=coded(problems.OF_OTHER_ARCHIVE)):
-        await export(other, Selection(), target, Format.EML)
+        await export(other, Selection(), target, ExportFormat.EML)
     await other.close()
 
 
@@ -269,15 +274,15 @@ async def test_a_manifest_of_something_else_is_not_written_over(foreign: bytes, 
     target.mkdir()
     (target / "manifest.jsonl").write_bytes(foreign)
     with pytest.raises(InputError, check=coded(problems.OF_NO_EXPORT)):
-        await export(archive, Selection(), target, Format.EML)
+        await export(archive, Selection(), target, ExportFormat.EML)
     assert [path.read_bytes() for path in target.iterdir()] == [foreign]
     (target / "manifest.jsonl").write_bytes(b'{"archivar": 1, "format": "eml"')
-    assert (await export(archive, Selection(), target, Format.EML)).messages == 1
+    assert (await export(archive, Selection(), target, ExportFormat.EML)).messages == 1
     await archive.close()
 
 
-@pytest.mark.parametrize("form", Format)
-async def test_nothing_is_written_through_a_link(form: Format, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ExportFormat)
+async def test_nothing_is_written_through_a_link(form: ExportFormat, tmp_path: Path) -> None:
     """In another account's folder, whose owner knows the names under which files are written aside."""
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {1: message(1)})
@@ -285,7 +290,7 @@ async def test_nothing_is_written_through_a_link(form: Format, tmp_path: Path) -
     strange.write_text("mine")
     await export(archive, Selection(), tmp_path / "known", form)
     made = [path.relative_to(tmp_path / "known") for path in (tmp_path / "known").rglob("*") if path.is_file()]
-    aside = {Format.EML: ".part", Format.MBOX: ".mbox.part", Format.MAILDIR: ""}[form]
+    aside = {ExportFormat.EML: ".part", ExportFormat.MBOX: ".mbox.part", ExportFormat.MAILDIR: ""}[form]
     for name in made:
         if name.name == "maildirfolder":
             continue
@@ -302,8 +307,8 @@ async def test_nothing_is_written_through_a_link(form: Format, tmp_path: Path) -
     await archive.close()
 
 
-@pytest.mark.parametrize("form", Format)
-async def test_no_folder_is_entered_through_a_link(form: Format, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ExportFormat)
+async def test_no_folder_is_entered_through_a_link(form: ExportFormat, tmp_path: Path) -> None:
     """Present before, or put in the place of one being written: the intended folder is written."""
     archive = await homes.begin(tmp_path / "home")
     for number in (1, 2):
@@ -320,7 +325,7 @@ async def test_no_folder_is_entered_through_a_link(form: Format, tmp_path: Path)
             await export(archive, Selection(), target, form)
     target, moved = tmp_path / "swapped", tmp_path / "moved"
 
-    def swap(done: Exported) -> None:
+    def swap(done: ExportProgress) -> None:
         if done.messages == 1:
             target.rename(moved)
             target.symlink_to(elsewhere)
@@ -344,12 +349,12 @@ async def test_a_folder_that_others_own_or_may_write_is_no_target(owner: int, mo
     os.chown(target, owner, 65534)
     target.chmod(mode)
     with pytest.raises(InputError, match=f"{target} (belongs to nobody|can be written by other accounts)") as refused:
-        await export(archive, Selection(), target, Format.EML)
+        await export(archive, Selection(), target, ExportFormat.EML)
     assert f"chmod go-w {target}" in refused.value.hint or "Name a folder of root" in refused.value.hint
     assert list(target.iterdir()) == []
     target.chmod(0o755)
     os.chown(target, 0, 0)
-    assert (await export(archive, Selection(), target, Format.EML)).messages == 1
+    assert (await export(archive, Selection(), target, ExportFormat.EML)).messages == 1
     await archive.close()
 
 
@@ -359,13 +364,13 @@ async def test_one_folder_and_what_is_below_it_can_be_exported(tmp_path: Path) -
     for number, folder in enumerate(("Work", "Work/A", "Workshop"), 1):
         await homes.store(archive, {number: message(number)}, folder=folder)
     alice = (await users.find(archive, "alice")).id
-    done = await export(archive, Selection(alice, f"{ALICE}/Work"), tmp_path / "out", Format.EML)
+    done = await export(archive, Selection(alice, f"{ALICE}/Work"), tmp_path / "out", ExportFormat.EML)
     assert done.messages == 2
-    done = await export(archive, Selection(ids=(3, 1, 99)), tmp_path / "ids", Format.EML)
+    done = await export(archive, Selection(ids=(3, 1, 99)), tmp_path / "ids", ExportFormat.EML)
     assert done.messages == 2
     head = await archive.head()
     with pytest.raises(InputError, check=coded(NO_MAIL)):
-        await export(archive, Selection(alice, "Nowhere"), tmp_path / "no", Format.EML)
+        await export(archive, Selection(alice, "Nowhere"), tmp_path / "no", ExportFormat.EML)
     assert await archive.head() == head
     assert not (tmp_path / "no").exists()
     await archive.close()
@@ -376,15 +381,15 @@ async def test_a_cancelled_export_says_what_it_wrote(tmp_path: Path) -> None:
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {number: message(number) for number in range(1, 5)})
 
-    def stop(done: Exported) -> None:
+    def stop(done: ExportProgress) -> None:
         if done.messages == 2:
             raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await export(archive, Selection(), tmp_path / "out", Format.EML, tick=stop)
+        await export(archive, Selection(), tmp_path / "out", ExportFormat.EML, tick=stop)
     entry = (await homes.entries(archive))[-1]
     assert (entry.kind, entry.payload["messages"], entry.payload["complete"]) == ("exported", 2, False)
-    done = await export(archive, Selection(), tmp_path / "out", Format.EML)
+    done = await export(archive, Selection(), tmp_path / "out", ExportFormat.EML)
     assert (done.messages, done.already) == (2, 2)
     await archive.close()
 
@@ -397,7 +402,7 @@ async def test_a_damaged_message_is_named_and_the_rest_comes(tmp_path: Path) -> 
         archive.home.volume(1),
         "DELETE FROM message WHERE size > 0 AND sha256 = x'" + hashlib.sha256(message(2)).hexdigest() + "'",
     )
-    done = await export(archive, Selection(), tmp_path / "out", Format.EML)
+    done = await export(archive, Selection(), tmp_path / "out", ExportFormat.EML)
     assert done.messages == 2
     assert len(done.damaged) == 1
     assert "alice" in done.damaged[0]

@@ -20,7 +20,7 @@ from core.archive.search import folding, index_document, numbers
 from core.archive.store import intake
 from core.archive.store.ledger import Entry, encode
 from core.archive.transfer import emlx, file_kinds, filenames, kerio, mail_items
-from core.archive.transfer.trees import Refused
+from core.archive.transfer.trees import UnusableFile
 from core.db import shape as schemas
 from core.directory import values
 from core.errors import DamagedError
@@ -212,7 +212,7 @@ def _entry(data: bytes) -> None:
 
 
 def _emlx(raw: bytes) -> None:
-    with suppress(Refused):
+    with suppress(UnusableFile):
         emlx.read(b"%d\n" % len(raw) + raw + b"<?xml")
     emlx.completed(raw, lambda number: b"x")
 

@@ -20,8 +20,8 @@ from core.archive.archive import Archive
 from core.archive.read.selection import Selection, places, select
 from core.archive.registry import users
 from core.archive.transfer import packed
-from core.archive.transfer.importing import Imported, import_mail
-from core.archive.transfer.mail_items import Format, Item
+from core.archive.transfer.importing import ImportProgress, import_mail
+from core.archive.transfer.mail_items import ImportFormat, Item
 from core.archive.transfer.store_import import import_store
 from core.errors import InputError
 from core.problems import importing as problems
@@ -47,11 +47,13 @@ async def _content(archive: Archive, user: str = "alice") -> Content:
     return found
 
 
-async def _import(archive: Archive, path: Path, folder: str = "F", form: Format = Format.AUTO, **more: str) -> Imported:
+async def _import(
+    archive: Archive, path: Path, folder: str = "F", form: ImportFormat = ImportFormat.AUTO, **more: str
+) -> ImportProgress:
     return await import_mail(archive, await users.find(archive, "alice"), path, folder=folder, form=form, **more)  # type: ignore[arg-type]
 
 
-def _reasons(done: Imported) -> dict[str, str]:
+def _reasons(done: ImportProgress) -> dict[str, str]:
     return {one.name: one.reason for one in done.problems}
 
 
@@ -113,7 +115,7 @@ async def test_what_is_no_message_is_refused_by_name_and_the_rest_comes(name: st
     _put(source / "a.eml", message(1))
     bad = _put(source / "b.eml", data)
     archive = await homes.begin(tmp_path / "home")
-    for form in (Format.AUTO, Format.EML):
+    for form in (ImportFormat.AUTO, ImportFormat.EML):
         done = await _import(archive, source, form=form)
         assert word in _reasons(done)["b.eml"]
         alone = await _import(archive, bad, form=form)

@@ -16,10 +16,10 @@ from core.archive.read import selection as selecting
 from core.archive.read.selection import Selection
 from core.archive.registry import users
 from core.archive.transfer import importing, mail_files
-from core.archive.transfer.export import Format as As
+from core.archive.transfer.export import ExportFormat as As
 from core.archive.transfer.export import export
-from core.archive.transfer.importing import Imported, import_mail
-from core.archive.transfer.mail_items import Format, Found
+from core.archive.transfer.importing import ImportProgress, import_mail
+from core.archive.transfer.mail_items import FoundMail, ImportFormat
 from core.demo.odd import odd_messages
 from core.errors import InputError, StorageError
 from core.message import mbox
@@ -55,7 +55,7 @@ async def _findings(archive: Archive) -> list[str]:
     return [finding.text for finding in (await verify(archive.home)).findings]
 
 
-async def _import(archive: Archive, path: Path, folder: str = "", form: Format = Format.AUTO) -> Imported:
+async def _import(archive: Archive, path: Path, folder: str = "", form: ImportFormat = ImportFormat.AUTO) -> ImportProgress:
     return await import_mail(archive, await users.find(archive, "alice"), path, folder=folder, form=form)
 
 
@@ -120,7 +120,7 @@ async def test_mail_of_other_programs_keeps_its_folders(tmp_path: Path) -> None:
     done = await _import(archive, source)
     assert done.problems == []
     assert done.strangers == ["Old/Thumbs.db"]
-    assert done.formats == {Format.EML, Format.MBOX, Format.MAILDIR}
+    assert done.formats == {ImportFormat.EML, ImportFormat.MBOX, ImportFormat.MAILDIR}
     found = await _content(archive)
     lf = [message(number).replace(b"\r\n", b"\n") for number in (2, 3)]
     assert found.keys() == {
@@ -141,7 +141,7 @@ async def test_an_mbox_is_unquoted_as_it_is_said_to_be(tmp_path: Path) -> None:
     body = b"Subject: a\nStatus: RO\nX-Status: AF\n\n>From a\n>>From b\nFrom here on\n\nFrom nobody, not a date\n"
     box = tmp_path / "old.mbox"
     box.write_bytes(b"From x@y Fri Jan  2 00:00:00 1970\n" + body + b"\nFrom z Sat Jan 3 00:00:00 1970\nSubject: b\n\n")
-    first, second = await _import(archive, box, "rd"), await _import(archive, box, "o", Format.MBOXO)
+    first, second = await _import(archive, box, "rd"), await _import(archive, box, "o", ImportFormat.MBOXO)
     assert (first.messages, second.messages) == (2, 2)
     found = await _content(archive)
     rd = body.replace(b">From a", b"From a").replace(b">>From b", b">From b")
@@ -197,7 +197,7 @@ async def test_no_link_leads_out_of_a_maildir(tmp_path: Path) -> None:
     done = await _import(archive, tmp_path / "mail")
     assert done.messages == 1
     assert [(one.name, one.reason) for one in done.problems] == [(".Sub/cur", "a link, which is not followed")]
-    [found] = [one for one in mail_files.search(tmp_path / "mail", Format.AUTO) if isinstance(one, Found)]
+    [found] = [one for one in mail_files.search(tmp_path / "mail", ImportFormat.AUTO) if isinstance(one, FoundMail)]
     (tmp_path / "mail" / "cur" / "1:2,S").unlink()
     (tmp_path / "mail" / "cur" / "1:2,S").symlink_to(strange / "cur" / "1:2,S")
     with pytest.raises(OSError, match="is a link"):

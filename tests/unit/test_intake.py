@@ -18,7 +18,7 @@ ENDS = st.sampled_from([b"\r\n", b"\n", b"\r"])
 MAIL = st.builds(lambda lines, end: bytes(end.join(lines)), st.lists(LINES, max_size=12), ENDS)
 
 
-def _joined(prepared: intake.Prepared) -> bytes:
+def _joined(prepared: intake.PreparedMessage) -> bytes:
     """The message from its parts, as a volume puts it together."""
     parts = {part.sha256: plain(part.codec, part.size, part.data) for part in intake.parts([prepared], ())}
     return b"".join(parts[piece.sha256] for piece in prepared.pieces)

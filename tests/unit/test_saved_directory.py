@@ -11,7 +11,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
 from core.archive.registry import last_attempt, saved_directory
-from core.archive.registry.last_attempt import Outcome
+from core.archive.registry.last_attempt import AttemptOutcome
 from core.directory.diff import compare
 from core.directory.entry import DirectoryEntry
 from core.directory.group_notes import GroupNote
@@ -147,7 +147,7 @@ async def test_nobody_goes_at_an_error_or_when_too_many_would(archive: Archive, 
     assert forced.difference.counts()["removed"] == 10
 
 
-async def attempt(archive: Archive) -> tuple[Outcome, str, str]:
+async def attempt(archive: Archive) -> tuple[AttemptOutcome, str, str]:
     found = await last_attempt.last(archive)
     assert found is not None
     return found.outcome, found.reason, found.asked_by
@@ -161,19 +161,19 @@ async def test_the_last_attempt_is_remembered_until_the_next(archive: Archive, m
     assert await last_attempt.last(archive) is None
     await directory_sync.sync(archive, asked_by="console")
     outcome, reason, asked_by = await attempt(archive)
-    assert (outcome, reason, Actor.of(asked_by).channel) == (Outcome.DONE, "", "console")
+    assert (outcome, reason, Actor.of(asked_by).channel) == (AttemptOutcome.DONE, "", "console")
     with pytest.raises(DirectoryError):
         await directory_sync.sync(archive, asked_by="run 7 of Staff")
-    assert await attempt(archive) == (Outcome.FAILED, "nobody here. Ask.", "run 7 of Staff")
+    assert await attempt(archive) == (AttemptOutcome.FAILED, "nobody here. Ask.", "run 7 of Staff")
     await directory_sync.sync(archive)
     outcome, reason, _ = await attempt(archive)
-    assert outcome is Outcome.WITHHELD
+    assert outcome is AttemptOutcome.WITHHELD
     assert "10 of 20 users" in reason
     with pytest.raises(DirectoryError):
         await directory_sync.sync(archive, dry_run=True)
-    assert (await attempt(archive))[0] is Outcome.WITHHELD
+    assert (await attempt(archive))[0] is AttemptOutcome.WITHHELD
     await directory_sync.sync(archive, force=True)
-    assert (await attempt(archive))[0] is Outcome.DONE
+    assert (await attempt(archive))[0] is AttemptOutcome.DONE
     await saved_directory.remove(archive)
     assert await last_attempt.last(archive) is None
 
@@ -184,7 +184,7 @@ async def test_a_missing_password_is_a_failed_attempt(archive: Archive) -> None:
     with pytest.raises(InputError, match="No password"):
         await directory_sync.sync(archive, asked_by="cli:test")
     outcome, reason, _ = await attempt(archive)
-    assert (outcome, reason.split(".")[0]) == (Outcome.FAILED, "No password is stored for the directory")
+    assert (outcome, reason.split(".")[0]) == (AttemptOutcome.FAILED, "No password is stored for the directory")
     async with archive.database.transaction() as transaction:
         await transaction.execute("UPDATE setting SET value = '{' WHERE name = ?", (last_attempt.NAME,))
     assert await last_attempt.last(archive) is None

@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from core.archive.proof.seal import Seal, find, line, text
-from core.archive.proof.seal_places import Standing, trouble
+from core.archive.proof.seal_places import PlaceState, trouble
 from core.config import Home
 from core.engine.seals.seal_delivery import Parcel, deliver, gone
 from core.engine.seals.sealing import AGAIN, LONGEST, due, last_night, overdue
@@ -123,20 +123,20 @@ def _ago(**age: float) -> datetime:
 @pytest.mark.parametrize(
     ("standing", "last_run", "expected"),
     [
-        (Standing(FILE), None, True),
-        (Standing(FILE, _ago(days=2)), None, True),
-        (Standing(FILE, _ago(minutes=1)), None, False),
-        (Standing(FILE, _ago(minutes=5)), _ago(minutes=1), True),
-        (Standing(FILE, _ago(minutes=1)), _ago(minutes=5), False),
-        (Standing(FILE, _ago(minutes=5), failure="no", failures=1), None, False),
-        (Standing(FILE, NOW - AGAIN, failure="no", failures=1), None, True),
-        (Standing(FILE, NOW - AGAIN, failure="no", failures=2), None, False),
-        (Standing(FILE, NOW - LONGEST, failure="no", failures=1000), None, True),
-        (Standing(FILE, NOW + timedelta(days=400)), None, True),
+        (PlaceState(FILE), None, True),
+        (PlaceState(FILE, _ago(days=2)), None, True),
+        (PlaceState(FILE, _ago(minutes=1)), None, False),
+        (PlaceState(FILE, _ago(minutes=5)), _ago(minutes=1), True),
+        (PlaceState(FILE, _ago(minutes=1)), _ago(minutes=5), False),
+        (PlaceState(FILE, _ago(minutes=5), failure="no", failures=1), None, False),
+        (PlaceState(FILE, NOW - AGAIN, failure="no", failures=1), None, True),
+        (PlaceState(FILE, NOW - AGAIN, failure="no", failures=2), None, False),
+        (PlaceState(FILE, NOW - LONGEST, failure="no", failures=1000), None, True),
+        (PlaceState(FILE, NOW + timedelta(days=400)), None, True),
     ],
 )
 def test_a_seal_is_due_at_night_after_runs_and_after_failures(
-    standing: Standing, last_run: datetime | None, expected: bool
+    standing: PlaceState, last_run: datetime | None, expected: bool
 ) -> None:
     """A time far ahead was told by a wrong clock, and holds nothing back."""
     assert due(standing, NOW, last_run) is expected
@@ -153,15 +153,15 @@ def test_the_night_is_that_of_the_place_where_the_machine_is() -> None:
 
 def test_what_does_not_arrive_is_told() -> None:
     """Failures by name, damage first, and places without a service."""
-    good = Standing(FILE, _ago(hours=1))
-    failed = Standing(MAIL, _ago(hours=1), failure="mail.example.test refuses the mail.", failures=1)
-    broken = Standing(MAIL, _ago(hours=1), failure="The archive does not contain it.", failures=1, broken=True)
+    good = PlaceState(FILE, _ago(hours=1))
+    failed = PlaceState(MAIL, _ago(hours=1), failure="mail.example.test refuses the mail.", failures=1)
+    broken = PlaceState(MAIL, _ago(hours=1), failure="The archive does not contain it.", failures=1, broken=True)
     assert trouble([good]) == ""
     assert trouble([good, failed]) == "No seal reaches mail: mail.example.test refuses the mail. It is tried again."
     assert trouble([good, failed, broken]) == "DAMAGED: The archive does not contain it."
     assert overdue([good, failed], NOW) == ""
-    assert "for days: no service" in overdue([Standing(FILE, _ago(days=3))], NOW)
-    assert "yet: no service" in overdue([Standing(FILE)], NOW)
+    assert "for days: no service" in overdue([PlaceState(FILE, _ago(days=3))], NOW)
+    assert "yet: no service" in overdue([PlaceState(FILE)], NOW)
     assert Path(FILE.target).name in FILE.where
 
 
@@ -246,12 +246,12 @@ def test_what_has_lost_a_seal_is_known(tmp_path: Path) -> None:
     """A file that is gone or has others only; a home without the stamp. One that may only be added to is believed."""
     home = Home(tmp_path)
     file, stamped = replace(FILE, target=str(tmp_path / "list")), Place("stamp", Kind.STAMP, "https://tsa.test")
-    assert "has not the seal any more" in gone(Standing(file, seal=SEALS[0]), HERE, home)
+    assert "has not the seal any more" in gone(PlaceState(file, seal=SEALS[0]), HERE, home)
     Path(file.target).write_text("\n".join([line(HERE, SEALS[0]), *[line(OTHER, SEALS[1])] * 1000]))
-    assert gone(Standing(file, seal=SEALS[0]), HERE, home) == ""
-    assert "has not the seal any more" in gone(Standing(file, seal=SEALS[1]), HERE, home)
-    assert "time stamp of entry 3 is not in" in gone(Standing(stamped, seal=SEALS[0]), HERE, home)
+    assert gone(PlaceState(file, seal=SEALS[0]), HERE, home) == ""
+    assert "has not the seal any more" in gone(PlaceState(file, seal=SEALS[1]), HERE, home)
+    assert "time stamp of entry 3 is not in" in gone(PlaceState(stamped, seal=SEALS[0]), HERE, home)
     (tmp_path / "seals").mkdir()
     (tmp_path / "seals" / "000000000003-0123456789abcdef.tsr").touch()
-    assert gone(Standing(stamped, seal=SEALS[0]), HERE, home) == ""
-    assert [gone(Standing(one), HERE, home) for one in (file, stamped)] == ["", ""]
+    assert gone(PlaceState(stamped, seal=SEALS[0]), HERE, home) == ""
+    assert [gone(PlaceState(one), HERE, home) for one in (file, stamped)] == ["", ""]

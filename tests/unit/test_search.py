@@ -24,7 +24,7 @@ from core.archive.search.found import found_by
 from core.archive.search.index_document import Lack
 from core.archive.search.query import QueryError, parse
 from core.archive.search.search import Cursor, Order, Search
-from core.archive.search.search_index import Index, State, glance
+from core.archive.search.search_index import Index, IndexState, glance
 from core.errors import DamagedError
 from core.message import content as reader
 from core.problems.code import Code
@@ -281,7 +281,7 @@ async def test_damaged_messages_are_indexed_as_far_as_known_and_named(tmp_path: 
     problem = (await index.problems())[0]
     assert (problem.message, problem.lack) == (3, Lack.DAMAGED)
     assert "Part 3" in problem.reason
-    assert await glance(archive) == State(behind=0, partly=0, damaged=1)
+    assert await glance(archive) == IndexState(behind=0, partly=0, damaged=1)
     assert await index.again() == 0
     assert await found(archive, "holiday") == [3]
     assert await found(archive, "strasse") == []
@@ -290,7 +290,7 @@ async def test_damaged_messages_are_indexed_as_far_as_known_and_named(tmp_path: 
         connection.commit()
     assert await index.again() == 1
     assert await index.problems() == []
-    assert await glance(archive) == State(behind=0, partly=0, damaged=0)
+    assert await glance(archive) == IndexState(behind=0, partly=0, damaged=0)
     assert await found(archive, "holiday") == [3]
     assert await found(archive, "strasse") == [3]
     await index.database.read("INSERT INTO text (text) VALUES ('integrity-check')")
@@ -325,7 +325,7 @@ async def test_an_error_over_one_message_ends_nothing(
     index = await Index.open(archive)
     problem = (await index.problems())[0]
     assert (problem.message, problem.lack) == (3, Lack.FAILED)
-    assert await glance(archive) == State(behind=0, partly=0, damaged=0, failed=1)
+    assert await glance(archive) == IndexState(behind=0, partly=0, damaged=0, failed=1)
     assert search_index.unreadable(archive.home) == 1
     assert await index.again() == 0
     await index.close()

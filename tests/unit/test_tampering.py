@@ -13,7 +13,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof import seal, seal_check, seal_places
 from core.archive.proof.seal import Seal
-from core.archive.proof.seal_check import Check
+from core.archive.proof.seal_check import SealCheck
 from core.archive.proof.stamp import Stamp
 from core.archive.registry import saved_settings
 from core.archive.search.search_index import Index
@@ -77,7 +77,7 @@ async def _opening(home: Home) -> str:
         await archive.close()
 
 
-def _check(sealed: Sealed, *, deep: bool = False) -> Check:
+def _check(sealed: Sealed, *, deep: bool = False) -> SealCheck:
     return asyncio.run(seal_check.check(sealed.home, [sealed.seal], deep=deep))
 
 

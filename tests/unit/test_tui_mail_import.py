@@ -142,7 +142,7 @@ async def test_whose_part_of_an_export_is_meant_is_asked(archive: Archive, desk:
     await archive.append([homes.archived(theirs, owner=bob.id)], await archive.writer.prepare(list(theirs.values())))
     await users.add(archive, "carol", ["carol@example.test"])
     target = tmp_path / "export"
-    await export.export(archive, Selection(), target, export.Format.MAILDIR)
+    await export.export(archive, Selection(), target, export.ExportFormat.MAILDIR)
     wish = replace(AUTO, path=str(target))
     with pytest.raises(WrongField, match="holds the archives of: alice, bob") as wrong:
         await desk.imports.begin("carol", wish)

@@ -15,9 +15,9 @@ from core.archive.read.selection import Selection, places, select
 from core.archive.registry import users
 from core.archive.search.search import matching
 from core.archive.search.search_index import Index, bring_up
-from core.archive.transfer.export import Format as As
+from core.archive.transfer.export import ExportFormat as As
 from core.archive.transfer.export import export
-from core.archive.transfer.importing import Imported, import_mail
+from core.archive.transfer.importing import ImportProgress, import_mail
 from core.message.canonical import canonical
 from tests import homes
 from tests.homes import ALICE, message
@@ -28,7 +28,7 @@ MIXED = {number: raw.replace(b"\r\n", b"\n", 2) for number, raw in CRLF.items()}
 INBOX = f"{ALICE}/INBOX"
 
 
-async def _import(archive: Archive, path: Path, folder: str) -> Imported:
+async def _import(archive: Archive, path: Path, folder: str) -> ImportProgress:
     return await import_mail(archive, await users.find(archive, "alice"), path, folder=folder)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
-from core.archive.store.intake import Prepared
+from core.archive.store.intake import PreparedMessage
 from core.archive.store.ledger import ZERO_HASH, Entry, Head
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import Meta, pack, unpack
@@ -115,7 +115,7 @@ async def test_the_volume_is_written_before_the_catalog(tmp_path: Path, monkeypa
     archive = await homes.begin(tmp_path / "home")
     apply, seen = archive.projection.apply, list[int]()
 
-    async def look(entries: Sequence[Entry], number: int, fresh: Mapping[bytes, Prepared]) -> None:
+    async def look(entries: Sequence[Entry], number: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
         seen.append(homes.rows(archive.home.volume(number), "SELECT count(*) FROM message")[0][0])
         assert homes.rows(archive.home.catalog, "SELECT count(*) FROM message") == [(0,)]
         await apply(entries, number, fresh)

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.registry import last_attempt, saved_directory, saved_profiles
-from core.archive.registry.last_attempt import Attempt, Outcome
+from core.archive.registry.last_attempt import Attempt, AttemptOutcome
 from core.directory.difference import Conflict, UserChange, What
 from core.directory.group_notes import GroupNote
 from core.directory.people import connection_test, steps
@@ -243,11 +243,11 @@ class DirectoryDesk:
 
 def trouble(attempt: Attempt, moment: datetime) -> str:
     """The failure of the last synchronisation in a sentence; empty for none."""
-    if attempt.outcome is Outcome.DONE:
+    if attempt.outcome is AttemptOutcome.DONE:
         return ""
     run = attempt.asked_by if attempt.asked_by.startswith("run ") else ""
     when = texts.when(attempt.at, moment) + (f", before {run}" if run else "")
-    if attempt.outcome is Outcome.FAILED:
+    if attempt.outcome is AttemptOutcome.FAILED:
         return present.text(f"Users could not be synchronised ({when}): {attempt.reason}", 380)
     return present.text(f"Users were synchronised ({when}), but for those who left: {attempt.reason}", 380)
 

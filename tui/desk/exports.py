@@ -11,7 +11,7 @@ from core.archive.search.found import found_by
 from core.archive.search.query import parse
 from core.archive.search.search_index import bring_up
 from core.archive.transfer import export as exporting
-from core.archive.transfer.export import Exported, Format
+from core.archive.transfer.export import ExportFormat, ExportProgress
 from core.text import format as texts
 from tui.desk import present, typed
 from tui.desk.archive import MailSelection
@@ -20,9 +20,9 @@ from tui.desk.present import Safe
 from tui.desk.refusals import translated
 
 FORMATS = {
-    Format.EML: "EML: a file for each message",
-    Format.MBOX: "mbox: a file for each folder",
-    Format.MAILDIR: "Maildir: as mail servers keep it",
+    ExportFormat.EML: "EML: a file for each message",
+    ExportFormat.MBOX: "mbox: a file for each folder",
+    ExportFormat.MAILDIR: "Maildir: as mail servers keep it",
 }
 AGAIN = "The same export again carries on."
 
@@ -50,14 +50,16 @@ class ExportDesk:
                 parse(selection.query)
 
         async def work(archive: Archive, job: Job) -> Outcome:
-            def tick(done: Exported) -> None:
+            def tick(done: ExportProgress) -> None:
                 job.stage = Stage(done.done, done.total, done.bytes, done.folder)
 
             wanted = await resolved(archive, selection, lambda stage: setattr(job, "stage", stage))
-            done = await exporting.export(archive, wanted, target, Format(form), actor="console", tick=tick)
+            done = await exporting.export(archive, wanted, target, ExportFormat(form), actor="console", tick=tick)
             return _outcome(done, target)
 
-        return self._jobs.start("Export", f"{selection.words or 'All mail'} to {target} ({Format(form).value})", AGAIN, work)
+        return self._jobs.start(
+            "Export", f"{selection.words or 'All mail'} to {target} ({ExportFormat(form).value})", AGAIN, work
+        )
 
 
 async def weigh(archive: Archive, selection: MailSelection) -> Safe:
@@ -90,7 +92,7 @@ async def resolved(archive: Archive, selection: MailSelection, tell: Callable[[S
     return await found_by(archive, wanted, selection.query)
 
 
-def _outcome(done: Exported, target: Path) -> Outcome:
+def _outcome(done: ExportProgress, target: Path) -> Outcome:
     sentences = [f"{present.count(done.messages, 'message')}, {texts.size(done.bytes)} written to {target}."]
     if done.already:
         sentences.append(f"{present.count(done.already, 'message')} {'was' if done.already == 1 else 'were'} there already.")

@@ -10,8 +10,8 @@ from pathlib import Path
 from core.archive.archive import Archive
 from core.archive.registry import users
 from core.archive.transfer import importing, mail_files
-from core.archive.transfer.importing import Imported
-from core.archive.transfer.mail_items import Format, Stranger
+from core.archive.transfer.importing import ImportProgress
+from core.archive.transfer.mail_items import ImportFormat, StrangeFile
 from core.errors import InputError
 from core.model import User
 from core.text import format as texts
@@ -40,16 +40,16 @@ class WrongField(Refused):
 
 
 FORMATS = {
-    Format.AUTO: "found out",
-    Format.EML: "EML",
-    Format.MBOX: "mbox",
-    Format.MBOXO: "mboxo",
-    Format.MAILDIR: "Maildir",
-    Format.KERIO: "Kerio's store",
-    Format.EMLX: "Apple Mail",
+    ImportFormat.AUTO: "found out",
+    ImportFormat.EML: "EML",
+    ImportFormat.MBOX: "mbox",
+    ImportFormat.MBOXO: "mboxo",
+    ImportFormat.MAILDIR: "Maildir",
+    ImportFormat.KERIO: "Kerio's store",
+    ImportFormat.EMLX: "Apple Mail",
 }
 #: Formats that are recognised, but cannot be chosen.
-FOUND = frozenset((Format.EMLX,))
+FOUND = frozenset((ImportFormat.EMLX,))
 AGAIN = "The same import again carries on; what is there already is not put there again."
 #: Folders, and files that are no mail, listed by name.
 NAMED = 5
@@ -76,13 +76,13 @@ class ImportDesk:
 
     async def begin(self, user: str, wish: ImportWish) -> int:
         """Begin an import into the archive of the user with this true name; the number of the job. Raises ``WrongField``."""
-        form, folder, of = Format(wish.form), wish.folder.strip().strip("/"), wish.of.strip()
+        form, folder, of = ImportFormat(wish.form), wish.folder.strip().strip("/"), wish.of.strip()
         with translated():
             owner = await users.find(self._archive, user)
         path = await asyncio.to_thread(_checked, self._archive, owner, wish.path, form, folder, of)
 
         async def work(archive: Archive, job: Job) -> Outcome:
-            def tick(done: Imported) -> None:
+            def tick(done: ImportProgress) -> None:
                 where = f"{done.folder}: {present.count(done.done, 'message')}"
                 job.stage = Stage(done.read, done.bytes_total, done.bytes, where, unit="")
 
@@ -102,7 +102,7 @@ class ImportDesk:
         return key
 
 
-def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str, of: str) -> Path:
+def _checked(archive: Archive, owner: User, text: str, form: ImportFormat, folder: str, of: str) -> Path:
     """The typed path. Raises ``WrongField`` for one that clearly cannot be imported. Blocking."""
     path = _path(text)
     try:
@@ -110,7 +110,7 @@ def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str
         if not path.is_dir():
             # A file is checked for existence and readability.
             first = next(mail_files.search(path, form), None)
-            if isinstance(first, Stranger):
+            if isinstance(first, StrangeFile):
                 raise WrongField(
                     "path",
                     present.sentence(f"{present.text(str(path))} does not look like mail."),
@@ -129,7 +129,10 @@ def _checked(archive: Archive, owner: User, text: str, form: Format, folder: str
     except InputError as error:
         raise _wrong("folder", error) from error
     try:
-        if not (form is Format.AUTO and importing.whose(path, of, owner)) and form in (Format.AUTO, Format.KERIO):
+        if not (form is ImportFormat.AUTO and importing.whose(path, of, owner)) and form in (
+            ImportFormat.AUTO,
+            ImportFormat.KERIO,
+        ):
             importing.account_of(path, of, owner, form)
     except InputError as error:
         raise _wrong("of", error) from error
@@ -154,7 +157,7 @@ def _wrong(field: str, error: InputError) -> WrongField:
     return WrongField(field, present.text(face.sentence(error.reason), 1000), present.text(face.remedy(error.reason)))
 
 
-def _outcome(done: Imported, owner: User) -> Outcome:
+def _outcome(done: ImportProgress, owner: User) -> Outcome:
     alike = f", {texts.number(done.twins)} of them with other line ends" if done.twins else ""
     already = f" {texts.number(done.already)} there already{alike}." if done.already else ""
     where = f"the folder {next(iter(done.folders))}" if len(done.folders) == 1 else present.count(len(done.folders), "folder")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.archive.archive import Archive
 from core.archive.proof import damage, last_verification, losses, verification
-from core.archive.proof.damage import Known, Named
+from core.archive.proof.damage import KnownFinding, NamedMessage
 from core.archive.proof.findings import Finding
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.salvage import check_home
@@ -119,7 +119,7 @@ class ProofDesk:
         self._jobs = jobs
         self._see_to_service = see_to_service
         self._repair = 0
-        self._rows: tuple[tuple[Known, ...], Sequence[FindingRow]] = ((), ())
+        self._rows: tuple[tuple[KnownFinding, ...], Sequence[FindingRow]] = ((), ())
         self._opened = now()
 
     async def view(self) -> ProofView:
@@ -150,12 +150,12 @@ class ProofDesk:
             usable=not self._home.is_backup,
         )
 
-    def _of_the_open_volume(self, known: Sequence[Known]) -> Known | None:
+    def _of_the_open_volume(self, known: Sequence[KnownFinding]) -> KnownFinding | None:
         """Damage seen when the archive was opened, before any verification found it."""
         name = self._home.volume(self._archive.last_volume).name
         if self._archive.damage is None or any(one.finding.where in (name, "ledger") for one in known):
             return None
-        return Known(Finding(name, self._archive.damage.message), self._opened)
+        return KnownFinding(Finding(name, self._archive.damage.message), self._opened)
 
     async def brief(self) -> Brief:
         """Home's texts; starts a service if a requested verification waits for one."""
@@ -187,7 +187,7 @@ class ProofDesk:
             self._see_to_service()
         return running
 
-    async def _findings(self, known: tuple[Known, ...]) -> Sequence[FindingRow]:
+    async def _findings(self, known: tuple[KnownFinding, ...]) -> Sequence[FindingRow]:
         """The findings with descriptions from catalog and ledger, which are read again only after changes."""
         if known != self._rows[0]:
             digests = [bytes.fromhex(one.finding.sha256) for one in known if one.finding.sha256]
@@ -332,7 +332,7 @@ def short(standing: Standing, last: LastVerification | None, damaged: int, momen
 # Findings ------------------------------------------------------------------------------------------------------------
 
 
-def finding_row(one: Known, named: Named | None) -> FindingRow:
+def finding_row(one: KnownFinding, named: NamedMessage | None) -> FindingRow:
     """A finding with its message, as the catalog knows it."""
     finding = one.finding
     where, reason = present.text(finding.where, 60), present.text(finding.text, 500)
@@ -390,5 +390,5 @@ def repaired(done: Repair) -> Outcome:
     return Outcome(tuple(sentences), tuple(problems))
 
 
-def _name(message: Named) -> str:
+def _name(message: NamedMessage) -> str:
     return message.sentence() or f"message {message.sha256.hex()[:16]}"

@@ -141,7 +141,7 @@ class RestoreDesk:
                 for way in await ways(self._archive, folders, owner)
             ]
 
-    async def _owner(self, selection: MailSelection, folders: Sequence[selecting.Folder]) -> User:
+    async def _owner(self, selection: MailSelection, folders: Sequence[selecting.SelectedFolder]) -> User:
         return await (users.of_id(self._archive, selection.user) if selection.user else owner_of(self._archive, folders))
 
     async def plan(self, wish: RestoreWish) -> RestoreView:
@@ -251,7 +251,7 @@ def _way(way: Way) -> str:
     return present.text(f"{way.profile.name}: {where} on {way.profile.server.host}, {FITS[way.fit]}")
 
 
-def _folder(plan: RestorePlan, folder: selecting.Folder) -> RestoreFolder:
+def _folder(plan: RestorePlan, folder: selecting.SelectedFolder) -> RestoreFolder:
     return RestoreFolder(
         present.text(folder.path),
         present.text(plan.path(folder)),

@@ -9,7 +9,7 @@ from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.opening import refuse_backup
 from core.archive.proof import seal_places
-from core.archive.proof.seal_places import Standing
+from core.archive.proof.seal_places import PlaceState
 from core.engine.seals import sealing
 from core.model import now
 from core.profiles.seal_place import FIELDS, TARGETS, Access, Kind, Place, PlaceError
@@ -135,7 +135,7 @@ class SealDesk:
         return self._jobs.start("Seal", "The archive's seal, to all places", AGAIN, work)
 
 
-def sent(done: Sequence[Standing]) -> Outcome:
+def sent(done: Sequence[PlaceState]) -> Outcome:
     """The result of sending: deliveries, and failures with their reasons."""
     good = [one for one in done if not one.failure]
     names = ", ".join(present.text(one.place.name, 60) for one in good)
@@ -144,7 +144,7 @@ def sent(done: Sequence[Standing]) -> Outcome:
     return Outcome(sentences, problems, bad=any(one.broken for one in done))
 
 
-def seal_row(one: Standing) -> SealRow:
+def seal_row(one: PlaceState) -> SealRow:
     """A place in the list, and the sentences about it."""
     place, moment = one.place, now()
     state = present.badge("○", "not yet", Tone.MUTED)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.registry import refiling, unknown
-from core.archive.registry.refiling import Refiled
-from core.archive.registry.unknown import State as Known
-from core.archive.registry.unknown import UnknownAddress
+from core.archive.registry.refiling import RefileResult
+from core.archive.registry.unknown import AddressState as Known
+from core.archive.registry.unknown import ListedAddress
 from core.errors import InputError
 from core.model import moment, now
 from core.profiles import addresses, people
@@ -144,7 +144,7 @@ def _states(everything: bool) -> tuple[Known, ...]:
     return unknown.ALL if everything else _OPEN
 
 
-def row(one: UnknownAddress) -> UnknownRow:
+def row(one: ListedAddress) -> UnknownRow:
     """An address for display."""
     first, last = _when(one.first_seen), _when(one.last_seen)
     messages = present.count(one.messages, "message")
@@ -180,7 +180,7 @@ def _when(time: str) -> Safe:
     return present.sentence(texts.when(moment(time), now())) if time else present.own("?")
 
 
-def _filing(done: Refiled, words: str) -> FilingView:
+def _filing(done: RefileResult, words: str) -> FilingView:
     lines = [
         present.sentence(f"{present.text(name, 100)}: {present.count(count, 'message')}")
         for name, count in done.users.most_common(NAMED)

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.registry import user_import, users
-from core.archive.registry.user_import import Change, ImportPlan
+from core.archive.registry.user_import import ImportChange, ImportPlan
 from core.errors import InputError
 from core.model import User
 from core.profiles import addresses as mail
@@ -246,7 +246,7 @@ class _Rows(Sequence[ImportRow]):
     def __init__(self, listed: UserList, plan: ImportPlan) -> None:
         notes = [f'The column "{name}" means nothing here and is left out.' for name in listed.ignored]
         wrong = sorted((*listed.faults, *plan.conflicts), key=lambda fault: fault.line)
-        kinds: list[tuple[Mark, Sequence[Fault | Change | str]]] = [
+        kinds: list[tuple[Mark, Sequence[Fault | ImportChange | str]]] = [
             (Mark.WRONG, wrong),
             (Mark.NOTE, notes),
             (Mark.BACK, plan.back),
@@ -260,7 +260,7 @@ class _Rows(Sequence[ImportRow]):
 
     def __getitem__(self, index: int) -> ImportRow:  # type: ignore[override]
         mark, one = self._rows[index]
-        text = one if isinstance(one, str) else one.sentence() if isinstance(one, Change) else one.told(CONSOLE)
+        text = one if isinstance(one, str) else one.sentence() if isinstance(one, ImportChange) else one.told(CONSOLE)
         return ImportRow(mark, present.text(text, 1000))
 
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import assert_never
 
 from core.archive.catalog import catchall, mail, messages, records
-from core.archive.catalog.messages import Details, Step
+from core.archive.catalog.messages import Details, ProjectionStep
 from core.archive.store.entries import KINDS, AnyEntry, is_a
 from core.archive.store.entries.everybody import Filed, Left, Refiled
 from core.archive.store.entries.mail import (
@@ -64,12 +64,12 @@ async def applied(catalog: Database | Transaction) -> Head:
 async def apply(transaction: Transaction, entry: Entry, volume: int, details: Details) -> None:
     """Apply one entry of ``volume`` and record that it was. ``details`` holds the messages new in this entry."""
     if entry.kind in KINDS and not is_a(entry.kind, Unprojected):
-        await _project(Step(transaction, entry.seq, volume, details), entry.value)
+        await _project(ProjectionStep(transaction, entry.seq, volume, details), entry.value)
         await date_placements(transaction, entry.seq, entry.at)
     await transaction.execute("UPDATE applied SET volume = ?, seq = ?, hash = ?", (volume, entry.seq, entry.hash))
 
 
-async def _project(step: Step, value: AnyEntry | Newer) -> None:
+async def _project(step: ProjectionStep, value: AnyEntry | Newer) -> None:
     """Apply the statement ``value`` to the tables."""
     match value:
         case Archived():

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from core.archive.catalog import messages
-from core.archive.catalog.messages import Step
+from core.archive.catalog.messages import ProjectionStep
 from core.archive.catalog.twins import STANDING
 from core.archive.store.entries.everybody import Filed, Left, Refiled, UnknownAddress
 from core.archive.store.entries.records import AddressOurs
@@ -22,7 +22,7 @@ from core.profiles.people import CATCHALL
 COUNTS = "a.ours AND NOT EXISTS (SELECT 1 FROM not_ours n WHERE n.pattern IN (a.address, '@' || a.domain))"
 
 
-async def filed(step: Step, entry: Filed) -> None:
+async def filed(step: ProjectionStep, entry: Filed) -> None:
     """Apply mail filed from a catch-all mailbox, each message in all its folders."""
     transaction = step.transaction
     source = await messages.source_folder(transaction, entry.source)
@@ -48,7 +48,7 @@ async def filed(step: Step, entry: Filed) -> None:
     await forget_left(transaction, source, [one.message.uid for one in entry.messages if one.message.uid is not None])
 
 
-async def _strangers(step: Step, entry: Filed, source: int, kept_folder: int | None) -> None:
+async def _strangers(step: ProjectionStep, entry: Filed, source: int, kept_folder: int | None) -> None:
     if not entry.addresses:
         return
     transaction = step.transaction
@@ -81,7 +81,7 @@ async def _strangers(step: Step, entry: Filed, source: int, kept_folder: int | N
     )
 
 
-async def left(step: Step, entry: Left) -> None:
+async def left(step: ProjectionStep, entry: Left) -> None:
     """Apply messages that were left in a catch-all mailbox."""
     transaction = step.transaction
     source = await messages.source_folder(transaction, entry.source)
@@ -126,7 +126,7 @@ async def forget_left(transaction: Transaction, source: int, uids: Iterable[int]
         await transaction.many("DELETE FROM left_address WHERE source_folder_id = ? AND uid = ?", rows)
 
 
-async def refiled(step: Step, entry: Refiled) -> None:
+async def refiled(step: ProjectionStep, entry: Refiled) -> None:
     """Apply mail filed later to users who were not known when it came."""
     transaction, seq = step.transaction, step.seq
     folders = await _folders(transaction, entry.places)

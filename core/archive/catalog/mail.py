@@ -6,7 +6,7 @@ Each function applies one kind of entry.
 from __future__ import annotations
 
 from core.archive.catalog import catchall, messages, twins
-from core.archive.catalog.messages import Step
+from core.archive.catalog.messages import ProjectionStep
 from core.archive.catalog.twins import STANDING, Came
 from core.archive.store.entries.mail import Archived, Deleted, Deleting, Linked, Moved, Relisted, Returned, Vanished
 from core.archive.store.entries.transfers import Imported, Restored
@@ -14,14 +14,14 @@ from core.archive.store.entries.values import SourceFolder, SourceMessage
 from core.text import sequence
 
 
-async def archived(step: Step, entry: Archived) -> None:
+async def archived(step: ProjectionStep, entry: Archived) -> None:
     folder = await messages.folder(step.transaction, entry.folder.owner, entry.folder.path)
     source = await messages.source_folder(step.transaction, entry.source)
     await messages.insert(step, entry, entry.canonical)
     await messages.place(step, folder, source, entry.messages)
 
 
-async def imported(step: Step, entry: Imported) -> None:
+async def imported(step: ProjectionStep, entry: Imported) -> None:
     """Apply mail from files. Flags and dates are kept as sources are, under a source of this entry alone."""
     owner, path = entry.folder.owner, entry.folder.path
     folder = await messages.folder(step.transaction, owner, path)
@@ -33,7 +33,7 @@ async def imported(step: Step, entry: Imported) -> None:
     await messages.place(step, folder, source, numbered)
 
 
-async def restored(step: Step, entry: Restored) -> None:
+async def restored(step: ProjectionStep, entry: Restored) -> None:
     """Apply mail put back on a server: its new position is known, so that no run takes it for new; its placement stays."""
     if not entry.known:
         return
@@ -52,7 +52,7 @@ async def restored(step: Step, entry: Restored) -> None:
     )
 
 
-async def linked(step: Step, entry: Linked) -> None:
+async def linked(step: ProjectionStep, entry: Linked) -> None:
     """Apply archived messages found at another place of their mailbox, not fetched again.
 
     Without a UID they are only placed; without a folder (a catch-all mailbox) only their source is recorded.
@@ -69,7 +69,7 @@ async def linked(step: Step, entry: Linked) -> None:
     )
 
 
-async def moved(step: Step, entry: Moved) -> None:
+async def moved(step: ProjectionStep, entry: Moved) -> None:
     await step.transaction.execute(
         "CREATE TEMP TABLE IF NOT EXISTS moving (from_source INTEGER, from_uid INTEGER, from_folder INTEGER, "
         "message_id INTEGER, standing INTEGER, source INTEGER, uid INTEGER, folder INTEGER, size INTEGER, "
@@ -116,7 +116,7 @@ async def moved(step: Step, entry: Moved) -> None:
         await step.transaction.execute(statement, {"seq": step.seq} if ":seq" in statement else ())
 
 
-async def vanished(step: Step, entry: Vanished | Deleted) -> None:
+async def vanished(step: ProjectionStep, entry: Vanished | Deleted) -> None:
     source = await messages.source_folder(step.transaction, entry.source)
     uids = sequence.unpack(entry.uids)
     await step.transaction.many(
@@ -126,7 +126,7 @@ async def vanished(step: Step, entry: Vanished | Deleted) -> None:
     await catchall.forget_left(step.transaction, source, uids)
 
 
-async def relisted(step: Step, entry: Relisted) -> None:
+async def relisted(step: ProjectionStep, entry: Relisted) -> None:
     source = await messages.source_folder(step.transaction, entry.source)
     await step.transaction.many(
         "UPDATE source_message SET size = ?, internaldate = ?, flags = ? "
@@ -135,7 +135,7 @@ async def relisted(step: Step, entry: Relisted) -> None:
     )
 
 
-async def returned(step: Step, entry: Returned) -> None:
+async def returned(step: ProjectionStep, entry: Returned) -> None:
     source = await messages.source_folder(step.transaction, entry.source)
     await step.transaction.many(
         "UPDATE source_message SET gone_seq = NULL, delete_seq = NULL WHERE source_folder_id = ? AND uid = ?",
@@ -143,7 +143,7 @@ async def returned(step: Step, entry: Returned) -> None:
     )
 
 
-async def deleting(step: Step, entry: Deleting) -> None:
+async def deleting(step: ProjectionStep, entry: Deleting) -> None:
     source = await messages.source_folder(step.transaction, entry.source)
     await step.transaction.many(
         "UPDATE source_message SET delete_seq = ? WHERE source_folder_id = ? AND uid = ? AND gone_seq IS NULL",
@@ -151,7 +151,7 @@ async def deleting(step: Step, entry: Deleting) -> None:
     )
 
 
-async def deleted(step: Step, entry: Deleted) -> None:
+async def deleted(step: ProjectionStep, entry: Deleted) -> None:
     await vanished(step, entry)
     source = await messages.source_folder(step.transaction, entry.source)
     await step.transaction.many(

@@ -27,7 +27,7 @@ Details = Mapping[bytes, Detail]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ProjectionStep:
     """A ledger entry being applied: its seq, its volume, and the details of the messages that are new in it."""
 
     transaction: Transaction
@@ -39,7 +39,7 @@ class Step:
 _MESSAGE_COLUMNS = "sha256, volume, size, header_sha256, subject, sender, recipients, date, message_id, attachments"
 
 
-async def insert(step: Step, entry: Storing, canonical: Canonical, came: Came = Came.SERVER) -> None:
+async def insert(step: ProjectionStep, entry: Storing, canonical: Canonical, came: Came = Came.SERVER) -> None:
     """Add the messages of an entry that are new."""
     await step.transaction.many(
         f"INSERT OR IGNORE INTO message ({_MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -48,7 +48,7 @@ async def insert(step: Step, entry: Storing, canonical: Canonical, came: Came = 
     await twins.link(step.transaction, canonical, entry.digests(), step.details, came)
 
 
-async def repaired(step: Step, entry: Repaired) -> None:
+async def repaired(step: ProjectionStep, entry: Repaired) -> None:
     """Point messages to their good copies. A message rebuilt over a damaged one has no envelope, so it gets its own here."""
     digests = entry.renewed()
     columns = _MESSAGE_COLUMNS.split(", ")
@@ -66,7 +66,7 @@ async def repaired(step: Step, entry: Repaired) -> None:
     await restated.place(step.transaction, step.seq, entry.placed)
 
 
-async def salvaged(step: Step, entry: Salvaged) -> None:
+async def salvaged(step: ProjectionStep, entry: Salvaged) -> None:
     """Apply a salvage: take lost messages out of the catalog, and insert those that only the catalog knew."""
     await restated.lose(step.transaction, step.volume, entry.lost())
     # Folders that were complete or compared may not be so any more.
@@ -92,7 +92,9 @@ def _message_row(sha256: bytes, volume: int, detail: Detail) -> tuple[Any, ...]:
     )
 
 
-async def place(step: Step, folder: int, source: int, messages: Iterable[SourceMessage], *, fetched: bool = True) -> None:
+async def place(
+    step: ProjectionStep, folder: int, source: int, messages: Iterable[SourceMessage], *, fetched: bool = True
+) -> None:
     """Place messages into a folder and record their UIDs; those without a UID are only placed."""
     placed = list(messages)
     await step.transaction.many(

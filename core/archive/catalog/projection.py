@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from core.archive.catalog import catalog, changes, settings
 from core.archive.catalog.messages import Detail
-from core.archive.store.intake import Prepared
+from core.archive.store.intake import PreparedMessage
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import Volume
 from core.archive.store.volumes import Volumes
@@ -150,7 +150,7 @@ class Projection:
         """``drafts`` completed from the catalog: with the CRLF forms of their messages, and with the changes of records."""
         return await changes.told(self._database, [catalog.told(draft, forms) for draft in drafts])
 
-    async def apply(self, entries: Sequence[Entry], volume: int, fresh: Mapping[bytes, Prepared]) -> None:
+    async def apply(self, entries: Sequence[Entry], volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
         """Follow the ledger up to ``entries``; of the messages that came with them ``fresh`` are new in the volume."""
         details = {sha256: Detail(len(message.raw), message.envelope) for sha256, message in fresh.items()}
         async with self._database.transaction() as transaction:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from core.archive.catalog.twins import STANDING
-from core.archive.store.entries.restated import Restated, RestatedSource, State
+from core.archive.store.entries.restated import Restated, RestatedSource, SourceState
 from core.archive.store.entries.values import Canonical, OwnedFolder, ReportHeader, ServerMessage, SourceFolder
 from core.db.database import Database, Row, Transaction
 
@@ -40,7 +40,7 @@ def _source(row: Row) -> RestatedSource:
         SourceFolder(source, name, uidvalidity),
         ServerMessage(uid, size, internaldate, flags),
         OwnedFolder(owner, path) if path is not None else None,
-        State(bool(fetched), bool(gone), bool(ours)),
+        SourceState(bool(fetched), bool(gone), bool(ours)),
         ReportHeader(bytes(report), report_size) if report is not None else None,
     )
 

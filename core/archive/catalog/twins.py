@@ -25,7 +25,7 @@ STANDING = "coalesce(twin_of, id)"
 
 
 @dataclass(frozen=True, slots=True)
-class There:
+class PresentTwins:
     """Those of some messages that a folder has: ``same`` byte for byte, ``alike`` but for the line ends (not archived).
 
     ``forms``: SHA-256 as they are with CRLF, of those not ``same`` that have other line ends anywhere.
@@ -36,7 +36,9 @@ class There:
     forms: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
-async def there(database: Database, owner: str, folder: str, raws: Mapping[bytes, bytes], *, exact: bool = False) -> There:
+async def there(
+    database: Database, owner: str, folder: str, raws: Mapping[bytes, bytes], *, exact: bool = False
+) -> PresentTwins:
     """Those of ``raws``, by SHA-256, that lie in a folder now, or repeat an earlier one of ``raws`` in another form.
 
     ``exact``: they are of an export, so that each form counts by itself.
@@ -52,7 +54,7 @@ async def there(database: Database, owner: str, folder: str, raws: Mapping[bytes
 
     same = await lying("sha256", list(raws))
     if exact:
-        return There(frozenset(same), frozenset())
+        return PresentTwins(frozenset(same), frozenset())
     other = await asyncio.to_thread(
         lambda: {sha256: canonical(raw, whole=True) for sha256, raw in raws.items() if sha256 not in same}
     )
@@ -64,7 +66,7 @@ async def there(database: Database, owner: str, folder: str, raws: Mapping[bytes
         if form in known:
             alike.add(sha256)
         known.add(form)
-    return There(frozenset(same), frozenset(alike), {sha256: form for sha256, form in other.items() if form})
+    return PresentTwins(frozenset(same), frozenset(alike), {sha256: form for sha256, form in other.items() if form})
 
 
 class Came(StrEnum):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Stage(StrEnum):
+class CheckStage(StrEnum):
     """The next step in the check of a volume."""
 
     BEGIN = "begin"
@@ -17,7 +17,7 @@ class Stage(StrEnum):
 
 
 @dataclass(slots=True)
-class Place:
+class CheckPosition:
     """The position of a verification: in ``volume`` at ``stage``, after the part or message ``after``.
 
     The rest is about that volume: damaged parts with their reasons and the messages that need them, damaged messages with
@@ -26,7 +26,7 @@ class Place:
     """
 
     volume: int = 1
-    stage: Stage = Stage.BEGIN
+    stage: CheckStage = CheckStage.BEGIN
     after: int | str = 0
     archive_id: str = ""
     last_part: int = 0
@@ -37,16 +37,16 @@ class Place:
     of_ledger: int = 0
 
     def next_volume(self, archive_id: str) -> None:
-        fresh = Place(self.volume + 1, archive_id=archive_id)
+        fresh = CheckPosition(self.volume + 1, archive_id=archive_id)
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))
 
     @property
     def share(self) -> float:
         """The part of the volume checked, from 0 to 1: parts are half, messages in the order of their hashes the other."""
-        if self.stage is Stage.PARTS:
+        if self.stage is CheckStage.PARTS:
             return 0.5 * min(int(self.after) / max(self.last_part, 1), 1.0)
-        if self.stage is Stage.MESSAGES:
+        if self.stage is CheckStage.MESSAGES:
             return 0.5 + 0.5 * int(str(self.after)[:4].ljust(4, "0"), 16) / 0x10000
         return 0.0
 
@@ -54,10 +54,10 @@ class Place:
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Place:
+    def from_json(cls, value: dict[str, Any]) -> CheckPosition:
         """The reverse of ``as_json``. Raises ``KeyError``, ``TypeError``, ``ValueError`` for anything else."""
         found = cls(**{name: value[name] for name in cls.__slots__})
-        found.stage = Stage(found.stage)
+        found.stage = CheckStage(found.stage)
         found.parts = {int(part): str(reason) for part, reason in found.parts.items()}
         found.needs = {int(part): list(messages) for part, messages in found.needs.items()}
         return found

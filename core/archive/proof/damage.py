@@ -19,7 +19,7 @@ PLACES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFinding:
     """A finding that still stands, and when it was first found."""
 
     finding: Finding
@@ -27,7 +27,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedMessage:
     """A message as the catalog knows it. ``places``: its users and folders, present or past; ``date`` in seconds since 1970."""
 
     sha256: bytes
@@ -76,10 +76,12 @@ async def catalog_is_new(archive: Archive) -> None:
         await keep(transaction, (), now(), instead_of="place = 'catalog'")
 
 
-async def known(archive: Archive) -> list[Known]:
+async def known(archive: Archive) -> list[KnownFinding]:
     """All findings that stand, in the order in which they were found."""
     rows = await archive.database.read("SELECT place, text, sha256, found FROM damage ORDER BY id")
-    return [Known(Finding(place, text, bytes(sha256 or b"").hex()), moment(found)) for place, text, sha256, found in rows]
+    return [
+        KnownFinding(Finding(place, text, bytes(sha256 or b"").hex()), moment(found)) for place, text, sha256, found in rows
+    ]
 
 
 async def count(archive: Archive) -> tuple[int, int]:
@@ -88,9 +90,9 @@ async def count(archive: Archive) -> tuple[int, int]:
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named]:
+async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, NamedMessage]:
     """The catalog's knowledge of messages, by SHA-256; only the SHA-256 for a message that it does not know."""
-    found: dict[bytes, Named] = {}
+    found: dict[bytes, NamedMessage] = {}
     for sha256 in digests:
         rows = await archive.database.read(
             "SELECT message.subject, message.sender, message.date, user.name, folder.path FROM message "
@@ -102,5 +104,5 @@ async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named
         )
         places = tuple((row[3], row[4]) for row in rows if row[3] is not None)
         subject, sender, date = rows[0][:3] if rows else ("", "", None)
-        found[sha256] = Named(sha256, subject, sender, date, places)
+        found[sha256] = NamedMessage(sha256, subject, sender, date, places)
     return found

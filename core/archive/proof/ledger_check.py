@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
-from core.archive.proof.check_place import Place
+from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Verdict, lost_text
 from core.archive.proof.other_volumes import in_no_volume, named_as_lost
 from core.archive.proof.strangers import named
@@ -26,7 +26,7 @@ class BrokenTable(Exception):
 class LedgerCheck:
     """The ledger of ``volume``. It goes on from ``verdict.head``, and moves that to its own end."""
 
-    def __init__(self, home: Home, volume: Volume, place: Place, verdict: Verdict) -> None:
+    def __init__(self, home: Home, volume: Volume, place: CheckPosition, verdict: Verdict) -> None:
         self._home = home
         self._volume = volume
         self._name = volume.path.name
@@ -48,7 +48,7 @@ class LedgerCheck:
             # It was there a moment ago; what is missing of it shows where the two join.
             return
         try:
-            async for _ in LedgerCheck(self._home, volume, Place(number), self._verdict).steps():
+            async for _ in LedgerCheck(self._home, volume, CheckPosition(number), self._verdict).steps():
                 yield
         finally:
             await volume.close()

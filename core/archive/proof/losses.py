@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.archive.archive import Archive
 from core.archive.proof import damage
-from core.archive.proof.damage import Named
+from core.archive.proof.damage import NamedMessage
 from core.archive.store.entries import upkeep
 from core.archive.store.entries.restated import Restated
 from core.archive.store.volume_format import LAST_SEQ
@@ -23,7 +23,7 @@ async def lost(archive: Archive) -> dict[bytes, Restated]:
     return {sha256: one for sha256, one in found.items() if sha256 not in known}
 
 
-async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named]:
+async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, NamedMessage]:
     """Descriptions of messages, by SHA-256: from the catalog, or, for lost ones, from the salvage's entry."""
     gone = await lost(archive) if digests else {}
     found = await damage.names(archive, digests)
@@ -32,5 +32,5 @@ async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, Named
         if sha256 in gone:
             one = gone[sha256]
             where = tuple((people.get(place.owner, place.owner), place.path) for place in one.places[: damage.PLACES])
-            found[sha256] = Named(sha256, one.subject, one.sender, one.date, where)
+            found[sha256] = NamedMessage(sha256, one.subject, one.sender, one.date, where)
     return found

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.archive.archive import Archive
-from core.archive.proof.damage import Named, known, names
+from core.archive.proof.damage import NamedMessage, known, names
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import plain, sound, unpack
 from core.config import Home
@@ -20,7 +20,7 @@ from core.problems import volume as problems
 
 
 @dataclass(frozen=True, slots=True)
-class Salvaged:
+class SalvagedMessage:
     """A message, matched with its SHA-256, and the source of its bytes, for display."""
 
     sha256: bytes
@@ -28,7 +28,7 @@ class Salvaged:
     origin: str
 
 
-async def damaged(archive: Archive, tell: Callable[[int, int], None] = lambda done, total: None) -> list[Named]:
+async def damaged(archive: Archive, tell: Callable[[int, int], None] = lambda done, total: None) -> list[NamedMessage]:
     """The messages that cannot be read, among those with findings and those in volumes with findings.
 
     ``tell`` gets the number tried, and their total.
@@ -59,7 +59,7 @@ async def readable(archive: Archive, sha256: bytes) -> bool:
     return True
 
 
-async def from_other_volumes(archive: Archive, sha256: bytes) -> Salvaged | None:
+async def from_other_volumes(archive: Archive, sha256: bytes) -> SalvagedMessage | None:
     """The message from the volume that lists it, with damaged parts taken from other volumes; or whole from another one."""
     home = archive.home
     for number in home.volume_numbers():
@@ -73,11 +73,11 @@ async def from_other_volumes(archive: Archive, sha256: bytes) -> Salvaged | None
         finally:
             await volume.close()
         if hashlib.sha256(raw).digest() == sha256:
-            return Salvaged(sha256, raw, f"parts in other volumes than {home.volume(number).name}")
+            return SalvagedMessage(sha256, raw, f"parts in other volumes than {home.volume(number).name}")
     return None
 
 
-async def from_other_form(archive: Archive, sha256: bytes) -> Salvaged | None:
+async def from_other_form(archive: Archive, sha256: bytes) -> SalvagedMessage | None:
     """The message made from a twin, which differs in its line ends alone; matched like any other."""
     rows = await archive.database.read(
         "SELECT o.sha256 FROM message o WHERE o.canonical = ?1 UNION SELECT o.sha256 FROM message m JOIN message o "
@@ -91,7 +91,7 @@ async def from_other_form(archive: Archive, sha256: bytes) -> Salvaged | None:
             continue
         found = await asyncio.to_thread(_with_line_ends, raw, sha256)
         if found is not None:
-            return Salvaged(sha256, found, f"message {bytes(other).hex()[:16]}, which has other line ends")
+            return SalvagedMessage(sha256, found, f"message {bytes(other).hex()[:16]}, which has other line ends")
     return None
 
 
@@ -106,14 +106,14 @@ def _with_line_ends(raw: bytes, sha256: bytes) -> bytes | None:
     return None
 
 
-async def from_home(other: Home, sha256: bytes) -> Salvaged | None:
+async def from_home(other: Home, sha256: bytes) -> SalvagedMessage | None:
     """The message from the volumes of another home; None when that has no good copy of it."""
     for number in reversed(other.volume_numbers()):
         volume = await _open(other, number)
         if volume is None:
             continue
         try:
-            return Salvaged(sha256, await volume.raw(sha256), f"{other.path}")
+            return SalvagedMessage(sha256, await volume.raw(sha256), f"{other.path}")
         except (DamagedError, StorageError, KeyError):
             continue
         finally:

@@ -15,7 +15,7 @@ from typing import Any
 from core.archive.proof import seal as seals
 from core.archive.proof.seal import Seal
 from core.archive.proof.stamp import Stamp
-from core.archive.proof.strangers import Known, named
+from core.archive.proof.strangers import KnownDigests, named
 from core.archive.proof.verify import ledger_end
 from core.archive.store.ledger import ZERO_HASH, Entry, Head, decompress
 from core.archive.store.volume import Volume
@@ -38,7 +38,7 @@ Tell = Callable[[int, int, str], None]
 
 
 @dataclass(slots=True)
-class Check:
+class SealCheck:
     """The result of a check. ``difference`` is a sentence, empty when nothing differs. ``last``: the last entry reached.
 
     ``messages``: the number named by the entries up to there; ``missing``: those of which no volume has all parts, or, when
@@ -102,7 +102,7 @@ async def check(
     *,
     deep: bool = False,
     tell: Tell = lambda done, total, what: None,
-) -> Check:
+) -> SealCheck:
     """Walk the ledger of all volumes from its first entry to the last that is ``wanted``, then look at its messages.
 
     ``deep`` reads and hashes them. Reads only ``home``'s volumes. Raises ``BusyError`` when one of them is locked,
@@ -113,15 +113,17 @@ async def check(
         kept.setdefault(one.seq, []).append(one)
     if not kept and not stamps:
         raise InputError(NOTHING_TO_CHECK())
-    found = Check(read=deep)
-    async with Known.open() as known:
+    found = SealCheck(read=deep)
+    async with KnownDigests.open() as known:
         found.difference = await _walk(home, kept, list(stamps), found, known, tell)
         if not found.difference:
             found.difference = await _look_at_messages(home, found, known, tell)
     return found
 
 
-async def _walk(home: Home, kept: dict[int, list[Seal]], stamps: list[Stamp], found: Check, known: Known, tell: Tell) -> str:
+async def _walk(
+    home: Home, kept: dict[int, list[Seal]], stamps: list[Stamp], found: SealCheck, known: KnownDigests, tell: Tell
+) -> str:
     """The first difference in the chain, empty if there is none; collects the named messages in ``known``."""
     last = max(kept, default=0)
     identity = await archive_id(home)
@@ -208,7 +210,7 @@ async def _entries(home: Home) -> AsyncGenerator[tuple[str, Entry]]:
 # Messages ----------------------------------------------------------------------------------------------------------------
 
 
-async def _look_at_messages(home: Home, found: Check, known: Known, tell: Tell) -> str:
+async def _look_at_messages(home: Home, found: SealCheck, known: KnownDigests, tell: Tell) -> str:
     """Count the messages ``known`` from the ledger, and look for each; the first fault, empty if there is none."""
     total = await known.count()
     async with AsyncExitStack() as stack:

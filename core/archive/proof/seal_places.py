@@ -32,7 +32,7 @@ FOLDER = "seals"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PlaceState:
     """A place and its delivery state. ``at``: the last attempt; ``sent``: the time at which ``seal``, the last delivered, was.
 
     ``failure``: the reason why the last attempt failed, the ``failures``-th in a row; ``broken``: the archive does not match
@@ -58,7 +58,7 @@ class Standing:
         }
 
 
-async def standings(archive: Archive) -> list[Standing]:
+async def standings(archive: Archive) -> list[PlaceState]:
     """All places, by their names; a definition that this program cannot read is left out."""
     rows = await archive.database.read(
         "SELECT definition, at, sent, seq, hash, entry_at, failure, failures, broken FROM seal_place ORDER BY name"
@@ -66,12 +66,12 @@ async def standings(archive: Archive) -> list[Standing]:
     return [one for one in map(_standing, rows) if one is not None]
 
 
-def _standing(row: Row) -> Standing | None:
+def _standing(row: Row) -> PlaceState | None:
     definition, at, sent, seq, digest, entry_at, failure, failures, broken = row
     try:
         place = Place.from_json(json.loads(definition))
         seal = Seal(seq, bytes(digest), entry_at) if seq is not None else None
-        return Standing(place, _moment(at), _moment(sent), seal, failure, failures, bool(broken))
+        return PlaceState(place, _moment(at), _moment(sent), seal, failure, failures, bool(broken))
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -80,7 +80,7 @@ def _moment(text: str | None) -> datetime | None:
     return moment(text) if text else None
 
 
-async def find(archive: Archive, name: str) -> Standing:
+async def find(archive: Archive, name: str) -> PlaceState:
     """The place called ``name``. Raises ``InputError``."""
     for one in await standings(archive):
         if one.place.name.casefold() == name.strip().casefold():
@@ -175,7 +175,7 @@ async def failed(archive: Archive, place: Place, reason: str, *, broken: bool = 
         )
 
 
-def trouble(found: Sequence[Standing]) -> str:
+def trouble(found: Sequence[PlaceState]) -> str:
     """The failures at places in a sentence for the administrator; empty when there are none."""
     wrong = [one for one in found if one.failure]
     if broken := [one for one in wrong if one.broken]:

@@ -33,7 +33,7 @@ class StampError(ArchivarError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class StampRequest:
     """The request to an authority, and the nonce that its answer must repeat."""
 
     data: bytes
@@ -50,7 +50,7 @@ class Stamp:
     serial: int
 
 
-def request(imprint: bytes) -> Request:
+def request(imprint: bytes) -> StampRequest:
     """The request for a time stamp of a SHA-256."""
     from asn1crypto import tsp
 
@@ -61,7 +61,7 @@ def request(imprint: bytes) -> Request:
         "nonce": nonce,
         "cert_req": True,
     }
-    return Request(tsp.TimeStampReq(asked).dump(), nonce)
+    return StampRequest(tsp.TimeStampReq(asked).dump(), nonce)
 
 
 def roots(path: Path) -> list[Certificate]:

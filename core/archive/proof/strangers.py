@@ -27,7 +27,7 @@ _TABLES = (
 )
 
 
-class Known:
+class KnownDigests:
     """SHA-256 of messages and ids of parts, too many for memory: in an unnamed temporary SQLite file."""
 
     def __init__(self, database: Database) -> None:
@@ -35,7 +35,7 @@ class Known:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls) -> AsyncIterator[Known]:
+    async def open(cls) -> AsyncIterator[KnownDigests]:
         """Context of an empty one. Raises ``StorageError`` when the disk has no room for it."""
         database = await Database.scratch()
         try:
@@ -103,10 +103,10 @@ class Strangers:
         A partly unreadable volume has findings of its own, and no strangers.
         """
         with suppress(DamagedError, StorageError):
-            async with Known.open() as known:
+            async with KnownDigests.open() as known:
                 await self._look(known)
 
-    async def _look(self, known: Known) -> None:
+    async def _look(self, known: KnownDigests) -> None:
         last_part = int(await self._volume.database.value("SELECT max(id) FROM part") or 0)
         reached = 0
         async with aclosing(self._volume.entries()) as entries:
@@ -143,7 +143,7 @@ class Strangers:
             yield rows
             after = rows[-1][0]
 
-    async def _named_nowhere(self, known: Known, unnamed: list[bytes], reached: int) -> list[bytes]:
+    async def _named_nowhere(self, known: KnownDigests, unnamed: list[bytes], reached: int) -> list[bytes]:
         """Those that neither a later entry nor one in another volume names."""
         async with aclosing(self._volume.entries(reached)) as entries:
             async for entry in entries:

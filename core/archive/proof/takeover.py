@@ -49,7 +49,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Salvaged:
+class TakeoverResult:
     """The result of a takeover. ``aside``: the damaged file's new name, empty if there was none.
 
     ``kept``, ``seen``: the last whole entry, and the last that was known; ``messages`` were taken over, ``lost`` could not be.
@@ -105,7 +105,7 @@ async def needed(archive: Archive) -> DamagedError | None:
 
 async def salvage(
     archive: Archive, *, others: Sequence[Home] = (), actor: str = "archivar", tell: Tell = lambda text: None
-) -> Salvaged:
+) -> TakeoverResult:
     """Salvage the open volume. No other process may have the archive open to write to it.
 
     ``others``: homes, such as backups, whose copies may have what is lost here. Raises ``StorageError`` (nothing was changed),
@@ -182,7 +182,7 @@ async def _previous(archive: Archive, wrecks: Sequence[Wreck]) -> Head:
     raise DamagedError(problems.NEITHER_READABLE(number=f"{number:06}"))
 
 
-async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> tuple[Salvaged, list[Draft]]:
+async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> tuple[TakeoverResult, list[Draft]]:
     """The whole messages, and the entries that name the lost ones."""
     lost: list[Restated] = []
     seen = await archive.projection.applied()
@@ -212,7 +212,7 @@ async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> t
         forms = await restated.forms(archive.database, [one.sha256 for one in some])
         drafts.append(Draft(replace(said, placed=some, canonical=forms), actor))
     last = max(seen.seq, found.kept.seq)
-    return Salvaged(volume.name, "", found.kept.seq, last, len(found.whole), tuple(lost)), drafts
+    return TakeoverResult(volume.name, "", found.kept.seq, last, len(found.whole), tuple(lost)), drafts
 
 
 async def _changed_after(archive: Archive, seq: int) -> dict[bytes, None]:
@@ -279,7 +279,9 @@ async def _is_sound(path: Path, found: _Found) -> bool:
         await volume.close()
 
 
-async def _put_in_place(archive: Archive, found: _Found, done: Salvaged, drafts: Sequence[Draft], tell: Tell) -> Salvaged:
+async def _put_in_place(
+    archive: Archive, found: _Found, done: TakeoverResult, drafts: Sequence[Draft], tell: Tell
+) -> TakeoverResult:
     path = archive.home.volume(archive.last_volume)
     fresh = path.with_name(f"{path.name}.salvaged")
     for leftover in (fresh, fresh.with_name(f"{fresh.name}-journal")):
@@ -298,7 +300,7 @@ async def _put_in_place(archive: Archive, found: _Found, done: Salvaged, drafts:
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
-    return Salvaged(done.volume, aside, done.kept, done.seen, done.messages, done.lost)
+    return TakeoverResult(done.volume, aside, done.kept, done.seen, done.messages, done.lost)
 
 
 async def _take_over(found: _Found, volume: Volume, tell: Tell) -> None:
@@ -366,7 +368,7 @@ def _free(path: Path) -> Iterator[Path]:
             yield aside
 
 
-async def _keep_findings(archive: Archive, done: Salvaged) -> None:
+async def _keep_findings(archive: Archive, done: TakeoverResult) -> None:
     """Replace the findings about the old file by one for each lost message."""
     lost = [one.sha256.hex() for one in done.lost]
     findings = [Finding(done.volume, lost_text(digest), digest, True) for digest in lost]

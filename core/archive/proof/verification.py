@@ -17,7 +17,7 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.proof import damage
-from core.archive.proof.check_place import Place
+from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.last_verification import EVERYTHING, remember
 from core.archive.proof.other_volumes import mended_later
@@ -57,7 +57,7 @@ class Round:
     findings: int
 
 
-def done(home: Home, place: Place) -> float:
+def done(home: Home, place: CheckPosition) -> float:
     """The part of all volumes checked up to ``place``, from 0 to 1, by file sizes."""
     sizes = {number: _size(home, number) for number in home.volume_numbers()}
     before = sum(size for number, size in sizes.items() if number < place.volume)
@@ -176,7 +176,7 @@ async def keep(home: Home, verdict: Verdict, *, actor: str) -> str:
     return ""
 
 
-async def _go(home: Home, place: Place, verdict: Verdict, wanted: float, tell: Tell, save: Save, pause: Pause) -> bool:
+async def _go(home: Home, place: CheckPosition, verdict: Verdict, wanted: float, tell: Tell, save: Save, pause: Pause) -> bool:
     """Check ``wanted`` of everything (0 to 1) from ``place`` on; True when the end was reached."""
     start, saved = done(home, place), time.monotonic()
     tell(start, verdict)
@@ -211,7 +211,7 @@ async def _settle(home: Home, verdict: Verdict) -> set[str]:
     return settled
 
 
-def _as_state(place: Place, verdict: Verdict) -> dict[str, Any]:
+def _as_state(place: CheckPosition, verdict: Verdict) -> dict[str, Any]:
     return {"place": place.as_json(), "verdict": verdict.as_json()}
 
 
@@ -235,8 +235,8 @@ def _state(text: str | None) -> dict[str, Any]:
     return value
 
 
-def _resumed(state: dict[str, Any]) -> tuple[Place, Verdict]:
+def _resumed(state: dict[str, Any]) -> tuple[CheckPosition, Verdict]:
     """Decode ``state``. Raises ``KeyError``, ``TypeError``, ``ValueError`` when it is none."""
     if not state:
-        return Place(), Verdict()
-    return Place.from_json(state["place"]), Verdict.from_json(state["verdict"])
+        return CheckPosition(), Verdict()
+    return CheckPosition.from_json(state["place"]), Verdict.from_json(state["verdict"])

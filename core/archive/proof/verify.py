@@ -17,7 +17,7 @@ from tempfile import mkdtemp
 from core import files
 from core.archive.catalog import catalog
 from core.archive.catalog.projection import detail
-from core.archive.proof.check_place import Place
+from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.volume_check import walk
 from core.archive.store.ledger import ZERO_HASH, Head
@@ -44,7 +44,7 @@ async def verify(home: Home, tick: Tick = lambda verdict: None) -> Verdict:
     Archiving may go on at the same time.
     """
     verdict = Verdict()
-    async with aclosing(walk(home, Place(), verdict)) as steps:
+    async with aclosing(walk(home, CheckPosition(), verdict)) as steps:
         async for _ in steps:
             tick(verdict)
     await check_rest(home, verdict)

@@ -1,6 +1,6 @@
 """Check of volumes one after the other: pages, ledger, parts, messages, in small steps that can stop after any of them.
 
-The state is a ``Place``, which with the ``Verdict`` so far is all that another process needs to continue.
+The state is a ``CheckPosition``, which with the ``Verdict`` so far is all that another process needs to continue.
 No lock is held between two steps, so an archiving run waits for one page of rows at most; only ``integrity_check`` holds
 SQLite's lock on a volume for as long as it takes, which is why ``gentle`` leaves it out for the volume that is being written.
 
@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from copy import deepcopy
 
-from core.archive.proof.check_place import Place, Stage
+from core.archive.proof.check_place import CheckPosition, CheckStage
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.ledger_check import ROWS, BrokenTable, LedgerCheck, table_rows
 from core.archive.proof.other_volumes import CHUNK, mended_later, not_listed
@@ -33,7 +33,7 @@ PARTS = 16
 MOST_KEYS = 10
 
 
-async def walk(home: Home, place: Place, verdict: Verdict, *, gentle: bool = False) -> AsyncGenerator[None]:
+async def walk(home: Home, place: CheckPosition, verdict: Verdict, *, gentle: bool = False) -> AsyncGenerator[None]:
     """Check everything from ``place`` to the end of the last volume.
 
     Yields after every step, with place and verdict updated.
@@ -59,7 +59,7 @@ async def walk(home: Home, place: Place, verdict: Verdict, *, gentle: bool = Fal
 
 async def check_volume(home: Home, number: int) -> Verdict:
     """Check one volume by itself, taking its word for the end of the one before."""
-    place, verdict = Place(number), Verdict()
+    place, verdict = CheckPosition(number), Verdict()
     async with aclosing(walk(home, place, verdict)) as steps:
         async for _ in steps:
             if place.volume != number:
@@ -67,7 +67,7 @@ async def check_volume(home: Home, number: int) -> Verdict:
     return verdict
 
 
-async def so_far(home: Home, place: Place, verdict: Verdict) -> Verdict:
+async def so_far(home: Home, place: CheckPosition, verdict: Verdict) -> Verdict:
     """``verdict`` with the damage known so far in the volume at ``place``, which is not fully checked yet."""
     place, verdict = deepcopy(place), deepcopy(verdict)
     if place.parts or place.messages or place.faults:
@@ -86,7 +86,7 @@ async def so_far(home: Home, place: Place, verdict: Verdict) -> Verdict:
 class _Check:
     """The check of one volume."""
 
-    def __init__(self, home: Home, volume: Volume, place: Place, verdict: Verdict, gentle: bool) -> None:
+    def __init__(self, home: Home, volume: Volume, place: CheckPosition, verdict: Verdict, gentle: bool) -> None:
         self._home = home
         self._volume = volume
         self._name = volume.path.name
@@ -97,7 +97,7 @@ class _Check:
 
     async def steps(self) -> AsyncGenerator[None]:
         place = self._place
-        if place.stage is Stage.BEGIN:
+        if place.stage is CheckStage.BEGIN:
             async for _ in self._of_ledger.end_of_last():
                 yield
             self._verdict.volumes += 1
@@ -107,17 +107,17 @@ class _Check:
             self._of_ledger.joint()
             await self._pages()
             await self._find_last_part()
-            place.stage = Stage.LEDGER
+            place.stage = CheckStage.LEDGER
             yield
-        if place.stage is Stage.LEDGER:
+        if place.stage is CheckStage.LEDGER:
             # The ledger before the messages: messages archived since are then found in it.
             async for _ in self._of_ledger.steps():
                 yield
-            place.stage = Stage.PARTS
-        if place.stage is Stage.PARTS:
+            place.stage = CheckStage.PARTS
+        if place.stage is CheckStage.PARTS:
             async for _ in self._parts():
                 yield
-            place.stage, place.after = Stage.MESSAGES, ""
+            place.stage, place.after = CheckStage.MESSAGES, ""
         async for _ in self._messages():
             yield
         await self._conclude()
@@ -261,7 +261,7 @@ class _Check:
     async def foretell(self) -> None:
         """Add the findings so far before the end. The messages of damaged parts are looked up in the table."""
         place = self._place
-        after = bytes.fromhex(str(place.after)) if place.stage is Stage.MESSAGES else b""
+        after = bytes.fromhex(str(place.after)) if place.stage is CheckStage.MESSAGES else b""
         try:
             while place.parts:
                 sql = "SELECT sha256, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"

@@ -41,7 +41,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SelectedMessage:
     """A message in a folder. ``flags`` as the server had them there, with blanks between; both dates in seconds since 1970.
 
     ``internaldate``: its arrival there, ``date``: that of its header; None when unknown.
@@ -62,7 +62,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class SelectedFolder:
     """A folder with selected messages: their number and bytes. ``chosen`` holds their ids, None for all of them."""
 
     id: int
@@ -74,36 +74,36 @@ class Folder:
     chosen: array[int] | None = None
 
 
-async def select(archive: Archive, selection: Selection) -> list[Folder]:
+async def select(archive: Archive, selection: Selection) -> list[SelectedFolder]:
     """The folders that hold selected messages, by user and path. Raises ``InputError`` when there are none."""
     if selection.ids:
         found = await _chosen(archive, selection, array("q", sorted(set(selection.ids))))
     else:
-        found = [Folder(*row) for row in await _all(archive, selection)]
+        found = [SelectedFolder(*row) for row in await _all(archive, selection)]
     if not found:
         raise InputError(NO_MAIL())
     return found
 
 
-async def places(archive: Archive, folder: Folder, after: int = 0) -> AsyncIterator[Place]:
+async def places(archive: Archive, folder: SelectedFolder, after: int = 0) -> AsyncIterator[SelectedMessage]:
     """The selected messages of ``folder`` with an id over ``after``, by id."""
     async for chunk in _chunks(archive, folder, after):
         for row in await _details(archive, folder, chunk):
             yield row
 
 
-async def _details(archive: Archive, folder: Folder, ids: Sequence[int]) -> list[Place]:
-    found: dict[int, Place] = {}
+async def _details(archive: Archive, folder: SelectedFolder, ids: Sequence[int]) -> list[SelectedMessage]:
+    found: dict[int, SelectedMessage] = {}
     rows = await archive.database.read(_PLACES, (str(list(ids)), folder.id))
     for number, sha256, size, subject, date, flags, internaldate, known_there in rows:
         if number not in found:
             # Of a catch-all mailbox only the date counts; its flags were the journal's, not the user's.
             own = flags if known_there is not None else ""
-            found[number] = Place(number, bytes(sha256), size, subject, own, internaldate, date)
+            found[number] = SelectedMessage(number, bytes(sha256), size, subject, own, internaldate, date)
     return list(found.values())
 
 
-async def _chunks(archive: Archive, folder: Folder, after: int) -> AsyncIterator[Sequence[int]]:
+async def _chunks(archive: Archive, folder: SelectedFolder, after: int) -> AsyncIterator[Sequence[int]]:
     if folder.chosen is not None:
         for start in range(bisect_left(folder.chosen, after + 1), len(folder.chosen), CHUNK):
             yield folder.chosen[start : start + CHUNK]
@@ -132,7 +132,7 @@ async def _all(archive: Archive, selection: Selection) -> list[tuple[int, str, s
 _WHERE = "(?1 = '' OR f.owner = ?1) AND (?2 = '' OR f.path = ?2 OR substr(f.path, 1, length(?2) + 1) = ?2 || '/')"
 
 
-async def _chosen(archive: Archive, selection: Selection, ids: array[int]) -> list[Folder]:
+async def _chosen(archive: Archive, selection: Selection, ids: array[int]) -> list[SelectedFolder]:
     chosen: dict[int, array[int]] = {}
     sizes: dict[int, int] = {}
     names: dict[int, tuple[str, str, str]] = {}
@@ -150,5 +150,5 @@ async def _chosen(archive: Archive, selection: Selection, ids: array[int]) -> li
             names[number] = (owner, user, path)
             chosen.setdefault(number, array("q")).append(message)
             sizes[number] = sizes.get(number, 0) + size
-    found = [Folder(number, *names[number], len(ids), sizes[number], ids) for number, ids in chosen.items()]
+    found = [SelectedFolder(number, *names[number], len(ids), sizes[number], ids) for number, ids in chosen.items()]
     return sorted(found, key=lambda folder: (folder.user, folder.path))

@@ -16,7 +16,7 @@ PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFolder:
     """One folder under one UIDVALIDITY: the UIDs that were there at the last look."""
 
     uidvalidity: int
@@ -69,7 +69,7 @@ class Kept:
     report: bool
 
 
-async def known(archive: Archive, source: str, name: str, *, apart_from: int | None = None) -> list[Known]:
+async def known(archive: Archive, source: str, name: str, *, apart_from: int | None = None) -> list[KnownFolder]:
     """The UIDs of the folder ``name`` (as on the wire) of a mailbox, for each UIDVALIDITY that it had except ``apart_from``."""
     rows = await archive.database.read(
         "SELECT f.uidvalidity, m.uid FROM source_folder f LEFT JOIN source_message m "
@@ -81,7 +81,7 @@ async def known(archive: Archive, source: str, name: str, *, apart_from: int | N
         uids = found.setdefault(uidvalidity, set())
         if uid is not None:
             uids.add(uid)
-    return [Known(uidvalidity, frozenset(uids)) for uidvalidity, uids in found.items()]
+    return [KnownFolder(uidvalidity, frozenset(uids)) for uidvalidity, uids in found.items()]
 
 
 _LENGTH = "coalesce(s.report_size, m.size)"
@@ -279,7 +279,7 @@ async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class LeftRecord:
     """A message left in a catch-all mailbox: its addresses as keys, found in the header fields whose digest is ``reading``.
 
     Size in bytes and INTERNALDATE are as the server listed them; the size is None where an earlier version left it.
@@ -291,16 +291,16 @@ class Left:
     internaldate: int | None
 
 
-async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, Left]]:
+async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, LeftRecord]]:
     """The messages left in the folder ``name`` of a catch-all mailbox, by UIDVALIDITY and UID."""
     rows = await archive.database.read(
         "SELECT f.uidvalidity, l.uid, l.reading, l.addresses, l.size, l.internaldate FROM source_folder f "
         "JOIN left_message l ON l.source_folder_id = f.id WHERE f.source = ? AND f.name = ?",
         (source, name),
     )
-    found: dict[int, dict[int, Left]] = {}
+    found: dict[int, dict[int, LeftRecord]] = {}
     for uidvalidity, uid, reading, addresses, *numbers in rows:
-        found.setdefault(uidvalidity, {})[uid] = Left(reading, tuple(json.loads(addresses)), *numbers)
+        found.setdefault(uidvalidity, {})[uid] = LeftRecord(reading, tuple(json.loads(addresses)), *numbers)
     return found
 
 

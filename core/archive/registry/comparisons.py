@@ -19,7 +19,7 @@ PREFIX = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ComparedFolder:
     """A folder of a mailbox under one UIDVALIDITY, in the comparison of ``profile``."""
 
     profile: str
@@ -73,7 +73,7 @@ async def end(archive: Archive, profile: str, *, clean: bool) -> None:
             await transaction.execute("UPDATE comparison SET ended = ? WHERE profile = ?", (timestamp(now()), profile))
 
 
-async def equal(archive: Archive, place: Place) -> dict[int, Equal]:
+async def equal(archive: Archive, place: ComparedFolder) -> dict[int, Equal]:
     """Messages of a folder found equal, by UID. Those under another UIDVALIDITY are forgotten."""
     folder = (place.profile, place.source, place.name)
     async with archive.database.transaction() as transaction:
@@ -93,7 +93,7 @@ async def equal(archive: Archive, place: Place) -> dict[int, Equal]:
     return found
 
 
-async def note(archive: Archive, place: Place, digests: Mapping[int, bytes]) -> None:
+async def note(archive: Archive, place: ComparedFolder, digests: Mapping[int, bytes]) -> None:
     """Record messages found equal now: SHA-256 by UID."""
     if not digests:
         return

@@ -19,7 +19,7 @@ NAME = "directory_attempt"
 LONGEST = 500
 
 
-class Outcome(StrEnum):
+class AttemptOutcome(StrEnum):
     """The outcome of an attempt. ``WITHHELD``: done, but no user was removed, since too many would have been."""
 
     DONE = "done"
@@ -32,7 +32,7 @@ class Attempt:
     """An attempt: its time, outcome, and reason when not all was done (else empty). ``asked_by``: its actor."""
 
     at: datetime
-    outcome: Outcome
+    outcome: AttemptOutcome
     reason: str = ""
     asked_by: str = ""
 
@@ -40,7 +40,7 @@ class Attempt:
         return {"at": timestamp(self.at), "outcome": self.outcome.value, "reason": self.reason, "asked_by": self.asked_by}
 
 
-async def remember(archive: Archive, outcome: Outcome, reason: str = "", *, asked_by: str = "") -> None:
+async def remember(archive: Archive, outcome: AttemptOutcome, reason: str = "", *, asked_by: str = "") -> None:
     """Keep an attempt in place of the one before. Raises ``BusyError``, ``StorageError``."""
     attempt = Attempt(now(), outcome, reason[:LONGEST], asked_by)
     async with archive.database.transaction() as transaction:
@@ -57,6 +57,6 @@ async def last(archive: Archive) -> Attempt | None:
     """The last attempt; None when none is recorded."""
     try:
         value = json.loads(await kept.value(archive.database, NAME) or "")
-        return Attempt(moment(value["at"]), Outcome(value["outcome"]), str(value["reason"]), str(value["asked_by"]))
+        return Attempt(moment(value["at"]), AttemptOutcome(value["outcome"]), str(value["reason"]), str(value["asked_by"]))
     except (ValueError, TypeError, KeyError):
         return None

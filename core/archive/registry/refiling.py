@@ -26,7 +26,7 @@ BATCH = 500
 
 
 @dataclass(slots=True)
-class Refiled:
+class RefileResult:
     """The numbers of messages filed (each once), of those by user name, and by address."""
 
     messages: int = 0
@@ -43,13 +43,13 @@ async def refile(
     source: str = "",
     dry_run: bool = False,
     actor: str = "archivar",
-    tick: Callable[[Refiled], None] = lambda done: None,
-) -> Refiled:
+    tick: Callable[[RefileResult], None] = lambda done: None,
+) -> RefileResult:
     """File mail that waits for addresses which users have by now, as the profile would have filed it when it came.
 
     ``source``: only mail of this mailbox (``Mailbox.source``). ``tick`` is called after each batch.
     """
-    done = Refiled()
+    done = RefileResult()
     after, version = 0, ""
     book, known = AddressBook([]), dict[int, str]()
     while True:
@@ -114,7 +114,7 @@ def _draft(
     book: AddressBook,
     placed: dict[str, set[tuple[str, str]]],
     actor: str,
-    done: Refiled,
+    done: RefileResult,
 ) -> Draft:
     places: dict[tuple[str, str], int] = {}
     messages: dict[bytes, list[RefiledAddress]] = {}

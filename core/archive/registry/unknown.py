@@ -19,7 +19,7 @@ from core.problems import user as problems
 from core.profiles import addresses
 
 
-class State(StrEnum):
+class AddressState(StrEnum):
     """The state of an unknown address. ``WAITING``: a user has it by now, but mail is still to be filed (``refile``)."""
 
     OPEN = "open"
@@ -29,7 +29,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownAddress:
+class ListedAddress:
     """An unknown address: ``messages`` that came with it, ``open`` of them not filed; times as in the ledger.
 
     ``user`` has it by now; ``ignored_by`` is the entry that marks it as not ours: the address, or its domain with ``@`` before
@@ -37,7 +37,7 @@ class UnknownAddress:
     """
 
     address: str
-    state: State
+    state: AddressState
     first_seen: str
     last_seen: str
     messages: int
@@ -69,12 +69,12 @@ _STATE = (
 )
 # Addresses are compared as in the list of users: without regard to the case of ASCII.
 _FROM = "FROM unknown_address a LEFT JOIN address u ON u.address = a.address LEFT JOIN user ON user.id = u.user_id WHERE a.ours"
-ALL = tuple(State)
+ALL = tuple(AddressState)
 
 
 async def page(
-    archive: Archive, *, states: Iterable[State] = ALL, contains: str = "", offset: int = 0, limit: int = 100
-) -> list[UnknownAddress]:
+    archive: Archive, *, states: Iterable[AddressState] = ALL, contains: str = "", offset: int = 0, limit: int = 100
+) -> list[ListedAddress]:
     """Addresses in one of our domains, those with the most waiting messages first, then by name."""
     condition, values = _condition(states, contains)
     rows = await archive.database.read(
@@ -84,16 +84,16 @@ async def page(
         (*values, limit, offset),
     )
     times = await archive.volumes.entry_times({seq for row in rows for seq in row[2:4]})
-    return [UnknownAddress(row[0], State(row[1]), times.get(row[2], ""), times.get(row[3], ""), *row[4:]) for row in rows]
+    return [ListedAddress(row[0], AddressState(row[1]), times.get(row[2], ""), times.get(row[3], ""), *row[4:]) for row in rows]
 
 
-async def count(archive: Archive, *, states: Iterable[State] = ALL, contains: str = "") -> int:
+async def count(archive: Archive, *, states: Iterable[AddressState] = ALL, contains: str = "") -> int:
     """The number of addresses that ``page`` lists."""
     condition, values = _condition(states, contains)
     return int(await archive.database.value(f"SELECT count(*) {_FROM} AND {condition}", values))
 
 
-async def position(archive: Archive, address: str, *, states: Iterable[State] = ALL, contains: str = "") -> int:
+async def position(archive: Archive, address: str, *, states: Iterable[AddressState] = ALL, contains: str = "") -> int:
     """The number of addresses that ``page`` lists before ``address``; 0 when it is not listed."""
     condition, values = _condition(states, contains)
     listed = f"listed AS MATERIALIZED (SELECT a.address AS address, {_OPEN} AS waiting {_FROM} AND {condition})"
@@ -130,7 +130,7 @@ async def to_be_filed(archive: Archive) -> int:
     )
 
 
-def _condition(states: Iterable[State], contains: str) -> tuple[str, list[Any]]:
+def _condition(states: Iterable[AddressState], contains: str) -> tuple[str, list[Any]]:
     wanted = [state.value for state in states]
     pattern = "%" + re.sub(r"([%_\\])", r"\\\1", contains.casefold()) + "%"
     condition = f"{_STATE} IN ({','.join('?' * len(wanted))})" if set(wanted) != set(ALL) else "1"

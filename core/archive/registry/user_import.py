@@ -19,7 +19,7 @@ from core.profiles.users_csv import Fault, UserRow
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ImportChange:
     """A user before and after; ``before`` is None for a new one, and removed for a returning one."""
 
     before: User | None
@@ -59,14 +59,14 @@ class ImportPlan:
     """The changes that importing ``rows`` would make. Nothing is done while there are ``conflicts``."""
 
     rows: tuple[UserRow, ...]
-    new: tuple[Change, ...]
-    back: tuple[Change, ...]
-    changed: tuple[Change, ...]
+    new: tuple[ImportChange, ...]
+    back: tuple[ImportChange, ...]
+    changed: tuple[ImportChange, ...]
     unchanged: int
     conflicts: tuple[Fault, ...]
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[ImportChange, ...]:
         return (*self.new, *self.back, *self.changed)
 
 
@@ -74,9 +74,9 @@ async def plan(archive: Archive, rows: Sequence[UserRow]) -> ImportPlan:
     """Plan the import of ``rows`` against the present users; writes nothing."""
     everybody = await users.all_users(archive, removed=True)
     by_name = {user.name.casefold(): user for user in everybody}
-    new: list[Change] = []
-    back: list[Change] = []
-    changed: list[Change] = []
+    new: list[ImportChange] = []
+    back: list[ImportChange] = []
+    changed: list[ImportChange] = []
     unchanged = 0
     names: dict[str, int] = {}
     lines: dict[str, int] = {}
@@ -91,11 +91,11 @@ async def plan(archive: Archive, rows: Sequence[UserRow]) -> ImportPlan:
         result[after.id] = after
         lines[after.id] = row.line
         if before is None:
-            new.append(Change(None, after))
+            new.append(ImportChange(None, after))
         elif before.removed:
-            back.append(Change(before, after))
+            back.append(ImportChange(before, after))
         elif after != before:
-            changed.append(Change(before, after))
+            changed.append(ImportChange(before, after))
         else:
             unchanged += 1
     conflicts = (*twice, *_conflicts(list(result.values()), lines))

@@ -25,12 +25,12 @@ from core.archive.search.query_terms import (
     Not,
     Numbered,
     OfUser,
-    Part,
     Query,
     QueryError,
     Sized,
     Where,
     Within,
+    WordPart,
     Words,
 )
 from core.archive.search.query_values import EXAMPLES, VALUES
@@ -49,12 +49,12 @@ __all__ = (
     "Not",
     "Numbered",
     "OfUser",
-    "Part",
     "Query",
     "QueryError",
     "Sized",
     "Where",
     "Within",
+    "WordPart",
     "Words",
     "parse",
 )
@@ -176,10 +176,10 @@ class _Parser:
             return self._part(words[0], not prefix, column, start)
         return self._words(value, prefix, column, start)
 
-    def _part(self, word: str, ending: bool, column: str, position: int) -> Part:
+    def _part(self, word: str, ending: bool, column: str, position: int) -> WordPart:
         if len(word) < SHORTEST_PART or not word.isalpha():
             raise QueryError(problems.NO_PART(least=SHORTEST_PART), position)
-        return Part(word, column, ending, position)
+        return WordPart(word, column, ending, position)
 
     def _value(self) -> tuple[str, bool]:
         """A quoted or bare value, and True if a ``*`` follows it."""

@@ -46,7 +46,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WordPart:
     """A word that contains the folded ``text``, or, with ``ending``, ends with it."""
 
     text: str
@@ -133,7 +133,7 @@ class Any:
     terms: tuple[Node, ...]
 
 
-Node: TypeAlias = Words | Part | Attached | InFolder | OfUser | Within | Dated | Sized | Numbered | Not | All | Any
+Node: TypeAlias = Words | WordPart | Attached | InFolder | OfUser | Within | Dated | Sized | Numbered | Not | All | Any
 
 
 @dataclass(frozen=True, slots=True)

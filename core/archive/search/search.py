@@ -52,7 +52,7 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ResultPage:
     """A page of results; ``next`` is None on the last one."""
 
     hits: tuple[Hit, ...]
@@ -87,7 +87,9 @@ class Search:
     def index(self) -> Index:
         return self._index
 
-    async def page(self, query: Query, *, order: Order = Order.NEWEST, after: Cursor | None = None, limit: int = 50) -> Page:
+    async def page(
+        self, query: Query, *, order: Order = Order.NEWEST, after: Cursor | None = None, limit: int = 50
+    ) -> ResultPage:
         """Up to ``limit`` messages. Raises ``QueryError`` for an unknown user.
 
         By relevance only the newest 20,000 results are ranked, and the best 1,000 shown.
@@ -97,9 +99,9 @@ class Search:
             return await self._best(statement, after, limit)
         rows = await self._read(statement.newest(), statement.paged(after.after if after else LAST, limit + 1))
         more = Cursor(rows[limit - 1][0]) if len(rows) > limit else None
-        return Page(await self._hits([row[1:] for row in rows[:limit]], statement), more)
+        return ResultPage(await self._hits([row[1:] for row in rows[:limit]], statement), more)
 
-    async def _best(self, statement: _Statement, after: Cursor | None, limit: int) -> Page:
+    async def _best(self, statement: _Statement, after: Cursor | None, limit: int) -> ResultPage:
         if after is None:
             rows = await self._read(statement.best(), {**statement.paged(LAST, RANKED), "kept": KEPT})
             ranked = tuple(row[0] for row in rows)
@@ -107,7 +109,7 @@ class Search:
             ranked = after.ranked
         found = await self._hits(await self._texts(ranked[:limit]), statement)
         rest = ranked[limit:]
-        return Page(found, Cursor(0, rest) if rest else None)
+        return ResultPage(found, Cursor(0, rest) if rest else None)
 
     async def _texts(self, numbers: Sequence[int]) -> list[Row]:
         """Message and digest of row ids, in their order."""
@@ -165,7 +167,7 @@ class Search:
         return statement
 
     async def _collect(self, term: language.Node, statement: _Statement) -> None:
-        if isinstance(term, language.Part):
+        if isinstance(term, language.WordPart):
             term = await self._words(term)
         if isinstance(term, language.All):
             for one in term.terms:
@@ -190,7 +192,7 @@ class Search:
             case language.All() | language.Any():
                 parts = [await self._condition(one, statement) for one in term.terms]
                 return f"({(' AND ' if isinstance(term, language.All) else ' OR ').join(parts)})"
-            case language.Part():
+            case language.WordPart():
                 return await self._condition(await self._words(term), statement)
             case language.Words():
                 return f"doc.id IN (SELECT rowid FROM text WHERE text MATCH {statement.value(expression(term))})"
@@ -206,7 +208,7 @@ class Search:
             case language.OfUser() | language.InFolder() | language.Within():
                 return statement.placed(await meant(self._archive, term))
 
-    async def _words(self, part: language.Part) -> language.Any:
+    async def _words(self, part: language.WordPart) -> language.Any:
         """The words that contain ``part``, or end with it. Raises ``QueryError`` when these are too many."""
         where = "substr(text, -length(:part)) = :part" if part.ending else "instr(text, :part)"
         rows = await self._read(f"SELECT text FROM word WHERE {where} LIMIT :most", {"part": part.text, "most": MOST_WORDS + 1})

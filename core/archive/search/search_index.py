@@ -57,7 +57,7 @@ logger = logging.getLogger("archivar.search")
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class IndexState:
     """The numbers of messages not indexed yet, readable in part only, with damaged bytes, and whose reading failed."""
 
     behind: int
@@ -300,7 +300,7 @@ async def progress(archive: Archive) -> tuple[int, int, int]:
     return reached, int(behind), unreadable
 
 
-async def glance(archive: Archive) -> State:
+async def glance(archive: Archive) -> IndexState:
     """The state of the index, without opening it: a missing or unusable one lacks every message."""
     sql = (
         "SELECT reached, (SELECT count(*) FROM problem WHERE lack = 'partly'), "
@@ -310,7 +310,7 @@ async def glance(archive: Archive) -> State:
     known = await asyncio.to_thread(glimpse.rows, archive.home.search, sql, (VERSION,))
     reached, partly, damaged, failed = known[0] if known else (0, 0, 0, 0)
     behind = await archive.database.value("SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL", (reached,))
-    return State(int(behind), partly, damaged, failed)
+    return IndexState(int(behind), partly, damaged, failed)
 
 
 def unreadable(home: Home) -> int:

@@ -2,7 +2,7 @@
 
 Pure computation, in processes beside the service.
 
-Invariant: the pieces of a ``Prepared`` are all raw bytes in their order; in any doubt a message is kept in one piece.
+Invariant: the pieces of a ``PreparedMessage`` are all raw bytes in their order; in any doubt a message is kept in one piece.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedMessage:
     """A message ready to be stored."""
 
     raw: bytes
@@ -56,7 +56,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StoredPart:
     """A part as a volume keeps it; ``sha256`` and ``size`` are of the plain bytes."""
 
     sha256: bytes
@@ -65,7 +65,7 @@ class Part:
     data: bytes
 
 
-def prepare(raw: bytes) -> Prepared:
+def prepare(raw: bytes) -> PreparedMessage:
     """Hash and split one message. Never raises for any content."""
     sha256 = hashlib.sha256(raw).digest()
     try:
@@ -80,7 +80,7 @@ def prepare(raw: bytes) -> Prepared:
     else:
         view = memoryview(raw)
         pieces = tuple(Piece(hashlib.sha256(view[start:end]).digest(), start, end) for start, end in segments)
-    return Prepared(raw, sha256, pieces, envelope, canonical(raw))
+    return PreparedMessage(raw, sha256, pieces, envelope, canonical(raw))
 
 
 def covers(segments: Sequence[tuple[int, int]], size: int) -> bool:
@@ -93,11 +93,11 @@ def covers(segments: Sequence[tuple[int, int]], size: int) -> bool:
     return reached == size
 
 
-def prepare_all(messages: Iterable[bytes]) -> list[Prepared]:
+def prepare_all(messages: Iterable[bytes]) -> list[PreparedMessage]:
     return [prepare(raw) for raw in messages]
 
 
-def parts(messages: Iterable[Prepared], known: Collection[bytes]) -> Iterator[Part]:
+def parts(messages: Iterable[PreparedMessage], known: Collection[bytes]) -> Iterator[StoredPart]:
     """Yield the compressed parts of ``messages``, each once, without those in ``known`` (SHA-256).
 
     Each is compressed when it is taken.
@@ -112,15 +112,15 @@ def parts(messages: Iterable[Prepared], known: Collection[bytes]) -> Iterator[Pa
                 yield _part(compressor, piece.sha256, view[piece.start : piece.end])
 
 
-def parts_of(messages: Iterable[Prepared], known: Collection[bytes]) -> list[Part]:
+def parts_of(messages: Iterable[PreparedMessage], known: Collection[bytes]) -> list[StoredPart]:
     """The same as a tuple."""
     return list(parts(messages, known))
 
 
-def _part(compressor: ZstdCompressor, sha256: bytes, plain: memoryview) -> Part:
+def _part(compressor: ZstdCompressor, sha256: bytes, plain: memoryview) -> StoredPart:
     size = len(plain)
     if size >= WORTH_COMPRESSING:
         packed = compressor.compress(plain, mode=ZstdCompressor.FLUSH_FRAME)
         if len(packed) < size:
-            return Part(sha256, ZSTD, size, packed)
-    return Part(sha256, PLAIN, size, bytes(plain))
+            return StoredPart(sha256, ZSTD, size, packed)
+    return StoredPart(sha256, PLAIN, size, bytes(plain))

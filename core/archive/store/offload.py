@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from core.archive.store import intake
-from core.archive.store.intake import Part, Piece, Prepared
+from core.archive.store.intake import Piece, PreparedMessage, StoredPart
 from core.message.envelope import Envelope
 from core.system import guard, launch
 from core.system.process import is_stopped
@@ -73,7 +73,7 @@ class Offload:
     def pid(self) -> int:
         return self._process.pid
 
-    def prepare(self, raws: Sequence[bytes], volume: int) -> tuple[list[Prepared], list[Part]]:
+    def prepare(self, raws: Sequence[bytes], volume: int) -> tuple[list[PreparedMessage], list[StoredPart]]:
         """Hash, split, describe and compress. Raises ``OSError`` or ``EOFError`` when the process is gone.
 
         Large parts that were sent before for the same ``volume`` are left out, since they should be there.
@@ -86,10 +86,10 @@ class Offload:
         _send(self._socket, (volume, sizes))
         described, packed = _receive(self._socket, self._look)
         prepared = [
-            Prepared(raw, sha256, tuple(Piece(*piece) for piece in pieces), Envelope(*envelope), canonical)
+            PreparedMessage(raw, sha256, tuple(Piece(*piece) for piece in pieces), Envelope(*envelope), canonical)
             for raw, (sha256, pieces, envelope, canonical) in zip(raws, described, strict=True)
         ]
-        parts = [Part(sha256, codec, size, self._packed[start:end]) for sha256, codec, size, start, end in packed]
+        parts = [StoredPart(sha256, codec, size, self._packed[start:end]) for sha256, codec, size, start, end in packed]
         return prepared, parts
 
     def _look(self) -> None:
@@ -124,7 +124,7 @@ class Processes:
         if self._starting is None and size >= WORTH_A_PROCESS:
             self._starting = spawn(self._start(), name="start offload")
 
-    async def prepare(self, raws: Sequence[bytes], volume: int) -> tuple[list[Prepared], list[Part]] | None:
+    async def prepare(self, raws: Sequence[bytes], volume: int) -> tuple[list[PreparedMessage], list[StoredPart]] | None:
         """Hash, split, describe and compress, for ``volume``; None when no process is available.
 
         Several batches may be prepared at once.
@@ -258,7 +258,7 @@ class _Known:
             self._volume, self._digests = volume, set()
         return self._digests
 
-    def add(self, part: Part) -> None:
+    def add(self, part: StoredPart) -> None:
         if part.size >= intake.LARGE:
             self._digests.add(part.sha256)
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from core import files
-from core.archive.store.intake import Part, Prepared
+from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import Draft, Entry, Head, chain, compress, decompress, encode
 from core.archive.store.volume_format import (
     AS_FAR_AS_IT_GOES,
@@ -297,7 +297,7 @@ class Volume:
         """Ids of those parts that are in this volume already, by SHA-256."""
         return dict(await (await self._reader()).among(_IDS, digests))
 
-    async def spoils(self, messages: Sequence[Prepared]) -> bool:
+    async def spoils(self, messages: Sequence[PreparedMessage]) -> bool:
         """True when one of ``messages``, appended here, would be damaged: a damaged copy or part of it here would be kept."""
         for message in messages:
             if await self._database.one("SELECT 1 FROM message WHERE sha256 = ?", (message.sha256,)):
@@ -313,7 +313,7 @@ class Volume:
     # Writing -----------------------------------------------------------------------------------------------------------
 
     async def append(
-        self, drafts: Iterable[Draft], messages: Sequence[Prepared] = (), parts: Iterable[Part] = ()
+        self, drafts: Iterable[Draft], messages: Sequence[PreparedMessage] = (), parts: Iterable[StoredPart] = ()
     ) -> list[Entry]:
         """Store ``parts`` and ``messages`` and append ``drafts`` to the ledger, in one durable transaction.
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from core.archive.store import intake
 from core.archive.store.entries.upkeep import Repaired, RepairedMessage
-from core.archive.store.intake import Part, Prepared
+from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import Draft, Entry
 from core.archive.store.offload import Processes
 from core.archive.store.volume import Incomplete, Sealed, Volume
@@ -42,7 +42,7 @@ class Projection(Protocol):
     async def told(self, drafts: Sequence[Draft], forms: Mapping[bytes, bytes]) -> list[Draft]:
         """The drafts completed from the catalog; ``forms``: SHA-256 of messages' CRLF forms."""
 
-    async def apply(self, entries: Sequence[Entry], volume: int, fresh: Mapping[bytes, Prepared]) -> None:
+    async def apply(self, entries: Sequence[Entry], volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
         """Follow the ledger up to ``entries``; of the messages that came with them ``fresh`` are new in the volume."""
 
     async def volume_bytes(self) -> int:
@@ -53,13 +53,13 @@ class Projection(Protocol):
 class Ready:
     """A batch ready to be written: all its messages, and the parts that ``volume`` did not have."""
 
-    messages: tuple[Prepared, ...]
+    messages: tuple[PreparedMessage, ...]
     volume: int
-    parts: Iterable[Part]
+    parts: Iterable[StoredPart]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WriteRequest:
     """A caller's request to write, and the future of its entries."""
 
     drafts: Sequence[Draft]
@@ -80,7 +80,7 @@ class Writer:
         self._volumes = volumes
         self._projection = projection
         self._processes = Processes()
-        self._waiting: deque[Request] = deque()
+        self._waiting: deque[WriteRequest] = deque()
         self._task: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
@@ -131,7 +131,7 @@ class Writer:
         if ready is not None and ready.messages and not anew:
             await self.mend({message.sha256: message.raw for message in ready.messages}, "it came once more")
             self._volumes.check_usable()
-        request = Request(drafts, ready, asyncio.get_running_loop().create_future(), anew)
+        request = WriteRequest(drafts, ready, asyncio.get_running_loop().create_future(), anew)
         # A cancelled caller never reads the future's error: it is read here.
         request.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._waiting.append(request)
@@ -182,7 +182,7 @@ class Writer:
                         # One of them may be the cause; the others are written without it.
                         groups.extend([request] for request in group)
 
-    def _group(self) -> list[Request]:
+    def _group(self) -> list[WriteRequest]:
         """Take from the queue what fits into one transaction."""
         group = [self._waiting.popleft()]
         size = group[0].size
@@ -191,7 +191,7 @@ class Writer:
             group.append(self._waiting.popleft())
         return group
 
-    async def _write(self, group: Sequence[Request]) -> None:
+    async def _write(self, group: Sequence[WriteRequest]) -> None:
         """Write several requests in one transaction of the volume and one of the catalog."""
         batches = [request.ready for request in group if request.ready]
         messages = {message.sha256: message for ready in batches for message in ready.messages}
@@ -208,7 +208,11 @@ class Writer:
             request.done.set_result([next(rest) for _ in request.drafts])
 
     async def _to_volume(
-        self, drafts: Sequence[Draft], batches: Sequence[Ready], fresh: Mapping[bytes, Prepared], anew: Sequence[Prepared]
+        self,
+        drafts: Sequence[Draft],
+        batches: Sequence[Ready],
+        fresh: Mapping[bytes, PreparedMessage],
+        anew: Sequence[PreparedMessage],
     ) -> tuple[int, list[Entry]]:
         """Append ``drafts`` and the ``fresh`` messages of ``batches`` to the last volume or the next; its number, the entries.
 
@@ -218,7 +222,7 @@ class Writer:
         # Parts that only archived messages use are dropped: nothing in the volume would refer to them.
         wanted = {piece.sha256 for message in messages for piece in message.pieces}
         made_for = {ready.volume for ready in batches}
-        parts: Iterable[Part] = (part for ready in batches for part in ready.parts if part.sha256 in wanted)
+        parts: Iterable[StoredPart] = (part for ready in batches for part in ready.parts if part.sha256 in wanted)
         while True:
             volume = await self._volumes.at(self._volumes.last)
             if await volume.is_sealed() or await self._is_full(volume) or await volume.spoils(anew):

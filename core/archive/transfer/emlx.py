@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from xml.parsers.expat import ExpatError
 
-from core.archive.transfer.trees import Refused
+from core.archive.transfer.trees import UnusableFile
 
 _LENGTH = re.compile(rb"\s{0,20}(\d{1,12})[ \t]{0,20}\r?\n")
 #: The allowed bytes after a message.
@@ -43,23 +43,23 @@ class Apple:
 
 
 def read(data: bytes) -> Apple:
-    """Parse a file. Raises ``Refused`` when it is no such file or is cut off.
+    """Parse a file. Raises ``UnusableFile`` when it is no such file or is cut off.
 
     The length is trusted when nothing or the property list follows; else the message goes up to the property list at the file's
     end.
     """
     match = _LENGTH.match(data)
     if match is None:
-        raise Refused("it does not begin with the length of a message, so it is no .emlx of Apple Mail")
+        raise UnusableFile("it does not begin with the length of a message, so it is no .emlx of Apple Mail")
     told = int(match[1])
     end = match.end() + told
     wrong = None
     if end > len(data) or not _LIST.match(data, end):
         ending = _last_list(data, match.end())
         if ending is None and end > len(data):
-            raise Refused("it is shorter than it says: the file is cut off")
+            raise UnusableFile("it is shorter than it says: the file is cut off")
         if ending is None:
-            raise Refused("it is longer than it says, and what follows is no property list: the length is wrong")
+            raise UnusableFile("it is longer than it says, and what follows is no property list: the length is wrong")
         end, wrong = ending, told
     flags, received = _properties(data[end:])
     return Apple(data[match.end() : end], flags, received, wrong)

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from core.archive.archive import Archive
 from core.archive.read import selection as selecting
-from core.archive.read.selection import Folder, Place, Selection
+from core.archive.read.selection import SelectedFolder, SelectedMessage, Selection
 from core.archive.store.entries import transfers
 from core.archive.store.entries.values import OwnedFolder
 from core.archive.store.ledger import Draft
@@ -29,7 +29,7 @@ from core.problems import export as problems
 from core.system.open_folder import OpenFolder
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     """The form of exported messages: a file each, one file for each folder, or folders as mail servers keep them."""
 
     EML = "eml"
@@ -38,7 +38,7 @@ class Format(StrEnum):
 
 
 @dataclass(slots=True)
-class Exported:
+class ExportProgress:
     """The progress of an export. ``total`` and ``bytes_total`` cover the whole selection, ``already`` was there before.
 
     ``damaged`` lists messages that could not be read from the archive; ``folder`` is the one being written.
@@ -59,16 +59,16 @@ class Exported:
         return self.messages + self.already + len(self.damaged)
 
 
-class Writer(Protocol):
+class ExportWriter(Protocol):
     """Writes the messages of one folder after another, in one format. Raises ``InputError``, ``OSError``."""
 
-    async def begin(self, folder: Folder, place: str) -> None:
+    async def begin(self, folder: SelectedFolder, place: str) -> None:
         """Begin a folder; ``place`` is its path below the export's folder."""
 
-    async def has(self, message: Place) -> bool:
+    async def has(self, message: SelectedMessage) -> bool:
         """True when the message is there already."""
 
-    async def write(self, message: Place, raw: bytes) -> None:
+    async def write(self, message: SelectedMessage, raw: bytes) -> None:
         """Write a message that is not there yet."""
 
     async def end(self) -> None:
@@ -82,11 +82,11 @@ async def export(
     archive: Archive,
     selection: Selection,
     target: Path,
-    form: Format,
+    form: ExportFormat,
     *,
     actor: str = "archivar",
-    tick: Callable[[Exported], None] = lambda exported: None,
-) -> Exported:
+    tick: Callable[[ExportProgress], None] = lambda exported: None,
+) -> ExportProgress:
     """Write the selected messages below ``target``; ``tick`` is called after each.
 
     Cancelled, it keeps the written files, and records them in the ledger. Raises ``InputError`` (nothing selected, target
@@ -94,7 +94,7 @@ async def export(
     be used), ``BusyError`` (another export to it), ``StorageError`` (disk full).
     """
     folders = await selecting.select(archive, selection)
-    done = Exported(sum(folder.messages for folder in folders), sum(folder.bytes for folder in folders))
+    done = ExportProgress(sum(folder.messages for folder in folders), sum(folder.bytes for folder in folders))
     places = await _places(archive, folders, form)
     try:
         return await _export(archive, folders, places, target, form, done, tick)
@@ -106,13 +106,13 @@ async def export(
 
 async def _export(
     archive: Archive,
-    folders: Sequence[Folder],
+    folders: Sequence[SelectedFolder],
     places: dict[int, str],
     target: Path,
-    form: Format,
-    done: Exported,
-    tick: Callable[[Exported], None],
-) -> Exported:
+    form: ExportFormat,
+    done: ExportProgress,
+    tick: Callable[[ExportProgress], None],
+) -> ExportProgress:
     if archive.home.holds(target):
         raise InputError(problems.WITHIN_HOME(path=str(target)))
     header = Header(form.value, str(await archive.database.value("SELECT archive_id FROM applied")))
@@ -122,14 +122,14 @@ async def _export(
 
 async def _write(
     archive: Archive,
-    folders: Sequence[Folder],
+    folders: Sequence[SelectedFolder],
     places: dict[int, str],
     target: OpenFolder,
-    form: Format,
+    form: ExportFormat,
     header: Header,
-    done: Exported,
-    tick: Callable[[Exported], None],
-) -> Exported:
+    done: ExportProgress,
+    tick: Callable[[ExportProgress], None],
+) -> ExportProgress:
     manifest = await asyncio.to_thread(Manifest.open, target, header)
     try:
         writer = _WRITERS[form](target, manifest)
@@ -148,10 +148,10 @@ async def _write(
     return done
 
 
-_WRITERS: dict[Format, Callable[[OpenFolder, Manifest], Writer]] = {
-    Format.EML: Emls,
-    Format.MBOX: Mboxes,
-    Format.MAILDIR: Maildirs,
+_WRITERS: dict[ExportFormat, Callable[[OpenFolder, Manifest], ExportWriter]] = {
+    ExportFormat.EML: Emls,
+    ExportFormat.MBOX: Mboxes,
+    ExportFormat.MAILDIR: Maildirs,
 }
 
 
@@ -162,7 +162,7 @@ def _finish(manifest: Manifest) -> None:
 
 
 async def _export_folder(
-    archive: Archive, folder: Folder, writer: Writer, done: Exported, tick: Callable[[Exported], None]
+    archive: Archive, folder: SelectedFolder, writer: ExportWriter, done: ExportProgress, tick: Callable[[ExportProgress], None]
 ) -> None:
     async for message in selecting.places(archive, folder):
         if await writer.has(message):
@@ -180,7 +180,7 @@ async def _export_folder(
         tick(done)
 
 
-async def _record(archive: Archive, selection: Selection, form: Format, done: Exported, actor: str) -> None:
+async def _record(archive: Archive, selection: Selection, form: ExportFormat, done: ExportProgress, actor: str) -> None:
     """Record the export in the ledger, also a broken-off one."""
     if not done.messages and not done.already:
         return
@@ -196,7 +196,7 @@ async def _record(archive: Archive, selection: Selection, form: Format, done: Ex
         done.unnoted = error.message
 
 
-async def _places(archive: Archive, folders: Sequence[Folder], form: Format) -> dict[int, str]:
+async def _places(archive: Archive, folders: Sequence[SelectedFolder], form: ExportFormat) -> dict[int, str]:
     """The path of each folder below the export's folder, by id.
 
     Named with regard to all folders of the archive, in the order of their creation, so that a later export of more gives the
@@ -208,6 +208,6 @@ async def _places(archive: Archive, folders: Sequence[Folder], form: Format) -> 
     found: dict[int, str] = {}
     for owner in dict.fromkeys(folder.owner for folder in folders):
         paths = await archive.database.read("SELECT path, id FROM folder WHERE owner = ? ORDER BY id", (owner,))
-        named = (maildirs if form is Format.MAILDIR else tree)([path for path, _ in paths])
+        named = (maildirs if form is ExportFormat.MAILDIR else tree)([path for path, _ in paths])
         found |= {number: f"{people[owner]}/{named[path]}" for path, number in paths}
     return {folder.id: found[folder.id] for folder in folders}

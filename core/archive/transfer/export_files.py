@@ -7,9 +7,9 @@ import os
 import stat
 from contextlib import ExitStack
 
-from core.archive.read.selection import Folder, Place
+from core.archive.read.selection import SelectedFolder, SelectedMessage
 from core.archive.transfer.filenames import maildir_info
-from core.archive.transfer.manifest import Line, Manifest, digest
+from core.archive.transfer.manifest import Manifest, ManifestLine, digest
 from core.errors import InputError
 from core.problems.export import OTHER_MESSAGE
 from core.system.open_folder import OpenFolder
@@ -28,7 +28,7 @@ class _Files:
         self._place = ""
         self._files = self._asides = target
 
-    async def begin(self, folder: Folder, place: str) -> None:
+    async def begin(self, folder: SelectedFolder, place: str) -> None:
         self._folder, self._place = folder, place
         await asyncio.to_thread(self._make)
 
@@ -39,10 +39,10 @@ class _Files:
     def _opened(self, place: str) -> OpenFolder:
         return self._open.enter_context(self._target.below(place, make=True))
 
-    async def has(self, message: Place) -> bool:
+    async def has(self, message: SelectedMessage) -> bool:
         return await asyncio.to_thread(self._has, message)
 
-    def _has(self, message: Place) -> bool:
+    def _has(self, message: SelectedMessage) -> bool:
         name = self._file(message)
         told = self._manifest.has(self._folder.owner, self._folder.path, message.message)
         facts = self._files.facts(name)
@@ -56,10 +56,10 @@ class _Files:
             self._tell(message, name)
         return True
 
-    async def write(self, message: Place, raw: bytes) -> None:
+    async def write(self, message: SelectedMessage, raw: bytes) -> None:
         await asyncio.to_thread(self._write, message, raw)
 
-    def _write(self, message: Place, raw: bytes) -> None:
+    def _write(self, message: SelectedMessage, raw: bytes) -> None:
         name, aside = self._file(message), self._aside(message)
         descriptor = self._asides.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
@@ -74,20 +74,20 @@ class _Files:
         if not self._manifest.has(self._folder.owner, self._folder.path, message.message):
             self._tell(message, name)
 
-    def _tell(self, message: Place, name: str) -> None:
+    def _tell(self, message: SelectedMessage, name: str) -> None:
         self._manifest.add(line(self._folder, message, f"{self._within()}/{name}"))
 
     def _within(self) -> str:
         """The path of the folder's files, below the export's folder."""
         return self._place
 
-    def _file(self, message: Place) -> str:
+    def _file(self, message: SelectedMessage) -> str:
         raise NotImplementedError
 
-    def _aside(self, message: Place) -> str:
+    def _aside(self, message: SelectedMessage) -> str:
         raise NotImplementedError
 
-    def _dress(self, descriptor: int, message: Place) -> None:
+    def _dress(self, descriptor: int, message: SelectedMessage) -> None:
         """Set a file's metadata, once all its bytes are written."""
 
     async def end(self) -> None:
@@ -102,10 +102,10 @@ class _Files:
 class Emls(_Files):
     """``user/folder/00000017-0123456789abcdef.eml``: the message's id and the beginning of its SHA-256."""
 
-    def _file(self, message: Place) -> str:
+    def _file(self, message: SelectedMessage) -> str:
         return f"{message.message:08}-{message.sha256.hex()[:16]}.eml"
 
-    def _aside(self, message: Place) -> str:
+    def _aside(self, message: SelectedMessage) -> str:
         return self._file(message).removesuffix(".eml") + ".part"
 
 
@@ -123,38 +123,38 @@ class Maildirs(_Files):
             os.close(self._opened(self._place).open("maildirfolder", os.O_WRONLY | os.O_CREAT))
         self._there = {name.partition(":2,")[0]: name for name in self._files.names()}
 
-    def _has(self, message: Place) -> bool:
+    def _has(self, message: SelectedMessage) -> bool:
         # A mail program may have renamed it since.
         name = self._there.get(self._name(message))
         if name is not None and name != self._file(message):
             return True
         return super()._has(message)
 
-    def _name(self, message: Place) -> str:
+    def _name(self, message: SelectedMessage) -> str:
         digits = message.sha256.hex()[:16]
         return f"{moment(message) or 0}.{message.message}_{digits}.archivar,S={message.size}"
 
     def _within(self) -> str:
         return f"{self._place}/cur"
 
-    def _file(self, message: Place) -> str:
+    def _file(self, message: SelectedMessage) -> str:
         return f"{self._name(message)}:2,{maildir_info(message.flags)}"
 
-    def _aside(self, message: Place) -> str:
+    def _aside(self, message: SelectedMessage) -> str:
         return self._name(message)
 
-    def _dress(self, descriptor: int, message: Place) -> None:
+    def _dress(self, descriptor: int, message: SelectedMessage) -> None:
         if (when := moment(message)) is not None:
             os.utime(descriptor, (when, when))
 
 
-def moment(message: Place) -> int | None:
+def moment(message: SelectedMessage) -> int | None:
     """A message's arrival, or its header's date, in seconds since 1970; within the range of file systems."""
     when = message.arrived
     return None if when is None else min(max(when, 0), 2**32)
 
 
-def line(folder: Folder, message: Place, file: str) -> Line:
+def line(folder: SelectedFolder, message: SelectedMessage, file: str) -> ManifestLine:
     """The manifest's line on a message in a file of its own."""
     of = (folder.owner, folder.user, folder.path)
-    return Line(file, message.sha256.hex(), message.size, *of, message.message, message.flags, message.internaldate)
+    return ManifestLine(file, message.sha256.hex(), message.size, *of, message.message, message.flags, message.internaldate)

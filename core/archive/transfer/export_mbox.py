@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import BinaryIO
 
-from core.archive.read.selection import Folder, Place
+from core.archive.read.selection import SelectedFolder, SelectedMessage
 from core.archive.transfer.export_files import line, moment
-from core.archive.transfer.manifest import Line, Manifest, digest
+from core.archive.transfer.manifest import Manifest, ManifestLine, digest
 from core.errors import InputError
 from core.message import mbox
 from core.problems import export as problems
@@ -29,11 +29,11 @@ class Mboxes:
         self._open_folders = ExitStack()
         self._manifest = manifest
         self._part: BinaryIO | None = None
-        self._lines: list[Line] = []
+        self._lines: list[ManifestLine] = []
         self._file = ""
         self._position = self._told = 0
 
-    async def begin(self, folder: Folder, place: str) -> None:
+    async def begin(self, folder: SelectedFolder, place: str) -> None:
         self._folder, self._place = folder, place
         await asyncio.to_thread(self._make)
 
@@ -41,13 +41,13 @@ class Mboxes:
         above = self._target.below(self._place.rpartition("/")[0], make=True)
         self._above = self._open_folders.enter_context(above)
 
-    async def has(self, message: Place) -> bool:
+    async def has(self, message: SelectedMessage) -> bool:
         return self._manifest.has(self._folder.owner, self._folder.path, message.message)
 
-    async def write(self, message: Place, raw: bytes) -> None:
+    async def write(self, message: SelectedMessage, raw: bytes) -> None:
         await asyncio.to_thread(self._write, message, raw)
 
-    def _write(self, message: Place, raw: bytes) -> None:
+    def _write(self, message: SelectedMessage, raw: bytes) -> None:
         part = self._part or self._open()
         head, data = mbox.separator(moment(message)), mbox.quoted(raw)
         for piece in (head, data, mbox.after(raw)):

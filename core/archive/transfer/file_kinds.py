@@ -24,7 +24,7 @@ class Other(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FileKind:
     """A recognised kind. ``text`` continues a sentence after the file's name: "it is ..."."""
 
     other: Other
@@ -100,33 +100,33 @@ def is_leftover(name: str) -> bool:
     return name.startswith("._") or name.casefold() in _LEFTOVER_NAMES
 
 
-def named(name: str) -> Kind | None:
+def named(name: str) -> FileKind | None:
     """The kind of a file by its name's ending, where that is another program's mail store."""
     ending = name[name.rfind(".") :].casefold() if "." in name else ""
-    return Kind(Other.STORE, _NAMED[ending]) if ending in _NAMED else None
+    return FileKind(Other.STORE, _NAMED[ending]) if ending in _NAMED else None
 
 
-def told(beginning: bytes) -> Kind | None:
+def told(beginning: bytes) -> FileKind | None:
     """The kind of a file by its first bytes; None when it may be a message."""
     for magic, other, text in _MAGIC:
         if beginning.startswith(magic):
-            return Kind(other, text)
+            return FileKind(other, text)
     if beginning and not beginning[:512].strip(b"\0"):
-        return Kind(Other.ZEROS, "nothing but zeros where a message should begin")
+        return FileKind(Other.ZEROS, "nothing but zeros where a message should begin")
     if len(beginning) >= 64 and not beginning[:512].strip(b"\xff"):
-        return Kind(Other.ZEROS, "nothing but the byte FF where a message should begin, as on an erased disk")
+        return FileKind(Other.ZEROS, "nothing but the byte FF where a message should begin, as on an erased disk")
     if _WIDE.match(beginning):
-        return Kind(Other.WIDE_TEXT, "text as UTF-16, as no mail is; it was changed after it came")
+        return FileKind(Other.WIDE_TEXT, "text as UTF-16, as no mail is; it was changed after it came")
     if _PROGRAM.match(beginning) and b"\0" in beginning[:64]:
-        return Kind(Other.FOREIGN, "a program")
+        return FileKind(Other.FOREIGN, "a program")
     if len(beginning) > 262 and beginning[257:262] == b"ustar":
-        return Kind(Other.PACKED, "a tar file")
+        return FileKind(Other.PACKED, "a tar file")
     if _FIELD.search(beginning) is None and len(_CONTROL.findall(beginning)) > len(beginning) // 50:
-        return Kind(Other.BINARY, "no text, and begins with no header")
+        return FileKind(Other.BINARY, "no text, and begins with no header")
     return None
 
 
-def document(beginning: bytes) -> Kind | None:
+def document(beginning: bytes) -> FileKind | None:
     """The kind of a text document by its first bytes. A mailbox may hold such a message, which has no header."""
     text = beginning[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return next((Kind(Other.FOREIGN, name) for magic, name in _TEXTS if text.startswith(magic)), None)
+    return next((FileKind(Other.FOREIGN, name) for magic, name in _TEXTS if text.startswith(magic)), None)

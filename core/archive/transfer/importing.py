@@ -25,8 +25,18 @@ from core.archive.store.entries.values import OwnedFolder
 from core.archive.store.ledger import Draft
 from core.archive.transfer import file_kinds, kerio, mail_files, manifest
 from core.archive.transfer.kerio import Account
-from core.archive.transfer.mail_items import Finding, Format, Found, Item, LeftOut, Message, Stranger, Unusable, text
-from core.archive.transfer.trees import Refused
+from core.archive.transfer.mail_items import (
+    Finding,
+    FoundMail,
+    ImportFormat,
+    Item,
+    LeftOut,
+    Message,
+    StrangeFile,
+    Unusable,
+    text,
+)
+from core.archive.transfer.trees import UnusableFile
 from core.errors import InputError
 from core.model import User
 from core.problems import importing as problems
@@ -51,7 +61,7 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Imported:
+class ImportProgress:
     """The progress of an import or dry run; ``read`` of ``bytes_total`` bytes are done.
 
     ``already``: the folder has that message, ``twins`` of them with other line ends. ``repaired``: damaged messages that the
@@ -68,7 +78,7 @@ class Imported:
     repaired: int = 0
     folder: str = ""
     found: Counter[str] = field(default_factory=Counter)
-    formats: set[Format] = field(default_factory=set)
+    formats: set[ImportFormat] = field(default_factory=set)
     problems: list[Failure] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     left_out: Counter[Item] = field(default_factory=Counter)
@@ -96,7 +106,7 @@ class Imported:
         }
 
 
-def left_out(done: Imported) -> str:
+def left_out(done: ImportProgress) -> str:
     """The left out items in words: ``3 appointments, 1 contact``; empty when there are none."""
     return ", ".join(counted(done.left_out[item], _NAMES[item]) for item in Item if done.left_out[item])
 
@@ -109,7 +119,7 @@ class _Read:
     """A message read and hashed, with its destination."""
 
     folder: str
-    kind: Format
+    kind: ImportFormat
     message: Message
     sha256: bytes
     #: Described by a manifest.
@@ -148,13 +158,13 @@ async def import_mail(
     path: Path,
     *,
     folder: str = "",
-    form: Format = Format.AUTO,
+    form: ImportFormat = ImportFormat.AUTO,
     of: str = "",
     account: Account | None = None,
     dry_run: bool = False,
     actor: str = "archivar",
-    tick: Callable[[Imported], None] = lambda imported: None,
-) -> Imported:
+    tick: Callable[[ImportProgress], None] = lambda imported: None,
+) -> ImportProgress:
     """Put the mail at ``path`` into ``folder`` of the user's archive and below; ``tick`` is called after each batch.
 
     Without ``folder``, mail of an export goes to its former folders, other mail to ``DEFAULT_FOLDER``, and mail of Kerio's
@@ -166,7 +176,7 @@ async def import_mail(
     if not dry_run:
         archive.check_usable()
     source, base = await asyncio.to_thread(_source, path, form, user, folder, of, account)
-    done = Imported(await asyncio.to_thread(_size, path))
+    done = ImportProgress(await asyncio.to_thread(_size, path))
     batches = _Batches(source, base)
     coming = spawn(asyncio.to_thread(batches.take), name="read mail")
     try:
@@ -186,15 +196,15 @@ async def import_mail(
 
 
 def _source(
-    path: Path, form: Format, user: User, folder: str, of: str, account: Account | None
+    path: Path, form: ImportFormat, user: User, folder: str, of: str, account: Account | None
 ) -> tuple[Iterator[Finding], str]:
     """The findings at the path, and their destination folder. Blocking. Raises ``InputError``."""
-    owner = whose(path, of, user) if form is Format.AUTO else ""
+    owner = whose(path, of, user) if form is ImportFormat.AUTO else ""
     if owner:
         return mail_files.exported(path, owner), folder
-    if account is None and form in (Format.AUTO, Format.KERIO):
+    if account is None and form in (ImportFormat.AUTO, ImportFormat.KERIO):
         account = account_of(path, of, user, form)
-    if form is Format.KERIO and account is not None:
+    if form is ImportFormat.KERIO and account is not None:
         return mail_files.search(path, form, account), folder or _mailbox(user, account)
     stem = text(path.stem) or "mail"
     base = DEFAULT_FOLDER if mail_files.holds_folders(path, form) else f"{DEFAULT_FOLDER}/{stem}"
@@ -230,7 +240,7 @@ def whose(path: Path, of: str, user: User) -> str:
     raise InputError(problems.SEVERAL_ARCHIVES(path=str(path), owners=tuple(sorted(found.values())[:20])))
 
 
-def account_of(path: Path, of: str, user: User, form: Format) -> Account | None:
+def account_of(path: Path, of: str, user: User, form: ImportFormat) -> Account | None:
     """The mailbox of Kerio's store at ``path`` that is meant; None where there is no such store. Blocking.
 
     Raises ``InputError`` when it is ambiguous.
@@ -244,7 +254,7 @@ def account_of(path: Path, of: str, user: User, form: Format) -> Account | None:
         fitting = [one for one in found if belongs(one, user)]
     if len(fitting) == 1:
         return fitting[0]
-    if not found and form is Format.AUTO:
+    if not found and form is ImportFormat.AUTO:
         return None
     if not found:
         raise InputError(problems.NO_MAILBOX(path=str(path)))
@@ -287,7 +297,7 @@ class _Batches:
     def __init__(self, source: Iterator[Finding], base: str) -> None:
         self._source = source
         self._base = base
-        self._held: Found | None = None
+        self._held: FoundMail | None = None
 
     def take(self) -> _Batch | None:
         """The next batch; None at the end."""
@@ -298,30 +308,30 @@ class _Batches:
             match found:
                 case None:
                     return batch if batch.count else None
-                case Stranger():
+                case StrangeFile():
                     batch.strangers.append(found.name)
                 case LeftOut():
                     batch.left_out.append(found.item)
                 case Unusable():
                     batch.problems.append(Failure(found.name, found.reason))
-                case Found():
+                case FoundMail():
                     if batch.messages and batch.bytes + found.size > BATCH_BYTES:
                         self._held = found
                         return batch
                     self._read(found, batch)
         return batch
 
-    def _read(self, found: Found, batch: _Batch) -> None:
+    def _read(self, found: FoundMail, batch: _Batch) -> None:
         try:
             message = found.read()
-        except (OSError, Refused) as error:
+        except (OSError, UnusableFile) as error:
             reason = f"it cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
             batch.problems.append(Failure(found.name, reason))
             return
         raw = message.raw
         sha256 = hashlib.sha256(raw).digest()
         kind = None if found.sha256 else file_kinds.told(raw[: file_kinds.BEGINNING])
-        if kind is None and found.kind is Format.EML and not found.sha256:
+        if kind is None and found.kind is ImportFormat.EML and not found.sha256:
             # A file in a mailbox was delivered as a message; one elsewhere may only be named like one.
             kind = file_kinds.document(raw[: file_kinds.BEGINNING])
         if message.item is not None:
@@ -342,7 +352,9 @@ class _Batches:
                 batch.problems.append(Failure(found.name, f"it was imported, but {message.lacking}"))
 
 
-async def _store(archive: Archive, user: User, path: Path, batch: _Batch, done: Imported, actor: str, dry_run: bool) -> None:
+async def _store(
+    archive: Archive, user: User, path: Path, batch: _Batch, done: ImportProgress, actor: str, dry_run: bool
+) -> None:
     done.problems += batch.problems
     done.strangers += batch.strangers
     done.left_out.update(batch.left_out)

@@ -20,18 +20,18 @@ from core.archive.transfer.mail_items import (
     LARGEST,
     TOO_DEEP,
     Finding,
-    Format,
-    Found,
+    FoundMail,
+    ImportFormat,
     Item,
     LeftOut,
     Message,
-    Stranger,
+    StrangeFile,
     Unusable,
     below,
     level,
     text,
 )
-from core.archive.transfer.trees import Disk, Entry, Refused, Tree, look, open_regular
+from core.archive.transfer.trees import Disk, Tree, TreeEntry, UnusableFile, look, open_regular
 from core.message import arrival
 from core.message.envelope import describe_header
 from core.message.splitter import header_end
@@ -128,7 +128,7 @@ def _opened(path: Path, shown: str, unusable: list[Unusable] | None) -> Iterator
         try:
             context = packed.opened(file, look(path).size)
             tree: Tree | None = context.__enter__()
-        except (Refused, OSError) as error:
+        except (UnusableFile, OSError) as error:
             if unusable is not None:
                 unusable.append(Unusable(shown, str(error)))
             yield None
@@ -207,7 +207,7 @@ def _folder(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -
         if entry.refusal:
             yield Unusable(name, entry.refusal)
         elif file_kinds.is_leftover(entry.name):
-            yield Stranger(name)
+            yield StrangeFile(name)
         elif entry.folder and entry.name == MESSAGES:
             yield from _messages(tree, below(path, entry.name), name, folder, item)
         elif entry.folder and not entry.name.startswith("#"):
@@ -215,7 +215,7 @@ def _folder(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -
             kind = item or (_FOLDERS.get(own.casefold()) if not folder else None)
             yield from _folder(tree, below(path, entry.name), name, below(folder, own), kind)
         elif not entry.name.endswith(".fld") and entry.name != ".fld":
-            yield Stranger(name)
+            yield StrangeFile(name)
 
 
 def _messages(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -> Iterator[Finding]:
@@ -235,14 +235,14 @@ def _messages(tree: Tree, path: str, shown: str, folder: str, item: Item | None)
             # Left by a user who copied such a folder into itself.
             yield from _messages(tree, below(path, entry.name), name, folder, item)
         elif file_kinds.is_leftover(entry.name) or entry.folder or not entry.name.casefold().endswith(".eml"):
-            yield Stranger(name)
+            yield StrangeFile(name)
         elif item is not None:
             yield LeftOut(name, item)
         else:
             yield _message(tree, f"{path}/{entry.name}", name, folder, entry)
 
 
-def _message(tree: Tree, path: str, name: str, folder: str, entry: Entry) -> Finding:
+def _message(tree: Tree, path: str, name: str, folder: str, entry: TreeEntry) -> Finding:
     if not entry.size or entry.size > LARGEST:
         return Unusable(name, "it is empty" if not entry.size else "it is too large")
 
@@ -251,7 +251,7 @@ def _message(tree: Tree, path: str, name: str, folder: str, entry: Entry) -> Fin
             raw = source.read(LARGEST)
         return Message(raw, "", arrival.arrived(raw), item=_item(raw))
 
-    return Found(name, Format.KERIO, folder, entry.size, read)
+    return FoundMail(name, ImportFormat.KERIO, folder, entry.size, read)
 
 
 def _item(raw: bytes) -> Item | None:

@@ -21,17 +21,17 @@ from core.archive.transfer.mail_items import (
     LARGEST,
     TOO_DEEP,
     Finding,
-    Format,
-    Found,
+    FoundMail,
+    ImportFormat,
     Message,
-    Stranger,
+    StrangeFile,
     Unusable,
     below,
     level,
     text,
 )
-from core.archive.transfer.manifest import Line
-from core.archive.transfer.trees import Disk, Entry, Refused, Tree, look
+from core.archive.transfer.manifest import ManifestLine
+from core.archive.transfer.trees import Disk, Tree, TreeEntry, UnusableFile, look
 from core.errors import InputError
 from core.message import arrival, gmail, mbox, separators
 from core.message.mbox import Before, Quoting
@@ -55,17 +55,17 @@ def owners(directory: Path) -> dict[str, str]:
     return {line.owner: line.user for line in manifest.read(directory)}
 
 
-def exported(directory: Path, owner: str) -> Iterator[Found | Unusable]:
+def exported(directory: Path, owner: str) -> Iterator[FoundMail | Unusable]:
     """Yield the messages that the manifest in ``directory`` lists for ``owner``. Raises ``InputError`` on a wrong line."""
     form = manifest.header(directory)
     assert form is not None
     tree = Disk(directory)
     for line in manifest.read(directory):
         if line.owner == owner:
-            yield _told(tree, line, Format.MBOX if line.offset is not None else Format(form.format))
+            yield _told(tree, line, ImportFormat.MBOX if line.offset is not None else ImportFormat(form.format))
 
 
-def _told(tree: Disk, line: Line, kind: Format) -> Found | Unusable:
+def _told(tree: Disk, line: ManifestLine, kind: ImportFormat) -> FoundMail | Unusable:
     folder = text(line.folder).strip("/")
     name = line.file if line.offset is None else f"{line.file} at byte {line.offset}"
     if not folder or "\0" in folder:
@@ -87,10 +87,10 @@ def _told(tree: Disk, line: Line, kind: Format) -> Found | Unusable:
             data = file.read(line.length if line.length is not None else LARGEST)
         return Message(data if line.offset is None else mbox.unquoted(data), flags, line.internaldate)
 
-    return Found(name, kind, folder, line.size, read, line.sha256)
+    return FoundMail(name, kind, folder, line.size, read, line.sha256)
 
 
-def _place(tree: Disk, line: Line, kind: Format) -> str:
+def _place(tree: Disk, line: ManifestLine, kind: ImportFormat) -> str:
     """The present path of a line's file. Raises ``OSError``."""
     folder, _, name = line.file.rpartition("/")
     try:
@@ -99,29 +99,29 @@ def _place(tree: Disk, line: Line, kind: Format) -> str:
         if line.offset is not None:
             # The export was broken off.
             return f"{line.file}.part"
-        if kind is Format.MAILDIR:
+        if kind is ImportFormat.MAILDIR:
             # A mail program has changed the flags in its name since.
             same = f"{name.partition(':2,')[0]}:2,"
             return next((below(folder, one.name) for one in tree.entries(folder) if one.name.startswith(same)), line.file)
     return line.file
 
 
-def holds_folders(path: Path, form: Format) -> bool:
+def holds_folders(path: Path, form: ImportFormat) -> bool:
     """True for a folder, plain or packed; False for a single file or Maildir. Blocking."""
     if path.is_dir():
         return True
-    if form not in (Format.AUTO, Format.MAILDIR, Format.KERIO) or not path.is_file():
+    if form not in (ImportFormat.AUTO, ImportFormat.MAILDIR, ImportFormat.KERIO) or not path.is_file():
         return False
     with path.open("rb") as file:
         return packed.is_packed(file.read(BEGINNING))
 
 
-def search(path: Path, form: Format, account: Account | None = None) -> Iterator[Finding]:
+def search(path: Path, form: ImportFormat, account: Account | None = None) -> Iterator[Finding]:
     """Yield the mail in a file or folder; of Kerio's store that of one ``account``.
 
     Raises ``InputError`` when it is missing.
     """
-    if form is Format.KERIO and account is not None:
+    if form is ImportFormat.KERIO and account is not None:
         yield from kerio.mail(path, account)
     elif path.is_file():
         if not os.access(path, os.R_OK):
@@ -132,13 +132,13 @@ def search(path: Path, form: Format, account: Account | None = None) -> Iterator
         if kerio.MESSAGES in {entry.name for entry in _listed(tree)}:
             yield from kerio.mailbox(tree, "", "", level(path.absolute().name))
             return
-        roots = kerio.mailboxes(tree, path.absolute().parts[1:]) if form is Format.AUTO else {}
+        roots = kerio.mailboxes(tree, path.absolute().parts[1:]) if form is ImportFormat.AUTO else {}
         yield from _Search(tree, form, account, roots).folder("", "", "")
     else:
         raise InputError(NOT_THERE(path=str(path)))
 
 
-def _listed(tree: Tree) -> list[Entry]:
+def _listed(tree: Tree) -> list[TreeEntry]:
     try:
         return tree.entries("")
     except OSError:
@@ -149,7 +149,7 @@ class _Search:
     """The search of one tree. ``inside``: the tree is a packed file, in which no other is opened."""
 
     def __init__(
-        self, tree: Tree, form: Format, account: Account | None, roots: dict[str, Account], *, inside: bool = False
+        self, tree: Tree, form: ImportFormat, account: Account | None, roots: dict[str, Account], *, inside: bool = False
     ) -> None:
         self._tree = tree
         self._form = form
@@ -172,7 +172,7 @@ class _Search:
         except OSError as error:
             yield Unusable(name or "this folder", f"the folder cannot be read: {error.strerror}")
             return
-        maildir = form in (Format.AUTO, Format.MAILDIR) and maildir_files.is_maildir(tree, entries)
+        maildir = form in (ImportFormat.AUTO, ImportFormat.MAILDIR) and maildir_files.is_maildir(tree, entries)
         dotted = [entry.name for entry in entries if maildir and entry.folder and self._is_dotted(path, entry.name)]
         if maildir:
             inbox = below(place, "INBOX") if dotted or not place else place
@@ -187,10 +187,10 @@ class _Search:
                         inner = below(place, maildir_files.place(entry.name))
                         yield from maildir_files.messages(tree, below(path, entry.name), shown, inner)
                 elif file_kinds.is_leftover(entry.name):
-                    yield Stranger(shown)
+                    yield StrangeFile(shown)
                 elif not (apple and entry.name == _ATTACHMENTS):
                     yield from self._below(path, entry.name, shown, place, apple)
-            elif not maildir and form is not Format.MAILDIR:
+            elif not maildir and form is not ImportFormat.MAILDIR:
                 yield from self.file(entry, below(path, entry.name), shown, place)
 
     def _below(self, path: str, name: str, shown: str, place: str, apple: bool) -> Iterator[Finding]:
@@ -210,27 +210,27 @@ class _Search:
         except OSError:
             return False
 
-    def file(self, entry: Entry, path: str, name: str, place: str, *, alone: bool = False) -> Iterator[Finding]:
+    def file(self, entry: TreeEntry, path: str, name: str, place: str, *, alone: bool = False) -> Iterator[Finding]:
         """Yield the findings in one file. A file that is imported by itself is the folder."""
         try:
             yield from self._file(entry, path, name, place, alone)
-        except Refused as error:
+        except UnusableFile as error:
             yield Unusable(name, str(error))
         except OSError as error:
             yield Unusable(name, f"it cannot be read: {error.strerror or error}")
 
-    def _file(self, entry: Entry, path: str, name: str, place: str, alone: bool) -> Iterator[Finding]:
-        form, auto = self._form, self._form is Format.AUTO
+    def _file(self, entry: TreeEntry, path: str, name: str, place: str, alone: bool) -> Iterator[Finding]:
+        form, auto = self._form, self._form is ImportFormat.AUTO
         lower = entry.name.casefold()
         mail = lower.endswith((".eml", ".emlx"))
         if file_kinds.is_leftover(entry.name):
-            yield Unusable(name, "what macOS or Windows keeps beside files, and no mail") if alone else Stranger(name)
+            yield Unusable(name, "what macOS or Windows keeps beside files, and no mail") if alone else StrangeFile(name)
         elif entry.refusal:
             yield Unusable(name, entry.refusal)
         elif not entry.size:
             # An empty file may be of any kind.
-            yield Stranger(name) if auto and not mail else Unusable(name, "it is empty")
-        elif form is Format.EML or (auto and mail):
+            yield StrangeFile(name) if auto and not mail else Unusable(name, "it is empty")
+        elif form is ImportFormat.EML or (auto and mail):
             if auto and self._holds_several(path):
                 yield from self._several(path, name, place)
             else:
@@ -239,7 +239,7 @@ class _Search:
             with self._tree.open(path) as file:
                 beginning = file.read(BEGINNING)
                 is_box = mbox.begins(beginning) or lower.endswith(".mbox")
-                if form in (Format.MBOX, Format.MBOXO) or (auto and is_box):
+                if form in (ImportFormat.MBOX, ImportFormat.MBOXO) or (auto and is_box):
                     yield from self._mbox(file, beginning, name, self._box_place(path, entry.name, place, alone))
                 elif packed.is_packed(beginning) and (alone or packed.is_packed_name(entry.name)):
                     yield from self._packed(file, entry, name, place)
@@ -263,14 +263,14 @@ class _Search:
             return place
         return below(place, level(re.sub(r"\.mbox$", "", name, flags=re.IGNORECASE)))
 
-    def _packed(self, file: BinaryIO, entry: Entry, name: str, place: str) -> Iterator[Finding]:
+    def _packed(self, file: BinaryIO, entry: TreeEntry, name: str, place: str) -> Iterator[Finding]:
         if self._inside:
             yield Unusable(name, "a packed file in a packed file, which is not opened: import it by itself")
             return
         with packed.opened(file, entry.size) as tree:
             for refused, reason in tree.refused:
                 yield Unusable(f"{name}/{text(refused)}", reason)
-            roots = kerio.mailboxes(tree, ()) if self._form is Format.AUTO else {}
+            roots = kerio.mailboxes(tree, ()) if self._form is ImportFormat.AUTO else {}
             yield from _Search(tree, self._form, self._account, roots, inside=True).folder("", name, place)
 
     def _mbox(self, file: BinaryIO, beginning: bytes, name: str, place: str) -> Iterator[Finding]:
@@ -278,7 +278,7 @@ class _Search:
         if kind is not None and not mbox.begins(beginning):
             yield Unusable(name, f"{kind.text}, and no mail")
             return
-        quoting = Quoting.MBOXO if self._form is Format.MBOXO else Quoting.MBOXRD
+        quoting = Quoting.MBOXO if self._form is ImportFormat.MBOXO else Quoting.MBOXRD
         count = 0
         for one in mbox.scan(file):
             if isinstance(one, Before):
@@ -291,15 +291,15 @@ class _Search:
                 yield Unusable(shown, "it is empty" if not size else "it is too large")
             else:
                 read = _boxed(file, one, Quoting.NONE if one.plain else quoting)
-                yield Found(shown, Format.MBOX, place, size, read)
+                yield FoundMail(shown, ImportFormat.MBOX, place, size, read)
         if not count:
             yield Unusable(name, 'it has no line "From ..." with a message after it, so it is no mbox')
 
-    def _other(self, entry: Entry, path: str, name: str, place: str, beginning: bytes) -> Finding:
+    def _other(self, entry: TreeEntry, path: str, name: str, place: str, beginning: bytes) -> Finding:
         """The finding on a file whose name does not mark it as mail."""
         kind = file_kinds.told(beginning)
-        if self._form is not Format.AUTO:
-            return Stranger(name)
+        if self._form is not ImportFormat.AUTO:
+            return StrangeFile(name)
         if kind is not None and kind.other not in (Other.FOREIGN, Other.LEFTOVER, Other.BINARY):
             return Unusable(name, f"{kind.text}, and no mail")
         if store := file_kinds.named(entry.name):
@@ -308,14 +308,14 @@ class _Search:
             if "." not in entry.name.rstrip(".") or _NUMBERED.fullmatch(entry.name):
                 return self._message(entry, path, name, place)
             return Unusable(name, "it looks like a message, but its name does not end with .eml; --format eml takes it as one")
-        return Stranger(name)
+        return StrangeFile(name)
 
-    def _message(self, entry: Entry, path: str, name: str, place: str) -> Finding:
+    def _message(self, entry: TreeEntry, path: str, name: str, place: str) -> Finding:
         if entry.size > LARGEST:
             return Unusable(name, "it is too large")
         if not entry.name.casefold().endswith(".emlx"):
-            return Found(name, Format.EML, place, entry.size, lambda: _plain(self._tree, path))
-        return Found(name, Format.EMLX, place, entry.size, lambda: _apple(self._tree, path))
+            return FoundMail(name, ImportFormat.EML, place, entry.size, lambda: _plain(self._tree, path))
+        return FoundMail(name, ImportFormat.EMLX, place, entry.size, lambda: _apple(self._tree, path))
 
 
 def _plain(tree: Tree, path: str) -> Message:
@@ -361,5 +361,5 @@ def _attachment(tree: Tree, folder: str) -> bytes | None:
             return None
         with tree.open(f"{folder}/{files[0].name}") as file:
             return file.read(LARGEST)
-    except (OSError, Refused):
+    except (OSError, UnusableFile):
         return None

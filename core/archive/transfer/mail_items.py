@@ -18,7 +18,7 @@ TOO_DEEP = f"it lies in more than {DEEPEST} folders in one another"
 _BYTES = re.compile("[\ud800-\udfff]")
 
 
-class Format(StrEnum):
+class ImportFormat(StrEnum):
     """The format that is searched for; ``AUTO``: all. An mbox is taken as mboxrd unless ``MBOXO`` is given.
 
     ``EMLX`` is only a result: messages of Apple Mail.
@@ -57,7 +57,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundMail:
     """A message in a file. ``name`` and ``folder`` are below the imported path; ``read`` returns it.
 
     ``read`` is valid until the next finding is taken. It raises ``OSError``, ``Refused``. ``size`` is approximate. ``sha256``
@@ -65,7 +65,7 @@ class Found:
     """
 
     name: str
-    kind: Format
+    kind: ImportFormat
     folder: str
     size: int
     read: Callable[[], Message]
@@ -81,7 +81,7 @@ class Unusable:
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class StrangeFile:
     """A file that is no mail."""
 
     name: str
@@ -95,7 +95,7 @@ class LeftOut:
     item: Item
 
 
-Finding = Found | Unusable | Stranger | LeftOut
+Finding = FoundMail | Unusable | StrangeFile | LeftOut
 
 
 def below(name: str, level: str) -> str:

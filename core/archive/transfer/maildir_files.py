@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from core.archive.transfer import packed
 from core.archive.transfer.filenames import MAILDIR_FLAGS
-from core.archive.transfer.mail_items import LARGEST, Finding, Format, Found, Message, Unusable, below, level, text
-from core.archive.transfer.trees import Entry, Kept, Refused, Tree
+from core.archive.transfer.mail_items import LARGEST, Finding, FoundMail, ImportFormat, Message, Unusable, below, level, text
+from core.archive.transfer.trees import PackedTree, Tree, TreeEntry, UnusableFile
 from core.message import arrival
 
 PARTS = frozenset(("cur", "new", "tmp"))
@@ -19,10 +19,10 @@ _EMPTY = re.compile(r",S=0(?=[,:;!]|\Z)")
 _KEYWORD = re.compile(r"(\d{1,2}) (\S{1,100})")
 
 
-def is_maildir(tree: Tree, entries: Sequence[Entry]) -> bool:
+def is_maildir(tree: Tree, entries: Sequence[TreeEntry]) -> bool:
     """True for a folder with these entries of a Maildir. A packed one may lack empty folders."""
     names = {entry.name for entry in entries if entry.folder}
-    return {"cur", "new"} <= names or (isinstance(tree, Kept) and bool(names & {"cur", "new"}))
+    return {"cur", "new"} <= names or (isinstance(tree, PackedTree) and bool(names & {"cur", "new"}))
 
 
 def place(name: str) -> str:
@@ -56,7 +56,7 @@ def messages(tree: Tree, path: str, name: str, folder: str) -> Iterator[Finding]
             )
 
 
-def _file(tree: Tree, path: str, shown: str, folder: str, file: Entry, keywords: dict[str, str]) -> Finding:
+def _file(tree: Tree, path: str, shown: str, folder: str, file: TreeEntry, keywords: dict[str, str]) -> Finding:
     if file.folder or file.refusal:
         return Unusable(shown, file.refusal or "a folder where a message should be")
     if not file.size and not _EMPTY.search(file.name):
@@ -74,7 +74,7 @@ def _file(tree: Tree, path: str, shown: str, folder: str, file: Entry, keywords:
         told = arrival.of_file(file.name, file.modified, file.changed)
         return Message(raw, " ".join(flags), arrival.of_copy(told, raw))
 
-    return Found(shown, Format.MAILDIR, folder, file.size, read)
+    return FoundMail(shown, ImportFormat.MAILDIR, folder, file.size, read)
 
 
 def _keywords(tree: Tree, path: str) -> dict[str, str]:
@@ -82,7 +82,7 @@ def _keywords(tree: Tree, path: str) -> dict[str, str]:
     try:
         with tree.open(below(path, "dovecot-keywords")) as source:
             lines = source.read(64 * 1024).decode("utf-8", "replace").splitlines()
-    except (OSError, Refused):
+    except (OSError, UnusableFile):
         return {}
     found = (_KEYWORD.fullmatch(line.strip()) for line in lines)
     flag = re.compile(r"""[^\s(){%*"\]\\\x00-\x1f\x7f-\uffff]+""")

@@ -37,7 +37,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ManifestLine:
     """A message in an export. ``file`` is below the export's folder, with ``/``; sizes in bytes.
 
     In an mbox file, ``length`` bytes from ``offset`` on are the quoted message, after its "From " line; else the whole file.
@@ -134,7 +134,7 @@ class Manifest:
         position = bisect_left(ids, message)
         return position < len(ids) and ids[position] == message
 
-    def add(self, line: Line) -> None:
+    def add(self, line: ManifestLine) -> None:
         """Add the line of a message whose file is written."""
         value = {key: item for key, item in asdict(line).items() if item is not None}
         self._waiting.append(json.dumps(value, separators=(",", ":")) + "\n")
@@ -191,7 +191,7 @@ def header(directory: Path) -> Header | None:
         return _header(lines.readline(_LONGEST_LINE), path)
 
 
-def read(directory: Path) -> Iterator[Line]:
+def read(directory: Path) -> Iterator[ManifestLine]:
     """The lines of the manifest in ``directory``. Raises ``InputError`` with the number of an unusable line."""
     path = directory / NAME
     with path.open("rb") as lines:
@@ -234,7 +234,7 @@ _TEXTS, _NUMBERS = ("file", "sha256", "owner", "user", "folder", "flags"), ("siz
 _NEEDED = frozenset(("file", "sha256", "size", "owner", "user", "folder", "id"))
 
 
-def _line(value: dict[str, Any], path: Path, number: int) -> Line:
+def _line(value: dict[str, Any], path: Path, number: int) -> ManifestLine:
     found = {key: value[key] for key in (*_TEXTS, *_NUMBERS) if value.get(key) is not None}
     if lacking := _NEEDED - found.keys():
         raise InputError(problems.LINE_LACKS(path=str(path), line=number, keys=(min(lacking),)))
@@ -249,4 +249,4 @@ def _line(value: dict[str, Any], path: Path, number: int) -> Line:
         raise InputError(problems.LINE_WRONG(path=str(path), line=number, keys=("sha256",)))
     if ("offset" in found) != ("length" in found) or min(found.get("offset", 0), found.get("length", 0), found["size"]) < 0:
         raise InputError(problems.LINE_WRONG(path=str(path), line=number, keys=("offset", "length")))
-    return Line(**found)
+    return ManifestLine(**found)

@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, Protocol, cast
 
 from core.archive.transfer.file_kinds import BEGINNING
-from core.archive.transfer.trees import Entry, Kept, Refused
+from core.archive.transfer.trees import PackedTree, TreeEntry, UnusableFile
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -68,30 +68,30 @@ def _is_tar(beginning: bytes) -> bool:
 
 
 @contextmanager
-def opened(file: BinaryIO, size: int) -> Iterator[Kept]:
-    """The tree in a packed ``file`` of ``size`` bytes. Raises ``Refused`` for an unusable one, ``OSError``."""
+def opened(file: BinaryIO, size: int) -> Iterator[PackedTree]:
+    """The tree in a packed ``file`` of ``size`` bytes. Raises ``UnusableFile`` for an unusable one, ``OSError``."""
     with ExitStack() as stack:
         try:
             tree = _tree(stack, file, size)
         except DAMAGE as error:
-            raise Refused(f"it is damaged, or packed in a way that is not known ({type(error).__name__})") from error
+            raise UnusableFile(f"it is damaged, or packed in a way that is not known ({type(error).__name__})") from error
         yield tree
 
 
-def _tree(stack: ExitStack, file: BinaryIO, size: int) -> Kept:
+def _tree(stack: ExitStack, file: BinaryIO, size: int) -> PackedTree:
     file.seek(0)
     beginning = file.read(BEGINNING)
     file.seek(0)
     if beginning.startswith(b"PK"):
         return _zip(stack.enter_context(zipfile.ZipFile(file)), size)
     if not is_packed(beginning):
-        raise Refused("it is no packed file that is known")
+        raise UnusableFile("it is no packed file that is known")
     if not _is_tar(beginning):
         plain = stack.enter_context(tempfile.TemporaryFile(prefix="archivar-"))  # noqa: SIM115
         unpack(_decompressor(file, beginning), size, plain.write)
         plain.seek(0)
         if not _is_tar(plain.read(BEGINNING)):
-            raise Refused("it is packed, and what is in it is no tar file: unpack it, and import what comes out")
+            raise UnusableFile("it is packed, and what is in it is no tar file: unpack it, and import what comes out")
         plain.seek(0)
         file = cast(BinaryIO, plain)
     return _tar(stack.enter_context(tarfile.open(fileobj=file, mode="r:")), file)
@@ -104,12 +104,12 @@ def _decompressor(file: BinaryIO, beginning: bytes) -> _Source:
 
 
 def unpack(source: _Source, packed: int, write: Callable[[bytes], object]) -> int:
-    """Decompress a source of ``packed`` bytes; the number of bytes written. Raises ``Refused`` for a bomb."""
+    """Decompress a source of ``packed`` bytes; the number of bytes written. Raises ``UnusableFile`` for a bomb."""
     total = 0
     while piece := source.read(_PIECE):
         total += len(piece)
         if total > _FREE and total > packed * _RATIO:
-            raise Refused(_BOMB)
+            raise UnusableFile(_BOMB)
         write(piece)
     return total
 
@@ -118,7 +118,7 @@ class _Names:
     """Collects the names in a packed file, by folder."""
 
     def __init__(self) -> None:
-        self.folders: dict[str, dict[str, Entry]] = {"": {}}
+        self.folders: dict[str, dict[str, TreeEntry]] = {"": {}}
         self.refused: list[tuple[str, str]] = []
         self.files: dict[str, object] = {}
 
@@ -130,12 +130,12 @@ class _Names:
         if path in self.files or not self.folder(parent):
             return False
         self.folders[path] = {}
-        self.folders[parent][name] = Entry(name, folder=True)
+        self.folders[parent][name] = TreeEntry(name, folder=True)
         return True
 
     def add(self, name: str, size: int, modified: float | None, member: object) -> None:
         if len(self.files) >= _MOST_NAMES:
-            raise Refused(f"it holds more than {_MOST_NAMES:,} files")
+            raise UnusableFile(f"it holds more than {_MOST_NAMES:,} files")
         path = self.path(name)
         if path is None:
             return
@@ -146,7 +146,7 @@ class _Names:
             self.refused.append((path, "it lies in a file, as the packed file has it"))
         else:
             self.files[path] = member
-            self.folders[parent][last] = Entry(last, size=size, modified=modified)
+            self.folders[parent][last] = TreeEntry(last, size=size, modified=modified)
 
     def path(self, name: str) -> str | None:
         """The normalised name; None, with a refusal, when it leads out of the packed file."""
@@ -160,12 +160,12 @@ class _Names:
         return "/".join(levels) or None
 
 
-def _zip(archive: zipfile.ZipFile, size: int) -> Kept:
+def _zip(archive: zipfile.ZipFile, size: int) -> PackedTree:
     names = _Names()
     # A member never yields more than its stated size; overlapping members are caught by the sum.
     total = sum(info.file_size for info in archive.infolist())
     if total > _FREE and total > size * _RATIO:
-        raise Refused(_BOMB)
+        raise UnusableFile(_BOMB)
     for info in archive.infolist():
         name = _name(info)
         kind = info.external_attr >> 16
@@ -184,7 +184,7 @@ def _zip(archive: zipfile.ZipFile, size: int) -> Kept:
         with archive.open(info) as source:
             return _spooled(source, info.compress_size)
 
-    return Kept(names.folders, names.refused, _translated(read))
+    return PackedTree(names.folders, names.refused, _translated(read))
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -197,7 +197,7 @@ def _name(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
-def _tar(tar: tarfile.TarFile, file: BinaryIO) -> Kept:
+def _tar(tar: tarfile.TarFile, file: BinaryIO) -> PackedTree:
     names = _Names()
     for member in tar:
         if member.isdir():
@@ -215,7 +215,7 @@ def _tar(tar: tarfile.TarFile, file: BinaryIO) -> Kept:
         file.seek(offset)
         return _spooled(_Span(file, size), size)
 
-    return Kept(names.folders, names.refused, _translated(read))
+    return PackedTree(names.folders, names.refused, _translated(read))
 
 
 class _Span:
@@ -250,13 +250,13 @@ def _translated(read: Callable[[str], BinaryIO]) -> Callable[[str], BinaryIO]:
         try:
             return read(path)
         except DAMAGE as error:
-            raise Refused(f"it is damaged in the packed file ({type(error).__name__})") from error
+            raise UnusableFile(f"it is damaged in the packed file ({type(error).__name__})") from error
 
     return opened
 
 
 def unpacked(raw: bytes, largest: int) -> bytes:
-    """A message compressed by Dovecot (gzip, bzip2, xz, zstd), decompressed; any other unchanged. Raises ``Refused``."""
+    """A message compressed by Dovecot (gzip, bzip2, xz, zstd), decompressed; any other unchanged. Raises ``UnusableFile``."""
     if raw.startswith(b"\x28\xb5\x2f\xfd"):
         source: _Source = cast(_Source, zstd.ZstdFile(io.BytesIO(raw)))
     elif raw.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")):
@@ -267,13 +267,13 @@ def unpacked(raw: bytes, largest: int) -> bytes:
 
     def write(piece: bytes) -> None:
         if found.tell() + len(piece) > largest:
-            raise Refused("it is too large")
+            raise UnusableFile("it is too large")
         found.write(piece)
 
     try:
         unpack(source, len(raw), write)
     except (*DAMAGE, OSError) as error:
-        raise Refused("it is packed and damaged") from error
+        raise UnusableFile("it is packed and damaged") from error
     return found.getvalue()
 
 

@@ -11,16 +11,16 @@ from typing import Any
 from core.archive.archive import Archive
 from core.archive.registry import users
 from core.archive.transfer import kerio
-from core.archive.transfer.importing import Failure, Imported, belongs, import_mail, refuse_own
+from core.archive.transfer.importing import Failure, ImportProgress, belongs, import_mail, refuse_own
 from core.archive.transfer.kerio import Account
-from core.archive.transfer.mail_items import Format, Found
+from core.archive.transfer.mail_items import FoundMail, ImportFormat
 from core.errors import InputError
 from core.model import User
 from core.problems import importing as problems
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownMailbox:
     """A mailbox without a user, or with several for its address; not imported. ``messages`` lie in it."""
 
     mailbox: str
@@ -35,8 +35,8 @@ class Unknown:
 class Filled:
     """The result of a store import: imported mailboxes by (user, mailbox), and those without a user."""
 
-    imported: dict[tuple[str, str], Imported] = field(default_factory=dict)
-    unknown: list[Unknown] = field(default_factory=list)
+    imported: dict[tuple[str, str], ImportProgress] = field(default_factory=dict)
+    unknown: list[UnknownMailbox] = field(default_factory=list)
     problems: list[Failure] = field(default_factory=list)
 
     @property
@@ -57,7 +57,7 @@ async def import_store(
     *,
     dry_run: bool = False,
     actor: str = "archivar",
-    tick: Callable[[str, Imported], None] = lambda user, imported: None,
+    tick: Callable[[str, ImportProgress], None] = lambda user, imported: None,
 ) -> Filled:
     """Import every mailbox of a known user at ``path`` to the folders of a run. ``tick`` gets the user's name.
 
@@ -83,21 +83,21 @@ async def import_store(
             continue
         name = fitting[0].name
 
-        def told(imported: Imported, name: str = name) -> None:
+        def told(imported: ImportProgress, name: str = name) -> None:
             tick(name, imported)
 
         filled.imported[name, account.address] = await import_mail(
-            archive, fitting[0], path, form=Format.KERIO, account=account, dry_run=dry_run, actor=actor, tick=told
+            archive, fitting[0], path, form=ImportFormat.KERIO, account=account, dry_run=dry_run, actor=actor, tick=told
         )
     return filled
 
 
-def _unknown(path: Path, account: Account, fitting: list[User]) -> Unknown:
-    messages = sum(isinstance(found, Found) for found in kerio.mail(path, account))
+def _unknown(path: Path, account: Account, fitting: list[User]) -> UnknownMailbox:
+    messages = sum(isinstance(found, FoundMail) for found in kerio.mail(path, account))
     if fitting:
         reason = f"several users have it: {', '.join(user.name for user in fitting)}"
     elif account.user.startswith("#"):
         reason = "it is no user's: folders that all share"
     else:
         reason = "no user has this address"
-    return Unknown(account.address, messages, reason)
+    return UnknownMailbox(account.address, messages, reason)

@@ -16,12 +16,12 @@ from core.errors import InputError
 from core.system.open_folder import OpenFolder
 
 
-class Refused(Exception):
+class UnusableFile(Exception):
     """A file that cannot be used; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeEntry:
     """An entry of a folder: a folder, a file, or neither (``refusal`` is the reason).
 
     Size in bytes, times in seconds since 1970.
@@ -41,12 +41,12 @@ class Tree(Protocol):
     #: Names refused without being opened, with reasons.
     refused: Sequence[tuple[str, str]]
 
-    def entries(self, path: str) -> list[Entry]:
+    def entries(self, path: str) -> list[TreeEntry]:
         """The entries of a folder, by name. Raises ``OSError``."""
         ...
 
     def open(self, path: str) -> BinaryIO:
-        """Open a file, seekable. Raises ``OSError``, ``Refused``."""
+        """Open a file, seekable. Raises ``OSError``, ``UnusableFile``."""
         ...
 
 
@@ -61,7 +61,7 @@ class Disk:
         self._last: tuple[str, OpenFolder] | None = None
         weakref.finalize(self, self._opened.close)
 
-    def entries(self, path: str) -> list[Entry]:
+    def entries(self, path: str) -> list[TreeEntry]:
         return sorted((_entry(one) for one in self._folder(path).scan()), key=lambda entry: entry.name)
 
     def open(self, path: str) -> BinaryIO:
@@ -69,7 +69,7 @@ class Disk:
         with _links():
             return self._folder(folder).read(name)
 
-    def look(self, path: str) -> Entry:
+    def look(self, path: str) -> TreeEntry:
         """A file or folder by itself. Raises ``OSError``."""
         folder, _, name = path.rpartition("/")
         facts = self._folder(folder).facts(name)
@@ -89,7 +89,7 @@ class Disk:
 
 @contextmanager
 def _links() -> Iterator[None]:
-    """Raise ``Refused`` for a link."""
+    """Raise ``UnusableFile`` for a link."""
     try:
         yield
     except InputError:
@@ -105,34 +105,34 @@ def open_regular(path: Path) -> BinaryIO:
     return file
 
 
-def look(path: Path) -> Entry:
+def look(path: Path) -> TreeEntry:
     """A file or folder of the disk by itself. Raises ``OSError``."""
     return _told(path.name, path.lstat())
 
 
-def _entry(found: os.DirEntry[str]) -> Entry:
+def _entry(found: os.DirEntry[str]) -> TreeEntry:
     try:
         return _told(found.name, found.stat(follow_symlinks=False))
     except OSError as error:
-        return Entry(found.name, refusal=f"it cannot be read: {error.strerror}")
+        return TreeEntry(found.name, refusal=f"it cannot be read: {error.strerror}")
 
 
-def _told(name: str, facts: os.stat_result) -> Entry:
+def _told(name: str, facts: os.stat_result) -> TreeEntry:
     if stat.S_ISDIR(facts.st_mode):
-        return Entry(name, folder=True)
+        return TreeEntry(name, folder=True)
     if stat.S_ISLNK(facts.st_mode):
-        return Entry(name, refusal="a link, which is not followed")
+        return TreeEntry(name, refusal="a link, which is not followed")
     if not stat.S_ISREG(facts.st_mode):
-        return Entry(name, refusal="no regular file")
-    return Entry(name, size=facts.st_size, modified=facts.st_mtime, changed=facts.st_ctime)
+        return TreeEntry(name, refusal="no regular file")
+    return TreeEntry(name, size=facts.st_size, modified=facts.st_mtime, changed=facts.st_ctime)
 
 
-class Kept:
+class PackedTree:
     """A tree whose names are all known at once: a packed file."""
 
     def __init__(
         self,
-        folders: Mapping[str, Mapping[str, Entry]],
+        folders: Mapping[str, Mapping[str, TreeEntry]],
         refused: Sequence[tuple[str, str]],
         read: Callable[[str], BinaryIO],
     ) -> None:
@@ -140,7 +140,7 @@ class Kept:
         self._read = read
         self.refused = refused
 
-    def entries(self, path: str) -> list[Entry]:
+    def entries(self, path: str) -> list[TreeEntry]:
         found = self._folders.get(path)
         if found is None:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))

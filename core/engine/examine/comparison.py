@@ -16,7 +16,7 @@ from core.archive.proof import damage
 from core.archive.read import sources
 from core.archive.read.sources import Kept, Recorded
 from core.archive.registry import comparisons
-from core.archive.registry.comparisons import Place
+from core.archive.registry.comparisons import ComparedFolder
 from core.archive.store.entries.upkeep import Repaired, RepairedMessage
 from core.archive.store.ledger import Draft
 from core.engine.examine.differences import Depth, Differing, MissingFolder, What
@@ -219,7 +219,7 @@ class _DeepFolder:
         self._recorded = recorded
         self._left_out = left_out
         self._changed = frozenset(look.changed)
-        self._place = Place(scope.profile.name, scope.source, look.folder.name, look.uidvalidity)
+        self._place = ComparedFolder(scope.profile.name, scope.source, look.folder.name, look.uidvalidity)
         self._equal: set[int] = set()
         self._differing: list[Differing] = []
         self._repaired: list[Differing] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.registry import last_attempt, saved_directory, saved_profiles, users
-from core.archive.registry.last_attempt import Outcome
+from core.archive.registry.last_attempt import AttemptOutcome
 from core.directory.diff import compare, in_order
 from core.directory.difference import Difference, What
 from core.directory.entry import DirectoryEntry
@@ -122,10 +122,10 @@ async def sync(
         if not dry_run and unsaved is None:
             # The reason is reported all the same.
             with suppress(BusyError, StorageError):
-                await last_attempt.remember(archive, Outcome.FAILED, str(error), asked_by=asked_by)
+                await last_attempt.remember(archive, AttemptOutcome.FAILED, str(error), asked_by=asked_by)
         raise
     withheld = result.difference.withheld
-    outcome = Outcome.WITHHELD if withheld else Outcome.DONE
+    outcome = AttemptOutcome.WITHHELD if withheld else AttemptOutcome.DONE
     with suppress(BusyError, StorageError):
         await last_attempt.remember(archive, outcome, sentence(withheld) if withheld else "", asked_by=asked_by)
     return result

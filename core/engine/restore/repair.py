@@ -15,8 +15,8 @@ from typing import Any
 from core.archive.archive import Archive
 from core.archive.catalog.twins import FROM_FILES
 from core.archive.proof import damage, losses
-from core.archive.proof.damage import Named
-from core.archive.proof.salvage import Salvaged, damaged, from_home, from_other_form, from_other_volumes
+from core.archive.proof.damage import NamedMessage
+from core.archive.proof.salvage import SalvagedMessage, damaged, from_home, from_other_form, from_other_volumes
 from core.archive.proof.volume_check import check_volume
 from core.archive.registry import saved_profiles
 from core.archive.store.entries.restated import Restated
@@ -50,7 +50,7 @@ Tell = Callable[[int, int, str], None]
 class Settled:
     """A settled message: the source of its good bytes (``origin``), or the ``reason`` why there are none."""
 
-    message: Named
+    message: NamedMessage
     origin: str = ""
     reason: str = ""
 
@@ -97,7 +97,7 @@ class _Work:
     actor: str
     tell: Tell
     total: int = 0
-    open: dict[bytes, Named] = field(default_factory=dict)
+    open: dict[bytes, NamedMessage] = field(default_factory=dict)
     #: Those that a salvage lost, with the former knowledge of the catalog, which does not list them any more.
     lost: dict[bytes, Restated] = field(default_factory=dict)
     reasons: dict[bytes, str] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class _Work:
     def say(self, text: str) -> None:
         self.tell(len(self.repaired), self.total, text)
 
-    async def take(self, found: Salvaged) -> None:
+    async def take(self, found: SalvagedMessage) -> None:
         """Store good bytes, and read them back from the disk."""
         message = self.open.pop(found.sha256)
         if not self.dry_run:
@@ -260,7 +260,7 @@ async def _from_mailbox(work: _Work, profile: Profile, mailbox: Mailbox, wanted:
             if good is None:
                 work.reasons[sha256] = GONE if not raw else "the server has another message in its place"
                 continue
-            await work.take(Salvaged(sha256, good, f"{mailbox.login} on {profile.server.host}"))
+            await work.take(SalvagedMessage(sha256, good, f"{mailbox.login} on {profile.server.host}"))
     finally:
         await link.close()
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from core.archive.archive import Archive
 from core.archive.read import selection as selecting
-from core.archive.read.selection import Folder, Selection
+from core.archive.read.selection import SelectedFolder, Selection
 from core.archive.registry import users
 from core.engine.visit.roster import Roster, roster
 from core.errors import InputError
@@ -49,7 +49,7 @@ class RestorePlan:
 
     profile: Profile
     mailbox: Mailbox
-    folders: tuple[Folder, ...]
+    folders: tuple[SelectedFolder, ...]
     to: str = ""
     doomed: int = 0
 
@@ -66,7 +66,7 @@ class RestorePlan:
         """The mailbox's name on its server, the same in all profiles: only one restore at a time fills it."""
         return self.profile.server.source(self.mailbox.login.casefold())
 
-    def path(self, folder: Folder) -> str:
+    def path(self, folder: SelectedFolder) -> str:
         """The destination path of a folder's messages on the server."""
         return self.to or folder.path.removeprefix(f"{self.mailbox.top}/")
 
@@ -128,7 +128,7 @@ def _target(to: str) -> str:
     return "/".join(levels)
 
 
-def _refuse_strange(mailbox: Mailbox, folders: tuple[Folder, ...]) -> None:
+def _refuse_strange(mailbox: Mailbox, folders: tuple[SelectedFolder, ...]) -> None:
     """Raise ``PlanError`` for mail that this mailbox never had: it has no former folder there."""
     for folder in folders:
         if folder.owner != mailbox.user.id or not folder.path.startswith(f"{mailbox.top}/"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.archive.read.selection import Folder, Place
+from core.archive.read.selection import SelectedFolder, SelectedMessage
 from core.engine.restore.restore_places import Spot
 
 
@@ -13,8 +13,8 @@ from core.engine.restore.restore_places import Spot
 class Appended:
     """A message appended to the server, with its folder in the archive; not recorded in the ledger yet."""
 
-    folder: Folder
-    place: Place
+    folder: SelectedFolder
+    place: SelectedMessage
     flags: str
     internaldate: int | None
     size: int
@@ -26,7 +26,7 @@ class Target:
     """A folder on the server with the messages for it; outlives a broken connection. ``wished`` is the requested path."""
 
     wished: str
-    folders: Sequence[Folder]
+    folders: Sequence[SelectedFolder]
     spot: Spot | None = None
     uidvalidity: int = 0
     #: Up to which message each folder of the archive is settled, and single messages beyond that.

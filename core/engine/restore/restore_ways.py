@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from core.archive.archive import Archive
 from core.archive.read import sources
-from core.archive.read.selection import Folder
+from core.archive.read.selection import SelectedFolder
 from core.archive.registry import saved_profiles, users
 from core.errors import InputError
 from core.model import User
@@ -36,7 +36,7 @@ class Way:
     fit: Fit
 
 
-async def owner_of(archive: Archive, folders: Sequence[Folder]) -> User:
+async def owner_of(archive: Archive, folders: Sequence[SelectedFolder]) -> User:
     """The owner of the mail in ``folders``, or of most of it."""
     count: Counter[str] = Counter()
     for folder in folders:
@@ -44,7 +44,7 @@ async def owner_of(archive: Archive, folders: Sequence[Folder]) -> User:
     return await users.of_id(archive, count.most_common(1)[0][0])
 
 
-async def ways(archive: Archive, folders: Sequence[Folder], owner: User) -> list[Way]:
+async def ways(archive: Archive, folders: Sequence[SelectedFolder], owner: User) -> list[Way]:
     """All profiles through which the mail of ``owner`` in ``folders`` can be restored, the closest first; no catch-alls.
 
     No server is asked.
@@ -71,7 +71,7 @@ async def _mailbox(archive: Archive, profile: Profile, owner: User) -> Mailbox |
     return of_user(profile, owner) if listed else None
 
 
-def _fit(profile: Profile, mailbox: Mailbox | None, owner: User, folders: Sequence[Folder], origins: set[str]) -> Fit:
+def _fit(profile: Profile, mailbox: Mailbox | None, owner: User, folders: Sequence[SelectedFolder], origins: set[str]) -> Fit:
     if mailbox is None or mailbox.user.id != owner.id:
         return Fit.OTHER
     if all(folder.path.startswith(f"{mailbox.top}/") for folder in folders):

@@ -15,7 +15,7 @@ from core.archive.archive import Archive
 from core.archive.catalog import twins
 from core.archive.read import selection as selecting
 from core.archive.read import sources
-from core.archive.read.selection import Folder, Place
+from core.archive.read.selection import SelectedFolder, SelectedMessage
 from core.archive.store.entries import transfers
 from core.archive.store.entries.values import OwnedFolder, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
@@ -148,7 +148,7 @@ class Restoring:
         return self.result
 
     def _targets(self) -> list[Target]:
-        found: dict[str, list[Folder]] = {}
+        found: dict[str, list[SelectedFolder]] = {}
         for folder in self._plan.folders:
             found.setdefault(self._plan.path(folder), []).append(folder)
         return [Target(path, folders) for path, folders in found.items()]
@@ -187,7 +187,7 @@ class Restoring:
         session = await self._link.session()
         there = await self._open(session, target)
         for folder in target.folders:
-            chunk: list[Place] = []
+            chunk: list[SelectedMessage] = []
             async for place in selecting.places(self._archive, folder, target.after.get(folder.id, 0)):
                 if len(chunk) == CHUNK or (chunk and sum(one.size for one in chunk) + place.size > CHUNK_BYTES):
                     await self._chunk(session, target, there, folder, chunk)
@@ -248,7 +248,9 @@ class Restoring:
         several = [await sources.lay_in(self._archive, self._source, there.name, folder.id) for folder in target.folders]
         return all(several)
 
-    async def _chunk(self, session: Session, target: Target, there: There, folder: Folder, chunk: Sequence[Place]) -> None:
+    async def _chunk(
+        self, session: Session, target: Target, there: There, folder: SelectedFolder, chunk: Sequence[SelectedMessage]
+    ) -> None:
         missing = [one for one in chunk if one.message not in target.settled and one.sha256 not in there.present]
         raws = await self._read(target, missing)
         await there.read_headers(session, raws.values())
@@ -272,7 +274,7 @@ class Restoring:
         target.after[folder.id] = chunk[-1].message
         target.settled.clear()
 
-    async def _read(self, target: Target, places: Iterable[Place]) -> dict[int, bytes]:
+    async def _read(self, target: Target, places: Iterable[SelectedMessage]) -> dict[int, bytes]:
         """Messages from the archive; unreadable ones are reported."""
         found: dict[int, bytes] = {}
         for place in places:
@@ -283,7 +285,7 @@ class Restoring:
                 self._refuse(target, place, error.message if isinstance(error, DamagedError) else "it is not in the archive")
         return found
 
-    def _found(self, target: Target, folder: Folder, place: Place, uid: int | None, length: int) -> None:
+    def _found(self, target: Target, folder: SelectedFolder, place: SelectedMessage, uid: int | None, length: int) -> None:
         """Count a message as present: it was there before, or arrived before the connection broke."""
         if target.tries.pop(place.message, 0):
             self._count(target, place)
@@ -295,7 +297,9 @@ class Restoring:
 
     # Appending ---------------------------------------------------------------------------------------------------------
 
-    async def _append(self, session: Session, target: Target, there: There, folder: Folder, place: Place, raw: bytes) -> None:
+    async def _append(
+        self, session: Session, target: Target, there: There, folder: SelectedFolder, place: SelectedMessage, raw: bytes
+    ) -> None:
         limit = appending.largest(session)
         if limit is not None and len(raw) > limit:
             self._refuse(target, place, f"it has {size(len(raw))}, and the server takes {size(limit)} at most (APPENDLIMIT)")
@@ -370,7 +374,7 @@ class Restoring:
                 self._plan.profile.name,
                 OwnedFolder(folder.owner, folder.path),
                 SourceFolder(self._source, target.name, target.uidvalidity),
-                transfers.Target(self._plan.mailbox.login, target.path, target.whose),
+                transfers.RestoredMailbox(self._plan.mailbox.login, target.path, target.whose),
                 known=folder.owner == self._plan.mailbox.user.id,
                 messages=tuple(rows),
             )
@@ -380,17 +384,17 @@ class Restoring:
 
     # Counting ----------------------------------------------------------------------------------------------------------
 
-    def _count(self, target: Target, place: Place) -> None:
+    def _count(self, target: Target, place: SelectedMessage) -> None:
         self.result.messages += 1
         target.put += 1
         self.result.bytes += place.size
         self._settled(target, place)
 
-    def _refuse(self, target: Target, place: Place, reason: str) -> None:
+    def _refuse(self, target: Target, place: SelectedMessage, reason: str) -> None:
         self.result.problems.append(Refused(target.path, place.message, place.subject, reason))
         self._settled(target, place)
 
-    def _settled(self, target: Target, place: Place) -> None:
+    def _settled(self, target: Target, place: SelectedMessage) -> None:
         target.settled.add(place.message)
         target.count += 1
         self._tick(self.result)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from core.archive.read import sources
-from core.archive.read.sources import Complete, Known
+from core.archive.read.sources import Complete, KnownFolder
 from core.engine.run import filtering, views
 from core.engine.run.deleting import Deleting
 from core.engine.run.moves import Moves
@@ -61,7 +61,7 @@ class MailboxArchiver:
         self._looks: list[Look] = []
         self._doubts: set[str] = set()
         #: Known UIDs of folders that are not on the server any more.
-        self._lost: dict[str, list[Known]] = {}
+        self._lost: dict[str, list[KnownFolder]] = {}
 
     async def run(self, *, dry_run: bool = False) -> None:
         """Archive the mailbox. Raises ``ConnectError`` when the server cannot be reached any more, ``StorageError``."""

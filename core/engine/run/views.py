@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from core.archive.archive import Archive
 from core.archive.read import identities
-from core.archive.read.sources import Left
+from core.archive.read.sources import LeftRecord
 from core.engine.run.sameness import Sameness, read_digests, read_headers
 from core.engine.visit import filing, looking
 from core.engine.visit.filing import Batch, Destination, Filing, Stored
@@ -173,7 +173,7 @@ class ViewFiling:
     def content(self, raw: bytes) -> bytes:
         return self.inner.content(raw)
 
-    def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
+    def still_left(self, uids: Iterable[int], left: Mapping[int, LeftRecord]) -> set[int]:
         return self.inner.still_left(uids, left)
 
     def remarks(self) -> list[str]:

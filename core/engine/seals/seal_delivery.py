@@ -28,7 +28,7 @@ from core import files
 from core.archive.proof import seal as seals
 from core.archive.proof import stamp
 from core.archive.proof.seal import Seal
-from core.archive.proof.seal_places import FOLDER, Standing, tokens
+from core.archive.proof.seal_places import FOLDER, PlaceState, tokens
 from core.config import Home
 from core.errors import ArchivarError, StorageError
 from core.masking import masked
@@ -140,7 +140,7 @@ def last_in_file(place: Place, archive_id: str) -> Seal | None:
         return None
 
 
-def gone(one: Standing, archive_id: str, home: Home) -> str:
+def gone(one: PlaceState, archive_id: str, home: Home) -> str:
     """The reason why a file, or the home's stamps, lack the last seal sent, in a sentence; empty when they have it.
 
     A new seal would hide that.

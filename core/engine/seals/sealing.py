@@ -17,7 +17,7 @@ from core.archive.catalog import settings
 from core.archive.proof import seal as seals
 from core.archive.proof import seal_places, stamp
 from core.archive.proof.seal import Seal
-from core.archive.proof.seal_places import Standing
+from core.archive.proof.seal_places import PlaceState
 from core.engine.seals import seal_delivery
 from core.engine.seals.seal_delivery import ALL_SECONDS, Parcel
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
@@ -34,7 +34,7 @@ OVERDUE = timedelta(days=2)
 FAST = timedelta(days=1)
 
 
-def due(one: Standing, moment: datetime, last_run: datetime | None) -> bool:
+def due(one: PlaceState, moment: datetime, last_run: datetime | None) -> bool:
     """True when it is time to send a seal there. ``last_run``: the end of the last run after which one is wanted."""
     if one.at is None or one.at > moment + FAST:
         return True
@@ -51,7 +51,7 @@ def last_night(moment: datetime) -> datetime:
     return night if night <= local else night - timedelta(days=1)
 
 
-def overdue(found: Sequence[Standing], moment: datetime) -> str:
+def overdue(found: Sequence[PlaceState], moment: datetime) -> str:
     """A sentence when automatic seals are overdue; empty when all is well."""
     waiting = [one for one in found if not one.failure and (one.at is None or moment - one.at > OVERDUE)]
     if not waiting:
@@ -60,7 +60,7 @@ def overdue(found: Sequence[Standing], moment: datetime) -> str:
     return f"No seal was sent to {name} {'yet' if waiting[0].at is None else 'for days'}: no service is running that does it."
 
 
-async def troubles(archive: Archive, found: Sequence[Standing]) -> list[str]:
+async def troubles(archive: Archive, found: Sequence[PlaceState]) -> list[str]:
     """Sentences about the failures of ``found``, the worst first; none when all is well."""
     late = overdue(found, now()) if (await settings.read(archive.database)).seal != "off" else ""
     return [sentence for sentence in (seal_places.trouble(found), late) if sentence]
@@ -68,11 +68,11 @@ async def troubles(archive: Archive, found: Sequence[Standing]) -> list[str]:
 
 async def send(
     archive: Archive,
-    found: Sequence[Standing],
+    found: Sequence[PlaceState],
     *,
     accept: bool = False,
     tell: Callable[[str], None] = lambda name: None,
-) -> list[Standing]:
+) -> list[PlaceState]:
     """Send the present seal to the places of ``found``; their state then. A failure at one stops no other.
 
     ``accept``: send although the archive lacks an entry sealed before. Raises ``BusyError``, ``StorageError`` when the state
@@ -85,7 +85,7 @@ async def send(
     return [one for one in await seal_places.standings(archive) if one.place.name in names]
 
 
-async def _send(archive: Archive, one: Standing, *, accept: bool) -> None:
+async def _send(archive: Archive, one: PlaceState, *, accept: bool) -> None:
     try:
         archive.check_usable()
         parcel = Parcel(await seals.current(archive), archive.archive_id, archive.home)
@@ -119,7 +119,7 @@ async def _send(archive: Archive, one: Standing, *, accept: bool) -> None:
         await seal_places.failed(archive, one.place, str(error))
 
 
-async def _lost(archive: Archive, one: Standing) -> Seal | None:
+async def _lost(archive: Archive, one: PlaceState) -> Seal | None:
     """A seal that was sent to a place and whose entry the archive lacks; None when it has all."""
     known = [one.seal] if one.seal is not None else []
     if one.place.kind is Kind.FILE:
@@ -143,7 +143,7 @@ async def _entry(archive: Archive, seq: int) -> Seal | None:
     return Seal(seq, entries[0].hash, entries[0].at) if entries and entries[0].seq == seq else None
 
 
-def _is_stamped(token: Path, imprint: bytes, one: Standing) -> bool:
+def _is_stamped(token: Path, imprint: bytes, one: PlaceState) -> bool:
     """True for a token of that imprint, and for an unreadable one, which ``archivar seal check`` reports."""
     try:
         return stamp.check(token.read_bytes(), stamp.roots(Path(one.place.ca_file))).imprint == imprint

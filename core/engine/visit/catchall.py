@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.archive.archive import Archive
-from core.archive.read.sources import Left
+from core.archive.read.sources import LeftRecord
 from core.archive.registry import unknown, users
 from core.archive.store.entries import everybody
-from core.archive.store.entries.everybody import Filed, FiledMessage, Filing, LeftMessage, UnknownAddress
+from core.archive.store.entries.everybody import Filed, FiledMessage, FilingScheme, LeftMessage, UnknownAddress
 from core.archive.store.entries.values import OwnedFolder, ReportHeader, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
 from core.engine.visit.filing import Batch, Destination, Stored, source_message
@@ -141,7 +141,7 @@ class SortedFiling:
         """The server's message as it would be archived."""
         return self._sorting.sort(raw).content
 
-    def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
+    def still_left(self, uids: Iterable[int], left: Mapping[int, LeftRecord]) -> set[int]:
         """Those of ``uids`` that were left before, and whose addresses still have no user."""
         if self._sorting.rules.unknown is not Unknown.LEAVE:
             return set()
@@ -230,7 +230,7 @@ class _Entry:
     def filed(self, run: int, source: SourceFolder) -> Filed:
         rules = self._sorting.rules
         folders = tuple(OwnedFolder(owner, path) for owner, path in self.places)
-        filing = Filing(rules.incoming, rules.outgoing, folders, self.places.get(self._sorting.kept))
+        filing = FilingScheme(rules.incoming, rules.outgoing, folders, self.places.get(self._sorting.kept))
         return Filed(run, source, filing, tuple(self._addresses.values()), tuple(self.messages))
 
 

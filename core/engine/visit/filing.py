@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.archive.archive import Archive
-from core.archive.read.sources import Gone, Left
+from core.archive.read.sources import Gone, LeftRecord
 from core.archive.store.entries.mail import (
     Archived,
     Deleted,
@@ -95,7 +95,7 @@ class Filing(Protocol):
     def content(self, raw: bytes) -> bytes:
         """The server's message as it would be archived."""
 
-    def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
+    def still_left(self, uids: Iterable[int], left: Mapping[int, LeftRecord]) -> set[int]:
         """Those of ``uids`` that were ``left`` on the server before, and would be left again."""
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> Stored:
@@ -115,7 +115,7 @@ class OwnFiling:
     def content(self, raw: bytes) -> bytes:
         return raw
 
-    def still_left(self, uids: Iterable[int], left: Mapping[int, Left]) -> set[int]:
+    def still_left(self, uids: Iterable[int], left: Mapping[int, LeftRecord]) -> set[int]:
         return set()
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> Stored:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from core.archive.archive import Archive
 from core.archive.read import sources
-from core.archive.read.sources import Complete, Gone, Left
+from core.archive.read.sources import Complete, Gone, LeftRecord
 from core.engine.visit import plan
 from core.engine.visit.filing import Filing
 from core.engine.visit.link import Link
@@ -60,7 +60,7 @@ class Look:
     #: UIDs excluded by the same filter when this folder was last complete.
     excluded_before: frozenset[int] = frozenset()
     #: Messages left here by UIDVALIDITY, since no user had any of the addresses.
-    left: Mapping[int, Mapping[int, Left]] = field(default_factory=dict)
+    left: Mapping[int, Mapping[int, LeftRecord]] = field(default_factory=dict)
     #: Excluded for now: new users may change that.
     undecided: set[int] = field(default_factory=set)
     moved: set[int] = field(default_factory=set)
@@ -92,7 +92,7 @@ class Look:
         self.plan = replace(self.plan, new=new, known=self.plan.known | uids)
 
     @property
-    def left_before(self) -> dict[int, Left]:
+    def left_before(self) -> dict[int, LeftRecord]:
         """Messages left here before and listed with the same numbers now, by UID."""
         left = self.left.get(self.uidvalidity, {})
         there = {uid: self.listed[uid] for uid in left.keys() & self.listed.keys()}

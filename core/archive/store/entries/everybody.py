@@ -62,7 +62,7 @@ class FiledMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Filing:
+class FilingScheme:
     """The templates by which mail was filed, and the folders that resulted; ``kept``: the folder of the catch-all archive."""
 
     incoming: str
@@ -88,7 +88,7 @@ class Filed(Event, Storing):
     title: ClassVar[str] = "archived mail of everybody"
     run: int
     source: SourceFolder
-    filing: Filing
+    filing: FilingScheme
     addresses: tuple[UnknownAddress, ...]
     messages: tuple[FiledMessage, ...]
     canonical: Canonical = field(default_factory=dict)
@@ -103,7 +103,7 @@ class Filed(Event, Storing):
         return cls(
             fields.number("run"),
             SourceFolder.of(fields),
-            Filing(fields.text("incoming"), fields.text("outgoing"), places, kept),
+            FilingScheme(fields.text("incoming"), fields.text("outgoing"), places, kept),
             addresses,
             tuple(FiledMessage.of_row(row, len(places), len(addresses)) for row in fields.rows("messages")),
             values.canonical(fields),

@@ -19,7 +19,7 @@ from core.archive.store.entries.values import OwnedFolder, ReportHeader, ServerM
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SourceState:
     """The state of a message at a source.
 
     ``fetched`` there; ``gone`` from the server at the last look; ``ours``: deleted by us.
@@ -37,7 +37,7 @@ class RestatedSource:
     source: SourceFolder
     message: ServerMessage
     folder: OwnedFolder | None
-    state: State
+    state: SourceState
     report: ReportHeader | None = None
 
     @classmethod
@@ -49,7 +49,7 @@ class RestatedSource:
             SourceFolder(reading.text(source), reading.text(name), reading.number(uidvalidity)),
             ServerMessage.of_row([uid, *listed]),
             None if path is None else OwnedFolder.of_row([owner, path]),
-            State(reading.flag(fetched), reading.flag(gone), reading.flag(ours)),
+            SourceState(reading.flag(fetched), reading.flag(gone), reading.flag(ours)),
             ReportHeader(reading.digest(report), reading.number(report_size)) if report else None,
         )
 
@@ -96,7 +96,7 @@ class Restated:
         """
         assert message.uid is not None
         listed = ServerMessage(message.uid, message.size, message.internaldate, message.flags)
-        there = RestatedSource(source, listed, folder, State(fetched=True, gone=False, ours=False))
+        there = RestatedSource(source, listed, folder, SourceState(fetched=True, gone=False, ours=False))
         places = self.places if folder in self.places else (*self.places, folder)
         return replace(self, places=places, sources=(*self.sources, there))
 

@@ -127,7 +127,7 @@ class Exported(Event, Unprojected):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RestoredMailbox:
     """The mailbox that mail was put back to, for display: its login, the folder's path and its owner.
 
     ``whose``: own, others, shared or doubtful; None when the server does not tell.
@@ -154,7 +154,7 @@ class Restored(Event):
     profile: str
     folder: OwnedFolder
     source: SourceFolder
-    target: Target | None
+    target: RestoredMailbox | None
     known: bool
     messages: tuple[SourceMessage, ...]
 
@@ -162,7 +162,7 @@ class Restored(Event):
     def of(cls, fields: Fields) -> Self:
         target = None
         if "login" in fields:
-            target = Target(fields.text("login"), fields.text("path"), fields.text_or_none("whose"))
+            target = RestoredMailbox(fields.text("login"), fields.text("path"), fields.text_or_none("whose"))
         return cls(
             fields.text("profile"),
             OwnedFolder.of(fields),
