@@ -339,5 +339,5 @@ def test_a_store_and_what_is_no_mail_at_the_command_line(tmp_path: Path) -> None
             refused = archivar("import", "--user", "anna", *words, "outlook.pst", code=1)
             assert "outlook.pst: an Outlook data file (PST or OST), which is not read yet" in refused.err
         assert "--user is missing" in archivar("import", "lf.eml", code=2).err
-        assert "for the mailbox of one user" in archivar("import", "--format", "kerio", "--of", "x", "store", code=2).err
+        assert "--of has no meaning without --user" in archivar("import", "--format", "kerio", "--of", "x", "store", code=2).err
         assert "no mailbox of Kerio" in archivar("import", "--format", "kerio", "--user", "anna", "lf.eml", code=2).err
