@@ -116,6 +116,27 @@ def test_bytes_that_were_changed_are_found_when_they_are_read(sealed: Sealed) ->
     assert "missing or not whole" in _check(sealed, deep=True).difference
 
 
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("codec = 9", "Its codec 9 is unknown."),
+        ("codec = 1, data = zeroblob(20)", "It cannot be decompressed: "),
+        ("codec = 1, data = x'28b52ffd200109000061', size = 7", "It unfolds to 1 bytes instead of 7."),
+    ],
+)
+def test_a_damaged_part_is_told_in_a_sentence(sealed: Sealed, how: str, said: str) -> None:
+    """By its number, with the reason behind it."""
+    change(sealed.home.volume(1), f"UPDATE part SET {how} WHERE id = 1")
+    assert any(f"Part 1 is damaged: {said}" in one for one in homes.findings(sealed.home))
+
+
+def test_an_entry_that_cannot_be_read_is_told_without_the_advice_to_verify(sealed: Sealed) -> None:
+    """That is what was just done."""
+    change(sealed.home.volume(1), "UPDATE ledger SET payload = x'00' WHERE seq = 2")
+    [found] = [one for one in homes.findings(sealed.home) if "A ledger payload cannot be decompressed" in one]
+    assert "verify" not in found
+
+
 @pytest.mark.parametrize("part", ["DELETE FROM part WHERE id = 1", "UPDATE message SET recipe = x'00'"])
 def test_a_message_without_its_parts_is_missing(sealed: Sealed, part: str) -> None:
     """Existence is looked at by recipe and length, not by the message's row alone."""

@@ -117,7 +117,7 @@ class LedgerCheck:
             self._lost |= dict.fromkeys(entry.lost())
             return named(entry)
         except DamagedError as error:
-            verdict.add("ledger", f"{name} cannot be read: {error}")
+            verdict.add("ledger", f"{name} cannot be read: {error.message}")
             return []
 
 

@@ -312,7 +312,7 @@ def _wrong_parts(rows: list[Row]) -> dict[int, str]:
         try:
             content = plain(codec, size, data)
         except DamagedError as error:
-            wrong[part] = error.message
+            wrong[part] = f"is damaged: {error.message}".rstrip(".")
             continue
         if len(content) != size or hashlib.sha256(content).digest() != sha256:
             wrong[part] = "does not match its SHA-256"
