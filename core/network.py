@@ -115,7 +115,8 @@ class tls_errors:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         host, port = self._host, self._port
         if isinstance(error, ssl.SSLCertVerificationError):
-            raise ConnectError("certificate", certificate_problem(error, host)) from error
+            reason = certificate_problem(error, host)
+            raise ConnectError("certificate", reason) from error
         if isinstance(error, TimeoutError):
             raise ConnectError("tls", problems.NO_TLS_ANSWER(host=host, port=port), retry=True) from error
         if isinstance(error, OSError):

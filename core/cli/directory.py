@@ -17,6 +17,7 @@ from core.cli.help import Command, Group
 from core.cli.passwords import entered
 from core.cli.words import minute
 from core.model import timestamp
+from core.problems.command_line import COMMAND_LINE
 from core.profiles.directory import Directory
 from core.profiles.schema.directories import DIRECTORIES
 from core.profiles.schema.reading import SettingsFile, read
@@ -173,7 +174,7 @@ def _synchronised(result: SyncResult) -> Iterator[Part | str]:
     found = result.difference
     yield Line(result.sentence() + ("" if result.done else " Nothing was changed (dry run)."))
     yield from _named("", [change.sentence() for change in found.changes])
-    yield from _named("! ", [str(conflict) for conflict in found.conflicts])
+    yield from _named("! ", [conflict.told(COMMAND_LINE) for conflict in found.conflicts])
     changed = {change.after.id for change in found.changes}
     unchanged = [user.name for user in found.left if user.id not in changed]
     if unchanged:

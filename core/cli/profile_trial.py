@@ -14,6 +14,7 @@ from core.cli.answer import Answer, Note, Part, Table
 from core.cli.context import context
 from core.errors import ConnectError, InputError, ProtocolError
 from core.problems import profile as profile_problems
+from core.problems.command_line import COMMAND_LINE
 from core.problems.restore import NOT_AMONG_USERS
 from core.profiles.mailboxes import Mailbox
 from core.profiles.ownership import Whose
@@ -58,7 +59,7 @@ async def try_profile(
     said: list[str] = []
     if ok and probe_deletion:
         verdict, refusal = await _probe(profile, mailbox, secret)
-        deletion, said = (verdict.as_json(), verdict.sentences()) if verdict else ({"error": refusal}, [refusal])
+        deletion, said = (verdict.as_json(), verdict.sentences(COMMAND_LINE)) if verdict else ({"error": refusal}, [refusal])
         ok = not refusal
     value = {"profile": profile.name, "mailbox": mailbox.top, "ok": ok, "steps": [step.as_json() for step in steps]}
     advice = [*profile.advice(), *profile_advice.doubts(profile, secret), *profile_advice.selection(profile, selected), *alike]

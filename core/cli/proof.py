@@ -18,7 +18,7 @@ from core.cli.progress import Progress
 from core.cli.words import day_and_time
 from core.config import Home
 from core.errors import ArchivarError, BusyError, DamagedError, InputError
-from core.problems import ledger, usage
+from core.problems import command_line, ledger, usage
 from core.problems.service import RUNNING
 from core.text.format import counted, number, size
 
@@ -306,4 +306,7 @@ async def rebuild() -> Answer:
         f"The catalog was made anew from {counted(entries, 'ledger entry', 'ledger entries')}, the search index from "
         f"{counted(indexed, 'message')}."
     )
-    return Answer(json=lambda: {"entries": entries, "indexed": indexed}, notes=[made, *([f"! {keyless}"] if keyless else [])])
+    return Answer(
+        json=lambda: {"entries": entries, "indexed": indexed},
+        notes=[made, *([f"! {command_line.told(keyless)}"] if keyless else [])],
+    )

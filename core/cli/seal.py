@@ -73,7 +73,12 @@ def _table(found: list[PlaceState]) -> Table:
 
 
 def _failures(found: list[PlaceState]) -> list[str]:
-    return [f"! {one.place.name}: {one.failure}" for one in found if one.failure]
+    notes = [f"! {one.place.name}: {one.failure}" for one in found if one.failure]
+    if any(one.broken for one in found):
+        notes.append("archivar seal check tells more; archivar seal now --accept goes on from the present state.")
+    elif notes:
+        notes.append("archivar seal now sends again; with --accept also to a place that lost what was sent to it.")
+    return notes
 
 
 async def add(

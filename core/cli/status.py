@@ -29,6 +29,7 @@ from core.engine.seals import sealing
 from core.engine.visit.progress import Snapshot
 from core.model import Run, now, timestamp
 from core.problems import command_line
+from core.problems.code import Reason
 from core.profiles.profile import Profile
 from core.service import liveness, verifications
 from core.service.liveness import Presence
@@ -69,7 +70,7 @@ class _Glance:
     seal_troubles: list[str]
     head: Head
     exposed: list[Exposure]
-    keyless: str
+    keyless: Reason | None
     refusal: str
     noted: bool
     profiles: list[Profile]
@@ -81,7 +82,8 @@ class _Glance:
         """The matters that need attention, the worst first."""
         found = [command_line.told(self.presence.fault)] if self.presence.fault is not None else []
         found += [self.disk.sentence()] if self.disk.low else []
-        found += filter(None, (self.keyless, *(one.sentence() for one in self.exposed), refusal))
+        keyless = command_line.told(self.keyless) if self.keyless else ""
+        found += filter(None, (keyless, *(one.sentence() for one in self.exposed), refusal))
         found += (warning for profile in self.profiles for warning in profile.warnings())
         return found + self.seal_troubles
 
@@ -163,7 +165,7 @@ async def _look() -> _Glance:
             seal_troubles=await sealing.troubles(archive, places),
             head=await archive.projection.applied(),
             exposed=await exposures.look(archive),
-            keyless=await passwords.without_key(archive) or "",
+            keyless=await passwords.without_key(archive),
             refusal="" if archive.refusal is None else str(archive.refusal),
             noted=archive.refusal is not None and archive.volumes.is_noted(archive.refusal),
             profiles=await saved_profiles.all_profiles(archive),

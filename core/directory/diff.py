@@ -27,8 +27,9 @@ from core.directory.difference import Conflict, Difference, UserChange, What
 from core.directory.entry import DirectoryEntry, distinct, scheme
 from core.errors import InputError
 from core.model import User
+from core.problems import command_line
+from core.problems import directory as problems
 from core.problems.code import Reason
-from core.problems.directory import TOO_MANY_LEAVE
 from core.profiles import addresses, people
 from core.profiles.directory import Left
 
@@ -88,13 +89,13 @@ class _Comparison:
         good: list[str] = []
         for address in entry.addresses:
             if name := self._mailboxes.get(address.casefold()):
-                text = f"{address} is the mailbox of the profile {name} and gets everybody's mail; it is left out"
-                self._conflicts.append(Conflict(entry.name or entry.id, text))
+                why = problems.CATCH_ALL_ADDRESS(address=address, profile=name)
+                self._conflicts.append(Conflict(entry.name or entry.id, why))
                 continue
             try:
                 good.append(addresses.check(address))
             except InputError as error:
-                self._conflicts.append(Conflict(entry.name or entry.id, f"{error.message} It is left out."))
+                self._conflicts.append(Conflict(entry.name or entry.id, problems.WRONG_FIELD(why=error.reason)))
         full_name = self._checked(entry, entry.full_name, people.check_text)
         login = self._checked(entry, entry.login, people.check_text)
         name = self._checked(entry, entry.name, people.check_name)
@@ -104,7 +105,7 @@ class _Comparison:
         try:
             return check(text)
         except InputError as error:
-            self._conflicts.append(Conflict(entry.name or entry.id, f"{error.message} It is left out."))
+            self._conflicts.append(Conflict(entry.name or entry.id, problems.WRONG_FIELD(why=error.reason)))
             return ""
 
     def _identify(self) -> None:
@@ -174,7 +175,7 @@ class _Comparison:
         changes += self._of_those_left(gone, handed_on, going, left)
         order = {what: place for place, what in enumerate(What)}
         changes.sort(key=lambda change: (order[change.what], change.after.name.casefold()))
-        self._conflicts.sort(key=lambda conflict: (conflict.who.casefold(), conflict.text))
+        self._conflicts.sort(key=lambda conflict: (conflict.who.casefold(), command_line.sentence(conflict.why)))
         gone.sort(key=lambda user: user.name.casefold())
         entries = len(self._entries) + len(self._notes)
         notes = tuple(self._notes)
@@ -188,7 +189,7 @@ class _Comparison:
         )
         if force or not going or len(going) * 100 <= guard * known:
             return None
-        return TOO_MANY_LEAVE(going=len(going), known=known, guard=guard)
+        return problems.TOO_MANY_LEAVE(going=len(going), known=known, guard=guard)
 
     def _names(self) -> dict[str, str]:
         """The future name of each entry's user; entries without a name have no user. Present holders keep their names."""
@@ -208,7 +209,7 @@ class _Comparison:
             if not key:
                 continue
             if key in wanted:
-                self._conflicts.append(Conflict(entry.name, f"the user name {entry.name} stands in the directory twice"))
+                self._conflicts.append(Conflict(entry.name, problems.NAME_TWICE(name=entry.name)))
             elif holder is not None and (user is None or holder.id != user.id) and not self._gives_up(holder, matched, key):
                 self._conflicts.append(Conflict(entry.name, _taken(holder)))
             else:
@@ -218,7 +219,7 @@ class _Comparison:
         while blocked := self._blocked(result, holders):
             for entry in blocked:
                 del result[entry.id]
-                self._conflicts.append(Conflict(entry.name, f"the user name {entry.name} is still somebody else's"))
+                self._conflicts.append(Conflict(entry.name, problems.NAME_NOT_FREE(name=entry.name)))
         return result
 
     @staticmethod
@@ -271,9 +272,11 @@ class _Comparison:
                 winner[key] = next((one.id for one in claimants if self._is(one, has.get(key, ""))), claimants[0].id)
             for entry in claimants:
                 if entry.id != winner[key]:
-                    whose = owner.name if owner is not None and not winner[key] else "somebody else in the directory too"
                     address = next(one for one in entry.addresses if one.casefold() == key)
-                    self._conflicts.append(Conflict(entry.name or entry.id, f"{address} belongs to {whose}; it is left out"))
+                    why = problems.ADDRESS_OF_ENTRY(address=address)
+                    if owner is not None and not winner[key]:
+                        why = problems.ADDRESS_OF_USER(address=address, user=owner.name)
+                    self._conflicts.append(Conflict(entry.name or entry.id, why))
         return {one.id: tuple(text for text in one.addresses if winner[text.casefold()] == one.id) for one in entries}
 
     def _is(self, entry: DirectoryEntry, user_id: str) -> bool:
@@ -354,18 +357,7 @@ def in_order(changes: Sequence[UserChange]) -> list[User]:
     return saved
 
 
-def _taken(holder: User) -> str:
+def _taken(holder: User) -> Reason:
     if holder.removed:
-        return (
-            f"the user name {holder.name} belongs to a removed user, whose archive goes to nobody by itself; "
-            f"archivar user add {holder.name} brings that user back, and the next synchronisation takes it over"
-        )
-    if holder.directory_id:
-        return (
-            f"the user name {holder.name} belongs to another entry of the directory; if it is the same person, "
-            f"archivar user edit {holder.name} --by-hand lets the next synchronisation take the user over"
-        )
-    return (
-        f"the user name {holder.name} belongs to a user with other addresses; if it is the same person, add one of the "
-        f"directory's addresses to that user, and the next synchronisation takes it over"
-    )
+        return problems.NAME_OF_REMOVED(name=holder.name)
+    return (problems.NAME_OF_ENTRY if holder.directory_id else problems.NAME_OF_USER)(name=holder.name)

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from core.model import User
-from core.problems.code import Reason
+from core.problems import command_line
+from core.problems.code import Face, Reason
 from core.problems.command_line import sentence
 
 
@@ -79,13 +80,14 @@ class Conflict:
     """A part of an entry that could not be followed, with the reason. ``who`` is the name in the directory."""
 
     who: str
-    text: str
+    why: Reason
 
-    def __str__(self) -> str:
-        return f"{self.who}: {self.text}"
+    def told(self, face: Face) -> str:
+        """Name, sentence and remedy."""
+        return f"{self.who}: {self.why.sentence(face)} {self.why.remedy(face)}"
 
     def as_json(self) -> dict[str, str]:
-        return {"who": self.who, "text": self.text}
+        return {"who": self.who, "text": command_line.told(self.why), "code": self.why.code.word}
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,10 @@ class Do(Enum):
     CHOOSE_OTHER_HOME = "choose-other-home"
     BEGIN_ARCHIVE = "begin-archive"
     ENTER_PASSWORDS = "enter-passwords"
+    TYPE_PASSWORD = "type-password"
+    NAME_TRIED_USER = "name-tried-user"
+    IGNORE_ADDRESS = "ignore-address"
+    KEEP_BY_HAND = "keep-by-hand"
 
     def __format__(self, spec: str) -> str:
         return f"{{do:{self.value}}}"

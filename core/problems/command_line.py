@@ -55,6 +55,10 @@ ACTIONS: dict[Do, str] = {
     Do.CHOOSE_OTHER_HOME: "Choose another folder with --home.",
     Do.BEGIN_ARCHIVE: "Else begin one: archivar user add, or archivar.",
     Do.ENTER_PASSWORDS: "Passwords are entered with archivar profile apply, directory apply and seal add.",
+    Do.TYPE_PASSWORD: "archivar profile apply FILE.toml asks for it.",
+    Do.NAME_TRIED_USER: "Give --user NAME.",
+    Do.IGNORE_ADDRESS: "archivar unknown ignore says that it is not ours.",
+    Do.KEEP_BY_HAND: "archivar user edit NAME --by-hand keeps the user by hand.",
 }
 #: Sections whose keys need the section to be distinguished.
 _WITH_SECTION = ("search", "attributes", "directory.login")

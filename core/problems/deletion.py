@@ -115,3 +115,27 @@ PROBE_STAYS = Code(
     "The server does not delete: the message is there after EXPUNGE.",
     "See that the account may delete, and look into the server's log.",
 )
+
+# What a server does with deleted mail, as tried out ---------------------------------------------------------------------
+
+GOES_FOR_GOOD = Code(
+    "deleted-for-good",
+    "Deleted mail is gone for good, at {command} (on Kerio Connect: AutoExpungeOnDelete is 0).",
+    "Nothing is to be done.",
+    Family.ITEM,
+)
+GOES_ASTRAY = Code(
+    "deleted-astray",
+    "Deleted mail goes at {command}, which no standard knows, and was found in no trash.",
+    "See where it is.",
+    Family.ITEM,
+)
+GOES_TO_TRASH = Code(
+    "deleted-to-trash",
+    "The server moves deleted mail to {trash}, at {command} (on Kerio Connect: AutoExpungeOnDelete is 1). The archive keeps "
+    "its folders all the same: what was deleted by this program is known there and is no move.",
+    f"To have it removed there too: {Setting('delete.trash_too', 'true')}. To have the server delete at once instead, for "
+    "all its IMAP clients: stop Kerio Connect, set AutoExpungeOnDelete to 0 in mailserver.cfg, start it (it is in "
+    "/opt/kerio/mailserver, /usr/local/kerio/mailserver or C:\\Program Files\\Kerio\\MailServer).",
+    Family.ITEM,
+)

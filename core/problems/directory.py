@@ -171,3 +171,45 @@ NOT_KERIO = Code(
     f"It needs {Setting('directory.type', 'kerio')}. {Do.SET_UP_DIRECTORY}",
     Family.INPUT,
 )
+
+# Entries that cannot be followed -----------------------------------------------------------------------------------------
+
+_LEFT_OUT = "It is left out."
+CATCH_ALL_ADDRESS = Code(
+    "entry-with-catch-all-address",
+    "{address} is the mailbox of the profile {profile} and gets everybody's mail.",
+    _LEFT_OUT,
+    Family.ITEM,
+)
+WRONG_FIELD = Code("entry-with-wrong-field", "{why}", _LEFT_OUT, Family.ITEM)
+NAME_TWICE = Code(
+    "entry-name-twice", "The user name {name} stands in the directory twice.", "Give one of them another there.", Family.ITEM
+)
+NAME_OF_REMOVED = Code(
+    "entry-name-of-removed",
+    "The user name {name} belongs to a removed user, whose archive goes to nobody by itself.",
+    f"{Do.BRING_BACK_USER} The next synchronisation takes it over.",
+    Family.ITEM,
+)
+NAME_OF_ENTRY = Code(
+    "entry-name-of-other-entry",
+    "The user name {name} belongs to another entry of the directory.",
+    f"If it is the same person: {Do.KEEP_BY_HAND} The next synchronisation takes the user over.",
+    Family.ITEM,
+)
+NAME_OF_USER = Code(
+    "entry-name-of-other-user",
+    "The user name {name} belongs to a user with other addresses.",
+    "If it is the same person, add one of the directory's addresses to that user, and the next synchronisation takes it over.",
+    Family.ITEM,
+)
+NAME_NOT_FREE = Code(
+    "entry-name-not-free",
+    "The user name {name} is still somebody else's.",
+    "The next synchronisation tries again.",
+    Family.ITEM,
+)
+ADDRESS_OF_USER = Code("entry-address-of-user", "{address} belongs to {user}.", _LEFT_OUT, Family.ITEM)
+ADDRESS_OF_ENTRY = Code(
+    "entry-address-of-other-entry", "{address} belongs to somebody else in the directory too.", _LEFT_OUT, Family.ITEM
+)

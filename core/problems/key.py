@@ -24,3 +24,9 @@ DAMAGED = Code(
     f"Put it back from the backup; or delete it and enter the passwords again. {Do.ENTER_PASSWORDS}",
     Family.INPUT,
 )
+PASSWORDS_UNREADABLE = Code(
+    "stored-passwords-unreadable",
+    "{file} is missing, so {count:stored password} cannot be read.",
+    f"Copy the key of the archive to {{path}} (mode 0600), or enter the passwords again. {Do.ENTER_PASSWORDS}",
+    Family.INPUT,
+)

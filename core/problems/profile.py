@@ -86,3 +86,9 @@ NO_NAME = Code(
     "Allowed: one line of text, up to {longest} characters, all of them visible, not beginning with -.",
     Family.INPUT,
 )
+OWN_ADDRESS_UNKNOWN = Code(
+    "own-address-unknown",
+    "The mailbox's own address is not known, so it counts as one of an unknown person.",
+    f"Name it as {Setting('catchall.own_addresses')}.",
+    Family.ITEM,
+)

@@ -75,3 +75,9 @@ NOT_ASKED = Code(
 NOT_CONFIRMED = Code(
     "restore-not-confirmed", "Nothing was restored.", "It was answered with no; begin it again to be asked again.", Family.INPUT
 )
+NO_PROFILE = Code(
+    "restore-without-profile",
+    "There is no profile through which mail could be put back into a mailbox.",
+    f"Make one for the mailbox. {Do.ADD_PROFILE} A catch-all mailbox is nobody's own.",
+    Family.INPUT,
+)

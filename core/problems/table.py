@@ -12,6 +12,7 @@ from core.problems import (
     backup,
     certificate,
     connection,
+    console,
     deletion,
     directory,
     disk,
@@ -78,6 +79,7 @@ SUBJECTS: tuple[ModuleType, ...] = (
     key,
     disk,
     usage,
+    console,
     unnamed,
 )
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from core.problems.code import Face
+from core.problems.command_line import COMMAND_LINE
+from core.problems.profile import OWN_ADDRESS_UNKNOWN
 from core.profiles import plain
 from core.profiles.catchall import CatchAll, Unknown
 from core.profiles.deletion import Deletion
@@ -195,16 +198,14 @@ class Profile:
             found.append(f"{self.name} deletes mail in folders of others and shared ones too, if they are archived.")
         return found
 
-    def advice(self) -> list[str]:
+    def advice(self, face: Face = COMMAND_LINE) -> list[str]:
         """Advice on possibly unintended settings; shown when the profile is saved or tested."""
         found = []
         if self.catchall is not None:
             found.append(self.catchall.sentence())
             if not self.catchall.own(self.login.username):
-                found.append(
-                    "The mailbox's own address is not known, so it counts as one of an unknown person. "
-                    "Name it in catchall.own_addresses."
-                )
+                unknown = OWN_ADDRESS_UNKNOWN()
+                found.append(f"{unknown.sentence(face)} {unknown.remedy(face)}")
         if self.deletion.active:
             found.append(self.deletion.sentence())
             found += filter(None, [self.held_back()])

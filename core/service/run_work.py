@@ -24,7 +24,7 @@ from core.errors import ArchivarError, BusyError, DamagedError, InputError, Stor
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
 from core.problems import run as problems
 from core.problems.code import Reason
-from core.problems.command_line import sentence
+from core.problems.command_line import COMMAND_LINE, sentence
 from core.profiles.profile import Profile
 from core.service.queue import Queue
 from core.system.tasks import spawn
@@ -121,7 +121,7 @@ class RunWork:
             for warning in (*result.warnings, *groups, *([sentence(withheld)] if withheld else [])):
                 self.tell("warning", "", warning)
             for conflict in result.difference.conflicts[:CONFLICTS]:
-                self.tell("directory", "", f"Conflict: {conflict}")
+                self.tell("directory", "", f"Conflict: {conflict.told(COMMAND_LINE)}")
 
         self.tell("directory", "", "Users are synchronised with the directory.")
         progress = Progress(self._run.id, profile.name, self._mailboxes)

@@ -104,7 +104,7 @@ def test_a_rename_keeps_the_user_and_conflicts_are_named(archivar: Archivar, api
     api.behaviour.users[1] |= {"loginName": "renamed", "emailAddresses": ["user0001", "taken"]}
     result = archivar("directory", "sync", code=1)
     assert 'renamed: name "user0001" -> "renamed"' in result.out
-    assert "! renamed: taken@example.test belongs to hand; it is left out" in result.out
+    assert "! renamed: taken@example.test belongs to hand. It is left out." in result.out
     after = people(archivar)
     assert after["renamed"]["id"] == before["user0001"]["id"]
     assert after["renamed"]["addresses"][:2] == ["renamed@example.test", "user0001@example.test"]

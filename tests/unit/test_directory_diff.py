@@ -14,8 +14,14 @@ from core.directory.diff import compare, in_order
 from core.directory.difference import Difference, What
 from core.directory.entry import DirectoryEntry
 from core.model import User
+from core.problems.command_line import COMMAND_LINE
 from core.problems.directory import TOO_MANY_LEAVE
 from core.profiles.directory import Left
+
+
+def conflicts(found: Difference) -> list[str]:
+    """The conflicts as the command line tells them."""
+    return [conflict.told(COMMAND_LINE) for conflict in found.conflicts]
 
 
 def entry(number: int, name: str, *emails: str, **more: str) -> DirectoryEntry:
@@ -86,7 +92,7 @@ def test_a_user_made_by_hand_is_adopted_once_and_not_doubled() -> None:
     ]
     assert [change.after.id for change in found.changes] == ["1", "2"]
     [conflict] = found.conflicts
-    assert "carl: the user name carl belongs to a user with other addresses" in str(conflict)
+    assert "carl: The user name carl belongs to a user with other addresses" in conflict.told(COMMAND_LINE)
     again = compare(people, after(users, found))
     assert (again.changes, again.conflicts) == ((), (conflict,))
 
@@ -106,8 +112,8 @@ def test_a_removed_users_archive_goes_to_nobody_because_of_a_name() -> None:
     by_hand, gone = User("1", "anna", removed=True), known(2, "bob", "bob@x.test")
     found = compare([entry(7, "anna", "a@x.test"), entry(8, "bob", "bob@x.test")], [by_hand, gone])
     assert found.changes == ()
-    assert "archivar user add anna" in str(found.conflicts[0])
-    assert "archivar user edit bob --by-hand" in str(found.conflicts[1])
+    assert "archivar user add brings" in found.conflicts[0].told(COMMAND_LINE)
+    assert "archivar user edit NAME --by-hand" in found.conflicts[1].told(COMMAND_LINE)
     again = compare([entry(8, "bob", "bob@x.test")], [by_hand, gone.by_hand()])
     assert [change.what for change in again.changes] == [What.ADOPTED]
 
@@ -126,10 +132,10 @@ def test_an_address_of_somebody_else_is_left_out_and_the_rest_goes_on() -> None:
         ("bob", ("bob@x.test", "twice@x.test")),
         ("carl", ("carl@x.test",)),
     ]
-    assert [str(conflict) for conflict in found.conflicts] == [
-        "bob: alias@x.test belongs to anna; it is left out",
-        "carl: twice@x.test belongs to somebody else in the directory too; it is left out",
-        "dora: alias@x.test belongs to anna; it is left out",
+    assert conflicts(found) == [
+        "bob: alias@x.test belongs to anna. It is left out.",
+        "carl: twice@x.test belongs to somebody else in the directory too. It is left out.",
+        "dora: alias@x.test belongs to anna. It is left out.",
     ]
     assert compare(people, after(users, found)).changes == ()
 
@@ -261,7 +267,7 @@ def test_who_is_removed_leaves_all_addresses_behind() -> None:
     assert [(change.what, change.after.name) for change in found.changes] == [(What.CHANGED, "bob"), (What.REMOVED, "anna")]
     assert found.conflicts == ()
     kept = compare(people, users, left=Left.DISABLE)
-    assert [str(conflict) for conflict in kept.conflicts] == ["bob: info@x.test belongs to anna; it is left out"]
+    assert conflicts(kept) == ["bob: info@x.test belongs to anna. It is left out."]
 
 
 def test_a_shared_alias_makes_nobody_the_owner_of_an_archive() -> None:
@@ -273,7 +279,7 @@ def test_a_shared_alias_makes_nobody_the_owner_of_an_archive() -> None:
         (What.CREATED, "bob", False),
         (What.ADOPTED, "carl", True),
     ]
-    assert [str(conflict) for conflict in found.conflicts] == ["bob: info@x.test belongs to frontdesk; it is left out"]
+    assert conflicts(found) == ["bob: info@x.test belongs to frontdesk. It is left out."]
     assert found.changes[1].after.addresses == ("carl@x.test", "c@x.test", "carl@old.test")
 
 
@@ -284,7 +290,7 @@ def test_a_shared_alias_of_a_user_hands_the_archive_to_nobody(ids: tuple[int, in
     desk, ann = entry(ids[0], "info", "info@x.test"), entry(ids[1], "ann", "ann@x.test")
     found = compare([desk, ann], users)
     assert [(change.what, change.after.name, change.after.id) for change in found.changes] == [(What.ADOPTED, "ann", "1")]
-    assert [str(conflict) for conflict in found.conflicts] == ["info: info@x.test belongs to ann; it is left out"]
+    assert conflicts(found) == ["info: info@x.test belongs to ann. It is left out."]
     assert compare([desk], users).changes == ()
 
 

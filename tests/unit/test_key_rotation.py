@@ -15,6 +15,7 @@ from core.archive.registry import passwords, saved_profiles
 from core.archive.transfer import backup
 from core.config import Home
 from core.errors import HomeError, StorageError
+from core.problems import command_line
 from core.profiles.seal_place import Kind, Place
 from core.secrets import Secret
 from tests import homes
@@ -161,11 +162,13 @@ async def test_a_backup_without_the_key_opens_no_password_until_it_is_brought(ar
         with pytest.raises(HomeError, match="is a backup, which is only read"):
             await passwords.rotate_key(opened)
         assert not copy.key.next_path.exists()
-        told = await passwords.without_key(opened)
+        reason = await passwords.without_key(opened)
+        assert reason is not None
+        told = command_line.told(reason)
         assert f"1 stored password cannot be read. Copy the key of the archive to {copy.key.path}" in told
         copy.key.path.write_bytes(archive.home.key.path.read_bytes())
         assert await read(opened) == WORD
-        assert await passwords.without_key(opened) == ""
+        assert await passwords.without_key(opened) is None
     finally:
         await opened.close()
 

@@ -29,7 +29,7 @@ from tui.desk.face import CONSOLE
 ROOT = Path(core.__file__).parent
 DOCS = ROOT.parent / "docs" / "problem-codes.md"
 #: Sentences that still stand where they are raised. It only gets smaller.
-OLD_STYLE = 23
+OLD_STYLE = 0
 CODES = sorted(table.CODES.values(), key=lambda code: code.word)
 #: Codes that are a frame for a foreign sentence.
 FRAMES = (unnamed.UNNAMED, unnamed.EARLIER)

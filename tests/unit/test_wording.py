@@ -31,7 +31,7 @@ from tui.desk.activity import run_row
 from tui.desk.draft import Draft
 from tui.desk.drafts import Drafts
 from tui.desk.refusals import Refused, translated
-from tui.desk.wording import advice, phrase
+from tui.desk.wording import advice
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.wizard.step import RUN_NOW, TRY_WITH, FormStep
 from tui.places.wizard.wizard import STEPS
@@ -75,8 +75,8 @@ def test_every_field_of_a_profile_has_a_place() -> None:
 
 def test_what_a_probe_found_names_the_fields_of_the_page() -> None:
     """Tick "Final", where a profile file has a key."""
-    said = " ".join(phrase(sentence) for sentence in Verdict(Mode.TRASH, "STORE", "Trash").sentences())
-    assert 'To have it removed there too, tick "Final".' in said
+    said = " ".join(Verdict(Mode.TRASH, "STORE", "Trash").sentences(face.CONSOLE))
+    assert 'To have it removed there too: tick "Final".' in said
     assert not OF_FILES.search(said)
 
 

@@ -15,6 +15,7 @@ from core.archive.store.entries import KINDS
 from core.archive.store.ledger import Entry
 from core.errors import DamagedError, InputError
 from core.model import Run, RunStatus, moment, now
+from core.problems.ledger import NO_ENTRY
 from core.service.queue import Queue, RunProblem
 from core.system.actor import Actor
 from core.text import format as texts
@@ -200,7 +201,7 @@ class ActivityDesk:
         with translated():
             found = await self._archive.entries_before(seq + 1, 1)
             if not found or found[0].seq != seq:
-                raise InputError(f"There is no entry {seq} in the ledger.")
+                raise InputError(NO_ENTRY(entry=seq))
             return await asyncio.to_thread(entry_view, found[0])
 
     # The seal ------------------------------------------------------------------------------------------------------------

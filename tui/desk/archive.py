@@ -15,6 +15,8 @@ from core.errors import ArchivarError, DamagedError, InputError
 from core.message import content
 from core.message.content import Content
 from core.model import now
+from core.problems.message import NO_ATTACHMENT
+from core.problems.search import NO_MESSAGE
 from core.problems.volume import NOT_ARCHIVED
 from core.system import log
 from core.text import format as texts
@@ -172,7 +174,7 @@ class ArchiveDesk:
             _, raw, read = await self._read(stored)
             attached = next((one for one in read.attachments if one.index == index), None)
             if attached is None:
-                raise InputError(f"Message {message} has no attachment {index + 1}.")
+                raise InputError(NO_ATTACHMENT(index=index + 1, first=1))
             data = await asyncio.to_thread(content.attachment, raw, index)
             file = await asyncio.to_thread(saving.save, where, message, attached.name, data)
         return present.sentence(f"Saved as {present.text(str(file))} ({texts.size(len(data))}).")
@@ -180,7 +182,7 @@ class ArchiveDesk:
     async def _stored(self, message: int) -> Stored:
         if found := await browsing.stored(self._archive, [message]):
             return found[0]
-        raise InputError(f"There is no message {message} in the archive.")
+        raise InputError(NO_MESSAGE(id=str(message)))
 
     async def _raw(self, stored: Stored) -> tuple[int, bytes]:
         if self._last is None or self._last[0] != stored.id:

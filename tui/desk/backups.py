@@ -39,7 +39,7 @@ class BackupDesk:
     async def begin(self, directory: str) -> int:
         """Begin or update a backup; the number of the job. Raises ``Refused`` when ``directory`` cannot be used."""
         with translated():
-            target = typed.outside(self._archive.home, directory, "Choose a folder outside, best on another disk.")
+            target = typed.outside(self._archive.home, directory)
 
         async def work(archive: Archive, job: Job) -> Outcome:
             def tick(done: Backup) -> None:

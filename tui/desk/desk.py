@@ -208,7 +208,10 @@ class Desk:
             with translated():
                 found = await exposures.look(self._archive)
                 keyless = await passwords.without_key(self._archive)
-            self._modes = (time.monotonic(), " ".join(filter(None, (keyless, *(one.sentence() for one in found)))))
+            self._modes = (
+                time.monotonic(),
+                " ".join(([face.told(keyless)] if keyless else []) + [one.sentence() for one in found]),
+            )
         return self._modes[1]
 
     async def profile(self, key: str) -> ProfileView:

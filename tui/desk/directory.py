@@ -18,6 +18,7 @@ from core.engine.examine import directory_sync
 from core.engine.examine.directory_sync import SyncResult, Unsaved
 from core.errors import InputError
 from core.model import now
+from core.problems import console
 from core.profiles import directory
 from core.profiles.directory import Left
 from core.profiles.schema import forms
@@ -219,7 +220,7 @@ class DirectoryDesk:
         if draft.password:
             return draft.password
         if not await saved_directory.has_password(self._archive, settings):
-            raise InputError("The password is needed.", "Type it, then try again.")
+            raise InputError(console.NO_DIRECTORY_PASSWORD())
         return await saved_directory.password(self._archive, settings)
 
     # Saving --------------------------------------------------------------------------------------------------------------
@@ -273,7 +274,7 @@ class _Rows(Sequence[ImportRow]):
 
     def __getitem__(self, index: int) -> ImportRow:  # type: ignore[override]
         mark, one = self._rows[index]
-        text = one.sentence() if isinstance(one, UserChange) else str(one)
+        text = one if isinstance(one, str) else one.sentence() if isinstance(one, UserChange) else one.told(CONSOLE)
         return ImportRow(mark, present.text(text, 1000))
 
 
@@ -318,5 +319,4 @@ def _complete(draft: DirectoryDraft) -> directory.Directory:
     try:
         return forms.made(DIRECTORIES, _fields(draft))
     except FieldError as error:
-        named = f'"{forms.label(DIRECTORIES, error.field)}"' if error.field in DIRECTORIES.by_name else error.field
-        raise InputError("This cannot be tried yet.", f"Correct first: {named}.") from error
+        raise InputError(console.DIRECTORY_NOT_TRIED(field=f"directory.{error.field}")) from error

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.archive.registry.saved_profiles import Misfit
 from core.errors import InputError
+from core.problems import console
+from core.problems.code import Reason
 from core.profiles.profile import Kind, Profile
 from core.profiles.schema import forms
 from core.profiles.schema.faults import FieldError
@@ -13,6 +16,13 @@ from core.profiles.schema.profile_rules import HOW, How
 from core.profiles.schema.profiles import PROFILES
 from core.profiles.selection import Mode
 from tui.desk.draft import Draft
+
+_MISFITS = {
+    Misfit.NOT_STORED: console.PASSWORD_NOT_KEPT,
+    Misfit.SERVER: console.OTHER_SERVER,
+    Misfit.ACCOUNT: console.OTHER_ACCOUNT,
+    Misfit.ENCRYPTION: console.OTHER_ENCRYPTION,
+}
 
 
 def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,7 +64,7 @@ def complete(draft: Draft) -> Profile:
     try:
         return stand_in(draft)
     except FieldError as error:
-        raise _refusal("tried", draft, error) from error
+        raise InputError(console.NOT_TRIED(place=_place(draft, error))) from error
 
 
 def made(draft: Draft) -> Profile:
@@ -62,9 +72,13 @@ def made(draft: Draft) -> Profile:
     try:
         return forms.made(PROFILES, filled(draft.fields))
     except FieldError as error:
-        raise _refusal("saved", draft, error) from error
+        raise InputError(console.NOT_SAVED(place=_place(draft, error))) from error
 
 
-def _refusal(what: str, draft: Draft, error: FieldError) -> InputError:
-    place = forms.place(PROFILES, error.field, draft.fields)
-    return InputError(f"This cannot be {what} yet.", f"Go back and correct: {place}.")
+def _place(draft: Draft, error: FieldError) -> str:
+    return forms.place(PROFILES, error.field, draft.fields)
+
+
+def needed(misfit: Misfit, profile: str) -> Reason:
+    """The reason why the password kept for a profile does not fit any more."""
+    return console.PASSWORD_REMOVED(profile=profile) if misfit is Misfit.REMOVED else _MISFITS[misfit]()

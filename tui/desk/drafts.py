@@ -7,13 +7,14 @@ from pathlib import Path
 
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles, shared_logins, users
-from core.archive.registry.saved_profiles import Misfit
 from core.engine.examine import examine, examples, preview, probe
 from core.engine.visit.renamed_logins import RenamedLogins
 from core.engine.visit.roster import roster
 from core.errors import InputError
 from core.imap.connection import steps
 from core.model import User, now
+from core.problems import console
+from core.problems.code import Reason
 from core.profiles.deleting_more import SENTENCES, more
 from core.profiles.folder_choice import EVERYTHING, FolderChoice
 from core.profiles.mailboxes import Mailbox, login_name, of_everybody, of_target
@@ -29,20 +30,12 @@ from core.text import format as texts
 from tui.desk import everybody, present, trial
 from tui.desk.described import DELETION, facts
 from tui.desk.draft import Draft, ExampleRow, FolderRow, FolderTree, Summary, Turned
-from tui.desk.drafted import complete, filled, login_of, made, stand_in
-from tui.desk.face import CONSOLE
+from tui.desk.drafted import complete, filled, login_of, made, needed, stand_in
+from tui.desk.face import CONSOLE, sentence
 from tui.desk.present import Safe
 from tui.desk.refusals import translated
 from tui.desk.trial import StepRow
-from tui.desk.wording import phrase
 
-_MISFITS = {
-    Misfit.REMOVED: "{} was removed or renamed meanwhile, and its password with it, so the password is needed.",
-    Misfit.NOT_STORED: "No password is kept, so it is needed.",
-    Misfit.SERVER: "The server is another one now, so the password is needed.",
-    Misfit.ACCOUNT: "The account is another one now, so the password is needed.",
-    Misfit.ENCRYPTION: "The encryption is weaker or another one now, so the password is needed.",
-}
 _LIKEWISE = "That is one mailbox: the rule holds for every mailbox of the profile."
 #: The node of the tree above foreign folders.
 FOREIGN = FolderRow("", (), present.own("Folders of others and shared ones"), 0, present.BLANK, False)
@@ -99,24 +92,24 @@ class Drafts:
                 await users.find(self._archive, target)
             except InputError as error:
                 found["target.user"] = present.text(error.message)
-        if problem := await self._password_problem(draft):
-            found["login.password"] = problem
+        if reason := await self._password_problem(draft):
+            found["login.password"] = present.text(sentence(reason), 400)
         found |= await everybody.problems(self._archive, draft) if draft.catchall else {}
         return {field: present.sentence(text) for field, text in found.items()}
 
-    async def _password_problem(self, draft: Draft) -> str:
-        """The reason why the password must be typed; empty when it need not be."""
+    async def _password_problem(self, draft: Draft) -> Reason | None:
+        """The reason why the password must be typed; None when it need not be."""
         if draft.password or draft.fields.get("login.password_file"):
-            return ""
+            return None
         if not draft.stored:
-            return "The password is needed."
+            return console.PASSWORD_NEEDED()
         try:
             profile = login_of(draft)
         except InputError:
             # Another field must be corrected first; the account is not known until then.
-            return ""
+            return None
         misfit = await saved_profiles.password_misfit(self._archive, profile, draft.stored)
-        return _MISFITS[misfit].format(present.text(draft.stored, 60)) if misfit else ""
+        return needed(misfit, draft.stored) if misfit else None
 
     def applies(self, name: str, fields: Mapping[str, object]) -> bool:
         """True when this field has a meaning beside the others."""
@@ -293,7 +286,7 @@ class Drafts:
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             verdict = await probe.probe(profile, mailbox, secret)
-        return [present.text(phrase(sentence), 500) for sentence in verdict.sentences()]
+        return [present.text(text, 800) for text in verdict.sentences(CONSOLE)]
 
     async def _opened(self, draft: Draft) -> tuple[Profile, Mailbox, Secret]:
         """The profile, mailbox and password for a connection. Raises ``InputError``, also naming the missing field."""
@@ -309,7 +302,7 @@ class Drafts:
         if not wanted:
             found = (await roster(self._archive, profile)).mailboxes
             if not found:
-                raise InputError("No user is selected whose mailbox could be tried.", "Name one on the page Login.")
+                raise InputError(console.NO_USER_SELECTED())
             return found[0]
         try:
             user = await users.find(self._archive, wanted)
@@ -317,7 +310,7 @@ class Drafts:
             # No such user yet: then it is the login name.
             user = User("", wanted, (wanted,))
         if not user.addresses:
-            raise InputError(f"{user.name} has no e-mail address.", "Name another one to try with, on the page Login.")
+            raise InputError(console.USER_WITHOUT_ADDRESS(user=user.name))
         return Mailbox(user, login_name(user, profile.login.method), user.addresses[0])
 
     async def _password(self, draft: Draft, profile: Profile) -> Secret:
@@ -327,7 +320,7 @@ class Drafts:
             return saved_profiles.read_password(Path(profile.login.password_file))
         if draft.stored and await saved_profiles.password_fits(self._archive, profile, draft.stored):
             return await saved_profiles.password(self._archive, await saved_profiles.find(self._archive, draft.stored))
-        raise InputError("The password is not known.", "Type it on the page Login.")
+        raise InputError(console.PASSWORD_UNKNOWN())
 
     # Describing and saving -----------------------------------------------------------------------------------------------
 
@@ -336,7 +329,7 @@ class Drafts:
         with translated():
             profile = made(draft)
             selected = await saved_profiles.check(self._archive, profile)
-            known = [*profile.advice(), *(profile.login.doubts(draft.password) if draft.password else ())]
+            known = [*profile.advice(CONSOLE), *(profile.login.doubts(draft.password) if draft.password else ())]
             if selected is not None:
                 known += shared_logins.warnings(profile, selected.users)
             doubts = await saved_profiles.case_doubts(self._archive, profile)
@@ -347,7 +340,7 @@ class Drafts:
                 (present.sentence(label), present.text(value, 500))
                 for label, value in facts(profile, whose, run_now=draft.run_now)
             ),
-            tuple(present.text(phrase(text), 500) for text in known if text not in said),
+            tuple(present.text(text, 500) for text in known if text not in said),
             tuple(present.text(text, 500) for text in (*profile.warnings(), *doubts)),
             present.sentence(DELETION) if profile.deletion.active else present.sentence(present.BLANK),
         )
@@ -356,8 +349,8 @@ class Drafts:
         """Save; the profile's key."""
         with translated():
             profile = made(draft)
-            if problem := await self._password_problem(draft):
-                raise InputError(problem, "Type it on the page Login.")
+            if reason := await self._password_problem(draft):
+                raise InputError(reason)
             secret = draft.password or None
             if secret is None and draft.stored and not draft.replaces and not profile.login.password_file:
                 secret = await self._password(draft, profile)

@@ -45,7 +45,7 @@ class ExportDesk:
     async def begin(self, selection: MailSelection, directory: str, form: str) -> int:
         """Begin an export to ``directory``; the number of the job. Raises ``Refused`` for an unusable one."""
         with translated():
-            target = typed.outside(self._archive.home, directory, "Choose a folder outside of it.")
+            target = typed.outside(self._archive.home, directory)
             if selection.query:
                 parse(selection.query)
 

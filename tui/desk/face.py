@@ -61,6 +61,10 @@ ACTIONS: dict[Do, str] = {
     Do.CHOOSE_OTHER_HOME: "Another folder is named when the console is started (--home).",
     Do.BEGIN_ARCHIVE: "Else the key b begins one.",
     Do.ENTER_PASSWORDS: "A password is typed on the page Login of its profile, on the directory's page, or in Seals.",
+    Do.TYPE_PASSWORD: "Type it on the page Login.",
+    Do.NAME_TRIED_USER: "Name one on the page Login.",
+    Do.IGNORE_ADDRESS: "The key x says that it is not ours.",
+    Do.KEEP_BY_HAND: "On the command line, archivar user edit NAME --by-hand keeps the user by hand.",
 }
 #: Labels of settings that have no line of their own name in a form.
 _LABELS = {"settings.runs": "Runs at once", "login.password_file": "Password"}

@@ -94,7 +94,7 @@ _VOLUME = (
     "put in its place while no service runs."
 )
 _CATALOG = "Stop the service (archivar service stop), then archivar rebuild makes the catalog anew from the volumes."
-_LEDGER = "Put back the volumes from a backup. archivar ledger check tells whether a seal that you kept elsewhere still fits."
+_LEDGER = "Put back the volumes from a backup. The key c in the ledger tells whether a seal kept elsewhere still fits."
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from core.engine.restore.restore_plan import PlanError, RestorePlan
 from core.engine.restore.restore_ways import Fit, Way, owner_of, ways
 from core.engine.restore.restoring import Refused as Problem
 from core.engine.restore.restoring import Restored, Restoring
-from core.errors import InputError
+from core.errors import BusyError, InputError
 from core.model import User
+from core.problems import restore
 from core.profiles.profile import Profile
 from core.text import format as texts
 from tui.desk import face, present
@@ -125,10 +126,7 @@ class RestoreDesk:
             owner = await self._owner(selection, folders)
             found_ways = await ways(self._archive, folders, owner)
             if not found_ways:
-                raise InputError(
-                    "There is no profile through which mail could be put back into a mailbox.",
-                    "Make one for the mailbox: the key n on Home. A catch-all mailbox is nobody's own.",
-                )
+                raise InputError(restore.NO_PROFILE())
         return RestoreWish(selection, found_ways[0].profile.name, owner.name)
 
     async def profiles(self, wish: RestoreWish) -> Sequence[tuple[str, Safe]]:
@@ -217,10 +215,7 @@ class RestoreDesk:
     def _refuse_second(self, plan: RestorePlan) -> None:
         """Raise ``Refused`` for a second restore: both would find the same messages missing, and put them there twice."""
         if self._jobs.is_active(self._filling.get(plan.filled, 0)):
-            raise InputError(
-                f"A restore into the mailbox {plan.mailbox.top} is under way.",
-                "Wait until it is done: Home (the key h) shows it.",
-            )
+            raise BusyError(restore.UNDER_WAY(mailbox=plan.mailbox.top))
 
 
 async def _plan(archive: Archive, wish: RestoreWish) -> RestorePlan:

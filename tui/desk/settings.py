@@ -16,6 +16,8 @@ from core.archive.store.space import DiskUse
 from core.archive.transfer import exposures
 from core.errors import InputError, StorageError
 from core.model import now
+from core.problems.console import KEYMAP_THERE
+from core.problems.disk import UNWRITTEN
 from core.service.lock import is_running
 from core.service.queue import Queue
 from core.text import format as texts
@@ -144,9 +146,9 @@ class SettingsDesk:
             try:
                 files.create(path, text.encode())
             except FileExistsError:
-                raise InputError(f"There is a {path.name} already.", "It is left as it is.") from None
+                raise InputError(KEYMAP_THERE(file=path.name)) from None
             except OSError as error:
-                raise StorageError(f"{path} cannot be written: {error.strerror}.", "Make space and try again.") from error
+                raise StorageError(UNWRITTEN(path=str(path), said=str(error.strerror))) from error
         return present.text(str(path))
 
 

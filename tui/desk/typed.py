@@ -6,6 +6,8 @@ from pathlib import Path
 
 from core.config import Home
 from core.errors import InputError
+from core.problems import console
+from core.problems.disk import NO_FOLDER
 
 
 def path(text: str) -> Path:
@@ -22,18 +24,18 @@ def folder(text: str) -> Path:
     """A typed folder, existing or not. Raises ``InputError``."""
     text = text.strip()
     if not text:
-        raise InputError("No folder was named.", "Name a folder on this machine.")
+        raise InputError(console.NO_FOLDER_NAMED())
     try:
         return path(text)
     except ValueError as error:
-        raise InputError(f"{text} is no folder: {error}.", "Name a folder on this machine.") from error
+        raise InputError(console.NO_PATH(text=text, said=str(error))) from error
 
 
-def outside(home: Home, text: str, remedy: str) -> Path:
-    """A typed folder to write to, outside the archive; ``remedy`` is the advice otherwise. Raises ``InputError``."""
+def outside(home: Home, text: str) -> Path:
+    """A folder to write to, outside of the archive's own. Raises ``InputError``."""
     target = folder(text)
     if home.holds(target):
-        raise InputError(f"{target} is in the archive's own folder.", remedy)
+        raise InputError(console.WITHIN_HOME(path=str(target)))
     if target.exists() and not target.is_dir():
-        raise InputError(f"{target} is no folder.", "Choose another one.")
+        raise InputError(NO_FOLDER(path=str(target)))
     return target

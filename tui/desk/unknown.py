@@ -12,6 +12,7 @@ from core.archive.registry.unknown import AddressState as Known
 from core.archive.registry.unknown import ListedAddress
 from core.errors import InputError
 from core.model import moment, now
+from core.problems.console import HIDDEN_CHARACTERS
 from core.profiles import addresses, people
 from core.text import format as texts
 from tui.desk import present
@@ -136,7 +137,7 @@ def proposed(address: str) -> str:
 
 def _usable(address: str) -> str:
     if not address.isprintable():
-        raise InputError("This address has characters that cannot be seen, so no user can have it.", "x says it is not ours.")
+        raise InputError(HIDDEN_CHARACTERS())
     return address
 
 

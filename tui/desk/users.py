@@ -16,6 +16,7 @@ from core.archive.registry import user_import, users
 from core.archive.registry.user_import import ImportChange, ImportPlan
 from core.errors import InputError
 from core.model import User
+from core.problems import disk
 from core.profiles import addresses as mail
 from core.profiles import people, users_csv
 from core.profiles.selection import Selection
@@ -269,9 +270,10 @@ def _read(path: str) -> UserList:
         file = Path(path.strip()).expanduser()
         with file.open("rb") as opened:
             return users_csv.read(opened.read(users_csv.MOST_BYTES + 1))
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "this cannot be a file's name"
-        raise InputError(f"{path} cannot be read: {reason}.", "Type the path of a CSV file on this machine.") from error
+    except (ValueError, RuntimeError) as error:
+        raise InputError(disk.NO_NAME(path=path)) from error
+    except OSError as error:
+        raise InputError(disk.UNREAD(path=path, said=str(error.strerror))) from error
 
 
 def _wrong(check: Callable[[str], str], text: str) -> str:

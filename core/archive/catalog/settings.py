@@ -152,7 +152,7 @@ DESCRIBED: dict[str, Description] = {
         str,
     ),
     "seal": Description(
-        "When the service sends the archive's seal to the places that are set up for it (archivar seal).",
+        "When the service sends the archive's seal to the places that are set up for it.",
         "off, nightly, or runs (nightly and after each run)",
         _one_of("off", "nightly", "runs"),
         _one_of("off", "nightly", "runs"),

@@ -239,7 +239,7 @@ async def _look_at_messages(home: Home, found: SealCheck, known: KnownDigests, t
     more = " and others" if found.missing > 1 else ""
     return (
         f"The ledger is unchanged up to entry {found.last.seq}, but {what} {verb} missing or not whole: "
-        f"{found.names[0][:16]}{more}. archivar verify names what is damaged."
+        f"{found.names[0][:16]}{more}. A verification names what is damaged."
     )
 
 

@@ -112,7 +112,7 @@ class _Snapshot:
     @classmethod
     async def take(cls, home: Home, replayed: Path, verdict: Verdict) -> _Snapshot | None:
         if not home.catalog.exists():
-            verdict.add("catalog", "archive.sqlite is missing; archivar rebuild makes it anew.")
+            verdict.add("catalog", "archive.sqlite is missing; a rebuild makes it anew.")
             return None
         database = None
         try:
@@ -228,7 +228,7 @@ async def _compare(database: Database, verdict: Verdict) -> None:
             sql = f"SELECT {columns} FROM {here}.{table} EXCEPT SELECT {columns} FROM {there}.{table} LIMIT {NAMED + 1}"
             rows = await database.read(sql)
             for row in rows[:NAMED]:
-                verdict.add("catalog", f"{table} {_row_name(row)} {text}; archivar rebuild corrects the catalog.")
+                verdict.add("catalog", f"{table} {_row_name(row)} {text}; a rebuild corrects the catalog.")
             if len(rows) > NAMED:
                 verdict.add("catalog", f"{table}: more than {NAMED} rows differ.")
 

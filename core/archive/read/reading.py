@@ -110,10 +110,10 @@ def read(raw: bytes) -> Content:
     try:
         return content.read(raw)
     except Exception as error:
-        said = f"(its text cannot be read, by a fault of Archivar: {type(error).__name__}; --raw shows all of it)"
+        said = f"(its text cannot be read, by a fault of Archivar: {type(error).__name__}; its source shows all of it)"
         return Content((), said, "", (), (type(error).__name__,))
 
 
 def text(read: Content) -> str:
     """The readable text of a message, converted from HTML if it has no other, or a note that there is none."""
-    return read.text or "(no text in this message; --raw shows all of it)"
+    return read.text or "(no text in this message; its source shows all of it)"

@@ -14,8 +14,9 @@ from core.archive.opening import refuse_backup
 from core.archive.store.entries.upkeep import KeyRotated
 from core.archive.store.ledger import Draft
 from core.errors import HomeError
+from core.problems.code import Reason
+from core.problems.key import PASSWORDS_UNREADABLE
 from core.secrets import Secret
-from core.text.format import counted
 
 #: Names under which the directory's password and those of seal places are stored; names of profiles never begin with a hyphen.
 DIRECTORY, SEALS = "-directory", "-seal:"
@@ -63,16 +64,13 @@ def whose(name: str) -> str:
     return f"the place {name.removeprefix(SEALS)} for seals" if name.startswith(SEALS) else name
 
 
-async def without_key(archive: Archive) -> str:
-    """Advice about stored passwords whose key is missing, as after a backup without it; empty when it is there."""
+async def without_key(archive: Archive) -> Reason | None:
+    """Advice about stored passwords whose key is missing, as after a backup without it; None when it is there."""
     stored_names = await names(archive)
     if not stored_names or any(archive.home.key.content()):
-        return ""
-    lost = counted(len(stored_names), "stored password")
-    return (
-        f"secret.key is missing, so {lost} cannot be read. Copy the key of the archive to {archive.home.key.path} (mode 0600), "
-        "or enter the passwords again (archivar profile apply)."
-    )
+        return None
+    path = archive.home.key.path
+    return PASSWORDS_UNREADABLE(file=path.name, count=len(stored_names), path=str(path))
 
 
 def refuse_rotation(archive: Archive) -> None:

@@ -307,7 +307,9 @@ class _Search:
         if kind is None and separators.is_header(beginning):
             if "." not in entry.name.rstrip(".") or _NUMBERED.fullmatch(entry.name):
                 return self._message(entry, path, name, place)
-            return Unusable(name, "it looks like a message, but its name does not end with .eml; --format eml takes it as one")
+            return Unusable(
+                name, "it looks like a message, but its name does not end with .eml; the format EML takes it as one"
+            )
         return StrangeFile(name)
 
     def _message(self, entry: TreeEntry, path: str, name: str, place: str) -> Finding:

@@ -19,6 +19,7 @@ from core.imap.login import Known
 from core.imap.names import Folder
 from core.imap.session import Session
 from core.problems import deletion
+from core.problems.code import Face, Reason
 from core.profiles.filter import DELETED, has_flag
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
@@ -49,21 +50,18 @@ class Verdict:
     trash: str = ""
     left: tuple[str, ...] = ()
 
-    def sentences(self) -> list[str]:
-        """The result and the remedy, in sentences."""
+    def reason(self) -> Reason:
+        """The result and the remedy."""
         if self.mode is Mode.FINAL:
-            found = [f"Deleted mail is gone for good, at {self.at} (on Kerio Connect: AutoExpungeOnDelete is 0)."]
-        elif self.mode is Mode.UNKNOWN:
-            found = [f"Deleted mail goes at {self.at}, which no standard knows, and was found in no trash: see where it is."]
-        else:
-            found = [
-                f"The server moves deleted mail to {self.trash}, at {self.at} (on Kerio Connect: AutoExpungeOnDelete is 1).",
-                "The archive keeps its folders all the same: what was deleted by this program is known there and is no move.",
-                "To have it removed there too, set trash_too = true in [delete]. To have the server delete at once instead, "
-                "for all its IMAP clients: stop Kerio Connect, set AutoExpungeOnDelete to 0 in mailserver.cfg, start it "
-                "(it is in /opt/kerio/mailserver, /usr/local/kerio/mailserver or C:\\Program Files\\Kerio\\MailServer).",
-            ]
-        return found + [f"Left behind: {one}." for one in self.left]
+            return deletion.GOES_FOR_GOOD(command=self.at)
+        if self.mode is Mode.UNKNOWN:
+            return deletion.GOES_ASTRAY(command=self.at)
+        return deletion.GOES_TO_TRASH(trash=self.trash, command=self.at)
+
+    def sentences(self, face: Face) -> list[str]:
+        """The result, the remedy and the remains, in sentences."""
+        reason = self.reason()
+        return [reason.sentence(face), reason.remedy(face), *(f"Left behind: {one}." for one in self.left)]
 
     def as_json(self) -> dict[str, Any]:
         return {"mode": self.mode.value, "at": self.at, "trash": self.trash, "left": list(self.left)}

@@ -38,7 +38,7 @@ from core.profiles.profile import Profile
 GONE = "the server does not have it any more"
 NO_PROFILE = "no profile leads to the mailbox that it came from"
 NOWHERE = "it came from no server"
-FILES = "it came from files; archivar import stores it again from them"
+FILES = "it came from files; importing them again stores it again"
 
 logger = logging.getLogger("archivar.repair")
 

@@ -60,7 +60,7 @@ class Holds:
         names = ", ".join(sorted(self._counts, key=lambda reason: -self._counts[reason])[:NAMED])
         more = f" and {number(len(self._counts) - NAMED)} more" if len(self._counts) > NAMED else ""
         what = "1 message is" if count == 1 else f"{number(count)} messages are"
-        return [f"{what} archived and not deleted on the server yet: not resolved ({names}{more}). See archivar unknown list."]
+        return [f"{what} archived and not deleted on the server yet: unknown addresses ({names}{more})."]
 
 
 @dataclass(frozen=True, slots=True)

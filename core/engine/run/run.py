@@ -190,7 +190,7 @@ class ProfileRun:
         await together([self._work() for _ in range(workers)])
         if self._found.sorting is not None and (count := await unknown.to_be_filed(self._archive)):
             what = "1 message waits" if count == 1 else f"{number(count)} messages wait"
-            self._warn(f"{what} to be filed to users who are known by now: archivar refile.")
+            self._warn(f"{what} to be filed to users who are known by now.")
 
     def _warn(self, text: str) -> None:
         self._job.listener.tell("warning", "", text)

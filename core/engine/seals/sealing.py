@@ -7,7 +7,6 @@ be read: an archive that was rolled back or rehashed gets no new seal unless the
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Callable, Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -92,13 +91,12 @@ async def _send(archive: Archive, one: PlaceState, *, accept: bool) -> None:
         if not accept and (lost := await _lost(archive, one)) is not None:
             reason = (
                 f"The archive does not contain what was sealed at entry {lost.seq} and sent to {one.place.name}: it was "
-                "changed, or put back to an older state. archivar seal check tells more; archivar seal now --accept goes on."
+                "changed, or put back to an older state."
             )
             await seal_places.failed(archive, one.place, reason, broken=True)
             return
         if not accept and (gone := await asyncio.to_thread(seal_delivery.gone, one, archive.archive_id, archive.home)):
-            name = shlex.quote(one.place.name)
-            await seal_places.failed(archive, one.place, f"{gone} archivar seal now {name} --accept begins it anew.")
+            await seal_places.failed(archive, one.place, gone)
             return
         if one.seal == parcel.seal and not one.failure and not accept:
             await seal_places.arrived(archive, one.place, parcel.seal, sent=False)

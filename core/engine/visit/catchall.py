@@ -189,7 +189,7 @@ class SortedFiling:
         if self._unknown:
             names = ", ".join(address for address, _ in self._unknown.most_common(NAMED))
             more = f" and {number(len(self._unknown) - NAMED)} more" if len(self._unknown) > NAMED else ""
-            found.append(f"Addresses in our domains that no user has: {names}{more}. See archivar unknown list.")
+            found.append(f"Addresses in our domains that no user has: {names}{more}. They are listed as unknown addresses.")
         if self._left:
             what = "1 message stays" if self._left == 1 else f"{number(self._left)} messages stay"
             found.append(f"{what} in the mailbox, not archived: no user has any of the addresses.")

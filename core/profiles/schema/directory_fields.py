@@ -82,8 +82,8 @@ FIELDS = (
         options={Source.KERIO: "Kerio Connect", Source.ACTIVE_DIRECTORY: "Active Directory", Source.LDAP: "LDAP"},
         note=By(
             "type",
-            {Source.KERIO: "An account that may read users is needed, see ^g."},
-            "An account that may search is needed, see ^g.",
+            {Source.KERIO: "An account that may read users is needed; the guide tells more."},
+            "An account that may search is needed; the guide tells more.",
         ),
         fill=Source.KERIO.value,
     ),

@@ -33,10 +33,10 @@ TOP = (
         note=By(
             "kind",
             {
-                Kind.MAILBOXES: "Kerio Connect: switch master authentication on first, ^g shows where. Other servers need a "
-                "master user. The users and their e-mail addresses come next.",
-                Kind.CATCHALL: "The mail server puts a copy of everybody's mail into it; ^g shows how. Each message goes into "
-                "the archives of its sender and of all its recipients.",
+                Kind.MAILBOXES: "Kerio Connect: switch master authentication on first; the guide shows where. Other servers "
+                "need a master user. The users and their e-mail addresses come next.",
+                Kind.CATCHALL: "The mail server puts a copy of everybody's mail into it; the guide shows how. Each message "
+                "goes into the archives of its sender and of all its recipients.",
             },
             "You need the account's user name and password, and the server's name.",
         ),
