@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
@@ -99,7 +100,32 @@ def _no_space(path: Path) -> bool:
     return status.f_bavail * status.f_frsize < 64 * 1024
 
 
-class Database:
+class _Queries(ABC):
+    """Forms of a query, each made of ``read``."""
+
+    @abstractmethod
+    async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
+        """All rows of a query."""
+
+    async def one(self, sql: str, parameters: Iterable[Any] = ()) -> Row | None:
+        """The first row of a query, or None."""
+        rows = await self.read(sql, parameters)
+        return rows[0] if rows else None
+
+    async def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
+        """The first column of the first row, or None."""
+        row = await self.one(sql, parameters)
+        return row[0] if row else None
+
+    async def among(self, sql: str, values: Sequence[Any], before: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query in which ``IN (??)`` stands for the list of ``values``, asked in short pieces.
+
+        ``before``: the parameters that come before that list. An ORDER BY orders the rows of one piece.
+        """
+        return [row for some, piece in _pieces(sql, values) for row in await self.read(some, (*before, *piece))]
+
+
+class Database(_Queries):
     """A connection with one writer at a time. ``read`` may be called at any time, ``transaction`` waits for its turn."""
 
     def __init__(self, connection: aiosqlite.Connection, path: Path, damaged: Code = problems.DAMAGED, unseen: int = 0) -> None:
@@ -215,23 +241,6 @@ class Database:
         with translated(self.path, self._damaged):
             return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
 
-    async def one(self, sql: str, parameters: Iterable[Any] = ()) -> Row | None:
-        """The first row of a query, or None."""
-        rows = await self.read(sql, parameters)
-        return rows[0] if rows else None
-
-    async def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
-        """The first column of the first row, or None."""
-        row = await self.one(sql, parameters)
-        return row[0] if row else None
-
-    async def among(self, sql: str, values: Sequence[Any], before: Sequence[Any] = ()) -> list[Row]:
-        """All rows of a query in which ``IN (??)`` stands for the list of ``values``, asked in short pieces.
-
-        ``before``: the parameters that come before that list. An ORDER BY orders the rows of one piece.
-        """
-        return [row for some, piece in _pieces(sql, values) for row in await self.read(some, (*before, *piece))]
-
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """A write transaction: committed at the end, rolled back when anything is raised.
@@ -282,7 +291,7 @@ class Database:
             await self._connection.executescript(sql)
 
 
-class Transaction:
+class Transaction(_Queries):
     """The statements of one write transaction."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
@@ -305,18 +314,6 @@ class Transaction:
 
     async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
         return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
-
-    async def among(self, sql: str, values: Sequence[Any]) -> list[Row]:
-        """As ``Database.among``."""
-        return [row for some, piece in _pieces(sql, values) for row in await self.read(some, piece)]
-
-    async def one(self, sql: str, parameters: Iterable[Any] = ()) -> Row | None:
-        rows = await self.read(sql, parameters)
-        return rows[0] if rows else None
-
-    async def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
-        row = await self.one(sql, parameters)
-        return row[0] if row else None
 
 
 def _pieces(sql: str, values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:

@@ -16,9 +16,7 @@ from pathlib import Path
 
 from core.archive.transfer import file_kinds, packed
 from core.archive.transfer.mail_items import (
-    DEEPEST,
     LARGEST,
-    TOO_DEEP,
     Finding,
     FoundMail,
     ImportFormat,
@@ -28,6 +26,7 @@ from core.archive.transfer.mail_items import (
     StrangeFile,
     Unusable,
     below,
+    entries,
     level,
     text,
 )
@@ -194,15 +193,11 @@ def mailbox(tree: Tree, root: str, shown: str, folder: str = "") -> Iterator[Fin
 
 
 def _folder(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -> Iterator[Finding]:
-    if path.count("/") >= DEEPEST:
-        yield Unusable(shown, TOO_DEEP)
+    found = entries(tree, path, shown)
+    if isinstance(found, Unusable):
+        yield found
         return
-    try:
-        entries = tree.entries(path)
-    except OSError as error:
-        yield Unusable(shown, f"the folder cannot be read: {error.strerror}")
-        return
-    for entry in entries:
+    for entry in found:
         name = below(shown, text(entry.name))
         if entry.refusal:
             yield Unusable(name, entry.refusal)
@@ -219,15 +214,11 @@ def _folder(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -
 
 
 def _messages(tree: Tree, path: str, shown: str, folder: str, item: Item | None) -> Iterator[Finding]:
-    if path.count("/") >= DEEPEST:
-        yield Unusable(shown, TOO_DEEP)
+    found = entries(tree, path, shown)
+    if isinstance(found, Unusable):
+        yield found
         return
-    try:
-        entries = tree.entries(path)
-    except OSError as error:
-        yield Unusable(shown, f"the folder cannot be read: {error.strerror}")
-        return
-    for entry in entries:
+    for entry in found:
         name = f"{shown}/{text(entry.name)}"
         if entry.refusal:
             yield Unusable(name, entry.refusal)

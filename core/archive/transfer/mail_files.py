@@ -17,9 +17,7 @@ from core.archive.transfer import emlx, file_kinds, kerio, maildir_files, manife
 from core.archive.transfer.file_kinds import BEGINNING, Other
 from core.archive.transfer.kerio import Account
 from core.archive.transfer.mail_items import (
-    DEEPEST,
     LARGEST,
-    TOO_DEEP,
     Finding,
     FoundMail,
     ImportFormat,
@@ -27,6 +25,7 @@ from core.archive.transfer.mail_items import (
     StrangeFile,
     Unusable,
     below,
+    entries,
     level,
     text,
 )
@@ -164,20 +163,16 @@ class _Search:
             if self._account is None or self._roots[path] == self._account:
                 yield from kerio.mailbox(tree, path, name)
             return
-        if path.count("/") >= DEEPEST:
-            yield Unusable(name, TOO_DEEP)
+        found = entries(tree, path, name)
+        if isinstance(found, Unusable):
+            yield found
             return
-        try:
-            entries = tree.entries(path)
-        except OSError as error:
-            yield Unusable(name or "this folder", f"the folder cannot be read: {error.strerror}")
-            return
-        maildir = form in (ImportFormat.AUTO, ImportFormat.MAILDIR) and maildir_files.is_maildir(tree, entries)
-        dotted = [entry.name for entry in entries if maildir and entry.folder and self._is_dotted(path, entry.name)]
+        maildir = form in (ImportFormat.AUTO, ImportFormat.MAILDIR) and maildir_files.is_maildir(tree, found)
+        dotted = [entry.name for entry in found if maildir and entry.folder and self._is_dotted(path, entry.name)]
         if maildir:
             inbox = below(place, "INBOX") if dotted or not place else place
             yield from maildir_files.messages(tree, path, name, inbox)
-        for entry in entries:
+        for entry in found:
             shown = below(name, text(entry.name))
             if entry.refusal:
                 yield Unusable(shown, entry.refusal)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.archive.transfer.trees import Tree, TreeEntry
 from core.text.utf7 import decoded_utf7, modified_utf7
 
 #: Bytes; SQLite keeps no longer value.
@@ -96,6 +97,16 @@ class LeftOut:
 
 
 Finding = FoundMail | Unusable | StrangeFile | LeftOut
+
+
+def entries(tree: Tree, path: str, shown: str) -> list[TreeEntry] | Unusable:
+    """The entries of a folder that is searched for mail, by name; ``shown`` is its name in the finding where that fails."""
+    if path.count("/") >= DEEPEST:
+        return Unusable(shown, TOO_DEEP)
+    try:
+        return tree.entries(path)
+    except OSError as error:
+        return Unusable(shown or "this folder", f"the folder cannot be read: {error.strerror}")
 
 
 def below(name: str, level: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import ClassVar
 
@@ -92,10 +94,15 @@ class RestorePlace(Place):
             self._show()
 
     async def _prepare(self) -> None:
+        with self._at_work():
+            await self._plan(await self.console.desk.restores.prepare(self._selection, self._tell))
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Busy while the block lasts; a refusal in it is shown."""
         self._busy = True
         try:
-            wish = await self.console.desk.restores.prepare(self._selection, self._tell)
-            await self._plan(wish)
+            yield
         except Refused as trouble:
             self._trouble = own("{} {}", trouble.message, trouble.hint)
         finally:
@@ -119,16 +126,10 @@ class RestorePlace(Place):
             self._show()
 
     async def _look_there(self, wish: RestoreWish, *, restore: bool) -> None:
-        self._busy, self._look, self._trouble, self._looking = True, None, BLANK, Looking(None, own("Looking …"))
-        self._show()
-        try:
+        with self._at_work():
+            self._look, self._trouble, self._looking = None, BLANK, Looking(None, own("Looking …"))
+            self._show()
             self._look = await self.console.desk.restores.look(wish, self._tell)
-        except Refused as trouble:
-            self._trouble = own("{} {}", trouble.message, trouble.hint)
-        finally:
-            self._busy, self._looking = False, None
-            if self.is_there:
-                self._show()
         if restore and self.is_there:
             self._ask()
 
