@@ -10,14 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from core.archive.catalog import twins
-from core.archive.read import reading
+from core.archive.read import readable, reading
 from core.archive.read.reading import FolderCount, Placed, Stored
 from core.archive.registry import users
-from core.cli import words
 from core.cli.answer import Answer, Line, Part, Raw, Table
 from core.cli.context import context
 from core.cli.help import Command
-from core.cli.words import iso, minute
+from core.cli.moments import date_or_arrival, iso, minute
 from core.message.content import Content
 from core.model import User
 from core.text.format import counted, number, size
@@ -60,7 +59,7 @@ async def show(
             return Answer(lines=[Raw(content)])
         places = await reading.places(archive, found.id)
         others = [bytes(row[1]).hex() for row in await twins.of(archive.database, found.id)]
-    shown = _Shown(found, await asyncio.to_thread(reading.read, content), places, others)
+    shown = _Shown(found, await asyncio.to_thread(readable.read, content), places, others)
     return Answer(json=shown.as_json, lines=shown.lines())
 
 
@@ -95,7 +94,7 @@ class _Shown:
             "places": [
                 {"user": one.user, "folder": one.folder, "since": one.since, "until": one.until or None} for one in self.places
             ],
-            "text": reading.text(self.read),
+            "text": readable.text(self.read),
         }
 
     def lines(self) -> Iterator[Line]:
@@ -111,7 +110,7 @@ class _Shown:
         yield Line("")
         for note in self.read.unread:
             yield Line(f"! {note}", 2)
-        for line in reading.text(self.read).splitlines():
+        for line in readable.text(self.read).splitlines():
             yield Line(line, min(len(line) - len(line.lstrip(" ")), DEEPEST))
 
     def _envelope(self) -> Iterator[Line]:
@@ -120,7 +119,7 @@ class _Shown:
             ("Subject", found.subject),
             ("From", found.sender),
             ("To", found.recipients),
-            ("Date", words.date_or_arrival(found.date, found.arrived, self.read.first("date"))),
+            ("Date", date_or_arrival(found.date, found.arrived, self.read.first("date"))),
             ("Size", f"{counted(found.size, 'byte')}, {counted(self.attachments, 'attachment')}"),
             ("SHA-256", found.sha256.hex()),
         ):

@@ -14,8 +14,8 @@ from core.cli import trial
 from core.cli.answer import Answer, Line, Note, Part, Verbatim
 from core.cli.context import actor, context, run
 from core.cli.help import Command, Group
+from core.cli.moments import minute
 from core.cli.passwords import entered
-from core.cli.words import minute
 from core.model import timestamp
 from core.problems.command_line import COMMAND_LINE
 from core.profiles.directory import Directory

@@ -14,9 +14,9 @@ from core.archive.registry import saved_profiles
 from core.cli.answer import Answer, Line, Part, Table
 from core.cli.context import actor, context
 from core.cli.help import Command
+from core.cli.moments import day_and_time
 from core.cli.output import output
 from core.cli.progress import Progress
-from core.cli.words import day_and_time
 from core.engine.examine.differences import Differing, MissingFolder, MissingMailbox, What, account
 from core.errors import DamagedError, InputError
 from core.model import now, timestamp

@@ -13,9 +13,9 @@ from core.archive import opening
 from core.cli.answer import Answer, Line, Note, Part
 from core.cli.context import actor, context
 from core.cli.help import Command
+from core.cli.moments import day_and_time
 from core.cli.output import output
 from core.cli.progress import Progress
-from core.cli.words import day_and_time
 from core.config import Home
 from core.errors import ArchivarError, BusyError, DamagedError, InputError
 from core.problems import command_line, ledger, usage
@@ -55,7 +55,7 @@ async def verify(
     from core.archive.proof import verification
     from core.archive.proof.verify import verify as verify_all
     from core.archive.search import search_index
-    from core.cli.search import unreadable
+    from core.cli.index_words import unreadable
 
     percent, progress = _percent(share), Progress(OFTEN)
     if detach or cancel:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.archive.search import search_index
-from core.archive.search.index_document import Lack
+from core.archive.search.index_row import Lack
 from core.archive.search.search_index import Index, IndexState, glance
 from core.cli.answer import Answer, Table
 from core.cli.context import context
 from core.cli.help import Command
+from core.cli.index_words import as_json, not_yet, sentence, unreadable
+from core.cli.moments import day_and_time, iso
 from core.cli.output import output
 from core.cli.progress import Progress
-from core.cli.words import day_and_time, iso
 from core.errors import InputError
 from core.problems.usage import NOT_ALLOWED
 from core.text.format import counted, number, safe
@@ -88,7 +89,7 @@ def _found(hits: Sequence[Hit]) -> Iterator[Table]:
 def _counted(shown: int, total: int, state: IndexState) -> Iterator[str]:
     yield f"{counted(total, 'message')} found{f', {number(shown)} of them shown' if total > shown else ''}."
     if state.behind:
-        yield f"! {_not_yet(state.behind)}"
+        yield f"! {not_yet(state.behind)}"
     if state.unreadable:
         yield f"! {unreadable(state.unreadable)}"
 
@@ -119,11 +120,6 @@ def _pointed(text: str, error: QueryError) -> Iterator[str]:
     start = max(error.position - AROUND, 0)
     yield f"  {safe(text[start : error.position + AROUND])}"
     yield "  " + " " * cells(safe(text[start : error.position])) + "^"
-
-
-def _not_yet(behind: int) -> str:
-    are = "is" if behind == 1 else "are"
-    return f"{counted(behind, 'message')} {are} not indexed yet and cannot be found: archivar index does it now."
 
 
 async def index(
@@ -186,26 +182,3 @@ async def _problems(archive: Archive) -> Answer:
         await opened.close()
     told = f"{counted(count, 'message')} could not be read, or in part only."
     return Answer(json=lambda: {"problems": listed}, notes=[told], exit_code=1 if count else 0)
-
-
-def sentence(state: IndexState) -> str:
-    """The state of the index, in sentences."""
-    parts = [_not_yet(state.behind) if state.behind else "All mail can be found."]
-    if state.unreadable:
-        parts.append(unreadable(state.unreadable))
-    if state.partly:
-        parts.append(f"{counted(state.partly, 'message')} could be read in part only: archivar index --problems.")
-    return " ".join(parts)
-
-
-def unreadable(count: int) -> str:
-    """The sentence about messages that are found by the catalog's columns alone."""
-    are = "is" if count == 1 else "are"
-    return (
-        f"{counted(count, 'message')} {are} not readable by search, and found by subject, people and place alone: "
-        "archivar index --problems."
-    )
-
-
-def as_json(state: IndexState) -> dict[str, int]:
-    return {"behind": state.behind, "partly_read": state.partly, "not_read": state.unreadable, "failed": state.failed}

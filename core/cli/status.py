@@ -17,15 +17,15 @@ from core.archive.search.search_index import IndexState, glance
 from core.archive.store import space
 from core.archive.store.ledger import Head
 from core.archive.store.space import DiskUse
-from core.archive.transfer import backup, exposures
-from core.archive.transfer.backup import LastBackup
+from core.archive.transfer import exposures, last_backup
+from core.archive.transfer.last_backup import LastBackup
 from core.cli.answer import Answer, Line, Part, Table
 from core.cli.context import context
 from core.cli.help import Command
-from core.cli.search import as_json, sentence
+from core.cli.index_words import as_json, sentence
 from core.cli.words import NO_SERVICE, WORDS, next_start, progress_line
 from core.config import Home
-from core.engine.seals import sealing
+from core.engine.seals import seal_troubles
 from core.engine.visit.progress import Snapshot
 from core.model import Run, now, timestamp
 from core.problems import command_line
@@ -160,9 +160,9 @@ async def _look() -> _Glance:
             search=await glance(archive),
             verified=await last_verification.last(archive),
             verifying=await verifications.standing(archive),
-            backed_up=await backup.last(archive),
+            backed_up=await last_backup.last(archive),
             places=places,
-            seal_troubles=await sealing.troubles(archive, places),
+            seal_troubles=await seal_troubles.troubles(archive, places),
             head=await archive.projection.applied(),
             exposed=await exposures.look(archive),
             keyless=await passwords.without_key(archive),

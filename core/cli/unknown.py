@@ -14,7 +14,7 @@ from core.archive.registry.unknown import AddressState, ListedAddress
 from core.cli.answer import Answer, Line, Note, Part, Table
 from core.cli.context import actor, context
 from core.cli.help import Command, Group
-from core.cli.words import minute
+from core.cli.moments import minute
 from core.errors import InputError
 from core.model import User
 from core.problems.profile import NO_CATCH_ALL

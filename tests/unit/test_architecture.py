@@ -51,6 +51,22 @@ HELP = {
     *("core.system", "core.system.guard", "core.system.locales"),
     *("core.text", "core.text.codepoints", "core.text.format", "core.text.layout"),
 }
+#: What frequent commands have no use for, and must not wait for.
+READING = ("core.message.content", "core.message.html_text", "core.archive.search.index_document")
+SENDING = (
+    "core.imap",
+    "core.directory",
+    "core.engine.seals.sealing",
+    "http.client",
+    "smtplib",
+    "cryptography",
+    "ldap3",
+    "httpx",
+)
+UNUSED = {
+    "status": (*READING, *SENDING, "core.archive.transfer.backup", "core.service.unit", "core.archive.search.query"),
+    "search x": (*READING, *SENDING, "core.engine", "core.profiles.profile", "core.archive.transfer", "zoneinfo"),
+}
 #: Uses of ``output`` that write, or ask in which form; questions and progress are none.
 TELLING = {"line", "note", "verbatim", "table", "json", "raw", "show", "tell", "error", "json_wanted"}
 #: Modules of the command line that write for all commands.
@@ -308,6 +324,15 @@ def test_the_help_loads_no_command_and_no_archive() -> None:
         assert {name for name in loaded if belongs(name, ("core",))} <= HELP, word
         assert top_level(loaded - loaded_by("import typer")) - {"core", "tui", "typer"} <= sys.stdlib_module_names, word
         assert "asyncio" not in loaded, word
+
+
+@pytest.mark.parametrize("command", sorted(UNUSED))
+def test_frequent_commands_load_nothing_that_they_do_not_use(command: str, tmp_path: Path) -> None:
+    """What they load is known before an archive is opened, so none is needed here."""
+    code = "from tui.__main__ import main\ntry:\n    main()\nexcept SystemExit as end:\n    assert end.code == 2"
+    loaded = loaded_by(code, "--home", str(tmp_path), *command.split())
+    assert {"core.archive.archive", f"core.cli.{command.split()[0]}"} <= loaded
+    assert sorted(name for name in loaded if belongs(name, UNUSED[command])) == []
 
 
 @pytest.mark.parametrize("library", sorted(HOMES))

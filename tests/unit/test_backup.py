@@ -17,6 +17,7 @@ from core.archive.archive import Archive
 from core.archive.proof.verify import verify
 from core.archive.store import volume_copy
 from core.archive.transfer import backup as backups
+from core.archive.transfer import last_backup
 from core.archive.transfer.backup import Backup, back_up
 from core.config import Home
 from core.db.database import Database
@@ -73,7 +74,7 @@ async def test_a_backup_is_whole_and_the_next_copies_only_what_is_new(tmp_path: 
     assert {name: value for name, value in _sealed(copy).items() if name in before} == before
     assert await _findings(copy) == []
     assert second.head.seq > first.head.seq
-    last = await backups.last(archive)
+    last = await last_backup.last(archive)
     assert last is not None
     assert (last.seq, last.directory) == (second.head.seq, str(copy.path))
     entry = (await homes.entries(archive))[-1]

@@ -13,7 +13,7 @@ from core.archive.search import search
 from core.archive.search.query import QueryError, parse
 from core.archive.search.search import Search
 from core.archive.search.search_index import bring_up
-from core.cli.words import date_or_arrival
+from core.cli.moments import date_or_arrival
 from tests.homes import ALICE, begin, store
 
 FORWARDED = (

@@ -17,6 +17,7 @@ import pytest
 from core import masking
 from core.archive.read.reading import Stored
 from core.archive.search import folding, index_document, numbers
+from core.archive.search.index_row import Lack
 from core.archive.store import intake
 from core.archive.store.ledger import Entry, encode
 from core.archive.transfer import emlx, file_kinds, filenames, kerio, mail_items
@@ -201,7 +202,7 @@ def _shown(raw: bytes) -> None:
 
 def _indexed(raw: bytes) -> None:
     document = index_document.document((1, bytes(32), 1, "s", "f", "t", 0, 0), raw)
-    assert document.unread is None or document.unread.lack is not index_document.Lack.FAILED
+    assert document.unread is None or document.unread.lack is not Lack.FAILED
 
 
 def _entry(data: bytes) -> None:

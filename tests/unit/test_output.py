@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from core.cli import main, profile_files
 from core.cli.answer import Answer, Line, Note, Part, Raw, Table
 from core.cli.commands import COMMANDS
+from core.cli.moments import day_and_time, minute
 from core.cli.output import Output, output, plain
 from core.cli.watching import drawing, result_lines
-from core.cli.words import day_and_time, minute, progress_line
+from core.cli.words import progress_line
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.errors import ConnectError, InputError
 from core.model import COUNTERS, Run, RunStatus, now

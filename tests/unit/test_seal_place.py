@@ -15,7 +15,8 @@ from core.archive.proof.seal import Seal, find, line, text
 from core.archive.proof.seal_places import PlaceState, trouble
 from core.config import Home
 from core.engine.seals.seal_delivery import Parcel, deliver, gone
-from core.engine.seals.sealing import AGAIN, LONGEST, due, last_night, overdue
+from core.engine.seals.seal_troubles import overdue
+from core.engine.seals.sealing import AGAIN, LONGEST, due, last_night
 from core.errors import ArchivarError, InputError
 from core.profiles.seal_place import Access, Kind, Place, checked
 from core.secrets import Secret

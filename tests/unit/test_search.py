@@ -21,7 +21,7 @@ from core.archive.registry import users
 from core.archive.search import folding, search_index
 from core.archive.search import search as finding
 from core.archive.search.found import found_by
-from core.archive.search.index_document import Lack
+from core.archive.search.index_row import Lack
 from core.archive.search.query import QueryError, parse
 from core.archive.search.search import Cursor, Order, Search
 from core.archive.search.search_index import Index, IndexState, glance

@@ -16,7 +16,7 @@ from core.archive.proof.verify import verify
 from core.archive.registry import users
 from core.archive.search.search_index import Index
 from core.archive.store.entries import KINDS
-from core.archive.transfer import backup, export_files
+from core.archive.transfer import export_files, last_backup
 from core.config import Home
 from tests import homes
 from tests.terminal.consoles import console_on
@@ -171,7 +171,7 @@ async def test_a_backup_is_a_home_that_can_be_proved(archive: Archive, desk: Des
     where, when = await desk.backups.last()
     assert where == str(tmp_path / "copy")
     assert when
-    assert (await backup.last(archive)) is not None
+    assert (await last_backup.last(archive)) is not None
 
 
 async def test_a_seal_is_checked_against_the_volumes(archive: Archive, desk: Desk, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from core.archive.archive import Archive
-from core.archive.transfer import backup
+from core.archive.transfer import backup, last_backup
 from core.archive.transfer.backup import Backup
 from core.errors import DamagedError
 from core.model import now
@@ -29,7 +29,7 @@ class BackupDesk:
     async def last(self) -> tuple[Safe, Safe]:
         """The place and the time of the last backup, as sentences; both empty without one."""
         with translated():
-            last = await backup.last(self._archive)
+            last = await last_backup.last(self._archive)
         return (
             (present.text(last.directory), present.sentence(texts.when(last.at, now())))
             if last

@@ -15,7 +15,7 @@ from core.archive.store import space
 from core.archive.store.space import DiskUse
 from core.archive.transfer import exposures
 from core.config import Home
-from core.engine.seals import sealing
+from core.engine.seals import seal_troubles
 from core.errors import ArchivarError, InputError
 from core.model import Run, RunEvent, now
 from core.profiles.selection import Chosen, Selection
@@ -164,7 +164,7 @@ class Desk:
             attempt = await last_attempt.last(self._archive)
             has_directory = await saved_directory.load(self._archive) is not None
             places = await seal_places.standings(self._archive)
-            of_seals = await sealing.troubles(self._archive, places)
+            of_seals = await seal_troubles.troubles(self._archive, places)
         disk = await self._disk()
         return Condition(
             service_running=is_running(self._home),

@@ -13,7 +13,7 @@ from core.archive.proof.findings import Finding
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.salvage import check_home
 from core.archive.proof.verification import Round
-from core.archive.transfer import backup
+from core.archive.transfer import last_backup
 from core.config import Home
 from core.engine.restore import repair as mending
 from core.engine.restore.repair import Repair
@@ -209,7 +209,7 @@ class ProofDesk:
     async def backup(self) -> str:
         """The folder of the last backup, or empty."""
         with translated():
-            last = await backup.last(self._archive)
+            last = await last_backup.last(self._archive)
         return present.text(last.directory) if last else ""
 
     async def repair(self, folder: str = "") -> int:

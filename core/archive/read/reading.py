@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from core.archive.archive import Archive
 from core.archive.catalog.twins import STANDING
 from core.errors import InputError
-from core.message import content
-from core.message.content import Content
 from core.problems import search as problems
 
 
@@ -103,17 +101,3 @@ async def folders(archive: Archive, owner: str) -> list[FolderCount]:
         (owner,),
     )
     return [FolderCount(*row) for row in rows]
-
-
-def read(raw: bytes) -> Content:
-    """The content of a message for a reader; an error of reading it becomes its text."""
-    try:
-        return content.read(raw)
-    except Exception as error:
-        said = f"(its text cannot be read, by a fault of Archivar: {type(error).__name__}; its source shows all of it)"
-        return Content((), said, "", (), (type(error).__name__,))
-
-
-def text(read: Content) -> str:
-    """The readable text of a message, converted from HTML if it has no other, or a note that there is none."""
-    return read.text or "(no text in this message; its source shows all of it)"

@@ -7,17 +7,14 @@ import logging
 import re
 import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from core.archive.search import folding
+from core.archive.search.index_row import COLUMNS, Document, Lack, Unread, digest, rowid
 from core.db.database import Row
 from core.message import content
 from core.message.content import Content
 
-#: The columns of the text, in order.
-COLUMNS = ("subject", "sender", "recipients", "copies", "body", "files", "links", "ids")
 #: Columns that get numbers without their separators.
 _NUMBERED = frozenset(("subject", "body", "files"))
 #: Characters of one message's text that are indexed: more than this holds no more words worth finding.
@@ -25,64 +22,12 @@ MOST_TEXT = 2_000_000
 #: Letters of words in which parts can be found: shorter ones have no useful parts. Compounds may be as long as the index keeps
 #: a word.
 SHORTEST_WORD, LONGEST_WORD = 4, folding.LONGEST_WORD
-#: Row ids per second; messages before 1970 or without any date sort last.
-_NUMBERS = 1 << 25
-
 logger = logging.getLogger("archivar.search")
 
 _ADDRESS = re.compile(r"(?:https?|ftp)://[^\s<>\"'\\]++", re.IGNORECASE)
 #: Characters of an address that are indexed.
 _LONGEST_ADDRESS = 2_000
 _WORD = re.compile(r"[^\W_]+")
-
-
-class Lack(StrEnum):
-    """The reason why the index lacks some of a message.
-
-    ``PARTLY``: a part of it cannot be read. ``DAMAGED``: its bytes cannot be read; they may be repaired. ``FAILED``: reading it
-    ended with an error of this program, and would do so again.
-    """
-
-    PARTLY = "partly"
-    DAMAGED = "damaged"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A message that is not fully indexed; ``reason`` names the gap."""
-
-    message: int
-    lack: Lack
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """The rows written for a message: its folded columns, and all words in them."""
-
-    message: int
-    digest: int
-    rowid: int
-    size: int
-    attachments: int
-    columns: tuple[str, ...]
-    words: frozenset[str]
-    unread: Unread | None
-
-
-def floor(seconds: int) -> int:
-    """The lowest row id that a message of that time or later can have."""
-    return max(seconds, 0) * _NUMBERS
-
-
-def _rowid(date: int | None, message: int) -> int:
-    return max(date or 0, 0) * _NUMBERS + message % _NUMBERS
-
-
-def digest(sha256: bytes) -> int:
-    """The beginning of a message's hash, by which the index checks that an id still means the same message."""
-    return int.from_bytes(bytes(sha256)[:7], "big")
 
 
 def document(row: Row, raw: bytes | Exception) -> Document:
@@ -106,7 +51,7 @@ def document(row: Row, raw: bytes | Exception) -> Document:
             _tell(message, bytes(sha256).hex(), error)
             folded = _known(known)
     words = frozenset(_WORD.findall("\n".join(folded)))
-    return Document(message, digest(sha256), _rowid(date, message), size, attachments, folded, words, unread)
+    return Document(message, digest(sha256), rowid(date, message), size, attachments, folded, words, unread)
 
 
 def _folded(columns: Sequence[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from core.archive.archive import Archive
 from core.archive.catalog.twins import STANDING
 from core.archive.search import query as language
 from core.archive.search.hits import Hit, hits, meant
-from core.archive.search.index_document import digest, floor
+from core.archive.search.index_row import digest, floor
 from core.archive.search.query import Query, QueryError
 from core.archive.search.search_index import Index, discard
 from core.db.database import Row

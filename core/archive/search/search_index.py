@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from core.archive.archive import Archive
-from core.archive.search.index_document import COLUMNS, Document, Lack, Unread, digest, document, lettered
+from core.archive.search.index_row import COLUMNS, Document, Lack, Unread, digest
 from core.config import Home
 from core.db import glimpse
 from core.db.database import Database, Row, Transaction
@@ -233,6 +233,9 @@ class Index:
                 found.append((row, await self._archive.raw(bytes(row[1]))))
             except (DamagedError, KeyError) as error:
                 found.append((row, error))
+        # Imported only here, since searching reads no messages.
+        from core.archive.search.index_document import document
+
         return await asyncio.to_thread(lambda: [document(row, raw) for row, raw in found])
 
     async def _insert(self, transaction: Transaction, documents: Sequence[Document]) -> None:
@@ -247,6 +250,8 @@ class Index:
             f"INSERT INTO text (rowid, {', '.join(COLUMNS)}) VALUES (?, {_VALUES})",
             [(number, *one.columns) for number, one in numbered],
         )
+        from core.archive.search.index_document import lettered
+
         words = [(word,) for word in lettered(documents)]
         await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", words)
         await transaction.many(

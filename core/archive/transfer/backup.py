@@ -14,7 +14,6 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +23,17 @@ from core.archive.proof import seal_places
 from core.archive.store.entries.transfers import BackedUp, Copied
 from core.archive.store.ledger import ZERO_HASH, Draft, Head
 from core.archive.store.volume_copy import bring_up, refuse_damaged
+from core.archive.transfer import last_backup
+from core.archive.transfer.last_backup import LastBackup
 from core.config import Home
-from core.db import kept
 from core.db.database import Database
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
-from core.model import moment, now, timestamp
+from core.model import now, timestamp
 from core.problems import backup as problems
 from core.problems import disk
 from core.system.open_folder import OpenFolder, account, refuse_unsafe_way
 
 VERSION = 1
-NAME = "backed_up"
 #: The folder that a file system of its own has from the beginning.
 _NOTHING = {"lost+found"}
 
@@ -57,18 +56,6 @@ class Backup:
     #: The backup had the key, and has lost it on request.
     key_removed: bool = False
     head: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
-
-
-@dataclass(frozen=True, slots=True)
-class LastBackup:
-    """The last completed backup: its end, its path, and its last ledger entry."""
-
-    at: datetime
-    directory: str
-    seq: int
-
-    def as_json(self) -> dict[str, Any]:
-        return {"at": timestamp(self.at), "directory": self.directory, "seq": self.seq}
 
 
 Tick = Callable[[Backup], None]
@@ -131,15 +118,6 @@ def _refuse_strange_files(folder: OpenFolder) -> None:
         if stat.S_ISDIR(facts.st_mode):
             with folder.below(one.name) as inner:
                 _refuse_strange_files(inner)
-
-
-async def last(archive: Archive) -> LastBackup | None:
-    """The last completed backup; None when there is none."""
-    try:
-        value = json.loads(await kept.value(archive.database, NAME) or "")
-        return LastBackup(moment(value["at"]), str(value["directory"]), int(value["seq"]))
-    except (ValueError, TypeError, KeyError):
-        return None
 
 
 def release(home: Home) -> bool:
@@ -329,7 +307,7 @@ async def _record(archive: Archive, place: Home, done: Backup, actor: str, *, wi
         await archive.append([Draft(BackedUp(str(place.path), done.head, copied, with_key), actor)])
         ended = LastBackup(now(), str(place.path), done.head.seq)
         async with archive.database.transaction() as transaction:
-            await kept.keep(transaction, NAME, json.dumps(ended.as_json()))
+            await last_backup.keep(transaction, ended)
     except (StorageError, DamagedError) as error:
         # The backup is done; a failure to record it does not undo it.
         done.unnoted = error.message

@@ -12,7 +12,6 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from core.archive.archive import Archive
-from core.archive.catalog import settings
 from core.archive.proof import seal as seals
 from core.archive.proof import seal_places, stamp
 from core.archive.proof.seal import Seal
@@ -20,15 +19,12 @@ from core.archive.proof.seal_places import PlaceState
 from core.engine.seals import seal_delivery
 from core.engine.seals.seal_delivery import ALL_SECONDS, Parcel
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
-from core.model import now
 from core.profiles.seal_place import Kind
 
 #: Local time at which the nightly seal is due.
 NIGHT = time(2, 30)
 #: Pause after a failure, doubled up to the longest.
 AGAIN, LONGEST = timedelta(minutes=10), timedelta(hours=3)
-#: Time after which missing automatic seals are reported.
-OVERDUE = timedelta(days=2)
 #: A recorded time further ahead than this was from a wrong clock.
 FAST = timedelta(days=1)
 
@@ -48,21 +44,6 @@ def last_night(moment: datetime) -> datetime:
     local = moment.astimezone()
     night = local.replace(hour=NIGHT.hour, minute=NIGHT.minute, second=0, microsecond=0)
     return night if night <= local else night - timedelta(days=1)
-
-
-def overdue(found: Sequence[PlaceState], moment: datetime) -> str:
-    """A sentence when automatic seals are overdue; empty when all is well."""
-    waiting = [one for one in found if not one.failure and (one.at is None or moment - one.at > OVERDUE)]
-    if not waiting:
-        return ""
-    name = waiting[0].place.name
-    return f"No seal was sent to {name} {'yet' if waiting[0].at is None else 'for days'}: no service is running that does it."
-
-
-async def troubles(archive: Archive, found: Sequence[PlaceState]) -> list[str]:
-    """Sentences about the failures of ``found``, the worst first; none when all is well."""
-    late = overdue(found, now()) if (await settings.read(archive.database)).seal != "off" else ""
-    return [sentence for sentence in (seal_places.trouble(found), late) if sentence]
 
 
 async def send(

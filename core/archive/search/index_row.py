@@ -1,0 +1,60 @@
+"""A message's rows in the index: their columns, the row id, and the reason for a gap. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+#: The columns of the text, in order.
+COLUMNS = ("subject", "sender", "recipients", "copies", "body", "files", "links", "ids")
+#: Row ids per second; messages before 1970 or without any date sort last.
+_NUMBERS = 1 << 25
+
+
+class Lack(StrEnum):
+    """The reason why the index lacks some of a message.
+
+    ``PARTLY``: a part of it cannot be read. ``DAMAGED``: its bytes cannot be read; they may be repaired. ``FAILED``: reading it
+    ended with an error of this program, and would do so again.
+    """
+
+    PARTLY = "partly"
+    DAMAGED = "damaged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A message that is not fully indexed; ``reason`` names the gap."""
+
+    message: int
+    lack: Lack
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The rows written for a message: its folded columns, and all words in them."""
+
+    message: int
+    digest: int
+    rowid: int
+    size: int
+    attachments: int
+    columns: tuple[str, ...]
+    words: frozenset[str]
+    unread: Unread | None
+
+
+def floor(seconds: int) -> int:
+    """The lowest row id that a message of that time or later can have."""
+    return max(seconds, 0) * _NUMBERS
+
+
+def rowid(date: int | None, message: int) -> int:
+    return max(date or 0, 0) * _NUMBERS + message % _NUMBERS
+
+
+def digest(sha256: bytes) -> int:
+    """The beginning of a message's hash, by which the index checks that an id still means the same message."""
+    return int.from_bytes(bytes(sha256)[:7], "big")
