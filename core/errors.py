@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.problems import command_line, unnamed
+from core.problems import command_line
 from core.problems.code import Reason
 
 
@@ -21,9 +21,9 @@ class ArchivarError(Exception):
 
     exit_code = 3
 
-    def __init__(self, reason: Reason | str, hint: str = "") -> None:
+    def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
-        self.reason = reason if isinstance(reason, Reason) else unnamed.UNNAMED(message=reason, hint=hint)
+        self.reason = reason
 
     @property
     def message(self) -> str:
@@ -63,10 +63,8 @@ class ConnectError(ArchivarError):
     was refused.
     """
 
-    def __init__(
-        self, step: str, reason: Reason | str, hint: str = "", *, retry: bool = False, busy: bool = False, master: bool = False
-    ) -> None:
-        super().__init__(reason, hint)
+    def __init__(self, step: str, reason: Reason, *, retry: bool = False, busy: bool = False, master: bool = False) -> None:
+        super().__init__(reason)
         self.step = step
         self.retry = retry
         self.busy = busy
@@ -127,9 +125,3 @@ class BusyError(ArchivarError):
     """Another process holds the lock."""
 
     exit_code = 5
-
-
-class Cancelled(ArchivarError):
-    """The run was cancelled."""
-
-    exit_code = 130

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from string import Formatter
 
 from core.problems import table
-from core.problems.code import Code, Do, Setting
+from core.problems.code import FORMS, Code, Do, Setting, pieces
 from core.problems.command_line import COMMAND_LINE
 
 _HEAD = """\
@@ -17,8 +16,8 @@ monitoring and scripts. It is `code` in the JSON of problems (`archivar watch RU
 `--json` that fails). A problem of a run also has `values`, the values of its sentence by name; a value may be a problem itself
 (`{"code": …, "values": …}`): the reason behind it.
 
-Sentences may be worded better in time; codes and the names of their values are not changed. Codes without a sentence of their
-own yet are `unnamed`; problems that a version without codes kept are `earlier`.
+Sentences may be worded better in time; codes and the names of their values are not changed. Problems that a version without
+codes kept are `earlier`.
 
 The numbers are exit codes: 1 is a problem of one mailbox, folder or message, which the run names before it goes on; 2 wrong
 input, nothing was changed; 3 the work failed; 4 the archive is damaged; 5 somebody else holds what is needed.
@@ -43,21 +42,17 @@ def _entry(code: Code) -> str:
 def _plain(template: str) -> str:
     """A template with the names of its values in brackets, and what the command line says for the rest."""
     parts = []
-    for literal, name, spec, _ in Formatter().parse(template):
+    for literal, name, spec in pieces(template):
         parts.append(literal)
         if name == "do":
             parts.append(COMMAND_LINE.action(Do(spec)))
         elif name == "setting":
-            key, _, value = (spec or "").partition("=")
+            key, _, value = spec.partition("=")
             parts.append(f"`{COMMAND_LINE.setting(Setting(key, value))}`")
         elif name is not None:
-            parts.append(
-                {"remedy": f"(The advice for ‹{name}›.)", "meant": f'Is "‹{name}›" meant? '}.get(spec or "", f"‹{name}›")
-            )
-            if spec and "|" in spec:
-                parts.append(f" {spec.partition('|')[2]}")
-            elif spec and spec not in ("number", "bytes", "moment", "clause", "remedy", "meant"):
-                parts.append(f" {spec}s")
+            parts.append({"remedy": f"(The advice for ‹{name}›.)", "meant": f'Is "‹{name}›" meant? '}.get(spec, f"‹{name}›"))
+            if spec and spec not in FORMS:
+                parts.append(f" {spec.partition('|')[2] or f'{spec}s'}")
     return "".join(parts).replace("*", "\\*").strip()
 
 

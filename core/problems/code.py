@@ -38,7 +38,6 @@ class Family(IntEnum):
     FAILURE = 3
     DAMAGE = 4
     BUSY = 5
-    CANCELLED = 130
 
 
 class Do(Enum):
@@ -191,13 +190,13 @@ _OF_FACES = frozenset({"do", "setting"})
 
 
 @cache
-def _parsed(template: str) -> tuple[tuple[str, str | None, str], ...]:
+def pieces(template: str) -> tuple[tuple[str, str | None, str], ...]:
     """The template as literal texts, each with name and spec of the placeholder after it; the last name is None."""
     return tuple((literal, name, spec or "") for literal, name, spec, _ in Formatter().parse(template))
 
 
 def _places(template: str) -> Iterator[tuple[str, str]]:
-    return ((name, spec) for _, name, spec in _parsed(template) if name is not None)
+    return ((name, spec) for _, name, spec in pieces(template) if name is not None)
 
 
 def _setting(spec: str) -> Setting:
@@ -211,7 +210,7 @@ def _plain(value: Value) -> Any:
 
 def _filled(template: str, values: Mapping[str, Any], face: Face) -> str:
     parts = []
-    for literal, name, spec in _parsed(template):
+    for literal, name, spec in pieces(template):
         parts.append(literal)
         if name == "do":
             parts.append(face.action(Do(spec)))
@@ -229,6 +228,8 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "meant": lambda name: f'Is "{name}" meant? ' if name else "",
     "clause": lambda sentence: str(sentence).rstrip("."),
 }
+#: Words for how a value is written; any other one is a noun that is counted.
+FORMS = frozenset({*_FORMS, "remedy", "setting", "field"})
 
 
 def _written(value: Any, spec: str, face: Face) -> str:

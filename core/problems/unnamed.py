@@ -1,11 +1,9 @@
-"""Codes without a kind of their own: sentences not yet converted, and those of older versions."""
+"""Problems that older versions kept, without a code."""
 
 from __future__ import annotations
 
 from core.problems.code import Code, Do
 
-#: An error with its sentence and advice at the place that raises it.
-UNNAMED = Code("unnamed", "{message}", "{hint}")
 #: A problem of an earlier version, of which only the sentence is known.
 EARLIER = Code(
     "earlier",

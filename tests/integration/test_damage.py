@@ -18,6 +18,7 @@ from core.config import Home
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
 from tests import homes
 from tests.homes import change, findings, message, rows
+from tests.reasons import said
 
 CASES = 150
 
@@ -321,7 +322,7 @@ async def test_an_archive_that_is_only_busy_or_out_of_space_is_not_called_damage
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A foreign lock or a full disk ends verify with that error, not with a finding."""
-    errors: list[ArchivarError] = [StorageError("full"), BusyError("locked")]
+    errors: list[ArchivarError] = [StorageError(said("full")), BusyError(said("locked"))]
     for error in errors:
 
         async def refuse(*_: object, error: ArchivarError = error) -> None:

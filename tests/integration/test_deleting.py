@@ -29,6 +29,7 @@ from core.profiles.deletion import Deletion, OnTrash, When
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Profile
 from tests.conftest import StartDovecot
+from tests.reasons import said
 from tests.servers.dovecot import Dovecot, served_bytes
 from tests.servers.kerio import TRASH, Behaviour, Kerio
 from tests.servers.scripted import Script, ScriptedServer, Stored
@@ -327,7 +328,7 @@ async def test_a_deletion_that_ended_with_the_program_is_settled_by_the_next_run
     """Deleted on the server, not yet written down: the next run knows that it is no move, and leaves it in the trash."""
 
     async def end(*_: object) -> None:
-        raise StorageError("the disk is full")
+        raise StorageError(said("the disk is full"))
 
     server.deliver("INBOX", "old")
     server.deliver("INBOX", "stays", flags=("\\Flagged",))
@@ -559,7 +560,7 @@ async def test_a_mark_left_by_an_interruption_is_taken_back_when_nothing_is_dele
     server.deliver("INBOX", "marked")
 
     async def end(*_: object) -> None:
-        raise StorageError("the disk is full")
+        raise StorageError(said("the disk is full"))
 
     with monkeypatch.context() as patch:
         patch.setattr(deleting_on_server, "expunge", end)

@@ -15,6 +15,7 @@ from core.engine.visit import filing
 from core.errors import StorageError
 from core.model import RunStatus
 from core.profiles.deletion import Deletion, When
+from tests.reasons import said
 from tests.servers import scripted
 from tests.servers.scripted import Script, ScriptedServer, Stored
 from tests.support import Outcome, Sandbox, mail, profile, sandbox, sha256
@@ -366,7 +367,7 @@ async def test_a_deletion_that_a_full_disk_breaks_off_is_ended_by_the_next_run(
             if step == "record_moves" and not arguments[2]:
                 await record(*arguments)
             else:
-                raise StorageError("No space left on device.")
+                raise StorageError(said("No space left on device."))
 
         await box.run(profile(server))
         with monkeypatch.context() as patched:
@@ -387,7 +388,7 @@ async def test_a_set_answered_in_part_does_not_settle_a_deletion_that_broke_off(
     """Marked, and then the disk was full; the next run is not shown some of them: none counts as gone, no mark stays."""
 
     async def fail(*_: object) -> None:
-        raise StorageError("No space left on device.")
+        raise StorageError(said("No space left on device."))
 
     with inbox(6, Script(answers={"UID EXPUNGE": "OK but no"})) as server:
         await box.run(profile(server))

@@ -22,6 +22,7 @@ from core.profiles.filter import Filter
 from core.profiles.profile import Access, Profile
 from tests.conftest import StartDovecot
 from tests.journals import report
+from tests.reasons import said
 from tests.servers import scripted
 from tests.servers.dovecot import served_bytes
 from tests.servers.scripted import Script, ScriptedServer, Stored
@@ -262,7 +263,7 @@ async def test_a_crash_while_known_uids_are_read_again_loses_nothing(
         await forget_status(box)
 
         async def fail(*_: object, **__: object) -> None:
-            raise StorageError("No space left on device.")
+            raise StorageError(said("No space left on device."))
 
         with monkeypatch.context() as patched:
             patched.setattr(filing.OwnFiling if step == "store" else filing, step, fail)

@@ -29,6 +29,7 @@ from core.profiles.profile import Method, Profile
 from core.secrets import Secret
 from tests import homes
 from tests.conftest import StartDovecot
+from tests.reasons import said
 from tests.servers.dovecot import Dovecot, modified_utf7, served_bytes
 from tests.servers.kerio import Kerio
 from tests.servers.proxy import Proxy
@@ -449,7 +450,7 @@ async def test_a_message_damaged_in_the_archive_is_named(
 
     async def damaged(archive: Archive, digest: bytes) -> bytes:
         if digest == broken:
-            raise DamagedError("A part does not have its hash.")
+            raise DamagedError(said("A part does not have its hash."))
         return await raw(archive, digest)
 
     monkeypatch.setattr(Archive, "raw", damaged)

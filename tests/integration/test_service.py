@@ -39,6 +39,7 @@ from core.service.worker import Service
 from tests import homes
 from tests.conftest import StartDovecot
 from tests.homes import ALICE, message, profile, wait_for
+from tests.reasons import said
 from tests.servers.dovecot import Dovecot
 from tests.servers.proxy import Proxy
 from tests.support import all_digests, placed
@@ -454,7 +455,7 @@ async def test_an_error_of_the_program_in_one_run_leaves_the_others_alone(
     assert "refused" in json.dumps(second.result["mailboxes"]).lower()
 
 
-@pytest.mark.parametrize("error", [BusyError("locked"), StorageError("full")])
+@pytest.mark.parametrize("error", [BusyError(said("locked")), StorageError(said("full"))])
 async def test_a_queue_that_cannot_be_used_for_a_while_does_not_end_the_service(
     archive: Archive, monkeypatch: pytest.MonkeyPatch, error: ArchivarError
 ) -> None:
@@ -479,7 +480,7 @@ async def test_a_result_that_cannot_be_written_at_once_is_written_once(
     """The disk is full when the result is to be recorded: it is tried again, and ledger and story have it once."""
     monkeypatch.setattr(run_work, "WRITE_SECONDS", 0.01)
     run = (await Queue(archive.database).enqueue("Test"))[0].id
-    finish, failures = Queue.finish, iter([StorageError("full")] * 3)
+    finish, failures = Queue.finish, iter([StorageError(said("full"))] * 3)
 
     async def fail(self: Queue, *arguments: Any, **more: Any) -> None:
         if (failure := next(failures, None)) is not None:
@@ -500,7 +501,7 @@ async def test_a_run_ends_as_failed_even_when_the_ledger_cannot_take_the_result(
     run = (await Queue(archive.database).enqueue("Test"))[0].id
 
     async def refuse(*_: object, **__: object) -> None:
-        raise DamagedError("Volume 000001.sqlite is damaged.")
+        raise DamagedError(said("Volume 000001.sqlite is damaged."))
 
     monkeypatch.setattr(Archive, "append", refuse)
     (ended,) = await homes.serve(archive, run)
@@ -624,7 +625,7 @@ async def test_schedules_that_cannot_be_written_for_a_while_do_not_end_the_servi
         failures += 1
         if failures < 6:
             await self.refresh()
-            raise StorageError("the disk is full")
+            raise StorageError(said("the disk is full"))
         return await look(self)
 
     monkeypatch.setattr(Scheduler, "look", fail_at_first)
@@ -704,7 +705,7 @@ async def test_a_queue_that_cannot_be_written_for_a_while_gives_up_no_run(
         nonlocal failures
         failures += 1
         if failures < 4:
-            raise StorageError("the disk is full")
+            raise StorageError(said("the disk is full"))
         return await take_up(self, *arguments, **options)
 
     monkeypatch.setattr(Queue, "take_up", fail_at_first)
@@ -727,7 +728,7 @@ async def test_a_result_that_could_not_be_written_at_first_is_of_one_mind(
         nonlocal calls
         calls += 1
         if calls == 1:
-            raise BusyError("locked")
+            raise BusyError(said("locked"))
         return await append(*arguments, **options)
 
     monkeypatch.setattr(archive, "append", busy_once)

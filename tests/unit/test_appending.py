@@ -16,6 +16,7 @@ from core.archive.store.volume import Volume
 from core.errors import StorageError
 from core.system.tasks import spawn
 from tests import homes
+from tests.reasons import said
 
 
 class Slow:
@@ -31,7 +32,7 @@ class Slow:
         self.groups.append(names)
         await self.go.wait()
         if "bad" in names:
-            raise StorageError("the disk is full")
+            raise StorageError(said("the disk is full"))
         return await self._append(drafts, *more)
 
 

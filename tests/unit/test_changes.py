@@ -28,6 +28,7 @@ from core.profiles.schedule import Schedule
 from core.profiles.users_csv import UserRow
 from core.secrets import Secret
 from tests import homes
+from tests.reasons import said
 
 WORD = "geheim-4711"
 DIRECTORY = Directory(Source.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x")
@@ -104,7 +105,7 @@ async def test_what_cannot_be_saved_leaves_the_stored_password_as_it_was(
     append = Volume.append
 
     async def full(*arguments: object, **options: object) -> None:
-        raise StorageError("000001.sqlite: The disk is full.")
+        raise StorageError(said("000001.sqlite: The disk is full."))
 
     monkeypatch.setattr(Volume, "append", full)
     filed = replace(profile, login=replace(profile.login, password_file="/x"))

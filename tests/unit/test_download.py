@@ -19,6 +19,7 @@ from core.errors import StorageError
 from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.imap.session import Fetched, Selected, Session
+from tests.reasons import said
 
 RAW = b"Subject: one\r\n\r\nText\r\n"
 
@@ -62,7 +63,7 @@ async def test_a_days_share_that_cannot_be_saved_keeps_no_memory() -> None:
     """The disk is full when the day's share is to be saved: the budget, which all runs share, is whole again."""
 
     async def save(day: date, spent: int) -> None:
-        raise StorageError("No space left on device.")
+        raise StorageError(said("No space left on device."))
 
     budget = Budget()
     with pytest.raises(StorageError):
@@ -77,7 +78,7 @@ async def test_work_that_ends_badly_gives_its_memory_back(cancelled: bool) -> No
 
     async def work(number: int) -> None:
         begun.append(number)
-        raise StorageError("No space left on device.")
+        raise StorageError(said("No space left on device."))
 
     async def all_of_it() -> None:
         async for batch, grant in download(budget).batches():

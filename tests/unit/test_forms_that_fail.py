@@ -20,6 +20,7 @@ from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer,
 from core.secrets import Secret
 from core.trial import Step
 from tests import homes
+from tests.reasons import said
 from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk
 from tui.desk.directory import DirectoryDraft
@@ -29,7 +30,7 @@ from tui.desk.restores import RestoreWish
 from tui.desk.users import UserDraft
 
 WORD = "geheim-4711"
-REFUSED = ConnectError("login", "The server refused the login.", "Check the password.")
+REFUSED = ConnectError("login", said("The server refused the login.", "Check the password."))
 LDAP = Directory(Source.LDAP, DirectoryServer("dc1.example.test", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x")
 Form = Callable[[Desk, Archive], Awaitable[object]]
 

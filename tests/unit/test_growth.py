@@ -66,7 +66,6 @@ INSIDE = frozenset(
             "core.archive.transfer.manifest",
             "tui.desk.present",
             "tui.desk.users",
-            "tui.desk.wording",
         ),
         *("core.manual.pages", "core.profiles.schema.directory_fields", "tui.desk.home"),
         *("tui.keymap", "tui.text.prose", "core.profiles.age", "core.profiles.cron", "core.profiles.schema.kinds"),

@@ -27,6 +27,7 @@ from core.problems import importing as problems
 from core.problems.export import LINE_OUTSIDE
 from tests import homes
 from tests.homes import ALICE, message
+from tests.reasons import said
 from tests.support import coded
 
 Content = dict[tuple[str, str], tuple[str, int | None]]
@@ -265,7 +266,7 @@ async def test_a_stopped_import_carries_on_without_doubles(tmp_path: Path, monke
         nonlocal count
         count += 1
         if count == 3:
-            raise StorageError("full")
+            raise StorageError(said("full"))
         return await append(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:

@@ -32,6 +32,7 @@ from core.text.cells import cell_len
 from core.text.format import counted, safe
 from core.text.layout import cells, columns, shortened, wrapped
 from tests import homes
+from tests.reasons import said
 
 FORESEEN = {"mailbox": "a", "status": "succeeded", "problems": [], "folders": [{"new": 93, "bytes": 12_000, "delete": [4, 7]}]}
 TEXTS = st.text(max_size=60).map(safe)
@@ -231,13 +232,13 @@ def test_json_has_stdout_to_itself(capsys: pytest.CaptureFixture[str]) -> None:
     output = Output()
     output.json_wanted = True
     output.line("for people")
-    output.error(InputError("It is wrong.", "Do it right."))
+    output.error(InputError(said("It is wrong.", "Do it right.")))
     out, err = capsys.readouterr()
     assert err == "for people\narchivar: It is wrong.\nDo it right.\n"
-    assert json.loads(out) == {"error": "It is wrong.", "hint": "Do it right.", "code": "unnamed", "exit_code": 2}
+    assert json.loads(out) == {"error": "It is wrong.", "hint": "Do it right.", "code": "said", "exit_code": 2}
     output.json({"text": "\x1b[31m\x9b ä \u202e"})
     assert capsys.readouterr().out.isascii()
-    output.error(ConnectError("tcp", "No."))
+    output.error(ConnectError("tcp", said("No.")))
     assert capsys.readouterr().out == ""
 
 
@@ -269,7 +270,7 @@ def test_an_answer_is_written_in_the_form_that_was_asked_for(capsys: pytest.Capt
     assert output.show(Answer(lines=[Raw(b"as it is\n")])) == 0
     assert capsys.readouterr() == ("as it is\n", "")
     with pytest.raises(InputError):
-        output.show(Answer(notes=["said before"], error=InputError("Refused.")))
+        output.show(Answer(notes=["said before"], error=InputError(said("Refused."))))
     assert capsys.readouterr().err == "said before\n"
 
 
@@ -292,7 +293,7 @@ def test_outside_text_is_made_harmless_everywhere(capsys: pytest.CaptureFixture[
     output.note(hostile)
     output.verbatim(hostile)
     output.table(("A", "B"), [(hostile, hostile)])
-    output.error(InputError(hostile, hostile))
+    output.error(InputError(said(hostile, hostile)))
     text = "".join(capsys.readouterr())
     assert not set(text) & set("\x1b\x07\u202e\x9b\x7f\r")
     assert len(text.splitlines()) == 7
@@ -308,7 +309,7 @@ def test_a_stream_that_is_not_there_is_no_error(monkeypatch: pytest.MonkeyPatch)
     output.note("b")
     output.json({})
     output.raw(b"c")
-    output.error(InputError("d"))
+    output.error(InputError(said("d")))
 
 
 def test_glyphs_have_plain_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from core.secrets import Secret
 from core.service.queue import Queue
 from core.service.run_work import RunWork
 from tests import homes
+from tests.reasons import said
 
 OLD, NEW = "anna.alt@example.test", "anna.neu@example.test"
 REFUSED = ConnectError("login", login.REFUSED(host="mail.example.test", login="anna", said="NO"))
@@ -68,7 +69,11 @@ async def test_the_refusal_says_what_the_address_was_and_what_it_is(archive: Arc
     assert found.hint.endswith(REFUSED.hint)
     assert (found.step, found.retry, found.busy) == (REFUSED.step, False, False)
     assert await _explained(archive, "bob") is REFUSED
-    for other in (ConnectError("tls", "x"), ConnectError("login", "x", busy=True), ConnectError("login", "x", master=True)):
+    for other in (
+        ConnectError("tls", said("x")),
+        ConnectError("login", said("x"), busy=True),
+        ConnectError("login", said("x"), master=True),
+    ):
         assert await _explained(archive, "anna", error=other) is other
 
 

@@ -23,6 +23,7 @@ from core.service import run_work, verifications, verifying
 from core.service.queue import Queue
 from core.service.run_work import RunWork
 from tests import forks, homes
+from tests.reasons import said
 
 Break = Callable[[Archive, pytest.MonkeyPatch], None]
 
@@ -61,7 +62,7 @@ def _strange_profile(archive: Archive, patch: pytest.MonkeyPatch) -> None:
 
 
 def _damage(archive: Archive, patch: pytest.MonkeyPatch) -> None:
-    archive.volumes.refuse(DamagedError("000001.sqlite is damaged.", "archivar repair"))
+    archive.volumes.refuse(DamagedError(said("000001.sqlite is damaged.", "archivar repair")))
 
 
 def _raising(place: Any, name: str, error: BaseException, *, always: bool = False) -> Break:
@@ -100,8 +101,8 @@ def _module_gone(archive: Archive, patch: pytest.MonkeyPatch) -> None:
         (_no_profile, 'There is no profile "Test"'),
         (_strange_profile, "See the service's log"),
         (_module_gone, "A part of the program is missing or cannot be loaded (core.engine.run.mailbox)"),
-        (_raising(saved_profiles, "find", StorageError("archive.sqlite: The disk is full.")), "The disk is full"),
-        (_raising(saved_profiles, "find", BusyError("archive.sqlite: locked")), "locked"),
+        (_raising(saved_profiles, "find", StorageError(said("archive.sqlite: The disk is full."))), "The disk is full"),
+        (_raising(saved_profiles, "find", BusyError(said("archive.sqlite: locked"))), "locked"),
         (_raising(saved_profiles, "password", OSError(24, "Too many open files")), "Too many open files"),
         (_raising(saved_profiles, "password", MemoryError()), "not enough memory"),
         (_raising(run_work, "_expected", KeyError("x")), "An error of the program ended the run (KeyError)"),
@@ -127,8 +128,8 @@ async def test_whatever_breaks_before_the_first_mailbox_ends_the_run_with_its_re
     [
         (_damage, False),
         (_damage, True),
-        (_raising(Volume, "append", StorageError("000001.sqlite: The disk is full.")), True),
-        (_raising(Archive, "append", StorageError("000001.sqlite: cannot be written.")), False),
+        (_raising(Volume, "append", StorageError(said("000001.sqlite: The disk is full."))), True),
+        (_raising(Archive, "append", StorageError(said("000001.sqlite: cannot be written."))), False),
         (_raising(Archive, "append", KeyError("x")), False),
         (_raising(RunWork, "_finish", ValueError("x"), always=True), False),
     ],

@@ -22,6 +22,7 @@ from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer,
 from core.secrets import Secret
 from core.system.actor import Actor
 from tests import homes
+from tests.reasons import said
 
 WORD = "geheim-4711"
 LDAP = Directory(Source.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x", left=Left.DELETE)
@@ -131,7 +132,7 @@ async def test_names_that_go_round_are_followed_in_the_catalog(archive: Archive,
 async def test_nobody_goes_at_an_error_or_when_too_many_would(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error changes nothing at all; half of the users missing is refused with the number, and forced only on request."""
     await saved_directory.save(archive, LDAP, Secret(WORD))
-    directory_of(monkeypatch, PEOPLE[:20], DirectoryError("cut off"), PEOPLE[:10], PEOPLE[:10])
+    directory_of(monkeypatch, PEOPLE[:20], DirectoryError(said("cut off")), PEOPLE[:10], PEOPLE[:10])
     await directory_sync.sync(archive)
     head = await archive.head()
     with pytest.raises(DirectoryError, match="cut off"):
@@ -156,8 +157,8 @@ async def attempt(archive: Archive) -> tuple[AttemptOutcome, str, str]:
 async def test_the_last_attempt_is_remembered_until_the_next(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """Failed, withheld and done, by whom; a dry run is no attempt."""
     await saved_directory.save(archive, LDAP, Secret(WORD))
-    failed = DirectoryError("nobody here.", "Ask.")
-    directory_of(monkeypatch, PEOPLE[:20], failed, PEOPLE[:10], DirectoryError("dry"), PEOPLE[:10])
+    failed = DirectoryError(said("nobody here.", "Ask."))
+    directory_of(monkeypatch, PEOPLE[:20], failed, PEOPLE[:10], DirectoryError(said("dry")), PEOPLE[:10])
     assert await last_attempt.last(archive) is None
     await directory_sync.sync(archive, asked_by="console")
     outcome, reason, asked_by = await attempt(archive)

@@ -20,6 +20,7 @@ from core.secrets import Secret
 from core.service.queue import Queue
 from core.service.scheduler import Scheduler, next_starts
 from tests import homes
+from tests.reasons import said
 
 QUARTER = Schedule(every="15 minutes")
 NIGHTLY = Schedule(daily="02:00", time_zone="UTC")
@@ -250,7 +251,7 @@ async def test_a_look_that_fails_is_done_by_the_next_one(stage: Stage, monkeypat
     start = await stage.planned()
 
     async def full(*_: object, **__: object) -> None:
-        raise StorageError("full")
+        raise StorageError(said("full"))
 
     with monkeypatch.context() as patch:
         patch.setattr("core.service.scheduler.add", full)

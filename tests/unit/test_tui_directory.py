@@ -25,7 +25,7 @@ from core.profiles.profile import Access, Login, Method, Profile, Server
 from core.profiles.selection import Selection
 from core.secrets import Secret
 from core.trial import Step
-from tests import homes
+from tests import homes, reasons
 from tests.terminal.consoles import console_on, names
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
@@ -220,7 +220,7 @@ async def test_the_test_says_which_step_failed_and_what_to_do(archive: Archive, 
         await screen.press("ctrl+t")
         await screen.until_shown('✗ This cannot be tried yet. Correct first: "Server name".')
         await screen.press("escape", "escape", "t")
-        played.refuses = DirectoryError("There is nobody below dc=x.", "Look at the base DN.")
+        played.refuses = DirectoryError(reasons.said("There is nobody below dc=x.", "Look at the base DN."))
         await screen.until_shown("▸ Directory")
         await screen.press("escape")
         await screen.until(lambda: isinstance(screen.console.screen, UsersPlace))
@@ -296,7 +296,7 @@ async def test_settings_that_do_not_work_never_take_the_place_of_those_that_do(a
     """A wrong password, tried, previewed, synchronised at once and from the preview: what was saved is as it was."""
     await saved_directory.save(archive, LDAP, Secret(WORD))
     before = await archive.head()
-    played.refuses = DirectoryError("The directory refused the login.", "Check login and password.")
+    played.refuses = DirectoryError(reasons.said("The directory refused the login.", "Check login and password."))
 
     async def unchanged() -> bool:
         kept = (await saved_directory.password(archive, LDAP)).reveal() == WORD
@@ -319,7 +319,7 @@ async def test_settings_that_do_not_work_never_take_the_place_of_those_that_do(a
         played.refuses = None
         await screen.press("r")
         await screen.until_shown("10 created", "enter Synchronise now")
-        played.refuses = DirectoryError("The directory refused the login.", "Check login and password.")
+        played.refuses = DirectoryError(reasons.said("The directory refused the login.", "Check login and password."))
         await screen.press("enter")
         await screen.until_shown("nor saved.")
         assert await unchanged()
@@ -370,7 +370,7 @@ async def test_many_go_after_a_question_that_names_them_and_nobody_else_does(arc
 async def test_a_directory_that_does_not_answer_changes_nothing(archive: Archive, played: Played) -> None:
     """The refusal and the remedy, also from a hostile server; asking again is one key."""
     await saved_directory.save(archive, LDAP, Secret(WORD))
-    played.refuses = DirectoryError(f"It gave a part only. {HOSTILE}", "Ask again later.")
+    played.refuses = DirectoryError(reasons.said(f"It gave a part only. {HOSTILE}", "Ask again later."))
     async with console_on(archive.home) as screen:
         await at_directory(screen)
         await screen.press("ctrl+n")
@@ -386,7 +386,7 @@ async def test_a_directory_that_does_not_answer_changes_nothing(archive: Archive
 async def test_home_tells_of_a_failed_synchronisation_until_one_succeeds(archive: Archive, played: Played) -> None:
     """With when, before which run and why; its digit leads to the directory, which tells it too; then it is gone."""
     await saved_directory.save(archive, LDAP, Secret(WORD))
-    played.refuses = DirectoryError(f"It gave a part only. {HOSTILE}", "Ask again later.")
+    played.refuses = DirectoryError(reasons.said(f"It gave a part only. {HOSTILE}", "Ask again later."))
     with pytest.raises(DirectoryError):
         await directory_sync.sync(archive, asked_by="run 7 of Staff")
     async with console_on(archive.home) as screen:

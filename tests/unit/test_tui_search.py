@@ -17,6 +17,7 @@ from core.archive.search import query as language
 from core.archive.search.search_index import Index
 from tests import homes
 from tests.homes import ALICE
+from tests.reasons import said
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_archive import BOTH_SIZES, STRANGE, fill, in_folders, mail
@@ -267,7 +268,7 @@ async def test_a_service_that_cannot_be_started_is_told(archive: Archive, starts
     """The reason why mail is not indexed stands below the number."""
     from core.errors import ArchivarError
 
-    starts.side_effect = ArchivarError("The service did not start.", "See the log.")
+    starts.side_effect = ArchivarError(said("The service did not start.", "See the log."))
     await homes.store(archive, {50: mail(11, "fresh 1")}, folder="New")
     async with console_on(archive.home) as screen:
         await searching(screen, "fresh")

@@ -22,6 +22,7 @@ from core.archive.store.volume_format import Meta, pack, unpack
 from core.errors import DamagedError, StorageError
 from tests import homes
 from tests.homes import message
+from tests.reasons import said
 
 SMALL = 150_000
 
@@ -97,7 +98,7 @@ async def test_nothing_of_a_batch_is_there_when_its_write_fails(tmp_path: Path, 
     archive = await homes.begin(tmp_path / "home")
 
     def fail(*_: object) -> bytes:
-        raise StorageError("The disk is full.")
+        raise StorageError(said("The disk is full."))
 
     with monkeypatch.context() as patch:
         patch.setattr("core.archive.store.volume.chain", fail)

@@ -25,13 +25,12 @@ from core.profiles.schema.profiles import PROFILES
 from core.profiles.schema.table import Where
 from core.secrets import Secret
 from core.trial import Step
-from tests import homes
+from tests import homes, reasons
 from tui.desk import face, run_words, runs, trial
 from tui.desk.activity import run_row
 from tui.desk.draft import Draft
 from tui.desk.drafts import Drafts
 from tui.desk.refusals import Refused, translated
-from tui.desk.wording import advice
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.wizard.step import RUN_NOW, TRY_WITH, FormStep
 from tui.places.wizard.wizard import STEPS
@@ -139,19 +138,6 @@ async def test_refusals_and_remedies_name_pages_instead_of_commands(archive: Arc
     assert any("n on Home" in one for one in said)
 
 
-def test_names_of_files_and_servers_stay_as_they_are() -> None:
-    """Only words of their own are translated."""
-    for text in (
-        "/etc/ca_file.pem is no file",
-        "imap-ssl.example.test refused",
-        "/x/ca_file/y",
-        "my-ca_file",
-        "mailserver.host.test",
-    ):
-        assert advice(text) == text
-    assert advice('Files: "ca_file". Correct ca_file.') == 'Files: "ca_file". Correct "Own CA file".'
-
-
 #: What servers, folders and people may say, word for word as the core does.
 OUTSIDE = (
     "NO set accept_all_certificates = true, and access imap, in server.timeout (archivar profile apply)",
@@ -177,7 +163,7 @@ async def test_what_comes_from_outside_is_shown_as_it_is(archive: Archive, outsi
         trial.row(Step("login", False, f"The server answered: {outside}")).text,
     ]
     with pytest.raises(Refused) as refused, translated():
-        raise ConnectError("login", f"The server answered: {outside}")
+        raise ConnectError("login", reasons.said(f"The server answered: {outside}"))
     said.append(refused.value.message)
     assert [outside in one for one in said] == [True] * len(said), said
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from core.errors import ArchivarError
 from core.problems.code import Do, Reason, Setting
-from core.problems.unnamed import UNNAMED
 from core.profiles.schema import forms
 from core.profiles.schema.directories import DIRECTORIES
 from core.profiles.schema.profiles import PROFILES
-from tui.desk import wording
 
 ACTIONS: dict[Do, str] = {
     Do.ENTER_PASSWORD: "Type the password on the page Login (the key e).",
@@ -117,8 +115,6 @@ def sentence(reason: Reason) -> str:
 
 def remedy(reason: Reason) -> str:
     """The remedy of a reason."""
-    if reason.code == UNNAMED:
-        return wording.advice(str(reason.values["hint"]))
     return reason.remedy(CONSOLE)
 
 
