@@ -23,10 +23,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from core.archive.read import sources
 from core.engine.run.moves import Moves
-from core.engine.run.removal import NAMED, Asked, FolderDeletion, Gone, Holds, Keep
+from core.engine.run.removal import NAMED, Cause, FolderDeletion, Holds
 from core.engine.run.sameness import read_digests
 from core.engine.visit import filing, looking
 from core.engine.visit.download import Download, Wanted
@@ -44,6 +45,44 @@ from core.profiles.ownership import Evidence
 from core.text.format import number
 
 
+@dataclass(frozen=True, slots=True)
+class ByRule:
+    """The profile's rule as the cause of a deletion (``removal.Cause``)."""
+
+    visit: Visit
+    holds: Holds
+
+    def keep(self, listed: Listed) -> str:
+        """The reason why a message stays, by its listing; empty when it is to be deleted."""
+        if listed.flagless:
+            return "its flags are not known"
+        rules = self.visit.rules
+        return rules.deletion.reason_to_keep(listed.flags, listed.internaldate, rules.now) or rules.filter.reason(
+            listed.flags, listed.internaldate, listed.size, rules.now
+        )
+
+    def gone(self, folder: Folder, count: int) -> None:
+        self.visit.story.tally.deleted += count
+        # A correction is reported as a problem.
+        if count > 0:
+            self.visit.story.tell("deleted", f"{folder.path}: {number(count)} deleted on the server")
+
+
+@dataclass(frozen=True, slots=True)
+class LeftInTrash:
+    """An earlier deletion here as the cause: the server moved the message to its trash (``removal.Cause``)."""
+
+    visit: Visit
+    holds: Holds
+
+    def keep(self, listed: Listed) -> str:
+        return "flagged, or nobody knows" if listed.flagless or has_flag(listed.flags, FLAGGED) else ""
+
+    def gone(self, folder: Folder, count: int) -> None:
+        if count > 0:
+            self.visit.story.tell("deleted", f"{folder.path}: {number(count)} that were deleted before removed for good")
+
+
 class Deleting:
     """The deletions of one mailbox in one run."""
 
@@ -51,15 +90,8 @@ class Deleting:
         self._visit = visit
         self._postponed: set[str] = set()
         self.holds = Holds(visit)
-
-    def keep(self, listed: Listed) -> str:
-        """The reason why a message stays, by its listing; empty when it is to be deleted."""
-        if listed.flagless:
-            return "its flags are not known"
-        rules = self._visit.rules
-        return rules.deletion.reason_to_keep(listed.flags, listed.internaldate, rules.now) or rules.filter.reason(
-            listed.flags, listed.internaldate, listed.size, rules.now
-        )
+        self.rule = ByRule(visit, self.holds)
+        self._left_in_trash = LeftInTrash(visit, self.holds)
 
     def spares(self, folder: Folder) -> bool:
         """True when the rule does not apply to the folder.
@@ -95,7 +127,7 @@ class Deleting:
             visit.story.expect(look.listed[uid].size for uid in uids)
         before = {trash.name: seen for trash in trashes if deletes and (seen := await self._look(trash))}
         for look, uids in work:
-            await self._in_folder(look, uids, self.keep, self._deleted)
+            await self._in_folder(look, uids, self.rule)
         if deletes:
             # Some servers make their trash when they first need it.
             known = bool(trashes)
@@ -113,16 +145,16 @@ class Deleting:
         named = {problem.uid for problem in problems}
         if None in named or self._visit.server.learnt or any(one.reason.code is message.LEFT_OUT for one in problems):
             return []
-        return [uid for uid, listed in sorted(look.listed.items()) if uid not in named and not self.keep(listed)]
+        return [uid for uid, listed in sorted(look.listed.items()) if uid not in named and not self.rule.keep(listed)]
 
-    async def _in_folder(self, look: Look, uids: Sequence[int], keep: Keep, gone: Gone) -> None:
+    async def _in_folder(self, look: Look, uids: Sequence[int], cause: Cause) -> None:
         visit = self._visit
         doubtful = await sources.doubtful(visit.archive, visit.source, look.folder.name, look.uidvalidity)
         if not uids and not doubtful:
             return
         firsts = await self._read_first(look, uids)
         try:
-            await visit.link.again(lambda: FolderDeletion(visit, look, Asked(keep, self.holds), gone, firsts).delete(uids))
+            await visit.link.again(lambda: FolderDeletion(visit, look, cause, firsts).delete(uids))
         except (Dropped, ProtocolError) as error:
             visit.story.fail(look.folder, None, deletion.BROKE_OFF(why=error.reason))
         # The failure of one folder must not count against the next.
@@ -192,7 +224,7 @@ class Deleting:
         for trash in _trashes(folders) if self._visit.rules.deletion.trash_too else []:
             if look := await self._look(trash):
                 uids = await self._ours(look)
-                found.append((trash, tuple(sorted(uid for uid in uids if not _flagged(look.listed[uid])))))
+                found.append((trash, tuple(sorted(uid for uid in uids if not self._left_in_trash.keep(look.listed[uid])))))
         return found
 
     async def _ours(self, look: Look) -> list[int]:
@@ -213,26 +245,10 @@ class Deleting:
             self._visit.story.fail(trash, None, deletion.TRASH_RENUMBERED())
             return
         ours = [uid for uid in await self._ours(look) if uid not in named]
-        await self._in_folder(look, ours, _flagged, self._removed)
-
-    # Reporting -----------------------------------------------------------------------------------------------------------
-
-    def _deleted(self, folder: Folder, count: int) -> None:
-        self._visit.story.tally.deleted += count
-        # A correction is reported as a problem.
-        if count > 0:
-            self._visit.story.tell("deleted", f"{folder.path}: {number(count)} deleted on the server")
-
-    def _removed(self, folder: Folder, count: int) -> None:
-        if count > 0:
-            self._visit.story.tell("deleted", f"{folder.path}: {number(count)} that were deleted before removed for good")
+        await self._in_folder(look, ours, self._left_in_trash)
 
 
 def _trashes(folders: Iterable[Folder]) -> list[Folder]:
     # Another user's trash is left alone, whatever the rule says.
     own = (folder for folder in folders if folder.selectable and folder.whose.own)
     return [folder for folder in own if rules.is_trash(folder.path, folder.attributes)]
-
-
-def _flagged(listed: Listed) -> str:
-    return "flagged, or nobody knows" if listed.flagless or has_flag(listed.flags, FLAGGED) else ""

@@ -347,7 +347,7 @@ class MailboxArchiver:
             if visit.rules.deletion.active and not self._deleting.spares(look.folder):
                 out = await self._left_out(look, sorted(look.plan.known))
                 uids = {*look.plan.known, *look.wanted} - out
-                may = [uid for uid in uids if not self._deleting.keep(look.listed[uid])]
+                may = [uid for uid in uids if not self._deleting.rule.keep(look.listed[uid])]
                 going = tuple(sorted(set(may) - (await self._deleting.holds.of(look, may)).keys()))
             left = trash.pop(look.folder.name, None)
             going += left[1] if left else ()

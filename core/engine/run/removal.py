@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from core.archive.read import sources
 from core.engine.run.proof import CHUNK, Partial, Proof
@@ -23,10 +23,6 @@ from core.profiles.filter import DELETED, FLAGGED, has_flag
 from core.text.format import number
 from core.text.sequence import pack
 
-#: Gives the reason why an archived message stays; empty when it may be deleted.
-Keep = Callable[[Listed], str]
-#: Called with the number of messages deleted in a folder.
-Gone = Callable[[Folder, int], None]
 #: Reasons listed in a remark.
 NAMED = 5
 #: Listings tried until a folder lists as many messages as it counts.
@@ -63,23 +59,28 @@ class Holds:
         return [f"{what} archived and not deleted on the server yet: unknown addresses ({names}{more})."]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Conditions for deleting a message: the rule, by its listing, and unknown recipients."""
+class Cause(Protocol):
+    """The cause of a deletion: the conditions on a message, and the account of the messages that are gone."""
 
-    keep: Keep
-    holds: Holds
+    @property
+    def holds(self) -> Holds:
+        """The messages that stay for unknown users."""
+
+    def keep(self, listed: Listed) -> str:
+        """The reason why an archived message stays, by its listing; empty when it may be deleted."""
+
+    def gone(self, folder: Folder, count: int) -> None:
+        """Count messages as deleted in a folder; a negative number corrects an earlier one."""
 
 
 class FolderDeletion:
     """The deletion in one folder, from opening it for changes to the final listing."""
 
-    def __init__(self, visit: Visit, look: Look, asked: Asked, gone: Gone, firsts: Mapping[int, bytes]) -> None:
+    def __init__(self, visit: Visit, look: Look, cause: Cause, firsts: Mapping[int, bytes]) -> None:
         self._visit = visit
-        self._asked = asked
+        self._cause = cause
         self._look = look
         self._folder = look.folder
-        self._gone = gone
         self._proof = Proof(visit, look, firsts)
         self._went: set[int] = set()
         self._there: set[int] = set()
@@ -139,13 +140,13 @@ class FolderDeletion:
             listed = {}
         if still := self._went & listed.keys():
             await server.mark(session, still, deleted=False)
-            self._gone(self._folder, -len(still))
+            self._cause.gone(self._folder, -len(still))
             self._visit.story.fail(self._folder, None, deletion.STILL_THERE(count=len(still)))
         elif len(listed) < selected.exists:
             short = selected.exists - len(listed)
             # The listing hides some of them: those that may still be there do not count as deleted, and lose their mark.
             await server.mark(session, self._went, deleted=False)
-            self._gone(self._folder, -min(short, len(self._went)))
+            self._cause.gone(self._folder, -min(short, len(self._went)))
             self._visit.story.fail(self._folder, None, problems.COUNT_AFTER_DELETING(count=short))
         elif not server.has_uidplus(session) and (strangers := self._there - self._went - listed.keys()):
             # Either a plain EXPUNGE took them, or another client did: the server does not tell.
@@ -178,9 +179,9 @@ class FolderDeletion:
         listed = (await session.listing(pack(there))).messages if there else {}
         if len(listed) != len(there):
             raise Partial(problems.LISTED_IN_PART(listed=len(listed), asked=len(there)))
-        wanted = [uid for uid in uids if uid in listed and not self._asked.keep(listed[uid])]
-        if held := await self._asked.holds.of(self._look, wanted):
-            self._asked.holds.count(held)
+        wanted = [uid for uid in uids if uid in listed and not self._cause.keep(listed[uid])]
+        if held := await self._cause.holds.of(self._look, wanted):
+            self._cause.holds.count(held)
             wanted = [uid for uid in wanted if uid not in held]
         proved = await self._proof.of(session, wanted, listed)
         if not proved:
@@ -259,7 +260,7 @@ class FolderDeletion:
             kept = set()
         await filing.record_deleted(self._visit.archive, self._visit.to, self._folder.name, self._look.uidvalidity, gone, kept)
         if gone:
-            self._gone(self._folder, len(gone))
+            self._cause.gone(self._folder, len(gone))
 
 
 def _refuse_plain_expunge(visit: Visit) -> None:
