@@ -39,13 +39,6 @@ OTHER_ENCRYPTION = Code(
 NO_DIRECTORY_PASSWORD = Code("directory-password-needed", "The password is needed.", "Type it, then try again.", Family.INPUT)
 KEYMAP_THERE = Code("keymap-there", "There is a {file} already.", "It is left as it is.", Family.INPUT)
 NO_FOLDER_NAMED = Code("no-folder-named", "No folder was named.", "Name a folder on this machine.", Family.INPUT)
-NO_PATH = Code("no-path", "{text} is no folder: {said}.", "Name a folder on this machine.", Family.INPUT)
-WITHIN_HOME = Code(
-    "target-within-home",
-    "{path} is in the archive's own folder.",
-    "Choose a folder outside of it, best on another disk.",
-    Family.INPUT,
-)
 HIDDEN_CHARACTERS = Code(
     "address-with-hidden-characters",
     "This address has characters that cannot be seen, so no user can have it.",

@@ -9,7 +9,7 @@ NO_NAME = Code("no-file-name", "{path} cannot be the name of a file.", "Name ano
 THERE = Code("file-there", "{path} is there already.", "Name a new file.", Family.INPUT)
 NO_FOLDER = Code("path-no-folder", "{path} is no folder.", "Choose another one.", Family.INPUT)
 UNWRITTEN = Code("file-unwritten", "{path} cannot be written: {said}.", "Make space, or correct its owner and mode.")
-UNMADE = Code("folder-unmade", "{path} cannot be made: {said}.", "Make space, or correct owner and mode of the folder above.")
+UNMADE = Code("path-unmade", "{path} cannot be made: {said}.", "Make space, or correct owner and mode of the folder above.")
 NOT_COPIED = Code("key-not-copied", "The key cannot be copied to {path}: {said}.", "Name a file elsewhere.", Family.INPUT)
 LINK = Code(
     "path-is-link",

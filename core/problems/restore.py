@@ -40,7 +40,6 @@ UNDER_WAY = Code(
     "Wait for its end.",
     Family.BUSY,
 )
-LOCK_UNWRITTEN = Code("lock-unwritten", "{path} cannot be made: {said}.", "Make space and try again.")
 READ_ONLY = Code(
     "restore-read-only",
     "The server lets us only read this folder.",

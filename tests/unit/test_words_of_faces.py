@@ -32,9 +32,6 @@ EXCEPTIONS = {
     "tui/places/proof/proof.py": "a list for programs, of what a page cannot show",
     "tui/places/proof/seals.py": "all seals are checked on the command line alone; the name of a sender",
     "tui/places/runs/run.py": "a list for programs, of what a page cannot show",
-    "tui/widgets/fields.py": "names of styles",
-    "tui/widgets/keys.py": "names of styles",
-    "tui/widgets/lines.py": "names of styles",
 }
 
 

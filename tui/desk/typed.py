@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.config import Home
 from core.errors import InputError
-from core.problems import console
+from core.problems import console, export
 from core.problems.disk import NO_FOLDER
 
 
@@ -28,14 +28,14 @@ def folder(text: str) -> Path:
     try:
         return path(text)
     except ValueError as error:
-        raise InputError(console.NO_PATH(text=text, said=str(error))) from error
+        raise InputError(export.NO_FOLDER_NAME(path=text, said=str(error))) from error
 
 
 def outside(home: Home, text: str) -> Path:
     """A folder to write to, outside of the archive's own. Raises ``InputError``."""
     target = folder(text)
     if home.holds(target):
-        raise InputError(console.WITHIN_HOME(path=str(target)))
+        raise InputError(export.WITHIN_HOME(path=str(target)))
     if target.exists() and not target.is_dir():
         raise InputError(NO_FOLDER(path=str(target)))
     return target

@@ -11,6 +11,7 @@ from core import files
 from core.config import Home
 from core.errors import BusyError, StorageError
 from core.problems import restore as problems
+from core.problems.disk import UNMADE
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def alone(home: Home, mailbox: str, name: str) -> Iterator[None]:
                 os.close(descriptor)
                 descriptor = -1
     except OSError as error:
-        raise StorageError(problems.LOCK_UNWRITTEN(path=str(path), said=str(error.strerror))) from error
+        raise StorageError(UNMADE(path=str(path), said=str(error.strerror))) from error
     try:
         yield
     finally:
