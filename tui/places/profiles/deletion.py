@@ -19,7 +19,7 @@ from tui.desk.refusals import Refused
 from tui.widgets.shown import shown
 
 
-class Answer(Enum):
+class Decision(Enum):
     """Yes, no, or another choice than the one in question."""
 
     YES = "yes"
@@ -33,7 +33,7 @@ Count = Callable[[], Awaitable[Sequence[Safe]]]
 COUNTING = own("Counting on the server what would go now …")
 
 
-class DeletionQuestion(ModalScreen[Answer]):
+class DeletionQuestion(ModalScreen[Decision]):
     """A question; only ``y`` is yes. ``count`` runs in the background; without it no number is shown.
 
     ``choices``: up and down move to the other choices.
@@ -87,4 +87,4 @@ class DeletionQuestion(ModalScreen[Answer]):
         return self._choices or parameters[:1] not in (("NEXT",), ("BEFORE",))
 
     def action_answer(self, name: str) -> None:
-        self.dismiss(Answer[name])
+        self.dismiss(Decision[name])

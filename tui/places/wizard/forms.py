@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from tui.desk.present import BLANK, Safe, joined, own
 from tui.desk.refusals import Refused
-from tui.places.profiles.deletion import Answer, DeletionQuestion
+from tui.places.profiles.deletion import Decision, DeletionQuestion
 from tui.places.wizard.step import PASSWORD, RUN_NOW, TRY_WITH, FormStep
 from tui.widgets.fields import Check, Choices, Options, Spec, Text
 from tui.widgets.form import Form
@@ -146,13 +146,13 @@ class DeleteStep(FormStep):
         )
         self.app.push_screen(question, partial(self._answered, value))
 
-    def _answered(self, value: str, answer: Answer | None) -> None:
+    def _answered(self, value: str, answer: Decision | None) -> None:
         options = next(field.control for field in self.form.fields if field.spec.name == "delete.when")
         assert isinstance(options, Options)
-        if answer is Answer.YES:
+        if answer is Decision.YES:
             options.take(value)
-        elif answer in (Answer.NEXT, Answer.BEFORE):
-            other = options.beside(value, 1 if answer is Answer.NEXT else -1)
+        elif answer in (Decision.NEXT, Decision.BEFORE):
+            other = options.beside(value, 1 if answer is Decision.NEXT else -1)
             if other and other != "never":
                 self._ask(other)
 

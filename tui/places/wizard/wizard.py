@@ -22,7 +22,7 @@ from tui.places.confirm import Confirm
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.guide import GuidePage, load
 from tui.places.place import Place
-from tui.places.profiles.deletion import Answer, DeletionQuestion
+from tui.places.profiles.deletion import Decision, DeletionQuestion
 from tui.places.profiles.testing import TestDialog
 from tui.places.runs.run import RunPlace
 from tui.places.users.importing import ask_for_file
@@ -269,7 +269,7 @@ class WizardPlace(Place):
         answered = self.app.push_screen(question, wait_for_dismiss=True)
         # Keys are for the question, although the page is not done.
         self.console.opened()
-        return (await answered) is Answer.YES
+        return (await answered) is Decision.YES
 
     async def action_back(self) -> None:
         if self._busy:
