@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tui.desk.fields import Field
-from tui.widgets.fields import Check, Choices, Spec, Text
+from tui.widgets.fields import CheckField, Choices, Spec, Text
 
 
 def spec(field: Field, fields: Mapping[str, Any]) -> Spec:
@@ -18,7 +18,7 @@ def spec(field: Field, fields: Mapping[str, Any]) -> Spec:
 
     shown = label({**fields}) if callable(label) else label
     if field.tick:
-        return Check(field.name, shown, field.tick, said)
+        return CheckField(field.name, shown, field.tick, said)
     if not field.options:
         return Text(field.name, shown, said, field.hint)
     return Choices(field.name, shown, tuple(field.options.items()), said, field.column)

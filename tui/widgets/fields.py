@@ -50,7 +50,7 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckField:
     """A tick: yes or no."""
 
     name: str
@@ -59,7 +59,7 @@ class Check:
     note: Note = ""
 
 
-Spec = Text | Choices | Check
+Spec = Text | Choices | CheckField
 
 
 class Changed(Message):

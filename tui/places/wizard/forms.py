@@ -14,7 +14,7 @@ from tui.desk.present import BLANK, Safe, joined, own
 from tui.desk.refusals import Refused
 from tui.places.profiles.deletion import Decision, DeletionQuestion
 from tui.places.wizard.step import PASSWORD, RUN_NOW, TRY_WITH, FormStep
-from tui.widgets.fields import Check, Choices, Options, Spec, Text
+from tui.widgets.fields import CheckField, Choices, Options, Spec, Text
 from tui.widgets.form import Form
 from tui.widgets.shown import shown
 
@@ -202,7 +202,7 @@ class NameStep(FormStep):
 
     def specs(self) -> Sequence[Spec]:
         found = [replace(one, note=self._next) if one.name == "schedule.how" else one for one in super().specs()]
-        return [*found, Check(RUN_NOW, "Run now", "archive as soon as it is saved")]
+        return [*found, CheckField(RUN_NOW, "Run now", "archive as soon as it is saved")]
 
     def _next(self, values: Mapping[str, Any]) -> str:
         typed = {name: value for name, value in values.items() if name != RUN_NOW}
