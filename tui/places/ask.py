@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.desk.present import Safe, own
-from tui.widgets.fields import Text
+from tui.widgets.fields import TextField
 from tui.widgets.inputs import TypingLine
 from tui.widgets.shown import shown
 
@@ -36,7 +36,7 @@ class Ask(ModalScreen[str | None]):
             yield Static(shown(self._text))
             with Horizontal(classes="framed"):
                 yield Static(shown(own("[")))
-                yield TypingLine(Text("answer", ""), self._value)
+                yield TypingLine(TextField("answer", ""), self._value)
                 yield Static(shown(own("]")))
             yield Static(shown(own("enter  take it      esc  leave it")), classes="keys")
 

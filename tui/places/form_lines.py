@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tui.desk.fields import Field
-from tui.widgets.fields import CheckField, Choices, Spec, Text
+from tui.widgets.fields import CheckField, Choices, Spec, TextField
 
 
 def spec(field: Field, fields: Mapping[str, Any]) -> Spec:
@@ -20,5 +20,5 @@ def spec(field: Field, fields: Mapping[str, Any]) -> Spec:
     if field.tick:
         return CheckField(field.name, shown, field.tick, said)
     if not field.options:
-        return Text(field.name, shown, said, field.hint)
+        return TextField(field.name, shown, said, field.hint)
     return Choices(field.name, shown, tuple(field.options.items()), said, field.column)

@@ -24,7 +24,7 @@ Note = str | Callable[[Values], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextField:
     """A text field. ``hint`` is shown while it is empty."""
 
     name: str
@@ -59,7 +59,7 @@ class CheckField:
     note: Note = ""
 
 
-Spec = Text | Choices | CheckField
+Spec = TextField | Choices | CheckField
 
 
 class Changed(Message):

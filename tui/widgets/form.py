@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from tui.desk.present import BLANK, Safe, own, sentence, text
-from tui.widgets.fields import Changed, Choices, Options, Spec, Text, Tick, Values
+from tui.widgets.fields import Changed, Choices, Options, Spec, TextField, Tick, Values
 from tui.widgets.inputs import TypingLine
 from tui.widgets.shown import shown
 
@@ -40,7 +40,7 @@ class Field(Vertical):
         spec = self.spec
         with Horizontal():
             yield Static(shown(own("  {}", text(spec.label))), classes="label")
-            if isinstance(spec, Text):
+            if isinstance(spec, TextField):
                 yield Static(shown(own("[")), classes="bracket")
                 self.control = TypingLine(spec, str(self._value or ""))
                 yield self.control

@@ -7,14 +7,14 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui.desk.present import Safe, own
-from tui.widgets.fields import Text
+from tui.widgets.fields import TextField
 from tui.widgets.shown import shown
 
 
 class TypingLine(Input):
     """A text field, without a frame and without a blinking cursor, which would send bytes for ever."""
 
-    def __init__(self, spec: Text, value: str) -> None:
+    def __init__(self, spec: TextField, value: str) -> None:
         super().__init__(value, placeholder=spec.hint, password=spec.secret, compact=True, select_on_focus=False)
         self.cursor_blink = False
 
@@ -62,7 +62,7 @@ class SearchBar(Marked):
     """
 
     def __init__(self, hint: Safe, *, id: str | None = None, line: type[SearchLine] = SearchLine) -> None:
-        self.line = line(Text("search", "", hint=hint), "")
+        self.line = line(TextField("search", "", hint=hint), "")
         self._label = "Search"
         super().__init__(Static(shown(own("Search [")), classes="label"), self.line, Static(shown(own("]"))), id=id)
 

@@ -23,7 +23,7 @@ from tui.places.guide import GuidePage, load
 from tui.places.place import Place
 from tui.places.profiles.testing import TestDialog
 from tui.text.format import header
-from tui.widgets.fields import Spec, Text
+from tui.widgets.fields import Spec, TextField
 from tui.widgets.form import Form
 from tui.widgets.panel import Panel
 from tui.widgets.shown import shown, tell
@@ -101,7 +101,7 @@ class DirectoryPlace(Place):
     def _specs(self) -> Sequence[Spec]:
         found = [spec(one, {}) for one in fields.of_directory()]
         return [
-            replace(one, note=self._password_note, secret=True) if isinstance(one, Text) and one.name == PASSWORD else one
+            replace(one, note=self._password_note, secret=True) if isinstance(one, TextField) and one.name == PASSWORD else one
             for one in found
         ]
 

@@ -23,7 +23,7 @@ from tui.places.runs.job import JobPlace
 from tui.places.transfer.saving import SavingForm
 from tui.text import prose
 from tui.text.format import Line, Span, cut, fit, header, wrap
-from tui.widgets.fields import Choices, Spec, Text
+from tui.widgets.fields import Choices, Spec, TextField
 from tui.widgets.form import Form
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
@@ -214,15 +214,15 @@ class SealForm(SavingForm[bool]):
 
     def compose(self) -> ComposeResult:
         seals = self.console.desk.seals
-        specs: list[Spec] = [Text("target", TARGET_LABELS[self._kind], f"{seals.target(self._kind).capitalize()}.")]
+        specs: list[Spec] = [TextField("target", TARGET_LABELS[self._kind], f"{seals.target(self._kind).capitalize()}.")]
         if self._new:
-            specs.insert(0, Text("name", "Name"))
+            specs.insert(0, TextField("name", "Name"))
         for name in seals.fields(self._kind):
             if name == "access":
                 specs.append(Choices("access", "Encryption", ACCESS))
             else:
                 label, note, hint = LABELS[name]
-                specs.append(Text(name, label, note, hint, secret=name == "password"))
+                specs.append(TextField(name, label, note, hint, secret=name == "password"))
         with Vertical(classes="box") as box:
             box.border_title = shown(
                 own("{}: {}", own("New place") if self._new else text(self._values["name"]), dict(KINDS)[self._kind])

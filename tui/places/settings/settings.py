@@ -21,7 +21,7 @@ from tui.places.runs.job import JobPlace
 from tui.places.transfer.saving import SavingForm
 from tui.shell import shell_of
 from tui.text.format import Line, Span, cut, fit, header, wrap
-from tui.widgets.fields import Text
+from tui.widgets.fields import TextField
 from tui.widgets.form import Form
 from tui.widgets.lines import Choice, Lines
 from tui.widgets.panel import Panel
@@ -179,7 +179,7 @@ class SettingForm(SavingForm[bool]):
         with Vertical(classes="box") as box:
             box.border_title = shown(row.label)
             yield Static(shown(own("{}\n", row.what)))
-            yield Form([Text(row.name, row.label, f"Allowed: {row.allowed}.")], {row.name: row.value})
+            yield Form([TextField(row.name, row.label, f"Allowed: {row.allowed}.")], {row.name: row.value})
             yield Static(shown(own("enter  save      esc  leave it")), classes="keys")
 
     def action_save(self) -> None:

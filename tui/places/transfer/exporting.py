@@ -12,7 +12,7 @@ from tui.desk.archive import MailSelection
 from tui.desk.present import Safe, joined, own
 from tui.desk.refusals import Refused
 from tui.places.runs.job_form import JobForm
-from tui.widgets.fields import Choices, Text
+from tui.widgets.fields import Choices, TextField
 from tui.widgets.form import Form
 from tui.widgets.shown import shown
 
@@ -38,7 +38,7 @@ class ExportForm(JobForm):
             box.border_title = shown(own("Export"))
             yield Static(shown(joined("\n", filter(None, (self._selection.words, self._weight)))))
             yield Form(
-                [Choices("form", "Format", self._formats, column=True), Text("directory", "To the folder", NOTE)],
+                [Choices("form", "Format", self._formats, column=True), TextField("directory", "To the folder", NOTE)],
                 values,
             )
             yield Static(shown(own("enter  export      tab  next field      esc  leave it")), classes="keys")

@@ -11,7 +11,7 @@ from tui.desk.present import BLANK, Safe, own
 from tui.desk.refusals import Refused
 from tui.places.place import Place
 from tui.places.runs.job_form import JobForm, ask_for_job
-from tui.widgets.fields import Choices, Spec, Text
+from tui.widgets.fields import Choices, Spec, TextField
 from tui.widgets.form import Form
 from tui.widgets.shown import shown
 
@@ -41,10 +41,10 @@ class ImportForm(JobForm):
 
     def compose(self) -> ComposeResult:
         specs: list[Spec] = [
-            Text("path", "From", "A file, or a folder with all that is below it.", "e.g. /srv/old-mail"),
+            TextField("path", "From", "A file, or a folder with all that is below it.", "e.g. /srv/old-mail"),
             Choices("form", "Format", self._formats, lambda values: NOTES.get(str(values.get("form")), "")),
-            Text("folder", "To the folder", "Empty: Imported, or the folders of an export."),
-            Text("of", "Archive of", "Of an export or store of several people: whose."),
+            TextField("folder", "To the folder", "Empty: Imported, or the folders of an export."),
+            TextField("of", "Archive of", "Of an export or store of several people: whose."),
         ]
         with Vertical(classes="box") as box:
             box.border_title = shown(own("Import mail into the archive of {}", self._name_shown))

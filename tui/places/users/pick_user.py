@@ -17,7 +17,7 @@ from tui.desk.users import UserRow
 from tui.shell import shell_of
 from tui.text.format import Line as Row
 from tui.text.format import Span, fit
-from tui.widgets.fields import Text
+from tui.widgets.fields import TextField
 from tui.widgets.inputs import TypingLine
 from tui.widgets.paged import PAGE, PagedChoice
 from tui.widgets.shown import shown
@@ -54,7 +54,7 @@ class PickUser(ModalScreen[UserRow | None]):
             box.border_title = shown(self._question)
             with Horizontal(id="search"):
                 yield Static(shown(own("Search [")))
-                yield TypingLine(Text("search", "", hint="name or address"), "")
+                yield TypingLine(TextField("search", "", hint="name or address"), "")
                 yield Static(shown(own("]")))
             people = PagedChoice[UserRow](id="people")
             people.keeps_mark = True

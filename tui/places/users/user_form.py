@@ -13,15 +13,17 @@ from tui.desk.refusals import Refused
 from tui.desk.users import UserDraft
 from tui.places.confirm import Confirm
 from tui.places.transfer.saving import SavingForm
-from tui.widgets.fields import Text
+from tui.widgets.fields import TextField
 from tui.widgets.form import Form
 from tui.widgets.shown import shown, tell
 
 FIELDS = (
-    Text("name", "User name", "Names the archive. It can be changed later."),
-    Text("full_name", "Full name"),
-    Text("addresses", "E-mail addresses", "The first is the primary one; aliases after it, with blanks or commas between."),
-    Text("login", "Login name", "Only if the server knows the mailbox by another name than the first address."),
+    TextField("name", "User name", "Names the archive. It can be changed later."),
+    TextField("full_name", "Full name"),
+    TextField(
+        "addresses", "E-mail addresses", "The first is the primary one; aliases after it, with blanks or commas between."
+    ),
+    TextField("login", "Login name", "Only if the server knows the mailbox by another name than the first address."),
 )
 
 

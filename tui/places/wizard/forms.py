@@ -14,14 +14,14 @@ from tui.desk.present import BLANK, Safe, joined, own
 from tui.desk.refusals import Refused
 from tui.places.profiles.deletion import Decision, DeletionQuestion
 from tui.places.wizard.step import PASSWORD, RUN_NOW, TRY_WITH, FormStep
-from tui.widgets.fields import CheckField, Choices, Options, Spec, Text
+from tui.widgets.fields import CheckField, Choices, Options, Spec, TextField
 from tui.widgets.form import Form
 from tui.widgets.shown import shown
 
 OLDER_FIRST = own(
     "Mail on the server is deleted once it is archived and old enough. How old, is typed next; ^r counts what would go."
 )
-TRY = Text(TRY_WITH, "Try with", "Whose mailbox is opened by the test and for the folders. Empty: the first user's.")
+TRY = TextField(TRY_WITH, "Try with", "Whose mailbox is opened by the test and for the folders. Empty: the first user's.")
 FOR_ALL = own("These settings hold for all mailboxes of the profile.")
 
 
@@ -61,7 +61,7 @@ class LoginStep(FormStep):
 
     def specs(self) -> Sequence[Spec]:
         found = [
-            replace(one, note=self._kept(), secret=True) if isinstance(one, Text) and one.name == PASSWORD else one
+            replace(one, note=self._kept(), secret=True) if isinstance(one, TextField) and one.name == PASSWORD else one
             for one in super().specs()
         ]
         return [*found, *([TRY] if self.draft.many else [])]

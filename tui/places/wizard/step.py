@@ -15,7 +15,7 @@ from tui.desk.draft import Draft, Secret
 from tui.desk.present import BLANK, Safe, joined
 from tui.places import form_lines
 from tui.shell import Shell, shell_of
-from tui.widgets.fields import Spec, Text
+from tui.widgets.fields import Spec, TextField
 from tui.widgets.form import Form
 from tui.widgets.shown import shown
 
@@ -144,7 +144,7 @@ class FormStep(Step):
         beside = {spec.name for spec in self.specs()}
         if not self.form.show_errors(errors) and errors:
             # The fault of a hidden field: shown at the first line, so that it is visible.
-            first = next((spec for spec in self.specs() if isinstance(spec, Text)), None)
+            first = next((spec for spec in self.specs() if isinstance(spec, TextField)), None)
             rest = joined(" ", (text for name, text in errors.items() if name not in beside))
             if first is not None and rest:
                 self.form.show_errors({first.name: rest})
