@@ -36,7 +36,7 @@ from tui.places.runs.run import RunPlace
 from tui.places.trouble import Trouble
 from tui.text.format import Line, MailboxTable, ProblemTable
 from tui.widgets.keys import KeyBar
-from tui.widgets.lines import Choice
+from tui.widgets.lines import ChoiceList
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
@@ -794,7 +794,7 @@ async def test_only_the_panel_with_the_keys_shows_a_bar() -> None:
     async with shown(ordinary()) as screen:
         await screen.press("r")
         await screen.until_shown("Problems (2)")
-        mailboxes, problems = (screen.console.screen.query_one(f"#{id}", Choice) for id in ("mailboxes", "problems"))
+        mailboxes, problems = (screen.console.screen.query_one(f"#{id}", ChoiceList) for id in ("mailboxes", "problems"))
         await screen.pilot.pause()
         assert barred(mailboxes) == [0, 1]
         assert barred(problems) == []
@@ -804,7 +804,7 @@ async def test_only_the_panel_with_the_keys_shows_a_bar() -> None:
         assert barred(problems) == [2, 3]
 
 
-def barred(choice: Choice) -> list[int]:
+def barred(choice: ChoiceList) -> list[int]:
     """The lines of ``choice`` that are drawn on the background of the bar."""
     bar = choice.get_component_rich_style("lines--cursor", partial=True).bgcolor
     strips = [choice.render_line(y) for y in range(choice.size.height)]

@@ -11,7 +11,7 @@ from tui.desk import manual
 from tui.desk.present import Safe, own
 from tui.places.page import Page
 from tui.text.format import Line, Span, fit
-from tui.widgets.lines import Choice
+from tui.widgets.lines import ChoiceList
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class Guides(Page):
         keys = (own("enter  read"),)
         super().__init__(own("Guides and manual"), lambda width: [(Span(fit(title, width)),) for title in titles], keys)
 
-    def body(self) -> Choice:
-        return Choice(id="text")
+    def body(self) -> ChoiceList:
+        return ChoiceList(id="text")
 
     async def action_read(self) -> None:
-        await self.app.push_screen(GuidePage(self._guides[self.query_one("#text", Choice).cursor]))
+        await self.app.push_screen(GuidePage(self._guides[self.query_one("#text", ChoiceList).cursor]))

@@ -127,7 +127,7 @@ class Listing(Place, Generic[R]):
         self.rows.cursor = 0
         self.reload()
 
-    def on_choice_moved(self) -> None:
+    def on_choice_list_moved(self) -> None:
         self._show_detail()
 
     def _show_detail(self) -> None:

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from tui.desk.present import Safe, own
 from tui.text.format import Span, fit
-from tui.widgets.lines import Choice
+from tui.widgets.lines import ChoiceList
 from tui.widgets.shown import shown
 
 #: Lines of the screen that the list leaves to its box.
@@ -37,11 +37,11 @@ class Pick(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
             box.border_title = shown(self._question)
-            yield Choice(id="options")
+            yield ChoiceList(id="options")
             yield Static(shown(own("enter  take it      esc  leave it")), classes="keys")
 
     def on_mount(self) -> None:
-        choice = self.query_one("#options", Choice)
+        choice = self.query_one("#options", ChoiceList)
         choice.styles.height = max(min(len(self._options), self.size.height - AROUND), 1)
         choice.show(lambda width: [(Span(fit(text, width)),) for _, text in self._options])
         # Only lines that are laid out can be chosen.
@@ -50,7 +50,7 @@ class Pick(ModalScreen[str | None]):
     @property
     def value(self) -> str:
         """The value under the cursor."""
-        return self._options[self.query_one("#options", Choice).cursor][0]
+        return self._options[self.query_one("#options", ChoiceList).cursor][0]
 
     def action_take(self) -> None:
         self.dismiss(self.value)

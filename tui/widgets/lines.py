@@ -127,7 +127,7 @@ class Lines(ScrollView):
         self.scroll_to(y=self.max_scroll_y if end else 0, animate=False)
 
 
-class Choice(Lines):
+class ChoiceList(Lines):
     """Items of which one is chosen: marked with ``▸``, and with a bar while focused.
 
     An item has one line, or ``per_item`` of its source.

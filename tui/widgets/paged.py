@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from tui.desk.present import Tone, own
 from tui.text.format import Line, Span
-from tui.widgets.lines import Choice
+from tui.widgets.lines import ChoiceList
 
 R = TypeVar("R")
 #: Rows fetched at once: more than any screen has.
@@ -16,7 +16,7 @@ PAGE = 100
 Fetch = Callable[[int, int], Awaitable[Sequence[R]]]
 
 
-class PagedChoice(Choice, Generic[R]):
+class PagedChoice(ChoiceList, Generic[R]):
     """Lines to choose from; ``fill`` sets their number, their source and their looks."""
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -101,7 +101,7 @@ class MessageList(SelectedPlace):
 
     # The chosen message --------------------------------------------------------------------------------------------------
 
-    def on_choice_moved(self) -> None:
+    def on_choice_list_moved(self) -> None:
         self.show_preview()
 
     def show_preview(self) -> None:

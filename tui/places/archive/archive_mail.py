@@ -25,7 +25,7 @@ from tui.places.archive.archive_list import MessageList
 from tui.places.archive.searching import SearchPlace
 from tui.text.format import header
 from tui.text.mail import folder_line, messages, unfolded
-from tui.widgets.lines import Choice
+from tui.widgets.lines import ChoiceList
 from tui.widgets.panel import Panel
 from tui.widgets.shown import shown
 
@@ -65,14 +65,14 @@ class MailPlace(MessageList):
     def content(self) -> ComposeResult:
         with Horizontal(id="mail"):
             with Panel(id="tree-panel"):
-                folders = Choice(id="folders")
+                folders = ChoiceList(id="folders")
                 folders.keeps_mark = True
                 yield folders
             yield from self.list_panels()
 
     @property
-    def folders(self) -> Choice:
-        return self.query_one("#folders", Choice)
+    def folders(self) -> ChoiceList:
+        return self.query_one("#folders", ChoiceList)
 
     @property
     def entered(self) -> bool:
@@ -146,8 +146,8 @@ class MailPlace(MessageList):
                 above = row.path.rpartition("/")[0]
                 self.folders.choose([one.path for one in self._seen].index(above))
 
-    def on_choice_moved(self) -> None:
-        super().on_choice_moved()
+    def on_choice_list_moved(self) -> None:
+        super().on_choice_list_moved()
         self.refresh_bindings()
 
     def on_descendant_focus(self) -> None:

@@ -22,7 +22,7 @@ from tui.shell import shell_of
 from tui.text import prose
 from tui.text.format import Line, Span, header
 from tui.text.mail import attachment_line, history_lines, message_lines
-from tui.widgets.lines import Choice, Lines
+from tui.widgets.lines import ChoiceList, Lines
 from tui.widgets.panel import Panel
 from tui.widgets.shown import tell
 
@@ -165,11 +165,11 @@ class Attachments(Page):
             title, lambda width: [attachment_line(one, width) for one in view.attachments], (own("enter  save to a file"),)
         )
 
-    def body(self) -> Choice:
-        return Choice(id="text")
+    def body(self) -> ChoiceList:
+        return ChoiceList(id="text")
 
     def action_save(self) -> None:
-        row = self._view.attachments[self.query_one("#text", Choice).cursor]
+        row = self._view.attachments[self.query_one("#text", ChoiceList).cursor]
 
         def answered(folder: str | None) -> None:
             if folder is not None:

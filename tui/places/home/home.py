@@ -21,7 +21,7 @@ from tui.places.profiles.profile_work import ProfileWork
 from tui.places.runs.job import JobPlace
 from tui.places.runs.run import RunPlace
 from tui.text.format import Line, ProfileTable, Span, fit, header, service, wrap
-from tui.widgets.lines import Choice, Lines
+from tui.widgets.lines import ChoiceList, Lines
 from tui.widgets.panel import Panel
 from tui.widgets.shown import shown
 
@@ -52,13 +52,13 @@ class HomePlace(ProfileWork):
     def content(self) -> ComposeResult:
         with Panel(id="profiles-panel"):
             yield Lines(id="profiles-header", can_focus=False)
-            profiles = Choice(id="profiles")
+            profiles = ChoiceList(id="profiles")
             # Most keys concern the chosen profile, whatever has the focus.
             profiles.keeps_mark = True
             yield profiles
             yield Static(shown(joined("\n", NO_PROFILES)), id="no-profiles")
         with Panel(id="attention-panel"):
-            yield Choice(id="attention")
+            yield ChoiceList(id="attention")
 
     async def load(self) -> None:
         self.show(await self.console.desk.home())
@@ -71,7 +71,7 @@ class HomePlace(ProfileWork):
         self.show_top(
             lambda width, clock: header((own("Archivar"), view.path), own("service {}", service(view).shown), clock, width)
         )
-        profiles = self.query_one("#profiles", Choice)
+        profiles = self.query_one("#profiles", ChoiceList)
         keys = [row.key for row in view.profiles]
         if key in keys:
             profiles.cursor = keys.index(key)
@@ -102,7 +102,7 @@ class HomePlace(ProfileWork):
         return ""
 
     def _show_attention(self, found: tuple[Attention, ...]) -> None:
-        panel, attention = self.query_one("#attention", Choice), self.panel("attention-panel")
+        panel, attention = self.query_one("#attention", ChoiceList), self.panel("attention-panel")
         digits = own("1-{} lead there", min(len(found), DIGITS)) if len(found) > 1 else own("1 leads there") if found else BLANK
         jobs = sum(item.job is not None for item in found)
         title = own("Needs attention ({})", len(found) - jobs) if len(found) > jobs else own("Needs attention")
@@ -119,7 +119,7 @@ class HomePlace(ProfileWork):
             self._usable = usable
             self.refresh_bindings()
 
-    def on_choice_moved(self) -> None:
+    def on_choice_list_moved(self) -> None:
         self._see_to_keys()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -140,10 +140,10 @@ class HomePlace(ProfileWork):
         """The profile under the cursor."""
         if self._view is None or not self._view.profiles:
             return None
-        return self._view.profiles[min(self.query_one("#profiles", Choice).cursor, len(self._view.profiles) - 1)]
+        return self._view.profiles[min(self.query_one("#profiles", ChoiceList).cursor, len(self._view.profiles) - 1)]
 
     async def action_open(self) -> None:
-        attention = self.query_one("#attention", Choice)
+        attention = self.query_one("#attention", ChoiceList)
         if attention.has_focus and self._view:
             owners = [index for _, index in attention_lines(self._view.attention, attention.text_width)]
             if attention.cursor < len(owners):

@@ -17,7 +17,7 @@ from tui.places.place import BESIDE
 from tui.places.profiles.profile_work import ProfileWork
 from tui.places.runs.run import RunPlace
 from tui.text.format import Line, Span, fit, header, join, wrap
-from tui.widgets.lines import Choice, Lines
+from tui.widgets.lines import ChoiceList, Lines
 from tui.widgets.panel import Panel
 from tui.widgets.shown import tell
 
@@ -43,7 +43,7 @@ class ProfilePlace(ProfileWork):
         with Panel(id="facts-panel"):
             yield Lines(id="facts", can_focus=False)
         with Panel(id="runs-panel"):
-            yield Choice(id="runs")
+            yield ChoiceList(id="runs")
 
     async def load(self) -> None:
         try:
@@ -79,7 +79,7 @@ class ProfilePlace(ProfileWork):
         facts.styles.height = min(height, max(self.size.height - 10, 4))
         self.panel("facts-panel").head(row.name, own("next start {}", row.next_start) if row.next_start else BLANK)
         runs = view.runs
-        self.query_one("#runs", Choice).show(lambda width: [run_line(run, width) for run in runs] or [_NONE])
+        self.query_one("#runs", ChoiceList).show(lambda width: [run_line(run, width) for run in runs] or [_NONE])
         self.panel("runs-panel").head(own("Last runs"))
         if before is None or bool(before.runs) != bool(runs) or before.row.scheduled != row.scheduled:
             self.refresh_bindings()
@@ -102,7 +102,7 @@ class ProfilePlace(ProfileWork):
     async def action_open(self) -> None:
         if self._view and self._view.runs:
             runs = self._view.runs
-            await self.app.push_screen(RunPlace(runs[min(self.query_one("#runs", Choice).cursor, len(runs) - 1)].id))
+            await self.app.push_screen(RunPlace(runs[min(self.query_one("#runs", ChoiceList).cursor, len(runs) - 1)].id))
 
     def action_back(self) -> None:
         self.app.pop_screen()

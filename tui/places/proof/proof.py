@@ -20,7 +20,7 @@ from tui.places.runs.job import JobPlace
 from tui.text import prose
 from tui.text.format import Line, Span, bar, fit, header, join, percent, wrap
 from tui.text.mail import messages
-from tui.widgets.lines import Choice, Lines
+from tui.widgets.lines import ChoiceList, Lines
 from tui.widgets.panel import Panel
 
 LABEL = 8
@@ -64,7 +64,7 @@ class ProofPlace(Place):
         with Panel(id="proof-panel"):
             yield Lines(id="proof", can_focus=False)
         with Panel(id="findings-panel"):
-            yield Choice(id="findings")
+            yield ChoiceList(id="findings")
 
     @property
     def restless(self) -> bool:
@@ -79,7 +79,7 @@ class ProofPlace(Place):
         proof = self.query_one("#proof", Lines)
         proof.styles.height = len(proof_lines(view, max(self.size.width - BESIDE, 10)))
         proof.show(lambda width: proof_lines(view, width))
-        findings = self.query_one("#findings", Choice)
+        findings = self.query_one("#findings", ChoiceList)
         more = view.finding_count - len(view.findings)
         rest = own("and {:,} more: archivar verify --json", more) if more > 0 else BLANK
         self.panel("findings-panel").head(_found(view), rest)
@@ -150,7 +150,7 @@ class ProofPlace(Place):
         view = self._view
         if view is None or not view.findings:
             return
-        row = view.findings[self.query_one("#findings", Choice).cursor]
+        row = view.findings[self.query_one("#findings", ChoiceList).cursor]
         await self.app.push_screen(Page(row.title[0], lambda width: finding_lines(row, width)))
 
     # Repairing -----------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from tui.text import prose
 from tui.text.format import Line, Span, cut, fit, header, wrap
 from tui.widgets.fields import Choices, Spec, TextField
 from tui.widgets.form import Form
-from tui.widgets.lines import Choice, Lines
+from tui.widgets.lines import ChoiceList, Lines
 from tui.widgets.panel import Panel
 from tui.widgets.shown import shown
 
@@ -81,7 +81,7 @@ class SealsPlace(Place):
     def content(self) -> ComposeResult:
         with Panel(id="places-panel"):
             yield Lines(id="places-head", can_focus=False)
-            yield Choice(id="places")
+            yield ChoiceList(id="places")
         with Panel(id="place-panel"):
             yield Lines(id="place", can_focus=False)
 
@@ -90,7 +90,7 @@ class SealsPlace(Place):
         before, self._view = self._view, view
         self.show_top(lambda width, clock: header((own("Archivar"), own("Proof"), own("Seals")), BLANK, clock, width))
         self.panel("places-panel").head(own("Seals go to ({})", len(view.rows)), own("sent {}", view.often))
-        head, places = self.query_one("#places-head", Lines), self.query_one("#places", Choice)
+        head, places = self.query_one("#places-head", Lines), self.query_one("#places", ChoiceList)
         head.display = places.can_focus = bool(view.rows)
         head.styles.height = 1
         # Beside the mark of the chosen line.
@@ -109,10 +109,10 @@ class SealsPlace(Place):
     @property
     def _row(self) -> SealRow | None:
         rows = self._view.rows if self._view is not None else ()
-        at = self.query_one("#places", Choice).cursor
+        at = self.query_one("#places", ChoiceList).cursor
         return rows[at] if 0 <= at < len(rows) else None
 
-    def on_choice_moved(self) -> None:
+    def on_choice_list_moved(self) -> None:
         self._show_chosen()
 
     def _show_chosen(self) -> None:

@@ -17,7 +17,7 @@ from tui.places.page import Page
 from tui.places.place import BESIDE, Place
 from tui.text.details import mailbox_details, note_details, problem_details
 from tui.text.format import Line, MailboxTable, ProblemTable, Span, bar, fit, header, join, percent, wrap
-from tui.widgets.lines import Choice, Compose, Lines
+from tui.widgets.lines import ChoiceList, Compose, Lines
 from tui.widgets.panel import Panel
 
 #: Problems searched for the chosen one.
@@ -45,9 +45,9 @@ class RunPlace(Place):
             yield Lines(id="overall", can_focus=False)
         with Panel(id="mailboxes-panel"):
             yield Lines(id="mailboxes-header", can_focus=False)
-            yield Choice(id="mailboxes")
+            yield ChoiceList(id="mailboxes")
         with Panel(id="problems-panel"):
-            yield Choice(id="problems")
+            yield ChoiceList(id="problems")
 
     @property
     def restless(self) -> bool:
@@ -77,18 +77,18 @@ class RunPlace(Place):
 
     def _show_mailboxes(self, view: RunView) -> None:
         """Keep the chosen mailbox chosen; before any choice the first is in sight."""
-        mailboxes = self.query_one("#mailboxes", Choice)
+        mailboxes = self.query_one("#mailboxes", ChoiceList)
         chosen = self._rows[mailboxes.cursor] if mailboxes.touched and mailboxes.cursor < len(self._rows) else None
         self._rows = MailboxTable.order(view.mailboxes)
         mailboxes.cursor = (_position(self._rows, chosen) if chosen else 0) or 0
         mailboxes.show(lambda width: MailboxTable(view.mailboxes, width))
-        indent = Span(blanks(len(Choice.MARK)))
+        indent = Span(blanks(len(ChoiceList.MARK)))
         titles = self.query_one("#mailboxes-header", Lines)
-        titles.show(lambda width: [(indent, *MailboxTable(view.mailboxes, width - len(Choice.MARK)).header)])
+        titles.show(lambda width: [(indent, *MailboxTable(view.mailboxes, width - len(ChoiceList.MARK)).header)])
 
     def _show_problems(self, view: RunView, before: RunView | None, width: int) -> None:
         """Keep the chosen problem chosen: while the run is active the newest is on top, so others move down."""
-        panel, problems = self.panel("problems-panel"), self.query_one("#problems", Choice)
+        panel, problems = self.panel("problems-panel"), self.query_one("#problems", ChoiceList)
         if not problems.touched:
             problems.cursor = 0
         elif before and (chosen := _item(before, problems.cursor)) and chosen != _item(view, problems.cursor):
@@ -117,7 +117,7 @@ class RunPlace(Place):
 
     async def action_details(self) -> None:
         """Open the chosen item of the focused panel."""
-        view, problems = self._view, self.query_one("#problems", Choice)
+        view, problems = self._view, self.query_one("#problems", ChoiceList)
         if view is None:
             return
         # Not has_focus, which is set a moment after the next key.
@@ -125,7 +125,7 @@ class RunPlace(Place):
             title, compose = _problem_page(view, problems.cursor)
             await self.app.push_screen(Page(title, compose))
             return
-        row = self._rows[self.query_one("#mailboxes", Choice).cursor]
+        row = self._rows[self.query_one("#mailboxes", ChoiceList).cursor]
         page = Page(row.mailbox, self._mailbox_page(row))
         self._details = (page, row)
         await self.app.push_screen(page)

@@ -23,7 +23,7 @@ from tui.shell import shell_of
 from tui.text.format import Line, Span, cut, fit, header, wrap
 from tui.widgets.fields import TextField
 from tui.widgets.form import Form
-from tui.widgets.lines import Choice, Lines
+from tui.widgets.lines import ChoiceList, Lines
 from tui.widgets.panel import Panel
 from tui.widgets.shown import shown, tell
 
@@ -55,7 +55,7 @@ class SettingsPlace(Place):
 
     def content(self) -> ComposeResult:
         with Panel(id="settings-panel"):
-            yield Choice(id="settings")
+            yield ChoiceList(id="settings")
         with Panel(id="archive-panel"):
             yield Lines(id="archive")
 
@@ -65,7 +65,7 @@ class SettingsPlace(Place):
         self.show_top(lambda width, clock: header((own("Archivar"), own("Settings")), BLANK, clock, width))
         self.panel("settings-panel").head(own("Settings"))
         self.panel("archive-panel").head(own("Archive"))
-        self.query_one("#settings", Choice).show(lambda width: [self._line(row, width) for row in view.rows])
+        self.query_one("#settings", ChoiceList).show(lambda width: [self._line(row, width) for row in view.rows])
         troubles = self.console.keymap_troubles
         self.query_one("#archive", Lines).show(lambda width: fact_lines(view, troubles, width))
         self.console.follow(view)
@@ -95,7 +95,7 @@ class SettingsPlace(Place):
     def action_change(self) -> None:
         if self._view is None:
             return
-        row = self._view.rows[self.query_one("#settings", Choice).cursor]
+        row = self._view.rows[self.query_one("#settings", ChoiceList).cursor]
         if row.name == "theme":
             self._choose_theme(row)
         elif row.name == "mouse":
@@ -160,7 +160,7 @@ class ThemePick(Pick):
     def __init__(self, names: list[str], value: str) -> None:
         super().__init__(own("Theme"), [(name, sentence(name)) for name in names], value)
 
-    def on_choice_moved(self) -> None:
+    def on_choice_list_moved(self) -> None:
         shell_of(self.app).preview_theme(self.value)
 
 

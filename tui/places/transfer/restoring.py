@@ -27,7 +27,7 @@ from tui.places.users.pick_user import PickUser
 from tui.text import prose
 from tui.text.format import Line, Span, bar, bullets, cut, fit, header, percent
 from tui.text.mail import messages
-from tui.widgets.lines import Choice, Lines
+from tui.widgets.lines import ChoiceList, Lines
 from tui.widgets.panel import Panel
 from tui.widgets.shown import tell
 
@@ -70,7 +70,7 @@ class RestorePlace(Place):
 
     def content(self) -> ComposeResult:
         with Panel(id="wish-panel"):
-            yield Choice(id="wish")
+            yield ChoiceList(id="wish")
         with Panel(id="plan-panel"):
             yield Lines(id="plan")
 
@@ -138,7 +138,7 @@ class RestorePlace(Place):
     def _show(self) -> None:
         view = self._view
         self.panel("wish-panel").head(own("Restore {}", self._selection.words) if self._selection.words else own("Restore"))
-        self.query_one("#wish", Choice).show(lambda width: wish_lines(view, width) if view else [])
+        self.query_one("#wish", ChoiceList).show(lambda width: wish_lines(view, width) if view else [])
         self.panel("plan-panel").head(own("What will happen"))
         hint = own("{} looks how much of it is missing there.", self.console.key(LOOK))
         self.query_one("#plan", Lines).show(
@@ -160,7 +160,7 @@ class RestorePlace(Place):
     def action_change(self) -> None:
         if (wish := self._wish) is None or (view := self._view) is None:
             return
-        line = self.query_one("#wish", Choice).cursor
+        line = self.query_one("#wish", ChoiceList).cursor
         if line == PROFILE:
             self.console.work(self._pick_profile(wish), opens=True)
         elif line == MAILBOX and view.many:

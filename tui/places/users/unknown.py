@@ -96,8 +96,8 @@ class UnknownPlace(Listing[UnknownRow]):
             return bool(row.not_ours)
         return not row.taken and (action != "not_ours" or not row.not_ours)
 
-    def on_choice_moved(self) -> None:
-        super().on_choice_moved()
+    def on_choice_list_moved(self) -> None:
+        super().on_choice_list_moved()
         self.refresh_bindings()
 
     # Looking -------------------------------------------------------------------------------------------------------------

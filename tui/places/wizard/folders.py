@@ -18,7 +18,7 @@ from tui.places.wizard.step import Step
 from tui.text.format import Line, Span, cut, fit
 from tui.widgets.fields import Changed, Options
 from tui.widgets.inputs import Marked
-from tui.widgets.lines import Choice
+from tui.widgets.lines import ChoiceList
 from tui.widgets.shown import shown, tell
 
 WAYS = (("all", "all but the unticked"), ("only", "only the ticked"))
@@ -42,7 +42,7 @@ class FoldersStep(Step):
     def content(self) -> ComposeResult:
         yield Marked(Options(WAYS, "only" if self.drafts.folders_only(self.draft) else "all"))
         yield Static(shown(own("Reading the folders …")), id="said")
-        yield Choice(id="folders")
+        yield ChoiceList(id="folders")
         yield Static(id="rules")
         yield Static(id="wrong", classes="wrong")
 
@@ -57,7 +57,7 @@ class FoldersStep(Step):
         self._tree = FolderTree(BLANK, ())
         self._without = own("…")
         self._show()
-        self.query_one("#folders", Choice).focus()
+        self.query_one("#folders", ChoiceList).focus()
         self.again()
 
     def again(self) -> None:
@@ -92,13 +92,13 @@ class FoldersStep(Step):
                 )
             )
         self._show()
-        self.query_one("#folders", Choice).focus()
+        self.query_one("#folders", ChoiceList).focus()
 
     def _show(self) -> None:
         rows = self._tree.rows
         # With nothing to tick a line says so, which shows the focus.
         without: list[Line] = [(Span(self._without, Tone.MUTED),)]
-        self.query_one("#folders", Choice).show(lambda width: [self._line(row, width) for row in rows] or without)
+        self.query_one("#folders", ChoiceList).show(lambda width: [self._line(row, width) for row in rows] or without)
         self.show_errors({})
         rules = self.drafts.folder_rules(self.draft)
         ticking = ("tick", "tick_below") if rows else ("test",)
@@ -121,7 +121,7 @@ class FoldersStep(Step):
     @property
     def chosen(self) -> FolderRow | None:
         rows = self._tree.rows
-        return rows[min(self.query_one("#folders", Choice).cursor, len(rows) - 1)] if rows else None
+        return rows[min(self.query_one("#folders", ChoiceList).cursor, len(rows) - 1)] if rows else None
 
     def tick(self, *, below: bool) -> None:
         """Tick or untick the chosen folder."""
