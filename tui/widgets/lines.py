@@ -18,7 +18,7 @@ from tui.desk.present import Safe, Tone, cell_len, own
 from tui.text.format import Line, Span, fit
 
 
-class Source(Protocol):
+class LineSource(Protocol):
     """Lines of one width, made on access."""
 
     def __len__(self) -> int: ...
@@ -27,10 +27,10 @@ class Source(Protocol):
 
 
 #: Makes the source for a width in cells.
-Compose = Callable[[int], Source]
+Compose = Callable[[int], LineSource]
 
 
-def _nothing(_width: int) -> Source:
+def _nothing(_width: int) -> LineSource:
     return []
 
 
@@ -57,7 +57,7 @@ class Lines(ScrollView):
         super().__init__(id=id)
         self.can_focus = can_focus
         self._compose_source: Compose = _nothing
-        self._source: Source = []
+        self._source: LineSource = []
         self._shown: dict[int, Line] = {}
 
     def show(self, compose: Compose) -> None:
