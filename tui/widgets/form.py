@@ -17,7 +17,7 @@ from tui.widgets.inputs import TypingLine
 from tui.widgets.shown import shown
 
 
-class Field(Vertical):
+class FormField(Vertical):
     """A label, a control, and a note or an error below."""
 
     DEFAULT_CSS = """
@@ -107,14 +107,14 @@ class Form(VerticalScroll, can_focus=False):
 
     def compose(self) -> ComposeResult:
         for spec in self._specs:
-            yield Field(spec, self._values.get(spec.name))
+            yield FormField(spec, self._values.get(spec.name))
 
     def on_mount(self) -> None:
         self._arrange()
 
     @property
-    def fields(self) -> list[Field]:
-        return list(self.query(Field))
+    def fields(self) -> list[FormField]:
+        return list(self.query(FormField))
 
     @property
     def values(self) -> dict[str, Any]:
