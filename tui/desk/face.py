@@ -80,7 +80,7 @@ _VALUES = {
 }
 
 
-class Console:
+class ConsoleFace:
     """The words of the console."""
 
     def action(self, do: Do) -> str:
@@ -105,7 +105,7 @@ def _label(key: str) -> str:
     return forms.label(PROFILES, key) if key in PROFILES.by_name else forms.label(DIRECTORIES, key.removeprefix("directory."))
 
 
-CONSOLE = Console()
+CONSOLE = ConsoleFace()
 
 
 def sentence(reason: Reason) -> str:
