@@ -12,7 +12,7 @@ from core.archive.archive import Archive
 from core.profiles import folder_choice
 from core.profiles.folder_choice import FolderChoice
 from core.profiles.ownership import Evidence, Standing, Whose
-from tui.desk.draft import Draft, FolderRow, FolderTree
+from tui.desk.draft import FolderRow, FolderTree, ProfileDraft
 from tui.desk.drafts import Drafts
 from tui.desk.present import BLANK, text
 
@@ -133,7 +133,7 @@ def test_the_console_comes_back_to_the_same_rules(choice: FolderChoice, turns: i
     """There and back, any number of times; what was ticked in between is not undone."""
     desk = Drafts(cast(Archive, None))
     tree = FolderTree(BLANK, tuple(FolderRow(path, uses, text(path), 0, BLANK, True) for path, uses in TREE))
-    draft = Draft({"folders.include": list(choice.include), "folders.exclude": list(choice.exclude)})
+    draft = ProfileDraft({"folders.include": list(choice.include), "folders.exclude": list(choice.exclude)})
     for _ in range(turns):
         if not desk.choose_folders(draft, tree, only=not choice.only):
             return

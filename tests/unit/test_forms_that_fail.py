@@ -24,7 +24,7 @@ from tests.reasons import said
 from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk
 from tui.desk.directory import DirectoryDraft
-from tui.desk.draft import Draft
+from tui.desk.draft import ProfileDraft
 from tui.desk.refusals import Refused
 from tui.desk.restores import RestoreWish
 from tui.desk.users import UserDraft
@@ -56,7 +56,7 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     await archive.close()
 
 
-async def _profile(desk: Desk) -> Draft:
+async def _profile(desk: Desk) -> ProfileDraft:
     """The profile, being edited: another server and another password were typed."""
     draft = await desk.drafts.edit("Test")
     draft.fields |= {"server.host": "other.example.test", "delete.when": "immediately"}

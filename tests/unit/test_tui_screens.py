@@ -22,7 +22,7 @@ from core.profiles.selection import Selection
 from core.text.cells import cell_len
 from tests.terminal.staged import HOSTILE, StagedDesk, hostile, line, many, ordinary, problem, profile, result, snapshot
 from tui.console import Console
-from tui.desk.draft import Draft
+from tui.desk.draft import ProfileDraft
 from tui.desk.home import Condition
 from tui.desk.present import own
 from tui.desk.refusals import NoArchive, Refused, fault
@@ -547,7 +547,7 @@ async def test_a_profile_that_was_saved_is_chosen() -> None:
     async with shown(desk) as screen:
         home = screen.console.screen
         assert isinstance(home, HomePlace)
-        draft = Draft({"kind": "mailbox", "name": "Copy"})
+        draft = ProfileDraft({"kind": "mailbox", "name": "Copy"})
         await screen.press("down")
         for name, chosen in (("", "Alice"), ("Alice", "Alice"), ("Copy", "Copy")):
             home.expect(draft)

@@ -30,7 +30,7 @@ from tests.unit.test_tui_screens import Shown, straight
 from tui.console import Console
 from tui.desk import everybody
 from tui.desk.desk import Desk, open_desk
-from tui.desk.draft import Draft, ExampleRow, FolderRow, FolderTree
+from tui.desk.draft import ExampleRow, FolderRow, FolderTree, ProfileDraft
 from tui.desk.drafts import Drafts
 from tui.desk.present import BLANK, Safe, Tone, badge, own, sentences, text
 from tui.desk.refusals import Refused
@@ -60,22 +60,22 @@ class PlayedDrafts(Drafts):
         self.fault: Exception | None = None
         self.tried: list[str] = []
 
-    def _answer(self, what: str, draft: Draft) -> None:
+    def _answer(self, what: str, draft: ProfileDraft) -> None:
         self.tried.append(f"{what} {draft.password.reveal()}")
         if error := self.refusal or self.fault:
             raise error
 
-    async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
+    async def test(self, draft: ProfileDraft, tick: Callable[[StepRow], None]) -> bool:
         for step in self.steps(draft):
             tick(StepRow(step.key, step.name, badge("✔", "ok", Tone.GOOD), own("as it should be")))
         self._answer("test", draft)
         return True
 
-    async def folders(self, draft: Draft) -> FolderTree:
+    async def folders(self, draft: ProfileDraft) -> FolderTree:
         self._answer("folders", draft)
         return FolderTree(own("alice@example.test"), ROWS)
 
-    async def examples(self, draft: Draft) -> Sequence[ExampleRow]:
+    async def examples(self, draft: ProfileDraft) -> Sequence[ExampleRow]:
         self._answer("examples", draft)
         place = str(draft.fields["catchall.incoming"])
         return [
@@ -84,11 +84,11 @@ class PlayedDrafts(Drafts):
             )
         ]
 
-    async def preview(self, draft: Draft) -> Sequence[Safe]:
+    async def preview(self, draft: ProfileDraft) -> Sequence[Safe]:
         self._answer("preview", draft)
         return [own("3 of 9 messages would be deleted.")]
 
-    async def probe(self, draft: Draft) -> Sequence[Safe]:
+    async def probe(self, draft: ProfileDraft) -> Sequence[Safe]:
         self._answer("probe", draft)
         return [own("The server moves deleted mail to Trash.")]
 
@@ -435,7 +435,7 @@ async def test_the_answers_stand_below_however_much_is_deleted_more(stage: Stage
         sentences(SENTENCES.values()),
         own("save it"),
         own("go on editing"),
-        lambda: stage.drafts.preview(Draft({})),
+        lambda: stage.drafts.preview(ProfileDraft({})),
     )
     await stage.screen.console.push_screen(question)
     await stage.screen.until_shown("! Deletion is switched on", "y  save it      n, enter  go on editing")
@@ -606,7 +606,7 @@ async def test_folders_of_others_stand_apart_in_the_tree(stage: Stage, monkeypat
             ServerFolder("shared/bob@example.test", 7, bob.reason, whose=bob),
         ]
 
-    async def folders(draft: Draft) -> FolderTree:
+    async def folders(draft: ProfileDraft) -> FolderTree:
         return await Drafts.folders(stage.drafts, draft)
 
     monkeypatch.setattr("core.engine.examine.examine.folder_tree", tree)

@@ -28,7 +28,7 @@ from core.trial import Step
 from tests import homes, reasons
 from tui.desk import face, run_words, runs, trial
 from tui.desk.activity import run_row
-from tui.desk.draft import Draft
+from tui.desk.draft import ProfileDraft
 from tui.desk.drafts import Drafts
 from tui.desk.refusals import Refused, translated
 from tui.places.directory.directory import DirectoryPlace
@@ -50,7 +50,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 @pytest.mark.parametrize("kind", ["mailbox", "mailboxes", "catchall"])
 def test_each_field_is_called_as_on_its_page(kind: str) -> None:
     """By its label there, and the page's word in the list of steps; every field with a line has it on the way of some kind."""
-    draft = Draft({"kind": kind, "login.method": "kerio-master" if kind == "mailboxes" else "password"})
+    draft = ProfileDraft({"kind": kind, "login.method": "kerio-master" if kind == "mailboxes" else "password"})
     pages = [page(draft) for page in STEPS[kind] if issubclass(page, FormStep)]
     lines = {spec.name: f"{spec.label}, on the page {page.word}" for page in pages for spec in page.specs()}
     lines = {name: line for name, line in lines.items() if name not in (RUN_NOW, TRY_WITH)}

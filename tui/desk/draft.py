@@ -20,7 +20,7 @@ class Turned:
 
 
 @dataclass(slots=True)
-class Draft:
+class ProfileDraft:
     """A profile being edited. ``fields`` are those of the profile file (``core.profiles.schema``), as form values.
 
     ``replaces`` is the key of the edited profile, ``definition`` its saved form; ``stored`` of the profile whose stored

@@ -15,7 +15,7 @@ from core.profiles.schema.faults import FieldError
 from core.profiles.schema.profile_rules import HOW, How
 from core.profiles.schema.profiles import PROFILES
 from core.profiles.selection import Mode
-from tui.desk.draft import Draft
+from tui.desk.draft import ProfileDraft
 
 _MISFITS = {
     Misfit.NOT_STORED: console.PASSWORD_NOT_KEPT,
@@ -33,7 +33,7 @@ def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def stand_in(draft: Draft) -> Profile:
+def stand_in(draft: ProfileDraft) -> Profile:
     """The draft as a profile, with stand-ins for fields that a connection does not need. Raises ``InputError``."""
     fields = filled(draft.fields)
     for name in forms.problems(PROFILES, fields):
@@ -51,15 +51,15 @@ def stand_in(draft: Draft) -> Profile:
     return forms.made(PROFILES, fields)
 
 
-def login_of(draft: Draft) -> Profile:
+def login_of(draft: ProfileDraft) -> Profile:
     """The draft as a profile with only server and login set. Raises ``InputError`` when these are invalid."""
     fields = {
         name: value for name, value in filled(draft.fields).items() if name.partition(".")[0] in ("kind", "server", "login")
     }
-    return stand_in(Draft(fields))
+    return stand_in(ProfileDraft(fields))
 
 
-def complete(draft: Draft) -> Profile:
+def complete(draft: ProfileDraft) -> Profile:
     """The draft as a profile for a test. Raises ``InputError`` naming the missing field."""
     try:
         return stand_in(draft)
@@ -67,7 +67,7 @@ def complete(draft: Draft) -> Profile:
         raise InputError(console.NOT_TRIED(place=_place(draft, error))) from error
 
 
-def made(draft: Draft) -> Profile:
+def made(draft: ProfileDraft) -> Profile:
     """The profile of the draft. Raises ``InputError`` naming the invalid field."""
     try:
         return forms.made(PROFILES, filled(draft.fields))
@@ -75,7 +75,7 @@ def made(draft: Draft) -> Profile:
         raise InputError(console.NOT_SAVED(place=_place(draft, error))) from error
 
 
-def _place(draft: Draft, error: FieldError) -> str:
+def _place(draft: ProfileDraft, error: FieldError) -> str:
     return forms.place(PROFILES, error.field, draft.fields)
 
 

@@ -29,7 +29,7 @@ from core.secrets import Secret
 from core.text import format as texts
 from tui.desk import everybody, present, trial
 from tui.desk.described import DELETION, facts
-from tui.desk.draft import Draft, ExampleRow, FolderRow, FolderTree, Summary, Turned
+from tui.desk.draft import ExampleRow, FolderRow, FolderTree, ProfileDraft, Summary, Turned
 from tui.desk.drafted import complete, filled, login_of, made, needed, stand_in
 from tui.desk.face import CONSOLE, sentence
 from tui.desk.present import Safe
@@ -47,19 +47,19 @@ class Drafts:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    async def new(self, kind: str) -> Draft:
+    async def new(self, kind: str) -> ProfileDraft:
         """An empty draft with the defaults of a kind."""
         method = Method.KERIO_MASTER if kind == Kind.MAILBOXES else Method.PASSWORD
-        return Draft({**forms.new(PROFILES), "kind": kind, "login.method": method.value})
+        return ProfileDraft({**forms.new(PROFILES), "kind": kind, "login.method": method.value})
 
-    async def edit(self, key: str) -> Draft:
+    async def edit(self, key: str) -> ProfileDraft:
         """A draft of a saved profile; its password stays stored."""
         with translated():
             profile = await saved_profiles.find(self._archive, key)
         fields = forms.filled(PROFILES, profile)
-        return Draft(fields, replaces=profile.name, stored=profile.name, definition=profile.as_json())
+        return ProfileDraft(fields, replaces=profile.name, stored=profile.name, definition=profile.as_json())
 
-    async def copy(self, key: str) -> Draft:
+    async def copy(self, key: str) -> ProfileDraft:
         """A draft of a new profile like a saved one, started by hand."""
         with translated():
             profile = await saved_profiles.find(self._archive, key)
@@ -68,11 +68,11 @@ class Drafts:
         while name_key(name) in names:
             name, number = f"Copy {number} of {profile.name}", number + 1
         fields = forms.filled(PROFILES, profile) | {"name": name, HOW: How.MANUAL.value}
-        return Draft(fields, stored=profile.name)
+        return ProfileDraft(fields, stored=profile.name)
 
     # Checking ------------------------------------------------------------------------------------------------------------
 
-    async def problems(self, draft: Draft) -> Mapping[str, Safe]:
+    async def problems(self, draft: ProfileDraft) -> Mapping[str, Safe]:
         """The faults by field, also of ``login.password``."""
         problems = forms.problems(PROFILES, filled(draft.fields))
         found = {name: present.text(fault.beside(CONSOLE), 400) for name, fault in problems.items()}
@@ -80,7 +80,7 @@ class Drafts:
             found = {**await self._of_archive(draft), **found}
         return found
 
-    async def _of_archive(self, draft: Draft) -> dict[str, Safe]:
+    async def _of_archive(self, draft: ProfileDraft) -> dict[str, Safe]:
         """Faults that only the archive knows: names taken, unknown users, a missing password."""
         found: dict[str, str] = {}
         name = str(draft.fields.get("name", "")).strip()
@@ -97,7 +97,7 @@ class Drafts:
         found |= await everybody.problems(self._archive, draft) if draft.catchall else {}
         return {field: present.sentence(text) for field, text in found.items()}
 
-    async def _password_problem(self, draft: Draft) -> Reason | None:
+    async def _password_problem(self, draft: ProfileDraft) -> Reason | None:
         """The reason why the password must be typed; None when it need not be."""
         if draft.password or draft.fields.get("login.password_file"):
             return None
@@ -115,13 +115,13 @@ class Drafts:
         """True when this field has a meaning beside the others."""
         return forms.applies(PROFILES, name, fields)
 
-    def shown_name(self, draft: Draft) -> Safe:
+    def shown_name(self, draft: ProfileDraft) -> Safe:
         """The draft's name, safe to show."""
         return present.text(str(draft.fields.get("name", "")).strip(), 60)
 
     # The parts of a draft ------------------------------------------------------------------------------------------------
 
-    def rule(self, draft: Draft) -> Safe:
+    def rule(self, draft: ProfileDraft) -> Safe:
         """The deletion rule in a sentence."""
         try:
             profile = stand_in(draft)
@@ -135,7 +135,7 @@ class Drafts:
         if any(name.startswith("schedule") for name in forms.problems(PROFILES, fields)):
             return present.BLANK
         try:
-            schedule = stand_in(Draft({**fields})).schedule
+            schedule = stand_in(ProfileDraft({**fields})).schedule
         except InputError:
             return present.BLANK
         if schedule is None:
@@ -145,11 +145,11 @@ class Drafts:
             f"Next start {texts.soon(start, now())}, by the service. The guide (^g) tells how that is kept running."
         )
 
-    def automatic(self, draft: Draft) -> bool:
+    def automatic(self, draft: ProfileDraft) -> bool:
         """True when its schedule starts it."""
         return made(draft).automatic
 
-    def goes_to(self, draft: Draft) -> Safe:
+    def goes_to(self, draft: ProfileDraft) -> Safe:
         """The destination of the mailbox, in a sentence."""
         user, folder = draft.fields.get("target.user"), draft.fields.get("target.folder")
         return (
@@ -158,7 +158,7 @@ class Drafts:
             else present.BLANK
         )
 
-    async def selected(self, draft: Draft) -> Safe:
+    async def selected(self, draft: ProfileDraft) -> Safe:
         """The result of the user selection, in a sentence."""
         mode, names = Mode(str(draft.fields.get("users.mode", Mode.ALL))), tuple(draft.fields.get("users.list") or ())
         if mode is Mode.ONLY and not names:
@@ -170,11 +170,11 @@ class Drafts:
             text += f" No longer there: {', '.join(chosen.unknown[:5])}."
         return present.text(text, 400)
 
-    def folders_only(self, draft: Draft) -> bool:
+    def folders_only(self, draft: ProfileDraft) -> bool:
         """True when only the named folders are archived."""
         return _choice(draft).only
 
-    def folder_rules(self, draft: Draft) -> Sequence[Safe]:
+    def folder_rules(self, draft: ProfileDraft) -> Sequence[Safe]:
         """The patterns, one a line."""
         choice = _choice(draft)
         found = []
@@ -184,13 +184,13 @@ class Drafts:
             found.append(f"Without: {', '.join(choice.exclude)}")
         return [present.text(text, 500) for text in found]
 
-    def folder_reason(self, draft: Draft, row: FolderRow) -> Safe:
+    def folder_reason(self, draft: ProfileDraft, row: FolderRow) -> Safe:
         """The reason why a folder is not archived; empty when it is."""
         reason = _choice(draft).reason(row.path, row.uses, row.whose)
         own = reason in (f"excluded by {row.path}", f"excluded by {row.path}/**", "not in the list of folders to include")
         return present.own("unticked") if own else present.text(reason, 100)
 
-    def tick_folder(self, draft: Draft, row: FolderRow, *, below: bool) -> Safe:
+    def tick_folder(self, draft: ProfileDraft, row: FolderRow, *, below: bool) -> Safe:
         """Toggle the archiving of a folder; the reason when that is not possible, else empty."""
         choice = _choice(draft)
         if not Rule.valid(row.path):
@@ -208,7 +208,7 @@ class Drafts:
         _keep(draft, choice)
         return present.BLANK
 
-    def choose_folders(self, draft: Draft, tree: FolderTree, *, only: bool) -> bool:
+    def choose_folders(self, draft: ProfileDraft, tree: FolderTree, *, only: bool) -> bool:
         """Switch to only ticked folders, or to all but unticked ones; False when none is ticked."""
         listed = [(row.path, row.uses, row.whose) for row in tree.rows if row.selectable and Rule.valid(row.path)]
         before = _choice(draft)
@@ -222,7 +222,7 @@ class Drafts:
         draft.turned = Turned(before, choice)
         return choice.only == only
 
-    def add_pattern(self, draft: Draft, text: str) -> Safe:
+    def add_pattern(self, draft: ProfileDraft, text: str) -> Safe:
         """Add a pattern, ``+`` before it to include, ``-`` to exclude; its fault, else empty."""
         sign, pattern = ("-", text.strip()) if text.strip()[:1] not in "+-" else (text.strip()[0], text.strip()[1:].strip())
         try:
@@ -231,19 +231,19 @@ class Drafts:
             return present.text(f"{pattern} is no pattern. Name, Name/**, Projects/* and **/Old are.")
         return present.BLANK
 
-    def forget_rules(self, draft: Draft) -> None:
+    def forget_rules(self, draft: ProfileDraft) -> None:
         """Remove all patterns."""
         _keep(draft, FolderChoice())
 
     # Trying --------------------------------------------------------------------------------------------------------------
 
-    def steps(self, draft: Draft) -> Sequence[StepRow]:
+    def steps(self, draft: ProfileDraft) -> Sequence[StepRow]:
         """The steps of the connection test, none of them done."""
         with translated():
             profile = complete(draft)
         return trial.waiting(steps(profile.server, profile.login.method))
 
-    async def test(self, draft: Draft, tick: Callable[[StepRow], None]) -> bool:
+    async def test(self, draft: ProfileDraft, tick: Callable[[StepRow], None]) -> bool:
         """Test the connection; ``tick`` gets each result. True for success. Can be cancelled."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
@@ -251,7 +251,7 @@ class Drafts:
             found = await examine.connection_test(profile, mailbox, secret, lambda step: tick(trial.row(step)), renamed=renamed)
         return all(step.ok for step in found)
 
-    async def folders(self, draft: Draft) -> FolderTree:
+    async def folders(self, draft: ProfileDraft) -> FolderTree:
         """The folders of the mailbox, from the server."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
@@ -260,14 +260,14 @@ class Drafts:
         foreign = [_folder(one) for one in found if one.whose.foreign]
         return FolderTree(present.text(mailbox.login), (*own, *([FOREIGN, *foreign] if foreign else [])))
 
-    async def examples(self, draft: Draft) -> Sequence[ExampleRow]:
+    async def examples(self, draft: ProfileDraft) -> Sequence[ExampleRow]:
         """The destinations of messages that are in a catch-all mailbox now."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             found = await examples.examples(profile, self._archive, mailbox, secret)
         return [everybody.example(one) for one in found]
 
-    async def preview(self, draft: Draft) -> Sequence[Safe]:
+    async def preview(self, draft: ProfileDraft) -> Sequence[Safe]:
         """The effect of the deletion rule in the mailbox now, in sentences."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
@@ -275,25 +275,25 @@ class Drafts:
         sentences = [*found.sentences(), *([_LIKEWISE] if draft.many and found.active else [])]
         return [present.text(sentence, 500) for sentence in sentences]
 
-    async def deletes_more(self, draft: Draft) -> Sequence[Safe]:
+    async def deletes_more(self, draft: ProfileDraft) -> Sequence[Safe]:
         """The ways in which the draft deletes more than the saved profile, in sentences."""
         with translated():
             before = saved(draft.definition) if draft.definition is not None else None
             return [present.sentence(SENTENCES[one]) for one in more(before, made(draft), now())]
 
-    async def probe(self, draft: Draft) -> Sequence[Safe]:
+    async def probe(self, draft: ProfileDraft) -> Sequence[Safe]:
         """The server's treatment of deleted mail, tested in a folder of our own."""
         with translated():
             profile, mailbox, secret = await self._opened(draft)
             verdict = await probe.probe(profile, mailbox, secret)
         return [present.text(text, 800) for text in verdict.sentences(CONSOLE)]
 
-    async def _opened(self, draft: Draft) -> tuple[Profile, Mailbox, Secret]:
+    async def _opened(self, draft: ProfileDraft) -> tuple[Profile, Mailbox, Secret]:
         """The profile, mailbox and password for a connection. Raises ``InputError``, also naming the missing field."""
         profile = complete(draft)
         return profile, await self._mailbox(draft, profile), await self._password(draft, profile)
 
-    async def _mailbox(self, draft: Draft, profile: Profile) -> Mailbox:
+    async def _mailbox(self, draft: ProfileDraft, profile: Profile) -> Mailbox:
         if profile.target is not None:
             return of_target(profile, User("", profile.target.user))
         if profile.catchall is not None:
@@ -313,7 +313,7 @@ class Drafts:
             raise InputError(console.USER_WITHOUT_ADDRESS(user=user.name))
         return Mailbox(user, login_name(user, profile.login.method), user.addresses[0])
 
-    async def _password(self, draft: Draft, profile: Profile) -> Secret:
+    async def _password(self, draft: ProfileDraft, profile: Profile) -> Secret:
         if draft.password:
             return draft.password
         if profile.login.password_file:
@@ -324,7 +324,7 @@ class Drafts:
 
     # Describing and saving -----------------------------------------------------------------------------------------------
 
-    async def summary(self, draft: Draft) -> Summary:
+    async def summary(self, draft: ProfileDraft) -> Summary:
         """The draft in words."""
         with translated():
             profile = made(draft)
@@ -345,7 +345,7 @@ class Drafts:
             present.sentence(DELETION) if profile.deletion.active else present.sentence(present.BLANK),
         )
 
-    async def save(self, draft: Draft) -> str:
+    async def save(self, draft: ProfileDraft) -> str:
         """Save; the profile's key."""
         with translated():
             profile = made(draft)
@@ -371,14 +371,14 @@ class Drafts:
             await saved_profiles.remove(self._archive, key, actor="console")
 
 
-def _choice(draft: Draft) -> FolderChoice:
+def _choice(draft: ProfileDraft) -> FolderChoice:
     return FolderChoice(
         tuple(draft.fields.get("folders.include") or ()),
         tuple(draft.fields.get("folders.exclude") or ()),
     )
 
 
-def _keep(draft: Draft, choice: FolderChoice) -> None:
+def _keep(draft: ProfileDraft, choice: FolderChoice) -> None:
     draft.fields["folders.include"] = list(choice.include)
     draft.fields["folders.exclude"] = list(choice.exclude)
 

@@ -10,11 +10,11 @@ from core.engine.examine.examples import Example
 from core.errors import InputError
 from core.text import format as texts
 from tui.desk import face, present
-from tui.desk.draft import Draft, ExampleRow
+from tui.desk.draft import ExampleRow, ProfileDraft
 from tui.desk.drafted import stand_in
 
 
-async def problems(archive: Archive, draft: Draft) -> dict[str, str]:
+async def problems(archive: Archive, draft: ProfileDraft) -> dict[str, str]:
     """Faults of a catch-all mailbox that only the archive knows: its address must not be a user's."""
     found: dict[str, str] = {}
     if owner := str(draft.fields.get("catchall.archive", "")).strip():

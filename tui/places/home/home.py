@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from tui.actions import DIGITS, HOME_ACTIONS
 from tui.bindings import bindings
-from tui.desk.draft import Draft
+from tui.desk.draft import ProfileDraft
 from tui.desk.home import Attention, HomeView, ProfileRow, Remedy
 from tui.desk.present import BLANK, Tone, joined, own
 from tui.places.archive.searching import SearchPlace
@@ -47,7 +47,7 @@ class HomePlace(ProfileWork):
         self._view: HomeView | None = None
         self._usable = ""
         #: The draft being edited, and the profiles before it.
-        self._expected: tuple[Draft, frozenset[str]] | None = None
+        self._expected: tuple[ProfileDraft, frozenset[str]] | None = None
 
     def content(self) -> ComposeResult:
         with Panel(id="profiles-panel"):
@@ -84,7 +84,7 @@ class HomePlace(ProfileWork):
         self._show_attention(view.attention)
         self._see_to_keys()
 
-    def expect(self, draft: Draft) -> None:
+    def expect(self, draft: ProfileDraft) -> None:
         self._expected = (draft, frozenset(row.key for row in self._view.profiles) if self._view else frozenset())
 
     def _saved(self, view: HomeView) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.desk.comparisons import COMPARISONS
-from tui.desk.draft import Draft
+from tui.desk.draft import ProfileDraft
 from tui.desk.home import ProfileRow
 from tui.desk.present import own
 from tui.places.confirm import Confirm
@@ -37,10 +37,10 @@ class ProfileWork(Place):
     async def _new(self) -> None:
         await self._open(await self.console.desk.drafts.new("mailbox"))
 
-    def expect(self, draft: Draft) -> None:
+    def expect(self, draft: ProfileDraft) -> None:
         """Expect a profile to be saved from here or from a place above."""
 
-    async def _open(self, draft: Draft, page: str = "") -> None:
+    async def _open(self, draft: ProfileDraft, page: str = "") -> None:
         for place in self.app.screen_stack:
             if isinstance(place, ProfileWork):
                 place.expect(draft)

@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from tui.desk import fields
 from tui.desk.desk import Desk
-from tui.desk.draft import Draft, Secret
+from tui.desk.draft import ProfileDraft, Secret
 from tui.desk.present import BLANK, Safe, joined
 from tui.places import form_lines
 from tui.shell import Shell, shell_of
@@ -41,7 +41,7 @@ class Step(Vertical):
     #: True when keys can be for this page: one that reads the archive first is not ready before.
     ready = True
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: ProfileDraft) -> None:
         super().__init__()
         self.draft = draft
 

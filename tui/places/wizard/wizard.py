@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from tui.actions import WIZARD_ACTIONS
 from tui.bindings import bindings
-from tui.desk.draft import Draft
+from tui.desk.draft import ProfileDraft
 from tui.desk.present import BLANK, Safe, joined, own, sentence, text
 from tui.desk.refusals import Refused
 from tui.desk.users import UserDraft
@@ -85,7 +85,7 @@ class WizardPlace(Place):
     BINDINGS: ClassVar[list[BindingType]] = bindings(WIZARD_ACTIONS)
     OWN_HELP = True
 
-    def __init__(self, draft: Draft, saved: Callable[[str], object] = lambda key: None, page: str = "") -> None:
+    def __init__(self, draft: ProfileDraft, saved: Callable[[str], object] = lambda key: None, page: str = "") -> None:
         """``saved`` is called with the key of the saved profile; ``page`` is the word of the first page."""
         super().__init__()
         self.draft = draft
