@@ -16,7 +16,7 @@ from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import select
 from tui.desk import archive, home, message, present, runs
-from tui.desk.archive import ArchiveDesk, ArchiveFolder, OpenFolder, OwnerRow
+from tui.desk.archive import ArchiveDesk, ArchiveFolder, FolderSnapshot, OwnerRow
 from tui.desk.described import facts
 from tui.desk.desk import Desk
 from tui.desk.home import Condition, HomeView, ProfileView, attention
@@ -100,8 +100,8 @@ class StagedMail(ArchiveDesk):
             [FolderEntry(key, f"{owner}@example.test/{name}", count) for key, (name, count) in enumerate(self.FOLDERS, 1)]
         )
 
-    async def open_folder(self, key: int) -> OpenFolder:
-        return OpenFolder(key, 1, self.FOLDERS[key - 1][1])
+    async def open_folder(self, key: int) -> FolderSnapshot:
+        return FolderSnapshot(key, 1, self.FOLDERS[key - 1][1])
 
     def _made(self, number: int) -> Stored:
         subject = self.SUBJECTS[number % len(self.SUBJECTS)]
@@ -122,11 +122,11 @@ class StagedMail(ArchiveDesk):
     def moment_of(self, number: int) -> datetime:
         return self._moment - timedelta(hours=7 * number)
 
-    async def page(self, folder: OpenFolder, offset: int, limit: int) -> Sequence[MessageRow]:
+    async def page(self, folder: FolderSnapshot, offset: int, limit: int) -> Sequence[MessageRow]:
         numbers = range(offset + 1, min(offset + limit, folder.total) + 1)
         return [message.message_row(self._made(number), self._moment) for number in numbers]
 
-    async def news(self, folder: OpenFolder) -> Safe:
+    async def news(self, folder: FolderSnapshot) -> Safe:
         return own("3 new")
 
     async def message(self, message: int) -> MessageView:

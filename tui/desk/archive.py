@@ -55,7 +55,7 @@ class ArchiveFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenFolder:
+class FolderSnapshot:
     """A folder at the moment of opening: its list stands still. ``seq`` is the moment."""
 
     key: int
@@ -108,19 +108,19 @@ class ArchiveDesk:
         with translated():
             return tree(await browsing.folders(self._archive, owner))
 
-    async def open_folder(self, key: int) -> OpenFolder:
+    async def open_folder(self, key: int) -> FolderSnapshot:
         """A folder as it is now."""
         with translated():
             seq = await browsing.reached(self._archive)
-            return OpenFolder(key, seq, await browsing.count(self._archive, key, seq))
+            return FolderSnapshot(key, seq, await browsing.count(self._archive, key, seq))
 
-    async def page(self, folder: OpenFolder, offset: int, limit: int) -> Sequence[MessageRow]:
+    async def page(self, folder: FolderSnapshot, offset: int, limit: int) -> Sequence[MessageRow]:
         """A page of its messages, the newest first."""
         with translated():
             found = await browsing.page(self._archive, folder.key, folder.seq, folder.total, offset=offset, limit=limit)
         return [message_row(one, now()) for one in found]
 
-    async def news(self, folder: OpenFolder) -> Safe:
+    async def news(self, folder: FolderSnapshot) -> Safe:
         """The changes since it was opened, in words; empty for none."""
         with translated():
             if await browsing.reached(self._archive) == folder.seq:

@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from tui.actions import NEWS, OWNER_MAIL_ACTIONS
 from tui.bindings import bindings
-from tui.desk.archive import ArchiveFolder, MailSelection, OpenFolder, OwnerRow
+from tui.desk.archive import ArchiveFolder, FolderSnapshot, MailSelection, OwnerRow
 from tui.desk.message import MessageRow
 from tui.desk.present import BLANK, Safe, own, text
 from tui.desk.search import Scope
@@ -59,7 +59,7 @@ class MailPlace(MessageList):
         self._tree: Sequence[ArchiveFolder] = ()
         self._folded: set[str] | None = None
         self._row: ArchiveFolder | None = None
-        self._opened: OpenFolder | None = None
+        self._opened: FolderSnapshot | None = None
         self._news = BLANK
 
     def content(self) -> ComposeResult:
