@@ -25,7 +25,7 @@ from tests.unit.test_tui_screens import straight
 from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
 from tui.desk.home import Remedy
-from tui.desk.jobs import Job, Jobs, JobView, Outcome, Stage
+from tui.desk.jobs import Job, JobOutcome, Jobs, JobView, Stage
 from tui.desk.present import own
 from tui.desk.refusals import Refused
 from tui.places.confirm import Confirm
@@ -203,7 +203,7 @@ async def test_a_job_that_is_stopped_says_how_to_go_on_and_one_with_a_fault_does
     jobs = Jobs(archive.home)
     entered, left = asyncio.Event(), asyncio.Event()
 
-    async def endless(archive: Archive, job: Job) -> Outcome:
+    async def endless(archive: Archive, job: Job) -> JobOutcome:
         job.stage = Stage(1, 4, 100, "there")
         entered.set()
         try:
@@ -214,7 +214,7 @@ async def test_a_job_that_is_stopped_says_how_to_go_on_and_one_with_a_fault_does
             left.set()
         raise AssertionError
 
-    async def faulty(archive: Archive, job: Job) -> Outcome:
+    async def faulty(archive: Archive, job: Job) -> JobOutcome:
         raise ValueError("a secret of somebody")
 
     first = jobs.start("Export", "one \x1b[2J", "Again.", endless)

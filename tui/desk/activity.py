@@ -20,7 +20,7 @@ from core.service.queue import Queue, RunProblem
 from core.system.actor import Actor
 from core.text import format as texts
 from tui.desk import face, present, run_words
-from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import Badge, Safe
 from tui.desk.refusals import translated
 
@@ -224,14 +224,14 @@ class ActivityDesk:
             wanted = seal.find(typed, await seal_check.archive_id(self._archive.home))
         last = texts.number(max(one.seq for one in wanted))
 
-        async def work(archive: Archive, job: Job) -> Outcome:
+        async def work(archive: Archive, job: Job) -> JobOutcome:
             def tell(done: int, total: int, what: str) -> None:
                 job.stage = Stage(done, total, unit=what)
 
             found = await seal_check.check(archive.home, wanted, tell=tell)
             if found.difference:
-                return Outcome(("The archive is not as it was when the seal was made.",), (found.difference,), bad=True)
-            return Outcome((found.sentence(),))
+                return JobOutcome(("The archive is not as it was when the seal was made.",), (found.difference,), bad=True)
+            return JobOutcome((found.sentence(),))
 
         what = f"Prove all up to entry {last} by {'its seal' if len(wanted) == 1 else present.count(len(wanted), 'seal')}"
         return self._jobs.start("Seal", what, SEAL_AGAIN, work)

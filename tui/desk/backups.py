@@ -12,7 +12,7 @@ from core.model import now
 from core.problems.backup import IN_PART
 from core.text import format as texts
 from tui.desk import present, typed
-from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import Safe
 from tui.desk.refusals import translated
 
@@ -41,7 +41,7 @@ class BackupDesk:
         with translated():
             target = typed.outside(self._archive.home, directory)
 
-        async def work(archive: Archive, job: Job) -> Outcome:
+        async def work(archive: Archive, job: Job) -> JobOutcome:
             def tick(done: Backup) -> None:
                 job.stage = Stage(done.bytes, max(done.total, done.bytes), done.bytes, done.where, unit="")
 
@@ -50,7 +50,7 @@ class BackupDesk:
                 raise DamagedError(IN_PART(damaged=" ".join(done.damaged)))
             unchanged = f" {present.count(done.already, 'volume')} unchanged since the last time." if done.already else ""
             place = shlex.quote(str(target))
-            return Outcome(
+            return JobOutcome(
                 (
                     f"{present.count(done.volumes, 'volume')} copied ({texts.size(done.bytes)}) to {target}.{unchanged}",
                     f"The copy has everything up to entry {texts.number(done.head.seq)} of the ledger.",

@@ -12,7 +12,7 @@ from core.engine.examine.differences import MissingFolder, MissingMailbox, accou
 from core.service.idle import until_idle
 from core.text import format as texts
 from tui.desk import present
-from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.refusals import translated
 
 #: Ways to compare a server with the archive, with their descriptions.
@@ -47,7 +47,7 @@ class ComparisonDesk:
             # A missing password is reported at once.
             await saved_profiles.password(self._archive, profile)
 
-        async def work(archive: Archive, job: Job) -> Outcome:
+        async def work(archive: Archive, job: Job) -> JobOutcome:
             wanted = await saved_profiles.find(archive, key)
             secret = await saved_profiles.password(archive, wanted)
             deep = _deep(archive, wanted.name, job, repair=how == "repair") if how != "numbers" else None
@@ -73,7 +73,7 @@ def _deep(archive: Archive, profile: str, job: Job, *, repair: bool) -> Deep:
     return deep
 
 
-def outcome(found: Sequence[MissingMailbox], deep: Deep | None) -> Outcome:
+def outcome(found: Sequence[MissingMailbox], deep: Deep | None) -> JobOutcome:
     """The differences, one by one, and the result of their repair."""
     problems: list[str] = []
     for mailbox in found:
@@ -96,7 +96,7 @@ def outcome(found: Sequence[MissingMailbox], deep: Deep | None) -> Outcome:
     if missing:
         remedy = "A run archives what is new." if deep is None else "v on the page before archives what differs."
         told.append(remedy if deep is None or not deep.repair else "What is left differs on the server itself.")
-    return Outcome(tuple(told), tuple(problems))
+    return JobOutcome(tuple(told), tuple(problems))
 
 
 def _named(folder: MissingFolder) -> list[str]:

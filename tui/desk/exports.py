@@ -15,7 +15,7 @@ from core.archive.transfer.export import ExportFormat, ExportProgress
 from core.text import format as texts
 from tui.desk import present, typed
 from tui.desk.archive import MailSelection
-from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import Safe
 from tui.desk.refusals import translated
 
@@ -49,7 +49,7 @@ class ExportDesk:
             if selection.query:
                 parse(selection.query)
 
-        async def work(archive: Archive, job: Job) -> Outcome:
+        async def work(archive: Archive, job: Job) -> JobOutcome:
             def tick(done: ExportProgress) -> None:
                 job.stage = Stage(done.done, done.total, done.bytes, done.folder)
 
@@ -92,7 +92,7 @@ async def resolved(archive: Archive, selection: MailSelection, tell: Callable[[S
     return await found_by(archive, wanted, selection.query)
 
 
-def _outcome(done: ExportProgress, target: Path) -> Outcome:
+def _outcome(done: ExportProgress, target: Path) -> JobOutcome:
     sentences = [f"{present.count(done.messages, 'message')}, {texts.size(done.bytes)} written to {target}."]
     if done.already:
         sentences.append(f"{present.count(done.already, 'message')} {'was' if done.already == 1 else 'were'} there already.")
@@ -101,4 +101,4 @@ def _outcome(done: ExportProgress, target: Path) -> Outcome:
         sentences.append(f"{damaged} could not be read from the archive; the reasons are below.")
     else:
         sentences.append("There, sha256sum -c SHA256SUMS proves that every file is as it was archived.")
-    return Outcome(tuple(sentences), tuple(done.damaged))
+    return JobOutcome(tuple(sentences), tuple(done.damaged))

@@ -16,7 +16,7 @@ from core.errors import InputError
 from core.model import User
 from core.text import format as texts
 from tui.desk import face, present, typed
-from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import Safe
 from tui.desk.refusals import Refused, translated
 
@@ -81,7 +81,7 @@ class ImportDesk:
             owner = await users.find(self._archive, user)
         path = await asyncio.to_thread(_checked, self._archive, owner, wish.path, form, folder, of)
 
-        async def work(archive: Archive, job: Job) -> Outcome:
+        async def work(archive: Archive, job: Job) -> JobOutcome:
             def tick(done: ImportProgress) -> None:
                 where = f"{done.folder}: {present.count(done.done, 'message')}"
                 job.stage = Stage(done.read, done.bytes_total, done.bytes, where, unit="")
@@ -157,7 +157,7 @@ def _wrong(field: str, error: InputError) -> WrongField:
     return WrongField(field, present.text(face.sentence(error.reason), 1000), present.text(face.remedy(error.reason)))
 
 
-def _outcome(done: ImportProgress, owner: User) -> Outcome:
+def _outcome(done: ImportProgress, owner: User) -> JobOutcome:
     alike = f", {texts.number(done.twins)} of them with other line ends" if done.twins else ""
     already = f" {texts.number(done.already)} there already{alike}." if done.already else ""
     where = f"the folder {next(iter(done.folders))}" if len(done.folders) == 1 else present.count(len(done.folders), "folder")
@@ -184,7 +184,7 @@ def _outcome(done: ImportProgress, owner: User) -> Outcome:
     if done.strangers:
         names = ", ".join(done.strangers[:NAMED]) + (", …" if len(done.strangers) > NAMED else "")
         sentences.append(f"No mail, so left alone: {present.count(len(done.strangers), 'file')} ({names}).")
-    return Outcome(
+    return JobOutcome(
         tuple(sentences),
         tuple(f"{one.name}: {one.reason}" for one in done.problems),
         bad=not done.messages and not done.already,

@@ -70,7 +70,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutcome:
     """The end of a job: ``sentences`` about it, and its problems, one by one. ``bad``: it failed."""
 
     sentences: tuple[str, ...]
@@ -89,13 +89,13 @@ class Job:
     stage: Stage = field(default_factory=Stage)
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
-    outcome: Outcome | None = None
+    outcome: JobOutcome | None = None
     stopping: bool = False
     stopped: bool = False
     seen: bool = False
 
 
-Work = Callable[[Archive, Job], Awaitable[Outcome]]
+Work = Callable[[Archive, Job], Awaitable[JobOutcome]]
 
 
 class Jobs:
@@ -122,13 +122,13 @@ class Jobs:
                 job.outcome = await work(archive, job)
         except asyncio.CancelledError:
             job.stopped = True
-            job.outcome = Outcome((f"It was stopped. {job.again}",))
+            job.outcome = JobOutcome((f"It was stopped. {job.again}",))
             raise
         except ArchivarError as error:
-            job.outcome = Outcome((face.sentence(error.reason), face.remedy(error.reason)), bad=True)
+            job.outcome = JobOutcome((face.sentence(error.reason), face.remedy(error.reason)), bad=True)
         except Exception as error:
             log.note(self._home.console_log, "archivar.console", way(error))
-            job.outcome = Outcome((f"The console has a fault. {fault(error)}", job.again), bad=True)
+            job.outcome = JobOutcome((f"The console has a fault. {fault(error)}", job.again), bad=True)
 
     @asynccontextmanager
     async def archive(self) -> AsyncIterator[Archive]:

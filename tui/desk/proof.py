@@ -28,7 +28,7 @@ from core.service.verifications import Outcome as End
 from core.service.verifications import Standing
 from core.text import format as texts
 from tui.desk import present, typed
-from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import Badge, Safe, Tone
 from tui.desk.refusals import translated
 
@@ -220,7 +220,7 @@ class ProofDesk:
                 others = [Home(typed.folder(folder))]
                 check_home(self._archive, others[0])
 
-        async def work(archive: Archive, job: Job) -> Outcome:
+        async def work(archive: Archive, job: Job) -> JobOutcome:
             def tell(done: int, total: int, text: str) -> None:
                 job.stage = Stage(done, total, where=text)
 
@@ -375,7 +375,7 @@ def _date(seconds: int | None) -> str:
         return ""
 
 
-def repaired(done: Repair) -> Outcome:
+def repaired(done: Repair) -> JobOutcome:
     """The result of a repair: repaired messages with their sources, and those still damaged, with the reason."""
     sentences = [f"{present.count(len(done.repaired), 'message')} repaired." if done.repaired else "Nothing was repaired."]
     sentences += [f"✔ {_name(one.message)}: from {one.origin}" for one in done.repaired[:NAMED]]
@@ -387,7 +387,7 @@ def repaired(done: Repair) -> Outcome:
         sentences.append("What is left may be in a backup: f on the page before.")
     elif not problems:
         sentences.append("Nothing that is damaged is known any more. v on the page before verifies everything anew.")
-    return Outcome(tuple(sentences), tuple(problems))
+    return JobOutcome(tuple(sentences), tuple(problems))
 
 
 def _name(message: NamedMessage) -> str:

@@ -21,7 +21,7 @@ from core.text import format as texts
 from tui.desk import face, present
 from tui.desk.archive import MailSelection
 from tui.desk.exports import core, resolved
-from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import translated
 
@@ -198,7 +198,7 @@ class RestoreDesk:
             await saved_profiles.password(self._archive, plan.profile)
             self._refuse_second(plan)
 
-        async def work(archive: Archive, job: Job) -> Outcome:
+        async def work(archive: Archive, job: Job) -> JobOutcome:
             def tick(done: Restored) -> None:
                 job.stage = _stage(done)
 
@@ -295,7 +295,7 @@ def _looked(plan: RestorePlan, done: Restored) -> LookView:
     return LookView(done.messages, len(done.created), tuple(present.text(one, 1000) for one in sentences), tuple(problems))
 
 
-def _outcome(plan: RestorePlan, done: Restored) -> Outcome:
+def _outcome(plan: RestorePlan, done: Restored) -> JobOutcome:
     if done.messages or done.failed or not done.already:
         already = f" {texts.number(done.already)} there already." if done.already else ""
         sentences = [
@@ -315,7 +315,7 @@ def _outcome(plan: RestorePlan, done: Restored) -> Outcome:
         sentences.append(f"And {texts.number(len(done.remarks) - NAMED)} more remarks like these.")
     if done.messages:
         sentences += plan.warnings()
-    return Outcome(tuple(sentences), tuple(_problem(one) for one in done.problems))
+    return JobOutcome(tuple(sentences), tuple(_problem(one) for one in done.problems))
 
 
 def _used(plan: RestorePlan, done: Restored) -> list[str]:

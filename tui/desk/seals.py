@@ -16,7 +16,7 @@ from core.profiles.seal_place import FIELDS, TARGETS, Access, Kind, Place, Place
 from core.secrets import Secret
 from core.text import format as texts
 from tui.desk import face, present
-from tui.desk.jobs import Job, Jobs, Outcome, Stage
+from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import Badge, Safe, Tone
 from tui.desk.refusals import translated
 
@@ -121,7 +121,7 @@ class SealDesk:
         with translated():
             refuse_backup(self._archive.home)
 
-        async def work(archive: Archive, job: Job) -> Outcome:
+        async def work(archive: Archive, job: Job) -> JobOutcome:
             found = await seal_places.standings(archive)
             done = 0
 
@@ -135,13 +135,13 @@ class SealDesk:
         return self._jobs.start("Seal", "The archive's seal, to all places", AGAIN, work)
 
 
-def sent(done: Sequence[PlaceState]) -> Outcome:
+def sent(done: Sequence[PlaceState]) -> JobOutcome:
     """The result of sending: deliveries, and failures with their reasons."""
     good = [one for one in done if not one.failure]
     names = ", ".join(present.text(one.place.name, 60) for one in good)
     sentences = (f"The seal is at {present.count(len(good), 'place')}: {names}." if good else "The seal arrived nowhere.",)
     problems = tuple(f"{present.text(one.place.name, 60)}: {present.text(one.failure, 500)}" for one in done if one.failure)
-    return Outcome(sentences, problems, bad=any(one.broken for one in done))
+    return JobOutcome(sentences, problems, bad=any(one.broken for one in done))
 
 
 def seal_row(one: PlaceState) -> SealRow:
