@@ -26,7 +26,7 @@ from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
 from tui.desk.present import own
 from tui.desk.refusals import Refused
-from tui.desk.search import BadQuery, Question, Scope, SearchOrder
+from tui.desk.search import BadQuery, Question, SearchOrder, SearchScope
 from tui.places.archive.archive import ArchivePlace
 from tui.places.archive.archive_mail import MailPlace
 from tui.places.archive.archive_message import MessagePlace
@@ -487,7 +487,7 @@ async def test_an_error_has_its_place_and_no_words_of_the_command_line(archive: 
 async def test_a_scope_that_is_gone_finds_nothing(archive: Archive, desk: Desk) -> None:
     """A folder that does not exist any more is no fault."""
     alice = (await users.find(archive, "alice")).id
-    async with aclosing(desk.search.find(Question("steel", Scope(alice, "none")))) as found:
+    async with aclosing(desk.search.find(Question("steel", SearchScope(alice, "none")))) as found:
         [results] = [results async for results in found]
     assert (len(results), results.complete) == (0, True)
 

@@ -32,7 +32,7 @@ class SearchOrder(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class SearchScope:
     """The scope of a search: ``user`` is an id, ``folder`` a true path with its subfolders; empty means all.
 
     ``words`` describe it, and ``short`` in a word or two.
@@ -44,7 +44,7 @@ class Scope:
     short: Safe = EVERY
 
 
-EVERYTHING = Scope()
+EVERYTHING = SearchScope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Question:
     """A search: text, scope and order."""
 
     text: str
-    scope: Scope = EVERYTHING
+    scope: SearchScope = EVERYTHING
     order: SearchOrder = SearchOrder.NEWEST
 
 
@@ -148,7 +148,7 @@ class SearchDesk:
 class Results:
     """The ids of all listed messages; the catalog is read for a page when it is shown."""
 
-    def __init__(self, archive: Archive, places: frozenset[int], scope: Scope, folders: frozenset[int]) -> None:
+    def __init__(self, archive: Archive, places: frozenset[int], scope: SearchScope, folders: frozenset[int]) -> None:
         self._archive = archive
         self._places = places
         self._scope = scope
@@ -173,12 +173,12 @@ class Results:
         ]
 
 
-def scoped(query: Query, scope: Scope) -> Query:
+def scoped(query: Query, scope: SearchScope) -> Query:
     """``query`` within ``scope``."""
     return Query(query.text, (*query.terms, Within(scope.user, scope.folder))) if scope.user else query
 
 
-def where(hit: Hit, scope: Scope) -> Safe:
+def where(hit: Hit, scope: SearchScope) -> Safe:
     """The place of a message, shortened: most folders of an archive are in one named like the mailbox."""
     if not hit.folder:
         return present.own("in no folder any more")

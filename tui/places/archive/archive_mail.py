@@ -20,7 +20,7 @@ from tui.bindings import bindings
 from tui.desk.archive import ArchiveFolder, FolderSnapshot, MailSelection, OwnerRow
 from tui.desk.message import MessageRow
 from tui.desk.present import BLANK, Safe, own, text
-from tui.desk.search import Scope
+from tui.desk.search import SearchScope
 from tui.places.archive.archive_list import MessageList
 from tui.places.archive.searching import SearchPlace
 from tui.text.format import header
@@ -223,10 +223,10 @@ class MailPlace(MessageList):
     def action_search_archive(self) -> None:
         """Search in the open folder, or in all of this user's mail."""
         name = self._owner.name
-        scope = Scope(self._owner.key, "", own("the mail of {}", name), name)
+        scope = SearchScope(self._owner.key, "", own("the mail of {}", name), name)
         if self.entered and self._row is not None:
             shown = self._row.shown
-            scope = Scope(
+            scope = SearchScope(
                 self._owner.key, self._row.path, own("{} of {}", shown, name), text(shown.rpartition("/")[2]) or shown
             )
         self.app.push_screen(SearchPlace(scope))

@@ -19,7 +19,7 @@ from tui.desk.archive import MailSelection
 from tui.desk.message import MessageRow
 from tui.desk.present import BLANK, Safe, blanks, cell_len, joined, own
 from tui.desk.refusals import Refused
-from tui.desk.search import EVERYTHING, BadQuery, IndexProgress, Question, Results, Scope, SearchOrder
+from tui.desk.search import EVERYTHING, BadQuery, IndexProgress, Question, Results, SearchOrder, SearchScope
 from tui.places.archive.archive_list import MessageList
 from tui.places.archive.search_line import LABEL, QueryLine
 from tui.places.page import Page
@@ -50,7 +50,7 @@ class SearchPlace(MessageList):
     SearchPlace #wrong { display: none; height: auto; max-height: 4; padding: 0 1; }
     """
 
-    def __init__(self, scope: Scope = EVERYTHING) -> None:
+    def __init__(self, scope: SearchScope = EVERYTHING) -> None:
         super().__init__()
         self._begun_in = self._scope = scope
         self._order = SearchOrder.NEWEST
@@ -152,7 +152,7 @@ class SearchPlace(MessageList):
                 text = own("{}\n! It is not being made: {}", text, self._progress.fault)
         return text
 
-    def _look(self, *, order: SearchOrder | None = None, scope: Scope | None = None) -> None:
+    def _look(self, *, order: SearchOrder | None = None, scope: SearchScope | None = None) -> None:
         """Search for the line's text; a running search is cancelled."""
         self._order, self._scope = order or self._order, scope or self._scope
         self._sought = Question(self.search.value, self._scope, self._order)
@@ -325,7 +325,7 @@ class SearchPlace(MessageList):
     def action_widen(self) -> None:
         self._turn(scope=self._begun_in if self._scope == EVERYTHING else EVERYTHING)
 
-    def _turn(self, *, order: SearchOrder | None = None, scope: Scope | None = None) -> None:
+    def _turn(self, *, order: SearchOrder | None = None, scope: SearchScope | None = None) -> None:
         """Change order or scope; a search is repeated at once."""
         if self.search.value and self._question is not None:
             self._look(order=order, scope=scope)
