@@ -136,7 +136,7 @@ class MessagePlace(SelectedPlace):
 
     async def _source(self) -> None:
         raw = await self.console.desk.mail.source(self._message, max(self.app.size.width - AROUND, 20))
-        await self.open(Source(own("Raw source, {}", self._view.size if self._view else BLANK), raw))
+        await self.open(RawSource(own("Raw source, {}", self._view.size if self._view else BLANK), raw))
 
     def action_history(self) -> None:
         self.console.work(self._history(), opens=True)
@@ -185,7 +185,7 @@ class Attachments(Page):
         tell(self, said)
 
 
-class Source(Page):
+class RawSource(Page):
     """The raw source of a message, as wide as the screen."""
 
     DEFAULT_CSS = "Source .page { width: 100%; }"
