@@ -21,7 +21,7 @@ from tests.terminal.consoles import add_run, console_on
 from tests.terminal.staged import HOSTILE, problem
 from tests.unit.test_tui_screens import Shown, straight
 from tui.places.home.home import HomePlace
-from tui.places.listing import Listing
+from tui.places.listing import ListingPlace
 from tui.places.page import Page
 from tui.places.pick import Pick
 from tui.places.place import Place
@@ -274,7 +274,7 @@ async def test_hostile_texts_leave_the_lists_alone(archive: Archive, size: tuple
             await screen.until_shown("[/b]")
             assert not set(screen.text) & STRANGE
             assert all(cell_len(line) == size[0] for line in screen.lines)
-            if issubclass(kind, Listing):
+            if issubclass(kind, ListingPlace):
                 assert straight(screen.lines, size)
 
 

@@ -23,7 +23,7 @@ R = TypeVar("R")
 Cell = tuple[Safe, Tone, int, bool]
 
 
-class Listing(Place, Generic[R]):
+class ListingPlace(Place, Generic[R]):
     """``EMPTY`` is the text of an empty list. The chosen row stays chosen while others come before it."""
 
     EMPTY: ClassVar[Safe] = BLANK
@@ -33,10 +33,10 @@ class Listing(Place, Generic[R]):
     AUTO_FOCUS = "#rows"
 
     DEFAULT_CSS = """
-    Listing #list-panel { height: 1fr; }
-    Listing #rows-header { height: 1; }
-    Listing #rows { height: 1fr; }
-    Listing #empty { display: none; height: auto; }
+    ListingPlace #list-panel { height: 1fr; }
+    ListingPlace #rows-header { height: 1; }
+    ListingPlace #rows { height: 1fr; }
+    ListingPlace #empty { display: none; height: auto; }
     """
 
     def __init__(self) -> None:

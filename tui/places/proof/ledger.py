@@ -11,7 +11,7 @@ from tui.actions import FILTER_KIND, LEDGER_ACTIONS
 from tui.bindings import bindings
 from tui.desk.activity import EntryRow, EntryView, SealView
 from tui.desk.present import Safe, Tone, own
-from tui.places.listing import Listing, cells
+from tui.places.listing import ListingPlace, cells
 from tui.places.page import Page
 from tui.places.pick import Pick
 from tui.places.runs.job import JobPlace
@@ -28,7 +28,7 @@ CHECK = own(
 )
 
 
-class LedgerPlace(Listing[EntryRow]):
+class LedgerPlace(ListingPlace[EntryRow]):
     """All entries."""
 
     ACTIONS = LEDGER_ACTIONS

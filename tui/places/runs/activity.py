@@ -11,7 +11,7 @@ from tui.actions import ACTIVITY_ACTIONS, FILTER_PROFILE, FILTER_STATE
 from tui.bindings import bindings
 from tui.desk.activity import PastRun
 from tui.desk.present import Safe, Tone, cell_len, own, sentence
-from tui.places.listing import Listing, cells
+from tui.places.listing import ListingPlace, cells
 from tui.places.pick import Pick
 from tui.places.proof.ledger import LedgerPlace
 from tui.places.runs.problems import ProblemsPlace
@@ -26,7 +26,7 @@ LEAVING = ("Started", "Deleted", "Failed", "Took", "Archived", "When")
 LONG = 24
 
 
-class ActivityPlace(Listing[PastRun]):
+class ActivityPlace(ListingPlace[PastRun]):
     """All runs."""
 
     ACTIONS = ACTIVITY_ACTIONS

@@ -11,12 +11,12 @@ from tui.actions import PROBLEMS_ACTIONS
 from tui.bindings import bindings
 from tui.desk.activity import PastProblem
 from tui.desk.present import BLANK, Safe, Tone, joined, own
-from tui.places.listing import Listing, cells
+from tui.places.listing import ListingPlace, cells
 from tui.places.runs.run import RunPlace
 from tui.text.format import Line, join
 
 
-class ProblemsPlace(Listing[PastProblem]):
+class ProblemsPlace(ListingPlace[PastProblem]):
     """The latest problems of all runs."""
 
     ACTIONS = PROBLEMS_ACTIONS

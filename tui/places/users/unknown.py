@@ -13,7 +13,7 @@ from tui.desk.present import BLANK, Safe, Tone, joined, own, text
 from tui.desk.unknown import FilingView, UnknownRow
 from tui.desk.users import UserRow
 from tui.places.confirm import Confirm
-from tui.places.listing import Listing, cells
+from tui.places.listing import ListingPlace, cells
 from tui.places.page import Page
 from tui.places.pick import Pick
 from tui.places.users.pick_user import PickUser
@@ -31,7 +31,7 @@ NOBODY_WAITS = own(
 )
 
 
-class UnknownPlace(Listing[UnknownRow]):
+class UnknownPlace(ListingPlace[UnknownRow]):
     """All addresses, or the open ones."""
 
     ACTIONS = UNKNOWN_ACTIONS
