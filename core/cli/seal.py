@@ -17,7 +17,7 @@ from core.errors import InputError
 from core.model import now
 from core.problems import seal as seal_problems
 from core.problems import usage
-from core.profiles.seal_place import TARGETS, Access, Kind, Place
+from core.profiles.seal_place import TARGETS, Kind, MailAccess, Place
 from core.secrets import Secret
 from core.text.format import when
 
@@ -142,11 +142,11 @@ def _kind(text: str) -> Kind:
         raise InputError(usage.NOT_ALLOWED(option="KIND", given=text[:40], allowed=allowed)) from None
 
 
-def _access(text: str) -> Access:
+def _access(text: str) -> MailAccess:
     try:
-        return Access(text)
+        return MailAccess(text)
     except ValueError:
-        raise InputError(usage.NOT_ALLOWED(option="--access", given=text[:40], allowed=", ".join(Access))) from None
+        raise InputError(usage.NOT_ALLOWED(option="--access", given=text[:40], allowed=", ".join(MailAccess))) from None
 
 
 def _password(place: Place, variable: str) -> Secret | None:

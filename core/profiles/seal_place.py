@@ -31,7 +31,7 @@ class Kind(StrEnum):
     STAMP = "stamp"
 
 
-class Access(StrEnum):
+class MailAccess(StrEnum):
     """The connection to a mail server: STARTTLS, TLS from the first byte, or plain."""
 
     TLS = "smtp-tls"
@@ -39,7 +39,7 @@ class Access(StrEnum):
     PLAIN = "smtp"
 
 
-PORTS = {Access.TLS: 587, Access.SSL: 465, Access.PLAIN: 25}
+PORTS = {MailAccess.TLS: 587, MailAccess.SSL: 465, MailAccess.PLAIN: 25}
 #: The fields of each kind of place, beside name and target.
 FIELDS = {
     Kind.JOURNAL: (),
@@ -80,7 +80,7 @@ class Place:
     target: str = ""
     host: str = ""
     port: int = 0
-    access: Access = Access.TLS
+    access: MailAccess = MailAccess.TLS
     username: str = ""
     password_file: str = ""
     sender: str = ""
@@ -93,7 +93,7 @@ class Place:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Place:
         """The reverse of ``as_json``. Raises ``KeyError``, ``TypeError``, ``ValueError``."""
-        known = {**value, "kind": Kind(value["kind"]), "access": Access(value.get("access", Access.TLS))}
+        known = {**value, "kind": Kind(value["kind"]), "access": MailAccess(value.get("access", MailAccess.TLS))}
         return cls(**known)
 
     @property
@@ -164,7 +164,7 @@ def _by_mail(place: Place) -> Place:
         raise _wrong("host", place.host, "the name or IP address of a mail server; the port is a field of its own")
     if not 0 <= place.port <= 65535:
         raise _wrong("port", str(place.port), "a number from 1 to 65535; 0 for the usual one")
-    if place.username and place.access is Access.PLAIN:
+    if place.username and place.access is MailAccess.PLAIN:
         raise _wrong("username", place.username, "none with access smtp, which would show the password to anyone in between")
     if place.password_file and not place.username:
         raise _wrong("password_file", place.password_file, "a username beside it")

@@ -26,7 +26,7 @@ from core.config import Home
 from core.engine.seals import seal_delivery, sealing
 from core.errors import InputError
 from core.model import now, timestamp
-from core.profiles.seal_place import Access, Kind, Place
+from core.profiles.seal_place import Kind, MailAccess, Place
 from core.secrets import Secret
 from core.service.sealing import due
 from tests import homes
@@ -195,7 +195,7 @@ async def test_what_does_not_arrive_is_a_failure_with_its_reason_and_tried_again
     assert "cannot be written" in await failure(Place("file", Kind.FILE, str(folder / "folder")))
     assert "No such file" in await failure(Place("log", Kind.JOURNAL, str(folder / "nothing")))
     assert "refuses the login" in await failure(_mail(world.mails.port, folder), Secret("wrong"))
-    plain = replace(_mail(world.mails.port, folder), access=Access.PLAIN, username="", ca_file="")
+    plain = replace(_mail(world.mails.port, folder), access=MailAccess.PLAIN, username="", ca_file="")
     assert "refuses the mail: 530" in await failure(plain)
     untrusted = _mail(world.mails.port, folder, password_file="")
     assert "signed by an unknown authority" in await failure(

@@ -18,7 +18,7 @@ from core.engine.seals.seal_delivery import Parcel, deliver, gone
 from core.engine.seals.seal_troubles import overdue
 from core.engine.seals.sealing import AGAIN, LONGEST, due, last_night
 from core.errors import ArchivarError, InputError
-from core.profiles.seal_place import Access, Kind, Place, checked
+from core.profiles.seal_place import Kind, MailAccess, Place, checked
 from core.secrets import Secret
 
 HERE, OTHER = "0123456789abcdef" * 2, "f" * 32
@@ -46,7 +46,7 @@ NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
         (replace(MAIL, host=""), "host"),
         (replace(MAIL, host="mail.example.test:25"), "host"),
         (replace(MAIL, port=70000), "port"),
-        (replace(MAIL, username="a", access=Access.PLAIN), "username"),
+        (replace(MAIL, username="a", access=MailAccess.PLAIN), "username"),
         (replace(MAIL, password_file="/etc/passwd"), "password_file"),
         (replace(MAIL, ca_file="/nowhere/ca.pem"), "ca_file"),
         (Place("log", Kind.JOURNAL, "log"), "target"),
@@ -63,7 +63,7 @@ def test_what_no_place_can_be_is_refused_by_its_field(place: Place, field: str) 
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("place", [FILE, MAIL, Place("log", Kind.JOURNAL), replace(MAIL, host="[::1]", access=Access.SSL)])
+@pytest.mark.parametrize("place", [FILE, MAIL, Place("log", Kind.JOURNAL), replace(MAIL, host="[::1]", access=MailAccess.SSL)])
 def test_a_place_is_the_same_after_json(place: Place) -> None:
     """Fields that its kind has not are left out, and no password is among them."""
     place = checked(place)
@@ -211,7 +211,7 @@ def _mailed(answers: dict[str, str], place: Place, password: str) -> list[bytes]
 @pytest.mark.parametrize("password", [LONG, "Schlüssel-ß", "пароль"])
 def test_a_password_of_any_letters_is_sent_to_a_mail_server(password: str) -> None:
     """In UTF-8, as RFC 4616 says."""
-    lines = _mailed(WELL, replace(MAIL, username="anna", access=Access.PLAIN), password)
+    lines = _mailed(WELL, replace(MAIL, username="anna", access=MailAccess.PLAIN), password)
     [sent] = [line.split()[-1] for line in lines if line.startswith(b"AUTH")]
     assert base64.b64decode(sent).decode() == f"\0anna\0{password}"
     assert str(SEALS[0]).encode() + b"\r\n" in lines
@@ -220,16 +220,26 @@ def test_a_password_of_any_letters_is_sent_to_a_mail_server(password: str) -> No
 @pytest.mark.parametrize(
     ("answers", "access", "password", "said"),
     [
-        ({"EHLO": "250 yes"}, Access.PLAIN, LONG, "127.0.0.1 offers no login; needed is"),
-        ({"EHLO": "250-here\r\n250 AUTH GSSAPI"}, Access.PLAIN, LONG, "127.0.0.1 offers only GSSAPI for logging in; needed is"),
-        ({"EHLO": "250-here\r\n250 AUTH LOGIN"}, Access.PLAIN, "пароль", "offers only LOGIN for logging in; needed is PLAIN."),
-        ({"EHLO": "250 yes"}, Access.TLS, LONG, "127.0.0.1 offers no TLS on port"),
-        ({"AUTH PLAIN": f"535 not {LONG}"}, Access.PLAIN, LONG, r"refuses the login: not \*\*\*\."),
-        ({"AUTH PLAIN": "535 what is THIS"}, Access.PLAIN, LONG, r"refuses the login: what is AUTH PLAIN \*\*\*\."),
-        ({"RCPT": f"550 {LONG} is nobody"}, Access.PLAIN, LONG, r"refuses the address: 550 \*\*\* is nobody\."),
+        ({"EHLO": "250 yes"}, MailAccess.PLAIN, LONG, "127.0.0.1 offers no login; needed is"),
+        (
+            {"EHLO": "250-here\r\n250 AUTH GSSAPI"},
+            MailAccess.PLAIN,
+            LONG,
+            "127.0.0.1 offers only GSSAPI for logging in; needed is",
+        ),
+        (
+            {"EHLO": "250-here\r\n250 AUTH LOGIN"},
+            MailAccess.PLAIN,
+            "пароль",
+            "offers only LOGIN for logging in; needed is PLAIN.",
+        ),
+        ({"EHLO": "250 yes"}, MailAccess.TLS, LONG, "127.0.0.1 offers no TLS on port"),
+        ({"AUTH PLAIN": f"535 not {LONG}"}, MailAccess.PLAIN, LONG, r"refuses the login: not \*\*\*\."),
+        ({"AUTH PLAIN": "535 what is THIS"}, MailAccess.PLAIN, LONG, r"refuses the login: what is AUTH PLAIN \*\*\*\."),
+        ({"RCPT": f"550 {LONG} is nobody"}, MailAccess.PLAIN, LONG, r"refuses the address: 550 \*\*\* is nobody\."),
     ],
 )
-def test_why_a_mail_server_takes_no_seal(answers: dict[str, str], access: Access, password: str, said: str) -> None:
+def test_why_a_mail_server_takes_no_seal(answers: dict[str, str], access: MailAccess, password: str, said: str) -> None:
     """The missing capability, or its own text, without the password that it repeats."""
     with pytest.raises(ArchivarError, match=said):
         _mailed(WELL | answers, replace(MAIL, username="anna", access=access), password)

@@ -11,7 +11,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof import seal, seal_places
 from core.config import Home
-from core.profiles.seal_place import Access, Kind, Place
+from core.profiles.seal_place import Kind, MailAccess, Place
 from core.secrets import Secret
 from tests import homes
 from tests.homes import message
@@ -79,7 +79,7 @@ async def test_a_new_place_takes_no_name_that_is_taken_and_a_changed_choice_is_n
         await screen.until_shown("Leave without saving?")
         await screen.press("n", "enter")
         await screen.until(lambda: isinstance(screen.console.screen, SealsPlace))
-        assert (await seal_places.find(archive, "mail")).place.access is Access.SSL
+        assert (await seal_places.find(archive, "mail")).place.access is MailAccess.SSL
         await screen.press("n", "down", "enter")
         await screen.until(lambda: isinstance(screen.console.screen, SealForm))
         await screen.press("tab", *"b@example.test", "tab", *"mail.example.test", "enter")

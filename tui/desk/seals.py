@@ -12,7 +12,7 @@ from core.archive.proof import seal_places
 from core.archive.proof.seal_places import PlaceState
 from core.engine.seals import sealing
 from core.model import now
-from core.profiles.seal_place import FIELDS, TARGETS, Access, Kind, Place, PlaceError
+from core.profiles.seal_place import FIELDS, TARGETS, Kind, MailAccess, Place, PlaceError
 from core.secrets import Secret
 from core.text import format as texts
 from tui.desk import face, present
@@ -99,7 +99,7 @@ class SealDesk:
             Kind(kind),
             values["target"],
             port=int(port or 0),
-            access=Access(values.get("access") or Access.TLS),
+            access=MailAccess(values.get("access") or MailAccess.TLS),
             **{name: values.get(name, "") for name in ("host", "username", "password_file", "sender", "ca_file")},
         )
         with translated():

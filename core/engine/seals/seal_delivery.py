@@ -34,7 +34,7 @@ from core.errors import ArchivarError, StorageError
 from core.masking import masked
 from core.network import certificate_problem, tls_context
 from core.problems import seal as problems
-from core.profiles.seal_place import PORTS, Access, Kind, Place
+from core.profiles.seal_place import PORTS, Kind, MailAccess, Place
 from core.secrets import Secret
 from core.system.open_folder import OpenFolder
 
@@ -179,14 +179,14 @@ def _read_from(place: Place) -> int:
 def _by_mail(place: Place, parcel: Parcel, password: Secret) -> None:
     port = place.port or PORTS[place.access]
     with _translated(place.host, port):
-        context = tls_context(place.ca_file, accept_all=False) if place.access is not Access.PLAIN else None
+        context = tls_context(place.ca_file, accept_all=False) if place.access is not MailAccess.PLAIN else None
         server: smtplib.SMTP
-        if place.access is Access.SSL:
+        if place.access is MailAccess.SSL:
             server = smtplib.SMTP_SSL(place.host, port, timeout=ANSWER_SECONDS, context=context)
         else:
             server = smtplib.SMTP(place.host, port, timeout=ANSWER_SECONDS)
         with closing(server):
-            if place.access is Access.TLS:
+            if place.access is MailAccess.TLS:
                 server.ehlo_or_helo_if_needed()
                 if not server.has_extn("starttls"):
                     raise ArchivarError(problems.NO_STARTTLS(host=place.host, port=port))
