@@ -17,7 +17,7 @@ from core.config import Home
 from core.errors import ArchivarError, DamagedError, InputError
 from core.problems import seal as seal_problems
 from core.problems.disk import UNREAD
-from core.profiles.seal_place import Kind
+from core.profiles.seal_place import PlaceKind
 from core.text.format import number
 
 
@@ -54,7 +54,7 @@ async def _authorities(home: Home) -> list[Path]:
             await archive.close()
     except ArchivarError as error:
         raise InputError(seal_problems.AUTHORITIES_UNKNOWN(why=error.reason, option="--ca-file")) from error
-    found = [Path(place.ca_file) for place in places if place.kind is Kind.STAMP]
+    found = [Path(place.ca_file) for place in places if place.kind is PlaceKind.STAMP]
     if not found:
         raise InputError(seal_problems.NO_AUTHORITY(option="--ca-file"))
     return found

@@ -17,7 +17,7 @@ from core.errors import InputError
 from core.model import now
 from core.problems import seal as seal_problems
 from core.problems import usage
-from core.profiles.seal_place import TARGETS, Kind, MailAccess, Place
+from core.profiles.seal_place import TARGETS, MailAccess, Place, PlaceKind
 from core.secrets import Secret
 from core.text.format import when
 
@@ -134,11 +134,11 @@ async def add(
     return Answer(json=saved.as_json, notes=[told])
 
 
-def _kind(text: str) -> Kind:
+def _kind(text: str) -> PlaceKind:
     try:
-        return Kind(text)
+        return PlaceKind(text)
     except ValueError:
-        allowed = "; ".join(f"{one} (WHERE is {TARGETS[one]})" for one in Kind)
+        allowed = "; ".join(f"{one} (WHERE is {TARGETS[one]})" for one in PlaceKind)
         raise InputError(usage.NOT_ALLOWED(option="KIND", given=text[:40], allowed=allowed)) from None
 
 
@@ -218,7 +218,7 @@ async def check(deep: Annotated[bool, typer.Option("--deep", help="Read and hash
     seals = {one.seal: None for one in found if one.seal is not None}
     gone = False
     for one in found:
-        if one.place.kind is Kind.FILE and one.seal is not None:
+        if one.place.kind is PlaceKind.FILE and one.seal is not None:
             try:
                 seals |= dict.fromkeys(seal.find(seal.text(one.place.target), identity))
             except InputError as error:

@@ -28,7 +28,7 @@ from core.model import now, timestamp
 from core.problems import command_line
 from core.problems import service as service_problems
 from core.profiles import zones
-from core.profiles.seal_place import Kind
+from core.profiles.seal_place import PlaceKind
 from core.service import liveness, unit
 from core.service.detach import ensure_running
 from core.service.liveness import Presence
@@ -95,7 +95,7 @@ async def show_unit() -> Answer:
         places = [one.place for one in await seal_places.standings(archive)]
     named = [name for one in profiles for name in (one.login.password_file, one.server.ca_file) if name]
     named += [name for one in places for name in (one.password_file, one.ca_file) if name]
-    written = dict.fromkeys(Path(one.target).parent for one in places if one.kind is Kind.FILE)
+    written = dict.fromkeys(Path(one.target).parent for one in places if one.kind is PlaceKind.FILE)
     installation = replace(_installation(home, [Path(name) for name in named]), written=tuple(written))
     text = unit.unit(installation)
     value = {"unit": text, "path": str(unit.PLACE), "user": installation.user, "group": installation.group}

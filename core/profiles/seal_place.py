@@ -22,7 +22,7 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _HOST = re.compile(r"[\w.-]{1,253}")
 
 
-class Kind(StrEnum):
+class PlaceKind(StrEnum):
     """The kind of a seal place."""
 
     JOURNAL = "journal"
@@ -42,17 +42,17 @@ class MailAccess(StrEnum):
 PORTS = {MailAccess.TLS: 587, MailAccess.SSL: 465, MailAccess.PLAIN: 25}
 #: The fields of each kind of place, beside name and target.
 FIELDS = {
-    Kind.JOURNAL: (),
-    Kind.FILE: (),
-    Kind.MAIL: ("host", "port", "access", "username", "password_file", "sender", "ca_file"),
-    Kind.STAMP: ("ca_file",),
+    PlaceKind.JOURNAL: (),
+    PlaceKind.FILE: (),
+    PlaceKind.MAIL: ("host", "port", "access", "username", "password_file", "sender", "ca_file"),
+    PlaceKind.STAMP: ("ca_file",),
 }
 #: The meaning of each kind's target.
 TARGETS = {
-    Kind.JOURNAL: "the path of a socket of syslog; empty: the system's journal, else its syslog",
-    Kind.FILE: "the full path of a file, best on another machine or with chattr +a; each seal is a line added to it",
-    Kind.MAIL: "one e-mail address",
-    Kind.STAMP: "the address of an authority that follows RFC 3161, beginning with https:// or http://",
+    PlaceKind.JOURNAL: "the path of a socket of syslog; empty: the system's journal, else its syslog",
+    PlaceKind.FILE: "the full path of a file, best on another machine or with chattr +a; each seal is a line added to it",
+    PlaceKind.MAIL: "one e-mail address",
+    PlaceKind.STAMP: "the address of an authority that follows RFC 3161, beginning with https:// or http://",
 }
 
 
@@ -76,7 +76,7 @@ class Place:
     """
 
     name: str
-    kind: Kind
+    kind: PlaceKind
     target: str = ""
     host: str = ""
     port: int = 0
@@ -93,15 +93,15 @@ class Place:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Place:
         """The reverse of ``as_json``. Raises ``KeyError``, ``TypeError``, ``ValueError``."""
-        known = {**value, "kind": Kind(value["kind"]), "access": MailAccess(value.get("access", MailAccess.TLS))}
+        known = {**value, "kind": PlaceKind(value["kind"]), "access": MailAccess(value.get("access", MailAccess.TLS))}
         return cls(**known)
 
     @property
     def where(self) -> str:
         """The destination of seals in a few words."""
-        if self.kind is Kind.JOURNAL:
+        if self.kind is PlaceKind.JOURNAL:
             return self.target or "the system's journal"
-        return f"{self.target} by {self.host}" if self.kind is Kind.MAIL else self.target
+        return f"{self.target} by {self.host}" if self.kind is PlaceKind.MAIL else self.target
 
     @property
     def needs_password(self) -> bool:
@@ -134,14 +134,14 @@ def checked(place: Place) -> Place:
 
 def _journal(place: Place) -> Place:
     if place.target and not place.target.startswith("/"):
-        raise _wrong("target", place.target, TARGETS[Kind.JOURNAL])
+        raise _wrong("target", place.target, TARGETS[PlaceKind.JOURNAL])
     return place
 
 
 def _in_file(place: Place) -> Place:
     path = Path(place.target).expanduser() if place.target else Path()
     if not path.is_absolute() or path.name in ("", ".."):
-        raise _wrong("target", place.target, TARGETS[Kind.FILE])
+        raise _wrong("target", place.target, TARGETS[PlaceKind.FILE])
     if not path.parent.is_dir():
         raise PlaceError("target", problems.NO_FOLDER(folder=str(path.parent)))
     return replace(place, target=str(path))
@@ -178,13 +178,13 @@ def _by_authority(place: Place) -> Place:
     except ValueError:
         right = False
     if not right or url.username or url.password or url.fragment or not place.target.isascii() or " " in place.target:
-        raise _wrong("target", place.target, TARGETS[Kind.STAMP])
+        raise _wrong("target", place.target, TARGETS[PlaceKind.STAMP])
     if not place.ca_file:
         raise _wrong("ca_file", "", "the PEM file with the root certificate of the authority, by which its stamps are checked")
     return place
 
 
-_OF_KIND = {Kind.JOURNAL: _journal, Kind.FILE: _in_file, Kind.MAIL: _by_mail, Kind.STAMP: _by_authority}
+_OF_KIND = {PlaceKind.JOURNAL: _journal, PlaceKind.FILE: _in_file, PlaceKind.MAIL: _by_mail, PlaceKind.STAMP: _by_authority}
 
 
 def _file(field: str, value: str) -> str:

@@ -12,7 +12,7 @@ from core.archive.proof import seal_places
 from core.archive.proof.seal_places import PlaceState
 from core.engine.seals import sealing
 from core.model import now
-from core.profiles.seal_place import FIELDS, TARGETS, Kind, MailAccess, Place, PlaceError
+from core.profiles.seal_place import FIELDS, TARGETS, MailAccess, Place, PlaceError, PlaceKind
 from core.secrets import Secret
 from core.text import format as texts
 from tui.desk import face, present
@@ -73,14 +73,14 @@ class SealDesk:
 
     def fields(self, kind: str) -> Sequence[str]:
         """The fields of a place of this kind, beside its name and target, in order."""
-        fields = list(FIELDS[Kind(kind)])
+        fields = list(FIELDS[PlaceKind(kind)])
         if "username" in fields:
             fields.insert(fields.index("username") + 1, "password")
         return fields
 
     def target(self, kind: str) -> str:
         """The meaning of the target for this kind of place, in words."""
-        return TARGETS[Kind(kind)]
+        return TARGETS[PlaceKind(kind)]
 
     async def values(self, name: str) -> Mapping[str, str]:
         """The fields of a place for editing."""
@@ -96,7 +96,7 @@ class SealDesk:
             return {"port": present.own("Allowed: a number from 1 to 65535; nothing for the usual one.")}
         place = Place(
             values["name"],
-            Kind(kind),
+            PlaceKind(kind),
             values["target"],
             port=int(port or 0),
             access=MailAccess(values.get("access") or MailAccess.TLS),

@@ -23,7 +23,7 @@ from core.db.database import Row
 from core.errors import InputError
 from core.model import moment, now, timestamp
 from core.problems import place as problems
-from core.profiles.seal_place import Kind, Place, PlaceError, checked
+from core.profiles.seal_place import Place, PlaceError, PlaceKind, checked
 from core.secrets import Secret
 
 LONGEST_REASON = 500
@@ -97,7 +97,7 @@ async def save(
     never sent to another.
     """
     place = checked(place)
-    if place.kind is Kind.FILE and archive.home.holds(Path(place.target)):
+    if place.kind is PlaceKind.FILE and archive.home.holds(Path(place.target)):
         raise PlaceError("target", problems.WITHIN_HOME(path=place.target))
     async with archive.changing():
         before = {one.place.name.casefold(): one.place for one in await standings(archive)}.get(place.name.casefold())

@@ -34,7 +34,7 @@ from core.errors import ArchivarError, StorageError
 from core.masking import masked
 from core.network import certificate_problem, tls_context
 from core.problems import seal as problems
-from core.profiles.seal_place import PORTS, Kind, MailAccess, Place
+from core.profiles.seal_place import PORTS, MailAccess, Place, PlaceKind
 from core.secrets import Secret
 from core.system.open_folder import OpenFolder
 
@@ -147,10 +147,10 @@ def gone(one: PlaceState, archive_id: str, home: Home) -> str:
     """
     if one.seal is None:
         return ""
-    if one.place.kind is Kind.FILE and not _holds(one.place, archive_id, one.seal):
+    if one.place.kind is PlaceKind.FILE and not _holds(one.place, archive_id, one.seal):
         why = "it was changed, moved, or its disk is not there"
         return f"{one.place.target} has not the seal any more that was sent there: {why}."
-    if one.place.kind is Kind.STAMP and not any(path.name.startswith(f"{one.seal.seq:012}-") for path in tokens(home)):
+    if one.place.kind is PlaceKind.STAMP and not any(path.name.startswith(f"{one.seal.seq:012}-") for path in tokens(home)):
         return f"The time stamp of entry {one.seal.seq} is not in {home.path / FOLDER} any more, where it was kept."
     return ""
 
@@ -333,9 +333,9 @@ def keep_token(parcel: Parcel, token: bytes) -> Path:
     return folder / name
 
 
-_WAYS: dict[Kind, Callable[[Place, Parcel, Secret], None]] = {
-    Kind.JOURNAL: _to_journal,
-    Kind.FILE: _to_file,
-    Kind.MAIL: _by_mail,
-    Kind.STAMP: _by_authority,
+_WAYS: dict[PlaceKind, Callable[[Place, Parcel, Secret], None]] = {
+    PlaceKind.JOURNAL: _to_journal,
+    PlaceKind.FILE: _to_file,
+    PlaceKind.MAIL: _by_mail,
+    PlaceKind.STAMP: _by_authority,
 }

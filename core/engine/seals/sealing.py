@@ -19,7 +19,7 @@ from core.archive.proof.seal_places import PlaceState
 from core.engine.seals import seal_delivery
 from core.engine.seals.seal_delivery import ALL_SECONDS, Parcel
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
-from core.profiles.seal_place import Kind
+from core.profiles.seal_place import PlaceKind
 
 #: Local time at which the nightly seal is due.
 NIGHT = time(2, 30)
@@ -101,13 +101,13 @@ async def _send(archive: Archive, one: PlaceState, *, accept: bool) -> None:
 async def _lost(archive: Archive, one: PlaceState) -> Seal | None:
     """A seal that was sent to a place and whose entry the archive lacks; None when it has all."""
     known = [one.seal] if one.seal is not None else []
-    if one.place.kind is Kind.FILE:
+    if one.place.kind is PlaceKind.FILE:
         last = await asyncio.to_thread(seal_delivery.last_in_file, one.place, archive.archive_id)
         known += [last] if last is not None else []
     for seal in known:
         if (here := await _entry(archive, seal.seq)) is None or here.hash != seal.hash:
             return seal
-    if one.place.kind is Kind.STAMP and (newest := next(reversed(seal_places.tokens(archive.home)), None)) is not None:
+    if one.place.kind is PlaceKind.STAMP and (newest := next(reversed(seal_places.tokens(archive.home)), None)) is not None:
         # The name holds the entry's seq; a renamed file matches nothing.
         seq = int(newest.name[:12])
         here = await _entry(archive, seq)
