@@ -17,7 +17,7 @@ from core.errors import InputError
 from core.model import now
 from core.problems import seal as seal_problems
 from core.problems import usage
-from core.profiles.seal_place import TARGETS, MailAccess, Place, PlaceKind
+from core.profiles.seal_place import TARGETS, MailAccess, PlaceKind, SealPlace
 from core.secrets import Secret
 from core.text.format import when
 
@@ -113,7 +113,7 @@ async def add(
     """
     from core.archive.proof import seal_places
 
-    place = Place(
+    place = SealPlace(
         name or kind,
         _kind(kind),
         target,
@@ -149,7 +149,7 @@ def _access(text: str) -> MailAccess:
         raise InputError(usage.NOT_ALLOWED(option="--access", given=text[:40], allowed=", ".join(MailAccess))) from None
 
 
-def _password(place: Place, variable: str) -> Secret | None:
+def _password(place: SealPlace, variable: str) -> Secret | None:
     """The password to be kept; None when there is none, or the kept one stays."""
     if variable:
         if text := os.environ.get(variable, ""):

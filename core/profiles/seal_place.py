@@ -69,7 +69,7 @@ class PlaceError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SealPlace:
     """A place by its name. ``target``: see ``TARGETS``; ``port`` 0 is the usual one of ``access``.
 
     ``ca_file`` is a PEM file: of a mail server the authority of its certificate, of a time-stamp authority its root.
@@ -91,7 +91,7 @@ class Place:
         return {name: value for name, value in asdict(self).items() if name in names}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Place:
+    def from_json(cls, value: dict[str, Any]) -> SealPlace:
         """The reverse of ``as_json``. Raises ``KeyError``, ``TypeError``, ``ValueError``."""
         known = {**value, "kind": PlaceKind(value["kind"]), "access": MailAccess(value.get("access", MailAccess.TLS))}
         return cls(**known)
@@ -107,13 +107,13 @@ class Place:
     def needs_password(self) -> bool:
         return bool(self.username) and not self.password_file
 
-    def same_account(self, other: Place) -> bool:
+    def same_account(self, other: SealPlace) -> bool:
         """True when a password for ``other`` fits this place as well."""
         names = ("kind", "host", "port", "access", "username", "ca_file")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
 
-def checked(place: Place) -> Place:
+def checked(place: SealPlace) -> SealPlace:
     """``place`` in the form to be saved, with absolute paths. Raises ``InputError`` that names the field."""
     place = replace(place, **{name: getattr(place, name).strip() for name in ("name", "target", "host", "username", "sender")})
     for name in ("name", "target", "host", "username", "password_file", "sender", "ca_file"):
@@ -132,13 +132,13 @@ def checked(place: Place) -> Place:
     )
 
 
-def _journal(place: Place) -> Place:
+def _journal(place: SealPlace) -> SealPlace:
     if place.target and not place.target.startswith("/"):
         raise _wrong("target", place.target, TARGETS[PlaceKind.JOURNAL])
     return place
 
 
-def _in_file(place: Place) -> Place:
+def _in_file(place: SealPlace) -> SealPlace:
     path = Path(place.target).expanduser() if place.target else Path()
     if not path.is_absolute() or path.name in ("", ".."):
         raise _wrong("target", place.target, TARGETS[PlaceKind.FILE])
@@ -147,7 +147,7 @@ def _in_file(place: Place) -> Place:
     return replace(place, target=str(path))
 
 
-def _by_mail(place: Place) -> Place:
+def _by_mail(place: SealPlace) -> SealPlace:
     try:
         for name in ("target", *(["sender"] if place.sender else [])):
             addresses.check(getattr(place, name))
@@ -171,7 +171,7 @@ def _by_mail(place: Place) -> Place:
     return replace(place, host=host)
 
 
-def _by_authority(place: Place) -> Place:
+def _by_authority(place: SealPlace) -> SealPlace:
     try:
         url = urlsplit(place.target)
         right = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0

@@ -26,7 +26,7 @@ from core.config import Home
 from core.engine.seals import seal_delivery, sealing
 from core.errors import InputError
 from core.model import now, timestamp
-from core.profiles.seal_place import MailAccess, Place, PlaceKind
+from core.profiles.seal_place import MailAccess, PlaceKind, SealPlace
 from core.secrets import Secret
 from core.service.sealing import due
 from tests import homes
@@ -102,10 +102,10 @@ async def world(several_volumes: Home, tmp_path: Path, authority: tuple[Authorit
         authority[0].answer = None
         archive = await Archive.open(several_volumes)
         places = (
-            (Place("file", PlaceKind.FILE, str(tmp_path / "seals.txt")), None),
-            (Place("log", PlaceKind.JOURNAL, str(tmp_path / "log")), None),
+            (SealPlace("file", PlaceKind.FILE, str(tmp_path / "seals.txt")), None),
+            (SealPlace("log", PlaceKind.JOURNAL, str(tmp_path / "log")), None),
             (_mail(mails.port, tmp_path), Secret(PASSWORD)),
-            (Place("stamp", PlaceKind.STAMP, authority[1], ca_file=str(authority[0].root)), None),
+            (SealPlace("stamp", PlaceKind.STAMP, authority[1], ca_file=str(authority[0].root)), None),
         )
         for place, password in places:
             await seal_places.save(archive, place, password)
@@ -114,8 +114,8 @@ async def world(several_volumes: Home, tmp_path: Path, authority: tuple[Authorit
         await found.archive.close()
 
 
-def _mail(port: int, folder: Path, **more: Any) -> Place:
-    place = Place("mail", PlaceKind.MAIL, "seals@example.test", "127.0.0.1", port, username="archivar")
+def _mail(port: int, folder: Path, **more: Any) -> SealPlace:
+    place = SealPlace("mail", PlaceKind.MAIL, "seals@example.test", "127.0.0.1", port, username="archivar")
     return replace(place, sender="archivar@example.test", ca_file=str(folder / "ca.pem"), **more)
 
 
@@ -183,7 +183,7 @@ async def test_what_does_not_arrive_is_a_failure_with_its_reason_and_tried_again
     other = Authority(folder / "other")
     token = other.reply(stamp.request(bytes(32)).data)
 
-    async def failure(place: Place, password: Secret | None = None) -> str:
+    async def failure(place: SealPlace, password: Secret | None = None) -> str:
         await seal_places.save(world.archive, place, password)
         [one] = await world.send(place.name)
         assert one.failure
@@ -191,9 +191,9 @@ async def test_what_does_not_arrive_is_a_failure_with_its_reason_and_tried_again
         assert PASSWORD not in one.failure
         return one.failure
 
-    assert "seals.txt" not in await failure(Place("file", PlaceKind.FILE, str(folder / "link")))
-    assert "cannot be written" in await failure(Place("file", PlaceKind.FILE, str(folder / "folder")))
-    assert "No such file" in await failure(Place("log", PlaceKind.JOURNAL, str(folder / "nothing")))
+    assert "seals.txt" not in await failure(SealPlace("file", PlaceKind.FILE, str(folder / "link")))
+    assert "cannot be written" in await failure(SealPlace("file", PlaceKind.FILE, str(folder / "folder")))
+    assert "No such file" in await failure(SealPlace("log", PlaceKind.JOURNAL, str(folder / "nothing")))
     assert "refuses the login" in await failure(_mail(world.mails.port, folder), Secret("wrong"))
     plain = replace(_mail(world.mails.port, folder), access=MailAccess.PLAIN, username="", ca_file="")
     assert "refuses the mail: 530" in await failure(plain)

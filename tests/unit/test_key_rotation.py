@@ -16,7 +16,7 @@ from core.archive.transfer import backup
 from core.config import Home
 from core.errors import HomeError, StorageError
 from core.problems import command_line
-from core.profiles.seal_place import Place, PlaceKind
+from core.profiles.seal_place import PlaceKind, SealPlace
 from core.secrets import Secret
 from tests import homes
 
@@ -117,7 +117,7 @@ async def test_passwords_of_no_key_stay_and_are_named(archive: Archive) -> None:
 
 async def test_the_password_of_a_place_for_seals_goes_along_and_is_told_by_the_places_name(archive: Archive) -> None:
     """Also when the key is another one: never by the name under which it lies."""
-    post = Place("Ünï Post", PlaceKind.MAIL, "seals@example.test", "127.0.0.1", 9, username="archivar")
+    post = SealPlace("Ünï Post", PlaceKind.MAIL, "seals@example.test", "127.0.0.1", 9, username="archivar")
     await seal_places.save(archive, post, Secret(WORD))
     assert (await passwords.rotate_key(archive)).passwords == 2
     assert (await seal_places.password(archive, post)).reveal() == WORD

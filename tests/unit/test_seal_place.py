@@ -18,13 +18,13 @@ from core.engine.seals.seal_delivery import Parcel, deliver, gone
 from core.engine.seals.seal_troubles import overdue
 from core.engine.seals.sealing import AGAIN, LONGEST, due, last_night
 from core.errors import ArchivarError, InputError
-from core.profiles.seal_place import MailAccess, Place, PlaceKind, checked
+from core.profiles.seal_place import MailAccess, PlaceKind, SealPlace, checked
 from core.secrets import Secret
 
 HERE, OTHER = "0123456789abcdef" * 2, "f" * 32
 SEALS = [Seal(number, bytes([number]) * 32, f"2026-11-2{number}T05:12:54.123Z") for number in (3, 4, 5)]
-FILE = Place("file", PlaceKind.FILE, "/tmp/seals.txt")
-MAIL = Place("mail", PlaceKind.MAIL, "a@example.test", "mail.example.test")
+FILE = SealPlace("file", PlaceKind.FILE, "/tmp/seals.txt")
+MAIL = SealPlace("mail", PlaceKind.MAIL, "a@example.test", "mail.example.test")
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 
 
@@ -49,14 +49,14 @@ NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
         (replace(MAIL, username="a", access=MailAccess.PLAIN), "username"),
         (replace(MAIL, password_file="/etc/passwd"), "password_file"),
         (replace(MAIL, ca_file="/nowhere/ca.pem"), "ca_file"),
-        (Place("log", PlaceKind.JOURNAL, "log"), "target"),
-        (Place("stamp", PlaceKind.STAMP, "https://tsa.example.test"), "ca_file"),
-        (Place("stamp", PlaceKind.STAMP, "ftp://tsa.example.test", ca_file="/etc/passwd"), "target"),
-        (Place("stamp", PlaceKind.STAMP, "https://a:b@tsa.example.test", ca_file="/etc/passwd"), "target"),
-        (Place("stamp", PlaceKind.STAMP, "https://[tsa", ca_file="/etc/passwd"), "target"),
+        (SealPlace("log", PlaceKind.JOURNAL, "log"), "target"),
+        (SealPlace("stamp", PlaceKind.STAMP, "https://tsa.example.test"), "ca_file"),
+        (SealPlace("stamp", PlaceKind.STAMP, "ftp://tsa.example.test", ca_file="/etc/passwd"), "target"),
+        (SealPlace("stamp", PlaceKind.STAMP, "https://a:b@tsa.example.test", ca_file="/etc/passwd"), "target"),
+        (SealPlace("stamp", PlaceKind.STAMP, "https://[tsa", ca_file="/etc/passwd"), "target"),
     ],
 )
-def test_what_no_place_can_be_is_refused_by_its_field(place: Place, field: str) -> None:
+def test_what_no_place_can_be_is_refused_by_its_field(place: SealPlace, field: str) -> None:
     """Each error names the field and what is allowed."""
     with pytest.raises(InputError, match=rf"^{field}\b") as caught:
         checked(place)
@@ -64,12 +64,12 @@ def test_what_no_place_can_be_is_refused_by_its_field(place: Place, field: str) 
 
 
 @pytest.mark.parametrize(
-    "place", [FILE, MAIL, Place("log", PlaceKind.JOURNAL), replace(MAIL, host="[::1]", access=MailAccess.SSL)]
+    "place", [FILE, MAIL, SealPlace("log", PlaceKind.JOURNAL), replace(MAIL, host="[::1]", access=MailAccess.SSL)]
 )
-def test_a_place_is_the_same_after_json(place: Place) -> None:
+def test_a_place_is_the_same_after_json(place: SealPlace) -> None:
     """Fields that its kind has not are left out, and no password is among them."""
     place = checked(place)
-    assert Place.from_json(place.as_json()) == place
+    assert SealPlace.from_json(place.as_json()) == place
     assert "password" not in place.as_json()
 
 
@@ -182,7 +182,7 @@ WELL = {
 LONG = "correct horse battery"
 
 
-def _mailed(answers: dict[str, str], place: Place, password: str) -> list[bytes]:
+def _mailed(answers: dict[str, str], place: SealPlace, password: str) -> list[bytes]:
     """The lines that a mail server gets which answers so. Raises ``ArchivarError``."""
     lines: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -258,7 +258,7 @@ def test_a_file_is_one_whatever_its_name_begins_with(tmp_path: Path, monkeypatch
 def test_what_has_lost_a_seal_is_known(tmp_path: Path) -> None:
     """A file that is gone or has others only; a home without the stamp. One that may only be added to is believed."""
     home = Home(tmp_path)
-    file, stamped = replace(FILE, target=str(tmp_path / "list")), Place("stamp", PlaceKind.STAMP, "https://tsa.test")
+    file, stamped = replace(FILE, target=str(tmp_path / "list")), SealPlace("stamp", PlaceKind.STAMP, "https://tsa.test")
     assert "has not the seal any more" in gone(PlaceState(file, seal=SEALS[0]), HERE, home)
     Path(file.target).write_text("\n".join([line(HERE, SEALS[0]), *[line(OTHER, SEALS[1])] * 1000]))
     assert gone(PlaceState(file, seal=SEALS[0]), HERE, home) == ""

@@ -25,7 +25,7 @@ from core.db.shape import made_by
 from core.engine.seals import sealing
 from core.errors import DamagedError
 from core.model import now
-from core.profiles.seal_place import Place, PlaceKind
+from core.profiles.seal_place import PlaceKind, SealPlace
 from tests import homes
 from tests.homes import change, message
 from tests.tampering import ACTS, TRIGGER, Act, smuggle
@@ -287,7 +287,7 @@ async def test_a_file_that_lost_the_seal_sent_to_it_is_a_failure_until_somebody_
     file = tmp_path / "seals.txt"
     archive = await Archive.open(sealed.home)
     try:
-        await seal_places.save(archive, Place("file", PlaceKind.FILE, str(file)))
+        await seal_places.save(archive, SealPlace("file", PlaceKind.FILE, str(file)))
         [one] = await sealing.send(archive, await seal_places.standings(archive))
         assert not one.failure
         file.write_text("")

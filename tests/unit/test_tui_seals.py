@@ -11,7 +11,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof import seal, seal_places
 from core.config import Home
-from core.profiles.seal_place import MailAccess, Place, PlaceKind
+from core.profiles.seal_place import MailAccess, PlaceKind, SealPlace
 from core.secrets import Secret
 from tests import homes
 from tests.homes import message
@@ -70,7 +70,7 @@ async def test_a_new_place_takes_no_name_that_is_taken_and_a_changed_choice_is_n
     archive: Archive, tmp_path: Path
 ) -> None:
     """The kind's name is offered to every new place: the one that has it stays. Enter saves wherever one is."""
-    await seal_places.save(archive, Place("mail", PlaceKind.MAIL, "a@example.test", "mail.example.test"))
+    await seal_places.save(archive, SealPlace("mail", PlaceKind.MAIL, "a@example.test", "mail.example.test"))
     async with console_on(archive.home) as screen:
         await at_seals(screen)
         await screen.press("e")
@@ -90,16 +90,16 @@ async def test_a_new_place_takes_no_name_that_is_taken_and_a_changed_choice_is_n
 async def test_one_place_has_one_name_whatever_its_letters(archive: Archive, tmp_path: Path) -> None:
     """Large or small letters beyond ASCII too: what the ledger calls a change is one, and one is removed."""
     for name, file in (("Büro", "a.txt"), ("BÜRO", "b.txt")):
-        saved = await seal_places.save(archive, Place(name, PlaceKind.FILE, str(tmp_path / file)))
+        saved = await seal_places.save(archive, SealPlace(name, PlaceKind.FILE, str(tmp_path / file)))
     [one] = await seal_places.standings(archive)
-    assert one.place == saved == Place("Büro", PlaceKind.FILE, str(tmp_path / "b.txt"))
+    assert one.place == saved == SealPlace("Büro", PlaceKind.FILE, str(tmp_path / "b.txt"))
     await seal_places.remove(archive, "büro")
     assert await seal_places.standings(archive) == []
 
 
 async def test_a_place_that_fails_is_on_home_and_is_changed_or_removed(archive: Archive, tmp_path: Path) -> None:
     """The digit of Home leads there; its password stays when something else is changed."""
-    mail = Place("post", PlaceKind.MAIL, "seals@example.test", "127.0.0.1", 9, username="archivar")
+    mail = SealPlace("post", PlaceKind.MAIL, "seals@example.test", "127.0.0.1", 9, username="archivar")
     await seal_places.save(archive, mail, Secret("hidden"))
     await seal_places.failed(archive, mail, "127.0.0.1 refuses\x1b[31m the mail.")
     async with console_on(archive.home) as screen:
@@ -126,7 +126,7 @@ async def test_a_place_that_fails_is_on_home_and_is_changed_or_removed(archive: 
 
 async def test_an_archive_that_was_put_back_is_asked_about(archive: Archive, tmp_path: Path) -> None:
     """DAMAGED on Home and in the list; sending asks first, and goes on when that is wished."""
-    file = Place("file", PlaceKind.FILE, str(tmp_path / "seals.txt"))
+    file = SealPlace("file", PlaceKind.FILE, str(tmp_path / "seals.txt"))
     await seal_places.save(archive, file)
     now = await seal.current(archive)
     await seal_places.arrived(archive, file, replace(now, hash=bytes(32)), sent=True)

@@ -12,7 +12,7 @@ from core.archive.proof import seal_places
 from core.archive.proof.seal_places import PlaceState
 from core.engine.seals import sealing
 from core.model import now
-from core.profiles.seal_place import FIELDS, TARGETS, MailAccess, Place, PlaceError, PlaceKind
+from core.profiles.seal_place import FIELDS, TARGETS, MailAccess, PlaceError, PlaceKind, SealPlace
 from core.secrets import Secret
 from core.text import format as texts
 from tui.desk import face, present
@@ -94,7 +94,7 @@ class SealDesk:
         port = values.get("port", "").strip()
         if port and not (port.isascii() and port.isdigit() and len(port) < 6):
             return {"port": present.own("Allowed: a number from 1 to 65535; nothing for the usual one.")}
-        place = Place(
+        place = SealPlace(
             values["name"],
             PlaceKind(kind),
             values["target"],

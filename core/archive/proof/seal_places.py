@@ -23,7 +23,7 @@ from core.db.database import Row
 from core.errors import InputError
 from core.model import moment, now, timestamp
 from core.problems import place as problems
-from core.profiles.seal_place import Place, PlaceError, PlaceKind, checked
+from core.profiles.seal_place import PlaceError, PlaceKind, SealPlace, checked
 from core.secrets import Secret
 
 LONGEST_REASON = 500
@@ -39,7 +39,7 @@ class PlaceState:
     the seal sent there.
     """
 
-    place: Place
+    place: SealPlace
     at: datetime | None = None
     sent: datetime | None = None
     seal: Seal | None = None
@@ -69,7 +69,7 @@ async def standings(archive: Archive) -> list[PlaceState]:
 def _standing(row: Row) -> PlaceState | None:
     definition, at, sent, seq, digest, entry_at, failure, failures, broken = row
     try:
-        place = Place.from_json(json.loads(definition))
+        place = SealPlace.from_json(json.loads(definition))
         seal = Seal(seq, bytes(digest), entry_at) if seq is not None else None
         return PlaceState(place, _moment(at), _moment(sent), seal, failure, failures, bool(broken))
     except (ValueError, TypeError, KeyError):
@@ -89,8 +89,8 @@ async def find(archive: Archive, name: str) -> PlaceState:
 
 
 async def save(
-    archive: Archive, place: Place, password: Secret | None = None, *, actor: str = "archivar", new: bool = False
-) -> Place:
+    archive: Archive, place: SealPlace, password: Secret | None = None, *, actor: str = "archivar", new: bool = False
+) -> SealPlace:
     """Save a place, and its password (encrypted) when one is given; the place as it was saved. Raises ``InputError``.
 
     ``new``: refused when there is one of that name. A stored password is forgotten when the account or server changes: it is
@@ -132,7 +132,7 @@ async def save(
     return place
 
 
-async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> Place:
+async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> SealPlace:
     """Forget a place and its password; seals sent there stay there. Raises ``InputError``."""
     async with archive.changing():
         place = (await find(archive, name)).place
@@ -142,7 +142,7 @@ async def remove(archive: Archive, name: str, *, actor: str = "archivar") -> Pla
     return place
 
 
-async def password(archive: Archive, place: Place) -> Secret:
+async def password(archive: Archive, place: SealPlace) -> Secret:
     """The password of a place's account; empty when it has none. Raises ``InputError``, ``HomeError``."""
     if place.password_file:
         return saved_profiles.read_password(Path(place.password_file))
@@ -155,7 +155,7 @@ async def password(archive: Archive, place: Place) -> Secret:
     return stored
 
 
-async def arrived(archive: Archive, place: Place, seal: Seal, *, sent: bool) -> None:
+async def arrived(archive: Archive, place: SealPlace, seal: Seal, *, sent: bool) -> None:
     """Record a success: ``seal`` was ``sent``, or was there already."""
     at = timestamp(now())
     async with archive.database.transaction() as transaction:
@@ -166,7 +166,7 @@ async def arrived(archive: Archive, place: Place, seal: Seal, *, sent: bool) -> 
         )
 
 
-async def failed(archive: Archive, place: Place, reason: str, *, broken: bool = False) -> None:
+async def failed(archive: Archive, place: SealPlace, reason: str, *, broken: bool = False) -> None:
     """Record a failed attempt, with its reason."""
     async with archive.database.transaction() as transaction:
         await transaction.execute(

@@ -34,7 +34,7 @@ from core.errors import ArchivarError, StorageError
 from core.masking import masked
 from core.network import certificate_problem, tls_context
 from core.problems import seal as problems
-from core.profiles.seal_place import PORTS, MailAccess, Place, PlaceKind
+from core.profiles.seal_place import PORTS, MailAccess, PlaceKind, SealPlace
 from core.secrets import Secret
 from core.system.open_folder import OpenFolder
 
@@ -60,7 +60,7 @@ class Parcel:
         return seals.line(self.archive_id, self.seal)
 
 
-def deliver(place: Place, parcel: Parcel, password: Secret) -> None:
+def deliver(place: SealPlace, parcel: Parcel, password: Secret) -> None:
     """Send a seal to a place. Raises ``ArchivarError``; it may be sent again then."""
     _WAYS[place.kind](place, parcel, password)
 
@@ -68,7 +68,7 @@ def deliver(place: Place, parcel: Parcel, password: Secret) -> None:
 # Journal and file --------------------------------------------------------------------------------------------------------
 
 
-def _to_journal(place: Place, parcel: Parcel, password: Secret) -> None:
+def _to_journal(place: SealPlace, parcel: Parcel, password: Secret) -> None:
     path = place.target or LOG_SOCKET
     text = f"<{_PRIORITY}>archivar[{os.getpid()}]: {parcel.line}".encode()
     try:
@@ -87,7 +87,7 @@ def _to_journal(place: Place, parcel: Parcel, password: Secret) -> None:
         raise ArchivarError(problems.LOG_UNWRITTEN(path=path, said=error.strerror or "it does not take it")) from error
 
 
-def _to_file(place: Place, parcel: Parcel, password: Secret) -> None:
+def _to_file(place: SealPlace, parcel: Parcel, password: Secret) -> None:
     path = Path(place.target)
     new = not path.exists()
     try:
@@ -124,7 +124,7 @@ def _appending(path: Path) -> Iterator[tuple[int, bool]]:
         os.close(descriptor)
 
 
-def last_in_file(place: Place, archive_id: str) -> Seal | None:
+def last_in_file(place: SealPlace, archive_id: str) -> Seal | None:
     """The last seal of this archive in a place's file; None when there is none, or the file is unreadable."""
     try:
         with open(_read_from(place), "rb") as file:
@@ -155,7 +155,7 @@ def gone(one: PlaceState, archive_id: str, home: Home) -> str:
     return ""
 
 
-def _holds(place: Place, archive_id: str, seal: Seal) -> bool:
+def _holds(place: SealPlace, archive_id: str, seal: Seal) -> bool:
     """True when a place's file still has this seal. An append-only file that cannot be read is trusted."""
     if last_in_file(place, archive_id) == seal:
         return True
@@ -169,14 +169,14 @@ def _holds(place: Place, archive_id: str, seal: Seal) -> bool:
         return True
 
 
-def _read_from(place: Place) -> int:
+def _read_from(place: SealPlace) -> int:
     return os.open(place.target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 # Mail --------------------------------------------------------------------------------------------------------------------
 
 
-def _by_mail(place: Place, parcel: Parcel, password: Secret) -> None:
+def _by_mail(place: SealPlace, parcel: Parcel, password: Secret) -> None:
     port = place.port or PORTS[place.access]
     with _translated(place.host, port):
         context = tls_context(place.ca_file, accept_all=False) if place.access is not MailAccess.PLAIN else None
@@ -199,7 +199,7 @@ def _by_mail(place: Place, parcel: Parcel, password: Secret) -> None:
                 server.quit()
 
 
-def _log_in(server: smtplib.SMTP, place: Place, password: Secret) -> None:
+def _log_in(server: smtplib.SMTP, place: SealPlace, password: Secret) -> None:
     """Log in to the mail server. Raises ``ArchivarError``, ``smtplib.SMTPException``."""
     server.ehlo_or_helo_if_needed()
     offered = set(server.esmtp_features.get("auth", "").upper().split())
@@ -221,7 +221,7 @@ def _log_in(server: smtplib.SMTP, place: Place, password: Secret) -> None:
         raise smtplib.SMTPAuthenticationError(code, answer)
 
 
-def _mail(place: Place, parcel: Parcel) -> EmailMessage:
+def _mail(place: SealPlace, parcel: Parcel) -> EmailMessage:
     sender = place.sender or f"archivar@{socket.getfqdn()}"
     mail = EmailMessage(policy=email.policy.SMTP)
     mail["From"] = sender
@@ -272,7 +272,7 @@ def _said(text: bytes | str) -> str:
 # Time stamps -------------------------------------------------------------------------------------------------------------
 
 
-def _by_authority(place: Place, parcel: Parcel, password: Secret) -> None:
+def _by_authority(place: SealPlace, parcel: Parcel, password: Secret) -> None:
     imprint = seals.imprint(parcel.archive_id, parcel.seal)
     trusted = stamp.roots(Path(place.ca_file))
     asked = stamp.request(imprint)
@@ -286,7 +286,7 @@ def _by_authority(place: Place, parcel: Parcel, password: Secret) -> None:
     keep_token(parcel, answer)
 
 
-def _posted(place: Place, data: bytes) -> bytes:
+def _posted(place: SealPlace, data: bytes) -> bytes:
     url = urlsplit(place.target)
     assert url.hostname is not None
     port = url.port or (443 if url.scheme == "https" else 80)
@@ -333,7 +333,7 @@ def keep_token(parcel: Parcel, token: bytes) -> Path:
     return folder / name
 
 
-_WAYS: dict[PlaceKind, Callable[[Place, Parcel, Secret], None]] = {
+_WAYS: dict[PlaceKind, Callable[[SealPlace, Parcel, Secret], None]] = {
     PlaceKind.JOURNAL: _to_journal,
     PlaceKind.FILE: _to_file,
     PlaceKind.MAIL: _by_mail,
