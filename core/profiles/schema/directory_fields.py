@@ -9,7 +9,7 @@ from core.problems import fields
 from core.profiles import ldap_filter
 from core.profiles.directory import GUARD, TIMEOUT, DirectoryAccess, Left, Source
 from core.profiles.schema.kinds import PORT, Choice, File, Flag, Number, Text, Texts, WrongValue, host, line
-from core.profiles.schema.kinds import Kind as AnyText
+from core.profiles.schema.kinds import ValueKind as AnyText
 from core.profiles.schema.table import CERTIFIED, ONE_PASSWORD, Always, By, Values, Where, While
 from core.profiles.schema.table import Field as AnyField
 

@@ -41,7 +41,7 @@ class WrongValue(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ValueKind:
     """Text of any sort: one value in quotes. Base of all kinds.
 
     ``read`` converts a file's value to its meaning; ``written`` is the reverse; ``shown`` and ``typed`` convert to a form and
@@ -87,7 +87,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Flag(Kind):
+class Flag(ValueKind):
     """True or false."""
 
     allowed: str = "true or false"
@@ -104,7 +104,7 @@ class Flag(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice(Kind):
+class Choice(ValueKind):
     """A member of a ``StrEnum``."""
 
     members: type[StrEnum] = StrEnum
@@ -123,7 +123,7 @@ class Choice(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Number(Kind):
+class Number(ValueKind):
     """A whole number from ``low`` to ``high``; with ``fraction`` any number, as a float. 0 stands for none in a form."""
 
     low: int = 0
@@ -154,7 +154,7 @@ PORT = Number("a number from 1 to 65535", 1, 65535)
 
 
 @dataclass(frozen=True, slots=True)
-class Text(Kind):
+class Text(ValueKind):
     """A text that ``check`` converts to its plain form or its meaning, or refuses with ``ValueError``.
 
     ``write`` converts a meaning to text; ``strict``: blanks alone are not an empty value.
@@ -172,7 +172,7 @@ class Text(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Day(Kind):
+class Day(ValueKind):
     """A day, as a TOML date or a text."""
 
     allowed: str = "a day such as 2024-12-31"
@@ -193,7 +193,7 @@ class Day(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Texts(Kind):
+class Texts(ValueKind):
     """A list of texts, each converted by ``check``. In a form one line, separated by ``joint``.
 
     ``parts`` splits the line; without ``joint`` a form holds a list. ``each``: the allowed items; ``order`` sorts them.
@@ -234,7 +234,7 @@ class Texts(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class File(Kind):
+class File(ValueKind):
     """The path of a file that exists, absolute in the meaning."""
 
     def parse(self, value: Any, folder: Path) -> str | None:

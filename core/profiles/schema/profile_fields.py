@@ -6,7 +6,7 @@ from functools import partial
 
 from core.profiles.profile import FASTEST, MAX_CONNECTIONS, MOST_MEGABYTES, SLOWEST, Access, Kind, Method
 from core.profiles.schema.kinds import PORT, Choice, File, Flag, Number, Text, host
-from core.profiles.schema.kinds import Kind as AnyText
+from core.profiles.schema.kinds import ValueKind as AnyText
 from core.profiles.schema.profile_kinds import FOLDER, NAME, PATTERNS, USER, USERNAME
 from core.profiles.schema.table import CERTIFIED, ONE_PASSWORD, Always, By, Field, Where, While
 

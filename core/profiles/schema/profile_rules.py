@@ -13,7 +13,7 @@ from core.profiles.deletion import OnTrash, When
 from core.profiles.filter import Flagged, Seen
 from core.profiles.profile import Kind as ProfileKind
 from core.profiles.schema import profile_kinds as of
-from core.profiles.schema.kinds import Choice, Day, Flag, Kind
+from core.profiles.schema.kinds import Choice, Day, Flag, ValueKind
 from core.profiles.schema.table import By, Field, Where, While
 from core.profiles.selection import Mode
 
@@ -220,7 +220,7 @@ USERS = (
 )
 
 
-def _timed(how: How, kind: Kind, **line: Any) -> Field:
+def _timed(how: How, kind: ValueKind, **line: Any) -> Field:
     """One of the fields with the time of a start."""
     beside = While(HOW, (how,), fields.SECOND_START(allowed="every, daily, cron"))
     return _of_name(f"schedule.{how}", kind, "", needed=(While(HOW, (how,)),), beside=(beside,), **line)

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from core.problems import fields
 from core.problems.code import Reason
-from core.profiles.schema.kinds import Kind
+from core.profiles.schema.kinds import ValueKind
 
 T = TypeVar("T")
 _NONE: Any = object()
@@ -86,7 +86,7 @@ class Field:
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     default: Any = None
     needed: tuple[While | Always, ...] = ()
     beside: tuple[While, ...] = ()
