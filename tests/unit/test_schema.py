@@ -19,12 +19,12 @@ from core.profiles.schema.directories import DIRECTORIES
 from core.profiles.schema.faults import MOST, FieldError, Sort
 from core.profiles.schema.profiles import PROFILES
 from core.profiles.schema.reading import parse
-from core.profiles.schema.table import Field, Table, Where
+from core.profiles.schema.table import Field, SettingsTable, Where
 from core.profiles.schema.writing import as_toml, toml
 
 WHERE = Path("/etc/archivar/x.toml")
 ROOT = Path(__file__).parents[2]
-TABLES: dict[str, Table[Any]] = {"profile": PROFILES, "directory": DIRECTORIES}
+TABLES: dict[str, SettingsTable[Any]] = {"profile": PROFILES, "directory": DIRECTORIES}
 LOADED = {"profile": profile.from_json, "directory": directory.from_json}
 AGES = ("3 months", "1 day", "10 years")
 SIZES = ("500 kB", "3 MiB", "1 B", "2 GB")
@@ -82,7 +82,7 @@ def typed(field: Field) -> st.SearchStrategy[Any]:
     return st.booleans() if isinstance(field.kind, kinds.Flag) else st.sampled_from(TYPED[field.name])
 
 
-def in_forms(table: Table[Any]) -> st.SearchStrategy[dict[str, Any]]:
+def in_forms(table: SettingsTable[Any]) -> st.SearchStrategy[dict[str, Any]]:
     fields = [field for field in table.fields if field.name not in ("login.password", "login.password_env")]
     return st.fixed_dictionaries({field.name: typed(field) for field in fields}).map(_sensible)
 

@@ -9,7 +9,7 @@ from core.profiles.directory import ATTRIBUTES, Attributes, Directory, Directory
 from core.profiles.schema.directory_fields import FIELDS
 from core.profiles.schema.forms import Fields, made
 from core.profiles.schema.kinds import WrongValue, show
-from core.profiles.schema.table import Check, Table, Values, While, of_section, taken_of
+from core.profiles.schema.table import Check, SettingsTable, Values, While, of_section, taken_of
 
 
 def _reached(values: Values) -> None:
@@ -62,7 +62,7 @@ def account(fields: Fields) -> Directory:
     return made(DIRECTORIES, {name: value for name, value in fields.items() if name.partition(".")[0] in told})
 
 
-DIRECTORIES = Table(
+DIRECTORIES = SettingsTable(
     "a directory",
     FIELDS,
     {

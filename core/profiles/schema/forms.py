@@ -13,21 +13,21 @@ from typing import Any, TypeVar
 from core.problems.fields import UNKNOWN
 from core.profiles.schema.faults import Fault, FieldError, Sort
 from core.profiles.schema.reading import checked
-from core.profiles.schema.table import Field, Table, Where, words
+from core.profiles.schema.table import Field, SettingsTable, Where, words
 
 T = TypeVar("T")
 
 Fields = Mapping[str, Any]
 
 
-def new(table: Table[T]) -> dict[str, Any]:
+def new(table: SettingsTable[T]) -> dict[str, Any]:
     """The fields of a new form: the defaults, without lists and those that depend on other fields."""
     usual = {field.name: field.kind.shown(field.default) for field in table.fields if not _quiet(field)}
     found = usual | {field.name: field.fill for field in table.fields if field.fill}
     return {name: value for name, value in found.items() if value}
 
 
-def filled(table: Table[T], settings: T) -> dict[str, Any]:
+def filled(table: SettingsTable[T], settings: T) -> dict[str, Any]:
     """The fields of settings."""
     values = table.taken(settings)
     found = {}
@@ -43,7 +43,7 @@ def _quiet(field: Field) -> bool:
     return callable(field.default) or isinstance(field.default, tuple)
 
 
-def applies(table: Table[T], name: str, fields: Fields) -> bool:
+def applies(table: SettingsTable[T], name: str, fields: Fields) -> bool:
     """True for a field with a meaning beside the others, and for one that is not in the table."""
     field = table.by_name.get(name)
     if field is None:
@@ -51,7 +51,7 @@ def applies(table: Table[T], name: str, fields: Fields) -> bool:
     return _applies(table, field, _meant(table, fields))
 
 
-def made(table: Table[T], fields: Fields) -> T:
+def made(table: SettingsTable[T], fields: Fields) -> T:
     """The settings made of the fields. Raises ``FieldError``."""
     values, faults = _checked(table, fields)
     if faults:
@@ -59,13 +59,13 @@ def made(table: Table[T], fields: Fields) -> T:
     return table.build(values)
 
 
-def problems(table: Table[T], fields: Fields) -> dict[str, Fault]:
+def problems(table: SettingsTable[T], fields: Fields) -> dict[str, Fault]:
     """The faults by field; none when the fields are valid."""
     _, faults = _checked(table, fields)
     return {fault.field: fault for fault in faults}
 
 
-def lines(table: Table[T], page: str, fields: Fields) -> list[Field]:
+def lines(table: SettingsTable[T], page: str, fields: Fields) -> list[Field]:
     """The fields with a line on a page.
 
     Conditions on other pages' fields are met here; those within the page, ``applies`` checks.
@@ -79,7 +79,7 @@ def lines(table: Table[T], page: str, fields: Fields) -> list[Field]:
     ]
 
 
-def place(table: Table[T], name: str, fields: Fields) -> str:
+def place(table: SettingsTable[T], name: str, fields: Fields) -> str:
     """The place of a field in the console: ``Older than, on the page Delete``; of a section, that of its first field."""
     field = table.by_name.get(name) or next((one for one in table.fields if one.section == name), None)
     if field is None:
@@ -88,12 +88,12 @@ def place(table: Table[T], name: str, fields: Fields) -> str:
     return f"{label(table, field.name, fields)}{comma} on the page {field.page}"
 
 
-def label(table: Table[T], name: str, fields: Fields | None = None) -> str:
+def label(table: SettingsTable[T], name: str, fields: Fields | None = None) -> str:
     """The label of a field on its page, beside these fields."""
     return words(table.by_name[name].label, fields or {})
 
 
-def _checked(table: Table[T], fields: Fields) -> tuple[dict[str, Any], list[Fault]]:
+def _checked(table: SettingsTable[T], fields: Fields) -> tuple[dict[str, Any], list[Fault]]:
     strange = [Fault(Sort.UNKNOWN, "", name, UNKNOWN(allowed="")) for name in fields if name not in table.by_name]
     if strange:
         return {}, strange
@@ -103,11 +103,11 @@ def _checked(table: Table[T], fields: Fields) -> tuple[dict[str, Any], list[Faul
     return checked(table, {name: value for name, value in raw.items() if value is not None}, Path())
 
 
-def _applies(table: Table[T], field: Field, meant: Fields) -> bool:
+def _applies(table: SettingsTable[T], field: Field, meant: Fields) -> bool:
     return table.has_meaning(field, meant) and all(table.holds(one, meant) for one in field.shown)
 
 
-def _meant(table: Table[T], fields: Fields) -> dict[str, Any]:
+def _meant(table: SettingsTable[T], fields: Fields) -> dict[str, Any]:
     """The fields without those that a form hides now. A field depends only on earlier ones."""
     found = dict(fields)
     for field in table.fields:

@@ -18,7 +18,7 @@ from core.profiles.schema.kinds import WrongValue, show
 from core.profiles.schema.profile_fields import ACCOUNT
 from core.profiles.schema.profile_kinds import FOLDER, LONGEST_NAME, NAME
 from core.profiles.schema.profile_rules import HOW, RULES, How
-from core.profiles.schema.table import Check, Table, Values, While, of_section, taken_of
+from core.profiles.schema.table import Check, SettingsTable, Values, While, of_section, taken_of
 from core.profiles.selection import Selection
 
 FIELDS = (*ACCOUNT, *RULES)
@@ -91,7 +91,7 @@ def _taken(profile: Profile) -> dict[str, Any]:
     return values
 
 
-PROFILES = Table(
+PROFILES = SettingsTable(
     "a profile",
     FIELDS,
     {

@@ -14,7 +14,7 @@ from core.problems import disk, fields
 from core.problems.code import Reason
 from core.profiles.schema.faults import Fault, Sort, in_file, unknown, wrong
 from core.profiles.schema.kinds import WrongValue, show
-from core.profiles.schema.table import Always, Field, Table, While
+from core.profiles.schema.table import Always, Field, SettingsTable, While
 
 T = TypeVar("T")
 
@@ -33,12 +33,12 @@ class SettingsFile(Generic[T]):
     password_env: str = ""
 
 
-def read(table: Table[T], path: Path) -> SettingsFile[T]:
+def read(table: SettingsTable[T], path: Path) -> SettingsFile[T]:
     """Read and check a file. Raises ``InputError`` with the file, and of each fault its line, key and allowed values."""
     return parse(table, read_text(path, table.what), path)
 
 
-def parse(table: Table[T], text: str, path: Path) -> SettingsFile[T]:
+def parse(table: SettingsTable[T], text: str, path: Path) -> SettingsFile[T]:
     """Check the text of a file; ``path`` is for messages and for files named relative to it. Raises ``InputError``."""
     raw, faults = _flat(table, load(text, path))
     raw |= table.derived(raw)
@@ -95,7 +95,7 @@ def _syntax(error: Exception, text: str) -> tuple[str, str]:
     return f", line {line}", said.removesuffix(" (at end of document)")
 
 
-def _flat(table: Table[T], data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+def _flat(table: SettingsTable[T], data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
     """Values of a file by field name, and faults of unknown names; a section is there under its own name."""
     raw: dict[str, Any] = {}
     faults: list[Fault] = []
@@ -123,7 +123,7 @@ def _flat(table: Table[T], data: Mapping[str, Any]) -> tuple[dict[str, Any], lis
 
 
 def checked(
-    table: Table[T], raw: Mapping[str, Any], folder: Path, refused: frozenset[str] = frozenset()
+    table: SettingsTable[T], raw: Mapping[str, Any], folder: Path, refused: frozenset[str] = frozenset()
 ) -> tuple[dict[str, Any], list[Fault]]:
     """The meanings of all fields by name, and all faults; file names are relative to ``folder``.
 
@@ -135,7 +135,7 @@ def checked(
 class _Checking(Generic[T]):
     """The checks of one file or form: each value alone, then dependencies. Each cause is reported once."""
 
-    def __init__(self, table: Table[T], raw: Mapping[str, Any], refused: frozenset[str]) -> None:
+    def __init__(self, table: SettingsTable[T], raw: Mapping[str, Any], refused: frozenset[str]) -> None:
         self._table = table
         self._raw = raw
         self._values: dict[str, Any] = {}

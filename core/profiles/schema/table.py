@@ -140,7 +140,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Table(Generic[T]):
+class SettingsTable(Generic[T]):
     """A sort of settings file, called ``what`` in texts. ``sections`` in the order of files, with their conditions.
 
     ``build`` makes settings of the meanings of all fields, ``taken`` is the reverse. ``derived`` are values of fields that only

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from core.profiles.schema.table import Field, Table, Values
+from core.profiles.schema.table import Field, SettingsTable, Values
 from core.text.format import safe
 
 T = TypeVar("T")
 
 
-def as_toml(table: Table[T], settings: T) -> str:
+def as_toml(table: SettingsTable[T], settings: T) -> str:
     """The file, in characters that any terminal can show and a copy keeps.
 
     A default is left out, unless the field is ``told``.
@@ -25,7 +25,7 @@ def as_toml(table: Table[T], settings: T) -> str:
     return "\n".join(lines)
 
 
-def _lines(table: Table[T], field: Field, values: Values) -> list[str]:
+def _lines(table: SettingsTable[T], field: Field, values: Values) -> list[str]:
     if field.name not in values or not table.has_meaning(field, values):
         return []
     value = field.kind.written(values[field.name])
