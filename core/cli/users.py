@@ -25,7 +25,7 @@ from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
     from core.archive.registry.user_import import ImportPlan
-    from core.profiles.users_csv import Fault, UserList
+    from core.profiles.users_csv import RowFault, UserList
 
 #: Changes and faults listed one by one.
 NAMED = 50
@@ -204,7 +204,7 @@ def _content(file: Path, most: int) -> bytes:
 
 def _refused(found: UserList, planned: ImportPlan | None) -> Answer:
     """Report the faults by line; nothing is imported."""
-    faults: list[Fault] = sorted((*found.faults, *(planned.conflicts if planned else ())), key=lambda fault: fault.line)
+    faults: list[RowFault] = sorted((*found.faults, *(planned.conflicts if planned else ())), key=lambda fault: fault.line)
     more = [f"… and {number(len(faults) - NAMED)} more."] if len(faults) > NAMED else []
     return Answer(
         json=lambda: _counts(planned) | {"imported": False, "faults": [fault.as_json() for fault in faults]},

@@ -35,7 +35,7 @@ COLUMNS_ALLOWED = "name, email, email2, alias, login, full_name; name is require
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RowFault:
     """The fault of the row that begins at ``line`` (from 1): its reason."""
 
     line: int
@@ -65,7 +65,7 @@ class UserList:
     """A parsed file: the valid rows, the faults of the others, the unknown columns."""
 
     rows: tuple[UserRow, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[RowFault, ...]
     ignored: tuple[str, ...]
 
 
@@ -84,7 +84,7 @@ def read(data: bytes) -> UserList:
     if first is None:
         raise InputError(user_list.EMPTY(columns=COLUMNS_ALLOWED))
     line, header = first
-    if isinstance(header, Fault):
+    if isinstance(header, RowFault):
         raise InputError(user_list.NO_HEADER(why=header.why, columns=COLUMNS_ALLOWED))
     columns = [_COLUMNS.get(_plain(name)) for name in header]
     _check_header(line, header, columns)
@@ -100,13 +100,13 @@ def _delimiter(text: str) -> str:
     """The separator that gives the most known columns in the first row, then the most columns."""
 
     def known(delimiter: str) -> tuple[int, int]:
-        header = next((record for _, record in _records(text, delimiter) if not isinstance(record, Fault)), [])
+        header = next((record for _, record in _records(text, delimiter) if not isinstance(record, RowFault)), [])
         return sum(_plain(name) in _COLUMNS for name in header), len(header)
 
     return max(DELIMITERS, key=known)
 
 
-def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | Fault]]:
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | RowFault]]:
     """Yield (first line, fields) of each non-empty row; an unreadable row ends it."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     while True:
@@ -116,7 +116,7 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | Fault
         except StopIteration:
             return
         except csv.Error as error:
-            yield line, Fault(line, user_list.UNREAD_ROW(said=str(error)))
+            yield line, RowFault(line, user_list.UNREAD_ROW(said=str(error)))
             return
         if any(field.strip() for field in record):
             yield line, record
@@ -144,14 +144,14 @@ class _Reader:
         self._emails = [i for wanted in (EMAIL, MORE) for i, column in enumerate(columns) if column == wanted]
         self._names: dict[str, int] = {}
         self._addresses: dict[str, int] = {}
-        self._faults: list[Fault] = []
+        self._faults: list[RowFault] = []
 
-    def read(self, records: Iterator[tuple[int, list[str] | Fault]], ignored: tuple[str, ...]) -> UserList:
+    def read(self, records: Iterator[tuple[int, list[str] | RowFault]], ignored: tuple[str, ...]) -> UserList:
         rows: list[UserRow] = []
         for number, (line, record) in enumerate(records, 1):
             if number > MOST_ROWS:
                 raise InputError(user_list.TOO_MANY(line=line, most=MOST_ROWS))
-            if isinstance(record, Fault):
+            if isinstance(record, RowFault):
                 self._faults.append(record)
             elif row := self._row(line, record):
                 rows.append(row)
@@ -159,7 +159,7 @@ class _Reader:
 
     def _row(self, line: int, record: list[str]) -> UserRow | None:
         if len(record) != self._width:
-            self._faults.append(Fault(line, user_list.WRONG_WIDTH(count=len(record), width=self._width)))
+            self._faults.append(RowFault(line, user_list.WRONG_WIDTH(count=len(record), width=self._width)))
             return None
         before = len(self._faults)
         name = self._name(line, record[self._columns.index(NAME)])
@@ -169,12 +169,12 @@ class _Reader:
 
     def _name(self, line: int, text: str) -> str:
         if not text.strip():
-            self._faults.append(Fault(line, user_list.NO_NAME()))
+            self._faults.append(RowFault(line, user_list.NO_NAME()))
             return ""
         name = self._checked(line, people.check_name, text)
         first = self._names.setdefault(name.casefold(), line)
         if name and first != line:
-            self._faults.append(Fault(line, user_list.NAME_TWICE(name=name, first=first)))
+            self._faults.append(RowFault(line, user_list.NAME_TWICE(name=name, first=first)))
         return name
 
     def _all_addresses(self, line: int, record: list[str]) -> tuple[str, ...]:
@@ -185,7 +185,7 @@ class _Reader:
                     found.setdefault(address.casefold(), address)
         for key, address in found.items():
             if (first := self._addresses.setdefault(key, line)) != line:
-                self._faults.append(Fault(line, user_list.ADDRESS_TWICE(address=address, first=first)))
+                self._faults.append(RowFault(line, user_list.ADDRESS_TWICE(address=address, first=first)))
         return tuple(found.values())
 
     def _text(self, line: int, record: list[str], column: str) -> str | None:
@@ -195,5 +195,5 @@ class _Reader:
         try:
             return check(text)
         except InputError as error:
-            self._faults.append(Fault(line, error.reason))
+            self._faults.append(RowFault(line, error.reason))
             return ""

@@ -20,7 +20,7 @@ from core.problems import disk
 from core.profiles import addresses as mail
 from core.profiles import people, users_csv
 from core.profiles.selection import Selection
-from core.profiles.users_csv import Fault, UserList
+from core.profiles.users_csv import RowFault, UserList
 from core.text.format import number
 from tui.desk import present
 from tui.desk.face import CONSOLE
@@ -247,7 +247,7 @@ class _Rows(Sequence[ImportRow]):
     def __init__(self, listed: UserList, plan: ImportPlan) -> None:
         notes = [f'The column "{name}" means nothing here and is left out.' for name in listed.ignored]
         wrong = sorted((*listed.faults, *plan.conflicts), key=lambda fault: fault.line)
-        kinds: list[tuple[Mark, Sequence[Fault | ImportChange | str]]] = [
+        kinds: list[tuple[Mark, Sequence[RowFault | ImportChange | str]]] = [
             (Mark.WRONG, wrong),
             (Mark.NOTE, notes),
             (Mark.BACK, plan.back),

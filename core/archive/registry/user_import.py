@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.model import User
 from core.problems import user as problems
 from core.problems import user_list
-from core.profiles.users_csv import Fault, UserRow
+from core.profiles.users_csv import RowFault, UserRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class ImportPlan:
     back: tuple[ImportChange, ...]
     changed: tuple[ImportChange, ...]
     unchanged: int
-    conflicts: tuple[Fault, ...]
+    conflicts: tuple[RowFault, ...]
 
     @property
     def changes(self) -> tuple[ImportChange, ...]:
@@ -80,11 +80,11 @@ async def plan(archive: Archive, rows: Sequence[UserRow]) -> ImportPlan:
     unchanged = 0
     names: dict[str, int] = {}
     lines: dict[str, int] = {}
-    twice: list[Fault] = []
+    twice: list[RowFault] = []
     result = {user.id: user for user in everybody}
     for row in rows:
         if (first := names.setdefault(row.name.casefold(), row.line)) != row.line:
-            twice.append(Fault(row.line, user_list.NAME_TWICE(name=row.name, first=first)))
+            twice.append(RowFault(row.line, user_list.NAME_TWICE(name=row.name, first=first)))
             continue
         before = by_name.get(row.name.casefold())
         after = _after(before, row)
@@ -116,17 +116,17 @@ def _after(before: User | None, row: UserRow) -> User:
     )
 
 
-def _conflicts(everybody: Sequence[User], lines: dict[str, int]) -> tuple[Fault, ...]:
+def _conflicts(everybody: Sequence[User], lines: dict[str, int]) -> tuple[RowFault, ...]:
     """Addresses that two users would have afterwards. ``lines`` are those of the rows, by user id."""
     owners: dict[str, User] = {}
-    found: list[Fault] = []
+    found: list[RowFault] = []
     # Users who are not in the list come first: they keep their addresses.
     for user in sorted((one for one in everybody if not one.removed), key=lambda user: lines.get(user.id, 0)):
         for address in user.addresses:
             owner = owners.setdefault(address.casefold(), user)
             if owner is not user:
                 why = user_list.ADDRESS_TAKEN(address=address, user=owner.name)
-                found.append(Fault(lines.get(user.id, 0), why))
+                found.append(RowFault(lines.get(user.id, 0), why))
     return tuple(found)
 
 
