@@ -50,7 +50,7 @@ class RowFault:
 
 
 @dataclass(frozen=True, slots=True)
-class UserRow:
+class CsvUser:
     """A user in the row at ``line``; None where the file has no such column."""
 
     line: int
@@ -64,7 +64,7 @@ class UserRow:
 class UserList:
     """A parsed file: the valid rows, the faults of the others, the unknown columns."""
 
-    rows: tuple[UserRow, ...]
+    rows: tuple[CsvUser, ...]
     faults: tuple[RowFault, ...]
     ignored: tuple[str, ...]
 
@@ -147,7 +147,7 @@ class _Reader:
         self._faults: list[RowFault] = []
 
     def read(self, records: Iterator[tuple[int, list[str] | RowFault]], ignored: tuple[str, ...]) -> UserList:
-        rows: list[UserRow] = []
+        rows: list[CsvUser] = []
         for number, (line, record) in enumerate(records, 1):
             if number > MOST_ROWS:
                 raise InputError(user_list.TOO_MANY(line=line, most=MOST_ROWS))
@@ -157,7 +157,7 @@ class _Reader:
                 rows.append(row)
         return UserList(tuple(rows), tuple(self._faults), ignored)
 
-    def _row(self, line: int, record: list[str]) -> UserRow | None:
+    def _row(self, line: int, record: list[str]) -> CsvUser | None:
         if len(record) != self._width:
             self._faults.append(RowFault(line, user_list.WRONG_WIDTH(count=len(record), width=self._width)))
             return None
@@ -165,7 +165,7 @@ class _Reader:
         name = self._name(line, record[self._columns.index(NAME)])
         emails = self._all_addresses(line, record) if self._emails else None
         login, full_name = (self._text(line, record, column) for column in (LOGIN, FULL_NAME))
-        return UserRow(line, name, emails, login, full_name) if len(self._faults) == before else None
+        return CsvUser(line, name, emails, login, full_name) if len(self._faults) == before else None
 
     def _name(self, line: int, text: str) -> str:
         if not text.strip():

@@ -25,7 +25,7 @@ from core.model import User
 from core.profiles.deletion import Deletion, When
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
 from core.profiles.schedule import Schedule
-from core.profiles.users_csv import UserRow
+from core.profiles.users_csv import CsvUser
 from core.secrets import Secret
 from tests import homes
 from tests.reasons import said
@@ -149,7 +149,7 @@ async def test_users_say_what_was_changed_however_they_are_saved(archive: Archiv
     await unknown.make_alias(archive, "b@example.test", "anna")
     change = {"field": "addresses", "old": ["a@example.test"], "new": ["a@example.test", "b@example.test"]}
     assert await _last(archive) == [change]
-    await user_import.carry_out(archive, await user_import.plan(archive, [UserRow(2, "anna", None, "x", None)]))
+    await user_import.carry_out(archive, await user_import.plan(archive, [CsvUser(2, "anna", None, "x", None)]))
     assert await _last(archive) == [{"field": "login", "old": "al", "new": "x"}]
     saved = [User(f"id{number}", f"u{number}", (f"u{number}@example.test",)) for number in range(3)]
     await saved_directory.write(archive, [replace(anna, login="y"), *saved], {}, actor="directory", asked_by="cli")

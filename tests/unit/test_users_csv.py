@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from core.errors import InputError
 from core.problems.command_line import COMMAND_LINE
 from core.profiles import users_csv
-from core.profiles.users_csv import UserRow, read
+from core.profiles.users_csv import CsvUser, read
 
 
-def rows(text: str) -> list[UserRow]:
+def rows(text: str) -> list[CsvUser]:
     found = read(text.encode())
     assert found.faults == ()
     return list(found.rows)
@@ -33,8 +33,8 @@ def test_a_list_is_read_with_any_delimiter_line_end_and_mark(delimiter: str, end
     lines = [["Login", "E-Mail", "NAME", "Full Name"], ["a", "anna@example.test", "anna", "Anna Ö."], ["", "", "bob", ""]]
     text = mark + end.join(delimiter.join(line) for line in lines)
     assert rows(text) == [
-        UserRow(2, "anna", ("anna@example.test",), "a", "Anna Ö."),
-        UserRow(3, "bob", (), "", ""),
+        CsvUser(2, "anna", ("anna@example.test",), "a", "Anna Ö."),
+        CsvUser(3, "bob", (), "", ""),
     ]
 
 
@@ -48,7 +48,7 @@ def test_a_list_is_read_with_any_delimiter_line_end_and_mark(delimiter: str, end
 )
 def test_columns_have_their_names_in_english_and_german(header: str) -> None:
     """In any case of letters, with blanks, hyphens and either way to write an umlaut."""
-    assert rows(f"{header}\nanna;a@example.test;l;Anna\n") == [UserRow(2, "anna", ("a@example.test",), "l", "Anna")]
+    assert rows(f"{header}\nanna;a@example.test;l;Anna\n") == [CsvUser(2, "anna", ("a@example.test",), "l", "Anna")]
 
 
 def test_several_addresses_stand_in_one_field_or_in_several_columns() -> None:
@@ -60,7 +60,7 @@ def test_several_addresses_stand_in_one_field_or_in_several_columns() -> None:
 def test_what_the_file_does_not_say_is_left_open() -> None:
     """A column that is not there is None, an empty field is an empty text; unknown columns are named."""
     found = read(b"name,login,Phone, Room \nanna,,1,2\n")
-    assert found.rows == (UserRow(2, "anna", None, "", None),)
+    assert found.rows == (CsvUser(2, "anna", None, "", None),)
     assert found.ignored == ("Phone", "Room")
 
 

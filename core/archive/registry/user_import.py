@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.model import User
 from core.problems import user as problems
 from core.problems import user_list
-from core.profiles.users_csv import RowFault, UserRow
+from core.profiles.users_csv import CsvUser, RowFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class ImportChange:
 class ImportPlan:
     """The changes that importing ``rows`` would make. Nothing is done while there are ``conflicts``."""
 
-    rows: tuple[UserRow, ...]
+    rows: tuple[CsvUser, ...]
     new: tuple[ImportChange, ...]
     back: tuple[ImportChange, ...]
     changed: tuple[ImportChange, ...]
@@ -70,7 +70,7 @@ class ImportPlan:
         return (*self.new, *self.back, *self.changed)
 
 
-async def plan(archive: Archive, rows: Sequence[UserRow]) -> ImportPlan:
+async def plan(archive: Archive, rows: Sequence[CsvUser]) -> ImportPlan:
     """Plan the import of ``rows`` against the present users; writes nothing."""
     everybody = await users.all_users(archive, removed=True)
     by_name = {user.name.casefold(): user for user in everybody}
@@ -102,7 +102,7 @@ async def plan(archive: Archive, rows: Sequence[UserRow]) -> ImportPlan:
     return ImportPlan(tuple(rows), tuple(new), tuple(back), tuple(changed), unchanged, conflicts)
 
 
-def _after(before: User | None, row: UserRow) -> User:
+def _after(before: User | None, row: CsvUser) -> User:
     user = before or User(uuid.uuid4().hex[:12], row.name)
     if user.removed:
         # Otherwise the next synchronisation would remove again a user who left the directory.
