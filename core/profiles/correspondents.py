@@ -53,7 +53,7 @@ _ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Correspondents:
     """The addresses of a message by role, each once, in order of occurrence.
 
     ``unreadable``: texts in place of a recipient without a readable address.
@@ -81,7 +81,7 @@ def fields(header: bytes) -> dict[str, list[str]]:
     return found
 
 
-def find(raw: bytes, headers: Sequence[str] = HEADERS) -> Found:
+def find(raw: bytes, headers: Sequence[str] = HEADERS) -> Correspondents:
     """The addresses of a raw message by role, from these fields in their order."""
     values = fields(header_of(with_line_feeds(raw)))
     senders: dict[str, str] = {}
@@ -95,7 +95,7 @@ def find(raw: bytes, headers: Sequence[str] = HEADERS) -> Found:
             if role is recipients and name != "received" and "@" in value:
                 unclear.append(value)
     broken = dict.fromkeys(text for value in unclear for text in unreadable(value) if "@" in text)
-    return Found(tuple(senders.values()), tuple(recipients.values()), tuple(broken)[:MOST_UNREADABLE])
+    return Correspondents(tuple(senders.values()), tuple(recipients.values()), tuple(broken)[:MOST_UNREADABLE])
 
 
 def addresses(value: str) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from core.message import html_references as markup
 from core.profiles import correspondents
-from core.profiles.correspondents import Found
+from core.profiles.correspondents import Correspondents
 from core.text.normal import normal
 
 #: Header fields that mark a report by name, and by value.
@@ -60,7 +60,7 @@ _EXPANDED = _words("expanded erweitert developpe etendu expandido ampliado espan
 class Report:
     """A journal report: sender and recipients, and ``content``, the bytes of the message in it."""
 
-    found: Found
+    found: Correspondents
     content: bytes
 
 
@@ -190,7 +190,7 @@ class _Envelope:
     recipients: dict[str, None] = field(default_factory=dict)
     unreadable: dict[str, None] = field(default_factory=dict)
 
-    def read(self, text: str, *, folded: bool) -> Found:
+    def read(self, text: str, *, folded: bool) -> Correspondents:
         """The addresses of ``text``, of which a subject may be ``folded``; that of an HTML page is not."""
         listing = False
         for line in _unfolded(text, self._is_subject if folded else lambda word, value: False):
@@ -218,7 +218,7 @@ class _Envelope:
                 else:
                     self.senders |= dict.fromkeys(correspondents.addresses(value))
         recipients = tuple(self.recipients)
-        return Found(tuple(self.senders), recipients, tuple(self.unreadable)[: correspondents.MOST_UNREADABLE])
+        return Correspondents(tuple(self.senders), recipients, tuple(self.unreadable)[: correspondents.MOST_UNREADABLE])
 
     def _is_subject(self, word: str, value: str) -> bool:
         """True for the message's subject, by its word or its beginning: the message's author chose its content."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.model import User
 from core.profiles.addresses import domain_of, key
-from core.profiles.correspondents import Found
+from core.profiles.correspondents import Correspondents
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class AddressBook:
         """True when a user has one of the addresses, given as keys."""
         return any(address in self._owners and address not in self._own for address in addresses)
 
-    def route(self, found: Found) -> Route:
+    def route(self, found: Correspondents) -> Route:
         """The people of a message with these addresses. The mailbox's own addresses belong to no user."""
         matches: dict[tuple[str, bool], Match] = {}
         strangers: dict[tuple[str, bool], Stranger] = {}

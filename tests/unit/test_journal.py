@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.profiles import journal
-from core.profiles.correspondents import Found
+from core.profiles.correspondents import Correspondents
 from tests.journals import report
 
 INNER = b"From: anna@example.test\r\nTo: team@example.test\r\nSubject: =?utf-8?q?x?=\r\n\r\nbody \xff\x00\r\n--b\r\n\r\nmore"
@@ -24,7 +24,7 @@ LINES = (
     "Recipient: emil@example.test",
     "On-Behalf-Of: boss@example.test",
 )
-FOUND = Found(
+FOUND = Correspondents(
     ("anna@example.test", "boss@example.test"),
     (*("bob@example.test", "carl@example.test", "old.carl@example.test", "dora@example.test", "emil@example.test"),),
 )
@@ -66,7 +66,7 @@ def test_the_older_form_is_read() -> None:
     )
     found = journal.unwrap(report(INNER, lines, mark="Content-Identifer: ExJournalReport"))
     assert found is not None
-    assert found.found == Found(("anna@example.test",), ("bob@example.test", "c@example.test"))
+    assert found.found == Correspondents(("anna@example.test",), ("bob@example.test", "c@example.test"))
 
 
 _WHOLE = report(INNER, LINES)
@@ -100,7 +100,7 @@ _HTML = (
     b"<tr><td>Subject:</td><td>To: x@y.test</td></tr><tr><td>To:</td><td><a href='mailto:bob@example.test'>bob@example.test"
     b"</a>, Expanded: team@example.test</td></tr></table><p>Bcc:&nbsp;Carl &lt;carl@example.test&gt;</p></body></html>"
 )
-_TWO = Found(("anna@example.test",), ("bob@example.test", "carl@example.test"))
+_TWO = Correspondents(("anna@example.test",), ("bob@example.test", "carl@example.test"))
 
 
 @pytest.mark.parametrize("after", [_FOOTER, _COPY, _FOOTER.removesuffix(b"--JB--") + _COPY.lstrip(b"\r\n")])

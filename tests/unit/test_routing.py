@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.model import User
 from core.profiles import addresses, correspondents
-from core.profiles.correspondents import Found, find
+from core.profiles.correspondents import Correspondents, find
 from core.profiles.routing import AddressBook
 
 ANNA = User("1", "anna", ("anna@example.test", "a.muster@example.test", "sales@Example.test"))
@@ -79,7 +79,7 @@ def test_each_field_has_its_side_and_they_are_read_in_the_order_of_the_profile()
         *("Resent-Sender: rsender@x", "Resent-From: rfrom@x", "Bcc: bcc@x", "CC: cc@x", "to : to@x", "To: to2@x, TO@x"),
         *("Sender: sender@x", "From: from@x", "Reply-To: reply@x", "X-Other: other@x"),
     )
-    assert find(raw) == Found(
+    assert find(raw) == Correspondents(
         ("from@x", "sender@x", "rfrom@x", "rsender@x"),
         *[
             (
@@ -88,7 +88,7 @@ def test_each_field_has_its_side_and_they_are_read_in_the_order_of_the_profile()
             )
         ],
     )
-    assert find(raw, ["x-other", "Bcc"]) == Found((), ("other@x", "bcc@x"))
+    assert find(raw, ["x-other", "Bcc"]) == Correspondents((), ("other@x", "bcc@x"))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_recipient_that_cannot_be_read_is_kept_as_it_stands() -> None:
 
 def test_users_are_found_by_any_address_in_any_case_once_for_each_side() -> None:
     """The first address that is found counts; the mailbox's own belongs to no user; unknown ones are told apart by domain."""
-    found = Found(
+    found = Correspondents(
         ("ANNA@EXAMPLE.TEST", "journal@example.test"),
         (
             "Sales@example.TEST",
@@ -170,19 +170,19 @@ def test_users_are_found_by_any_address_in_any_case_once_for_each_side() -> None
 def test_a_domain_is_the_same_in_punycode_and_spelled_out() -> None:
     """As is a letter that is put together in another way."""
     for address in ("zoë@xn--mller-kva.test", "ZOË@MÜLLER.test", "zoe\u0308@mu\u0308ller.test"):
-        assert [match.user for match in BOOK.route(Found((), (address,))).matches] == [ZOE], address
+        assert [match.user for match in BOOK.route(Correspondents((), (address,))).matches] == [ZOE], address
     assert BOOK.domains == {"example.test", "müller.test"}
 
 
 def test_our_domains_can_be_named_and_what_is_not_ours_resolves() -> None:
     """An address marked as not ours, or in such a domain, does not keep mail waiting; it is still listed."""
     book = AddressBook([ANNA], domains=["Other.test"], ignored=["spam@other.test", "@gone.test"])
-    assert not book.route(Found((), ("new@example.test",))).unresolved
-    assert book.route(Found((), ("new@OTHER.test",))).unresolved
-    ignored = book.route(Found((), ("Spam@other.test",)))
+    assert not book.route(Correspondents((), ("new@example.test",))).unresolved
+    assert book.route(Correspondents((), ("new@OTHER.test",))).unresolved
+    ignored = book.route(Correspondents((), ("Spam@other.test",)))
     assert [(one.ours, one.ignored) for one in ignored.strangers] == [(True, True)]
     assert not ignored.unresolved
-    assert not AddressBook([ANNA], ["gone.test"], ignored=["@gone.test"]).route(Found((), ("a@gone.test",))).unresolved
+    assert not AddressBook([ANNA], ["gone.test"], ignored=["@gone.test"]).route(Correspondents((), ("a@gone.test",))).unresolved
 
 
 _PIECES = (

@@ -27,7 +27,7 @@ from core.message.splitter import header_end
 from core.model import User
 from core.profiles import addresses, correspondents, journal, templates
 from core.profiles.catchall import CatchAll, Unknown
-from core.profiles.correspondents import Found
+from core.profiles.correspondents import Correspondents
 from core.profiles.people import CATCHALL
 from core.profiles.profile import Profile
 from core.profiles.routing import AddressBook, Match, Route
@@ -47,7 +47,7 @@ class Sorted:
 
     content: bytes
     route: Route
-    found: Found
+    found: Correspondents
     report: tuple[bytes, int] | None = None
 
 
@@ -72,19 +72,19 @@ class Sorting:
             logger.exception(
                 "whom a message of %d bytes (SHA-256 %s) is for cannot be read", len(raw), hashlib.sha256(raw).hexdigest()
             )
-            return Sorted(raw, Route(), Found())
+            return Sorted(raw, Route(), Correspondents())
 
     def _sorted(self, raw: bytes) -> Sorted:
         outer = correspondents.find(raw, self.rules.headers)
         if report := self.report(raw, outer):
             inner = correspondents.find(report.content, self.rules.headers)
             # The server names the recipients best; the message may add a sender.
-            found = Found((*report.found.senders, *inner.senders), report.found.recipients, report.found.unreadable)
+            found = Correspondents((*report.found.senders, *inner.senders), report.found.recipients, report.found.unreadable)
             header = hashlib.sha256(raw[: header_end(raw)]).digest()
             return Sorted(report.content, self.book.route(found), found, (header, len(raw)))
         return Sorted(raw, self.book.route(outer), outer)
 
-    def report(self, raw: bytes, outer: Found | None = None) -> journal.Report | None:
+    def report(self, raw: bytes, outer: Correspondents | None = None) -> journal.Report | None:
         """The journal report that a message is, else None.
 
         One addressed to a user is none, whatever it says: otherwise that user would never get it.
@@ -93,7 +93,7 @@ class Sorting:
         if report is None:
             return None
         outer = outer or correspondents.find(raw, self.rules.headers)
-        return None if self.book.route(Found(recipients=outer.recipients)).matches else report
+        return None if self.book.route(Correspondents(recipients=outer.recipients)).matches else report
 
     def places(self, route: Route) -> list[tuple[str, str]]:
         """(owner's id, folder) of each copy of a message; none when it is left in the mailbox."""
@@ -159,7 +159,7 @@ class SortedFiling:
         ready = await self._archive.writer.prepare([one.content for one in done if self._sorting.places(one.route)])
         source = self.to.folder(folder.name, uidvalidity)
         entry = _Entry(self._sorting)
-        left: list[tuple[int, Listed, Found, Route]] = []
+        left: list[tuple[int, Listed, Correspondents, Route]] = []
         digests = iter(ready.messages)
         size = 0
         for (uid, raw, listed), one in zip(messages, done, strict=True):
@@ -235,7 +235,7 @@ class _Entry:
 
 
 def _left(
-    messages: Sequence[tuple[int, Listed, Found, Route]],
+    messages: Sequence[tuple[int, Listed, Correspondents, Route]],
 ) -> tuple[tuple[UnknownAddress, ...], tuple[LeftMessage, ...]]:
     """The addresses of messages that are left, and the messages, which refer to them by index."""
     numbers: dict[str, int] = {}
