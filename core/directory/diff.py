@@ -31,14 +31,14 @@ from core.problems import command_line
 from core.problems import directory as problems
 from core.problems.code import Reason
 from core.profiles import addresses, people
-from core.profiles.directory import Left
+from core.profiles.directory import LeaverPolicy
 
 
 def compare(
     entries: Sequence[DirectoryEntry],
     users: Sequence[User],
     *,
-    left: Left = Left.KEEP,
+    left: LeaverPolicy = LeaverPolicy.KEEP,
     guard: int = 100,
     force: bool = False,
     mailboxes: Mapping[str, str] = MappingProxyType({}),
@@ -149,20 +149,20 @@ class _Comparison:
 
     # Changes ----------------------------------------------------------------------------------------------------------
 
-    def result(self, left: Left, guard: int, *, force: bool) -> Difference:
+    def result(self, left: LeaverPolicy, guard: int, *, force: bool) -> Difference:
         matched = {user.id for user in self._match.values()}
         gone = [
             user
             for user in self._users.values()
             if user.id not in matched and not user.removed and scheme(user.directory_id) in self._schemes
         ]
-        going = [user for user in gone if left is Left.DELETE or (left is Left.DISABLE and not user.disabled)]
+        going = [user for user in gone if left is LeaverPolicy.DELETE or (left is LeaverPolicy.DISABLE and not user.disabled)]
         withheld = self._withheld(going, guard, force=force)
         kept = tuple(sorted(going, key=lambda user: user.name.casefold())) if withheld else ()
         names = self._names()
         there = [entry for entry in self._entries if entry.id in names or entry.id in self._match]
         going = [] if withheld else going
-        owned = self._owned_addresses(there, {user.id for user in going} if left is Left.DELETE else set())
+        owned = self._owned_addresses(there, {user.id for user in going} if left is LeaverPolicy.DELETE else set())
         changes: list[UserChange] = []
         unchanged = 0
         for entry in self._entries:
@@ -313,12 +313,14 @@ class _Comparison:
         return UserChange(What.BACK if before.removed or before.disabled else What.CHANGED, before, after)
 
     @staticmethod
-    def _of_those_left(gone: Sequence[User], handed_on: set[str], going: Sequence[User], left: Left) -> list[UserChange]:
+    def _of_those_left(
+        gone: Sequence[User], handed_on: set[str], going: Sequence[User], left: LeaverPolicy
+    ) -> list[UserChange]:
         """The changes of users who left, by the option; and of those who lose an address to another user."""
         changes = []
         ids = {user.id for user in going}
         for user in gone:
-            if user.id in ids and left is Left.DELETE:
+            if user.id in ids and left is LeaverPolicy.DELETE:
                 changes.append(UserChange(What.REMOVED, user, replace(user, removed=True)))
                 continue
             after = replace(

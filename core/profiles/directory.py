@@ -30,7 +30,7 @@ class DirectoryAccess(StrEnum):
         return {DirectoryAccess.HTTPS: 4040, DirectoryAccess.LDAP_SSL: 636}.get(self, 389)
 
 
-class Left(StrEnum):
+class LeaverPolicy(StrEnum):
     """The treatment of users who left the directory. Their archive stays in any case."""
 
     KEEP = "keep"
@@ -122,7 +122,7 @@ class Directory:
     username: str = ""
     password_file: str = ""
     search: Search = field(default_factory=Search)
-    left: Left = Left.KEEP
+    left: LeaverPolicy = LeaverPolicy.KEEP
     include_disabled: bool = True
     guard: int = GUARD
 
@@ -167,11 +167,11 @@ class Directory:
     def advice(self) -> list[str]:
         """Advice on the effects of a synchronisation."""
         gone = {
-            Left.KEEP: "Users who leave the directory stay as they are.",
-            Left.DISABLE: "Users who leave the directory are disabled: profiles for all users pass them by.",
-            Left.DELETE: "Users who leave the directory are removed from the list.",
+            LeaverPolicy.KEEP: "Users who leave the directory stay as they are.",
+            LeaverPolicy.DISABLE: "Users who leave the directory are disabled: profiles for all users pass them by.",
+            LeaverPolicy.DELETE: "Users who leave the directory are removed from the list.",
         }[self.left]
-        if self.left is not Left.KEEP:
+        if self.left is not LeaverPolicy.KEEP:
             gone += f" Their archive stays. If more than {self.guard} % would go at once, none does."
         return [gone] if self.include_disabled else [gone, "Accounts that are disabled in the directory count as having left."]
 
@@ -200,7 +200,7 @@ def from_json(definition: dict[str, Any]) -> Directory:
         definition["login"]["username"],
         definition["login"]["password_file"],
         replace(plain.from_json(Search, search), attributes=plain.from_json(Attributes, names) if names else None),
-        Left(people["left"]),
+        LeaverPolicy(people["left"]),
         people["include_disabled"],
         people["guard"],
     )

@@ -16,7 +16,7 @@ from core.directory.entry import DirectoryEntry
 from core.model import User
 from core.problems.command_line import COMMAND_LINE
 from core.problems.directory import TOO_MANY_LEAVE
-from core.profiles.directory import Left
+from core.profiles.directory import LeaverPolicy
 
 
 def conflicts(found: Difference) -> list[str]:
@@ -100,7 +100,7 @@ def test_a_user_made_by_hand_is_adopted_once_and_not_doubled() -> None:
 def test_another_kind_of_directory_takes_users_over() -> None:
     """From Kerio's API to Active Directory: other ids, the same people, none gone and none doubled."""
     users = [replace(known(1, "anna", "anna@x.test"), directory_id="keriodb://user/1")]
-    found = compare([entry(9, "anna", "anna@x.test")], users, left=Left.DELETE)
+    found = compare([entry(9, "anna", "anna@x.test")], users, left=LeaverPolicy.DELETE)
     assert [(change.what, change.after.id, change.after.directory_id) for change in found.changes] == [
         (What.ADOPTED, "u1", "entryUUID:9")
     ]
@@ -177,8 +177,10 @@ STAFF = [known(number, f"u{number}", f"{number}@x.test") for number in range(20)
 THERE = [entry(number, f"u{number}", f"{number}@x.test") for number in range(20)]
 
 
-@pytest.mark.parametrize(("left", "what"), [(Left.KEEP, None), (Left.DISABLE, What.DISABLED), (Left.DELETE, What.REMOVED)])
-def test_who_left_is_kept_disabled_or_removed_as_the_option_says(left: Left, what: What | None) -> None:
+@pytest.mark.parametrize(
+    ("left", "what"), [(LeaverPolicy.KEEP, None), (LeaverPolicy.DISABLE, What.DISABLED), (LeaverPolicy.DELETE, What.REMOVED)]
+)
+def test_who_left_is_kept_disabled_or_removed_as_the_option_says(left: LeaverPolicy, what: What | None) -> None:
     """Three of twenty, told in any case; by-hand users are none of the directory's business; once is enough."""
     users = [*STAFF, User("h", "hand", ("hand@x.test",))]
     found = compare(THERE[3:], users, left=left, guard=20)
@@ -196,11 +198,11 @@ def test_who_left_is_kept_disabled_or_removed_as_the_option_says(left: Left, wha
 def test_when_too_many_would_go_none_does_and_the_rest_goes_on() -> None:
     """Five of twenty is over 20 %: newcomers come, none goes, the number is named; force lets them go."""
     people = [*THERE[5:], entry(99, "new", "new@x.test")]
-    found = compare(people, STAFF, left=Left.DELETE, guard=20)
+    found = compare(people, STAFF, left=LeaverPolicy.DELETE, guard=20)
     assert [change.what for change in found.changes] == [What.CREATED]
     assert found.withheld == TOO_MANY_LEAVE(going=5, known=20, guard=20)
-    assert len(compare(people, STAFF, left=Left.DELETE, guard=20, force=True).of(What.REMOVED)) == 5
-    assert compare(THERE[4:], STAFF, left=Left.DELETE, guard=20).withheld is None
+    assert len(compare(people, STAFF, left=LeaverPolicy.DELETE, guard=20, force=True).of(What.REMOVED)) == 5
+    assert compare(THERE[4:], STAFF, left=LeaverPolicy.DELETE, guard=20).withheld is None
 
 
 NAMES = ["a", "A", "b", "c", "d", ""]
@@ -234,9 +236,9 @@ def everybody(draw: st.DrawFn) -> list[User]:
     return found
 
 
-@given(entries, everybody(), st.sampled_from(Left), st.sampled_from([1, 50, 100]))
+@given(entries, everybody(), st.sampled_from(LeaverPolicy), st.sampled_from([1, 50, 100]))
 def test_whatever_the_directory_says_users_stay_consistent(
-    people: list[DirectoryEntry], users: list[User], left: Left, guard: int
+    people: list[DirectoryEntry], users: list[User], left: LeaverPolicy, guard: int
 ) -> None:
     """Names and addresses belong to one user each, none is lost, none kept by hand goes, a second time changes nothing."""
     numbers = count()
@@ -253,7 +255,7 @@ def test_whatever_the_directory_says_users_stay_consistent(
             assert not now[user.id].removed
             assert not now[user.id].disabled
             assert {one.casefold() for one in user.addresses} <= {one.casefold() for one in now[user.id].addresses}
-        if left is Left.KEEP:
+        if left is LeaverPolicy.KEEP:
             assert now[user.id].removed <= user.removed
     if not found.withheld:
         assert told(compare(people, result, left=left, guard=guard)) == []
@@ -263,10 +265,10 @@ def test_who_is_removed_leaves_all_addresses_behind() -> None:
     """Also one that was added by hand: whom the directory gives it to gets it in the same synchronisation."""
     users = [known(1, "anna", "anna@x.test", by_hand=["info@x.test"]), known(2, "bob", "bob@x.test")]
     people = [entry(2, "bob", "bob@x.test", "info@x.test")]
-    found = compare(people, users, left=Left.DELETE)
+    found = compare(people, users, left=LeaverPolicy.DELETE)
     assert [(change.what, change.after.name) for change in found.changes] == [(What.CHANGED, "bob"), (What.REMOVED, "anna")]
     assert found.conflicts == ()
-    kept = compare(people, users, left=Left.DISABLE)
+    kept = compare(people, users, left=LeaverPolicy.DISABLE)
     assert conflicts(kept) == ["bob: info@x.test belongs to anna. It is left out."]
 
 

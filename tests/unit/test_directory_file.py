@@ -18,7 +18,7 @@ from core.profiles.directory import (
     Directory,
     DirectoryAccess,
     DirectoryServer,
-    Left,
+    LeaverPolicy,
     Search,
     Source,
     from_json,
@@ -57,7 +57,7 @@ def test_a_short_file_says_enough() -> None:
     """Access, port, filter and attributes follow from the type."""
     ldap, kerio, ad = (parse(text, WHERE).settings for text in (LDAP, KERIO, AD))
     assert (ldap.server.access, ldap.server.effective_port) == (DirectoryAccess.LDAP_SSL, 636)
-    assert (kerio.server.access, kerio.server.effective_port, kerio.left) == (DirectoryAccess.HTTPS, 4040, Left.KEEP)
+    assert (kerio.server.access, kerio.server.effective_port, kerio.left) == (DirectoryAccess.HTTPS, 4040, LeaverPolicy.KEEP)
     assert "objectCategory=person" in ad.filter
     assert ad.attributes == ATTRIBUTES[Source.ACTIVE_DIRECTORY]
     assert (ldap.filter, ldap.attributes.user_name) == ("(mail=*)", "uid")
@@ -82,7 +82,7 @@ def test_a_whole_file_is_taken_key_by_key(tmp_path: Path) -> None:
         "cn=reader",
         str(tmp_path / "word.txt"),
         Search("dc=x", "(&(a=b)(!(c=d)))", ("staff",), ("x.test",), Attributes("sn", "gecos", ("mail", "alias"), "uid")),
-        Left.DISABLE,
+        LeaverPolicy.DISABLE,
         False,
         50,
     )

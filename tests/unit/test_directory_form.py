@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.profiles.directory import Attributes, Directory, DirectoryAccess, DirectoryServer, Left, Search, Source
+from core.profiles.directory import Attributes, Directory, DirectoryAccess, DirectoryServer, LeaverPolicy, Search, Source
 from core.profiles.schema import forms, reading, writing
 from core.profiles.schema.directories import DIRECTORIES, account
 from tui.desk.face import CONSOLE
@@ -25,7 +25,7 @@ FULL = Directory(
         ("a.x",),
         attributes=Attributes("uid", "cn", ("mail", "proxyAddresses"), "upn"),
     ),
-    left=Left.DISABLE,
+    left=LeaverPolicy.DISABLE,
     include_disabled=False,
     guard=5,
 )

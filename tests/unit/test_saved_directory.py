@@ -18,14 +18,14 @@ from core.directory.group_notes import GroupNote
 from core.engine.examine import directory_sync
 from core.errors import DirectoryError, InputError
 from core.network import Report
-from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Left, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, LeaverPolicy, Source
 from core.secrets import Secret
 from core.system.actor import Actor
 from tests import homes
 from tests.reasons import said
 
 WORD = "geheim-4711"
-LDAP = Directory(Source.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x", left=Left.DELETE)
+LDAP = Directory(Source.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x", left=LeaverPolicy.DELETE)
 PEOPLE = tuple(DirectoryEntry(f"entryUUID:{n}", f"u{n:04}", "", (f"u{n:04}@x.test",)) for n in range(1200))
 
 

@@ -20,7 +20,7 @@ from core.directory.people import steps
 from core.engine.examine import directory_sync
 from core.errors import DirectoryError
 from core.network import Report
-from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Left, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, LeaverPolicy, Source
 from core.profiles.profile import Access, Login, Method, Profile, Server
 from core.profiles.selection import Selection
 from core.secrets import Secret
@@ -269,7 +269,7 @@ async def test_a_preview_changes_nothing_until_enter_does_it(archive: Archive, p
 
 async def test_sync_now_does_it_at_once_and_leaves_are_told(archive: Archive, played: Played) -> None:
     """Users who left are disabled and marked in the list; too many at once are withheld, with the reason."""
-    await saved_directory.save(archive, replace(LDAP, left=Left.DISABLE), Secret(WORD))
+    await saved_directory.save(archive, replace(LDAP, left=LeaverPolicy.DISABLE), Secret(WORD))
     async with console_on(archive.home) as screen:
         await at_directory(screen)
         await screen.press("ctrl+n")
@@ -339,7 +339,7 @@ async def disabled(archive: Archive) -> list[str]:
 
 async def test_many_go_after_a_question_that_names_them_and_nobody_else_does(archive: Archive, played: Played) -> None:
     """Their number and names; no keeps all; yes lets these go, but none when others have left since."""
-    await saved_directory.save(archive, replace(LDAP, left=Left.DISABLE), Secret(WORD))
+    await saved_directory.save(archive, replace(LDAP, left=LeaverPolicy.DISABLE), Secret(WORD))
     played.people = tuple(entry(number) for number in range(20))
     await directory_sync.sync(archive)
     played.people = played.people[10:]

@@ -20,7 +20,7 @@ from core.errors import InputError
 from core.model import now
 from core.problems import console
 from core.profiles import directory
-from core.profiles.directory import Left
+from core.profiles.directory import LeaverPolicy
 from core.profiles.schema import forms
 from core.profiles.schema.directories import DIRECTORIES, account
 from core.profiles.schema.faults import FieldError
@@ -284,7 +284,7 @@ def _lacking(notes: Sequence[GroupNote]) -> str:
     return " ".join(present.text(one.sentence(), 150) for one in notes[:_NOTES]) + more
 
 
-def _view(result: SyncResult, left: Left) -> SyncView:
+def _view(result: SyncResult, left: LeaverPolicy) -> SyncView:
     found = result.difference
     counts = found.counts()
     shown = [present.sentence(f"{texts.number(counts[name])} {name}") for name in (*What, "left") if counts[name]]
@@ -298,7 +298,7 @@ def _view(result: SyncResult, left: Left) -> SyncView:
         withheld=present.text(face.sentence(found.withheld), 400) if found.withheld else BLANK,
         kept=tuple(present.text(user.name, 40) for user in found.kept[:_NAMED]),
         kept_count=len(found.kept),
-        fate=present.own("disabled") if left is Left.DISABLE else present.own("removed from the list"),
+        fate=present.own("disabled") if left is LeaverPolicy.DISABLE else present.own("removed from the list"),
         plan=frozenset(user.id for user in found.kept),
         done=result.done,
     )

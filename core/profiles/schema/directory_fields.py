@@ -7,7 +7,7 @@ from functools import partial
 
 from core.problems import fields
 from core.profiles import ldap_filter
-from core.profiles.directory import GUARD, TIMEOUT, DirectoryAccess, Left, Source
+from core.profiles.directory import GUARD, TIMEOUT, DirectoryAccess, LeaverPolicy, Source
 from core.profiles.schema.kinds import PORT, Choice, File, Flag, Number, Text, Texts, WrongValue, host, line
 from core.profiles.schema.kinds import ValueKind as AnyText
 from core.profiles.schema.table import CERTIFIED, ONE_PASSWORD, Always, By, Values, Where, While
@@ -213,19 +213,22 @@ FIELDS = (
     Field("attributes.login", _ATTRIBUTE, "", label="Login name from", note="Only if it is another one. Empty: the address."),
     Field(
         "users.left",
-        Choice(members=Left),
-        Left.KEEP,
+        Choice(members=LeaverPolicy),
+        LeaverPolicy.KEEP,
         told=True,
         label="Who left",
         options={
-            Left.KEEP: "nothing: they stay users",
-            Left.DISABLE: "they are disabled",
-            Left.DELETE: "they are removed from the list",
+            LeaverPolicy.KEEP: "nothing: they stay users",
+            LeaverPolicy.DISABLE: "they are disabled",
+            LeaverPolicy.DELETE: "they are removed from the list",
         },
         column=True,
         note=By(
             "users.left",
-            {Left.KEEP: "They go on being archived.", Left.DISABLE: "Profiles for all pass them by. Their archive stays."},
+            {
+                LeaverPolicy.KEEP: "They go on being archived.",
+                LeaverPolicy.DISABLE: "Profiles for all pass them by. Their archive stays.",
+            },
             "Only who came from there. Their archive stays.",
         ),
     ),
@@ -233,7 +236,7 @@ FIELDS = (
         "users.guard",
         Number("percent, a number from 1 to 100", 1, 100),
         GUARD,
-        shown=(While("users.left", (Left.DISABLE, Left.DELETE)),),
+        shown=(While("users.left", (LeaverPolicy.DISABLE, LeaverPolicy.DELETE)),),
         told=True,
         label="At most, in %",
         note="If more would go at once, nobody does.",
