@@ -88,7 +88,7 @@ class Attributes:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class DirectorySearch:
     """The searched people. For Kerio only ``domains`` and ``groups`` count, by name; groups of LDAP are names or DNs."""
 
     base_dn: str = ""
@@ -121,7 +121,7 @@ class Directory:
     server: DirectoryServer
     username: str = ""
     password_file: str = ""
-    search: Search = field(default_factory=Search)
+    search: DirectorySearch = field(default_factory=DirectorySearch)
     left: LeaverPolicy = LeaverPolicy.KEEP
     include_disabled: bool = True
     guard: int = GUARD
@@ -199,7 +199,7 @@ def from_json(definition: dict[str, Any]) -> Directory:
         plain.from_json(DirectoryServer, definition["server"]),
         definition["login"]["username"],
         definition["login"]["password_file"],
-        replace(plain.from_json(Search, search), attributes=plain.from_json(Attributes, names) if names else None),
+        replace(plain.from_json(DirectorySearch, search), attributes=plain.from_json(Attributes, names) if names else None),
         LeaverPolicy(people["left"]),
         people["include_disabled"],
         people["guard"],

@@ -13,7 +13,7 @@ import pytest
 from core.directory.group_notes import GroupNote, Lack
 from core.directory.people import connection_test, people
 from core.errors import DirectoryError
-from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Search, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectorySearch, DirectoryServer, Source
 from core.secrets import Secret
 from tests.command import Archivar
 from tests.servers import slapd
@@ -28,7 +28,7 @@ def settings(server: Slapd, *groups: str, base: str = BASE, **more: Any) -> Dire
     active = base == AD_BASE
     source = Source.ACTIVE_DIRECTORY if active else Source.LDAP
     username = AD_ADMIN if active else ADMIN
-    return Directory(source, where, username, search=Search(base, groups=groups, **more))
+    return Directory(source, where, username, search=DirectorySearch(base, groups=groups, **more))
 
 
 async def found(directory: Directory) -> tuple[list[str], list[GroupNote]]:

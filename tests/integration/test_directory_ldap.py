@@ -15,7 +15,7 @@ import pytest
 
 from core.directory.people import connection_test, people
 from core.errors import ConnectError, DirectoryError
-from core.profiles.directory import Attributes, Directory, DirectoryAccess, DirectoryServer, Search, Source
+from core.profiles.directory import Attributes, Directory, DirectoryAccess, DirectorySearch, DirectoryServer, Source
 from core.secrets import Secret
 from core.system.tasks import spawn
 from tests.servers import slapd
@@ -46,7 +46,7 @@ def settings(server: Slapd, access: DirectoryAccess = DirectoryAccess.LDAP_TLS, 
     port = server.ssl_port if access is DirectoryAccess.LDAP_SSL else server.port
     ca_file = "" if access is DirectoryAccess.LDAP else str(server.ca_file)
     where = DirectoryServer(server.host, access, port, False, ca_file, 10.0)
-    return Directory(Source.LDAP, where, ADMIN, search=replace(Search(base), **search))
+    return Directory(Source.LDAP, where, ADMIN, search=replace(DirectorySearch(base), **search))
 
 
 @pytest.mark.parametrize("access", [DirectoryAccess.LDAP, DirectoryAccess.LDAP_TLS, DirectoryAccess.LDAP_SSL])
@@ -182,7 +182,9 @@ async def test_what_is_no_ldap_at_all_is_an_error_like_any_other() -> None:
 
         answering = spawn(asyncio.to_thread(answer), name="answer")
         where = DirectoryServer("127.0.0.1", DirectoryAccess.LDAP, other.getsockname()[1], timeout=10.0)
-        steps, found = await connection_test(Directory(Source.LDAP, where, ADMIN, search=Search(BASE)), Secret(PASSWORD))
+        steps, found = await connection_test(
+            Directory(Source.LDAP, where, ADMIN, search=DirectorySearch(BASE)), Secret(PASSWORD)
+        )
         await answering
     [failed] = [one for one in steps if one.ok is False]
     assert "is no LDAP" in failed.text

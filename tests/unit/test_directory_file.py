@@ -17,9 +17,9 @@ from core.profiles.directory import (
     Attributes,
     Directory,
     DirectoryAccess,
+    DirectorySearch,
     DirectoryServer,
     LeaverPolicy,
-    Search,
     Source,
     from_json,
 )
@@ -81,7 +81,9 @@ def test_a_whole_file_is_taken_key_by_key(tmp_path: Path) -> None:
         DirectoryServer("::1", DirectoryAccess.LDAP_TLS, 1389, False, str(tmp_path / "ca.pem"), 5.0),
         "cn=reader",
         str(tmp_path / "word.txt"),
-        Search("dc=x", "(&(a=b)(!(c=d)))", ("staff",), ("x.test",), Attributes("sn", "gecos", ("mail", "alias"), "uid")),
+        DirectorySearch(
+            "dc=x", "(&(a=b)(!(c=d)))", ("staff",), ("x.test",), Attributes("sn", "gecos", ("mail", "alias"), "uid")
+        ),
         LeaverPolicy.DISABLE,
         False,
         50,

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from core.profiles.directory import Attributes, Directory, DirectoryAccess, DirectoryServer, LeaverPolicy, Search, Source
+from core.profiles.directory import (
+    Attributes,
+    Directory,
+    DirectoryAccess,
+    DirectorySearch,
+    DirectoryServer,
+    LeaverPolicy,
+    Source,
+)
 from core.profiles.schema import forms, reading, writing
 from core.profiles.schema.directories import DIRECTORIES, account
 from tui.desk.face import CONSOLE
@@ -18,7 +26,7 @@ FULL = Directory(
     Source.ACTIVE_DIRECTORY,
     DirectoryServer("dc1", DirectoryAccess.LDAP_TLS, 1389, ca_file=__file__),
     "reader@example.test",
-    search=Search(
+    search=DirectorySearch(
         "dc=x",
         "(mail=*)",
         ("cn=a,dc=x", r"cn=b\;c,dc=x"),
@@ -29,7 +37,9 @@ FULL = Directory(
     include_disabled=False,
     guard=5,
 )
-KERIO = Directory(Source.KERIO, DirectoryServer("mail", DirectoryAccess.HTTPS), "admin", search=Search(domains=("a.x", "b.x")))
+KERIO = Directory(
+    Source.KERIO, DirectoryServer("mail", DirectoryAccess.HTTPS), "admin", search=DirectorySearch(domains=("a.x", "b.x"))
+)
 
 
 def faults_of(fields: dict[str, Any]) -> dict[str, str]:
@@ -53,11 +63,11 @@ def test_fields_of_another_kind_are_kept_and_no_part_of_the_settings() -> None:
         "server.accept_all_certificates": False,
     }
     made = forms.made(DIRECTORIES, fields)
-    assert made.search == Search(groups=FULL.search.groups, domains=("a.x", "b.x"))
+    assert made.search == DirectorySearch(groups=FULL.search.groups, domains=("a.x", "b.x"))
     assert made.server.access is DirectoryAccess.HTTPS
     plain = forms.made(DIRECTORIES, {**LDAP, "server.access": "ldap", "server.accept_all_certificates": True})
     assert plain.server == DirectoryServer("dc1.example.test", DirectoryAccess.LDAP)
-    assert plain.search == Search()
+    assert plain.search == DirectorySearch()
     assert (
         forms.made(DIRECTORIES, {**forms.filled(DIRECTORIES, KERIO), "type": "ldap"}).server.access is DirectoryAccess.LDAP_SSL
     )

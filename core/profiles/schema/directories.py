@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.problems import fields
-from core.profiles.directory import ATTRIBUTES, Attributes, Directory, DirectoryAccess, DirectoryServer, Search, Source
+from core.profiles.directory import ATTRIBUTES, Attributes, Directory, DirectoryAccess, DirectorySearch, DirectoryServer, Source
 from core.profiles.schema.directory_fields import FIELDS
 from core.profiles.schema.forms import Fields, made
 from core.profiles.schema.kinds import WrongValue, show
@@ -40,7 +40,7 @@ def _directory(values: Values) -> Directory:
         DirectoryServer(**of_section("server", values)),
         values["login.username"],
         values["login.password_file"],
-        Search(**of_section("search", values), attributes=attributes),
+        DirectorySearch(**of_section("search", values), attributes=attributes),
         **of_section("users", values),
     )
 
