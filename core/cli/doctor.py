@@ -14,7 +14,7 @@ from core.cli.context import context
 from core.cli.help import Command
 from core.errors import InputError
 from core.problems.directory import NOT_KERIO
-from core.profiles.directory import Source
+from core.profiles.directory import DirectoryKind
 
 if TYPE_CHECKING:
     from core.directory.checkup import Finding
@@ -45,7 +45,7 @@ async def doctor(
         if await saved_directory.load(archive) is None:
             return _answer(own, "No directory is set up: nothing is asked of a server.")
         directory = await saved_directory.find(archive)
-        if directory.source is not Source.KERIO:
+        if directory.source is not DirectoryKind.KERIO:
             if open_to_others:
                 return _answer(own, "The directory is not Kerio Connect: nothing is asked of the server.")
             raise InputError(NOT_KERIO())

@@ -26,7 +26,7 @@ from core.masking import masked
 from core.network import Opening, Report, open_socket, report_tls, tls_context, tls_errors
 from core.problems import directory as problems
 from core.problems.connection import NO_TLS
-from core.profiles.directory import Directory, DirectoryAccess, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind
 from core.secrets import Secret
 from core.text.format import number
 
@@ -197,7 +197,7 @@ class _Reader:
     def _members(self, bases: Sequence[str], wanted: Sequence[str], note: Note) -> list[DirectoryEntry]:
         """The members of the groups of the settings, once each; gaps in the groups go to ``note``."""
         root = self._root()
-        active = self._directory.source is Source.ACTIVE_DIRECTORY or _ACTIVE in texts(root, "supportedCapabilities")
+        active = self._directory.source is DirectoryKind.ACTIVE_DIRECTORY or _ACTIVE in texts(root, "supportedCapabilities")
         attributes = tuple(dict.fromkeys([*wanted, *groups.OF_PEOPLE]))
         scope = groups.Scope(tuple(bases), self._directory.filter, attributes, tuple(self._contexts(root, bases)), active)
         found: dict[DnKey, DirectoryEntry] = {}

@@ -9,7 +9,7 @@ from core.directory.group_notes import GroupNote, Lack
 from core.errors import ConnectError, DirectoryError
 from core.network import Report
 from core.problems import directory as problems
-from core.profiles.directory import Directory, DirectoryAccess, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind
 from core.secrets import Secret
 from core.trial import Step, Trial
 
@@ -31,7 +31,7 @@ async def people(
 
     Raises ``ConnectError`` with the failed step, ``DirectoryError`` for an empty or incomplete answer.
     """
-    if directory.source is Source.KERIO:
+    if directory.source is DirectoryKind.KERIO:
         # Imported only here: these libraries are slow to load, and most commands use no directory.
         from core.directory import kerio
 
@@ -46,13 +46,13 @@ async def people(
         for one in notes:
             note(one)
     found = [one for one in found if one.enabled or directory.include_disabled]
-    if directory.source is Source.KERIO:
+    if directory.source is DirectoryKind.KERIO:
         # The groups exist and have members; all of those may be disabled accounts.
         there = {name.casefold() for one in found for name in one.groups}
         for name in directory.search.groups:
             if name.casefold() not in there:
                 note(GroupNote(name, Lack.NOBODY))
-    host, of_kerio = directory.server.host, directory.source is Source.KERIO
+    host, of_kerio = directory.server.host, directory.source is DirectoryKind.KERIO
     if not found:
         raise DirectoryError(
             problems.NOBODY_IN_KERIO(host=host) if of_kerio else problems.NOBODY(host=host, filter=directory.filter)

@@ -9,7 +9,7 @@ from typing import Any
 from core.profiles import plain
 
 
-class Source(StrEnum):
+class DirectoryKind(StrEnum):
     """The kind of directory."""
 
     KERIO = "kerio"
@@ -100,12 +100,12 @@ class DirectorySearch:
 
 #: Default filters: people with an e-mail address.
 FILTERS = {
-    Source.ACTIVE_DIRECTORY: "(&(objectCategory=person)(objectClass=user)(|(mail=*)(proxyAddresses=*)))",
-    Source.LDAP: "(&(objectClass=inetOrgPerson)(mail=*))",
+    DirectoryKind.ACTIVE_DIRECTORY: "(&(objectCategory=person)(objectClass=user)(|(mail=*)(proxyAddresses=*)))",
+    DirectoryKind.LDAP: "(&(objectClass=inetOrgPerson)(mail=*))",
 }
 ATTRIBUTES = {
-    Source.ACTIVE_DIRECTORY: Attributes("sAMAccountName", "displayName", ("mail", "proxyAddresses")),
-    Source.LDAP: Attributes("uid", "cn", ("mail",)),
+    DirectoryKind.ACTIVE_DIRECTORY: Attributes("sAMAccountName", "displayName", ("mail", "proxyAddresses")),
+    DirectoryKind.LDAP: Attributes("uid", "cn", ("mail",)),
 }
 
 
@@ -117,7 +117,7 @@ class Directory:
     too.
     """
 
-    source: Source
+    source: DirectoryKind
     server: DirectoryServer
     username: str = ""
     password_file: str = ""
@@ -195,7 +195,7 @@ def from_json(definition: dict[str, Any]) -> Directory:
     search, people = definition["search"], definition["users"]
     names = definition.get("attributes")
     return Directory(
-        Source(definition["type"]),
+        DirectoryKind(definition["type"]),
         plain.from_json(DirectoryServer, definition["server"]),
         definition["login"]["username"],
         definition["login"]["password_file"],

@@ -13,7 +13,7 @@ import pytest
 from core.directory.group_notes import GroupNote, Lack
 from core.directory.people import connection_test, people
 from core.errors import DirectoryError
-from core.profiles.directory import Directory, DirectoryAccess, DirectorySearch, DirectoryServer, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectorySearch, DirectoryServer
 from core.secrets import Secret
 from tests.command import Archivar
 from tests.servers import slapd
@@ -26,7 +26,7 @@ MANY = 1250
 def settings(server: Slapd, *groups: str, base: str = BASE, **more: Any) -> Directory:
     where = DirectoryServer(server.host, DirectoryAccess.LDAP, server.port, timeout=20.0)
     active = base == AD_BASE
-    source = Source.ACTIVE_DIRECTORY if active else Source.LDAP
+    source = DirectoryKind.ACTIVE_DIRECTORY if active else DirectoryKind.LDAP
     username = AD_ADMIN if active else ADMIN
     return Directory(source, where, username, search=DirectorySearch(base, groups=groups, **more))
 
@@ -207,7 +207,7 @@ async def test_active_directory_is_asked_by_its_rule(active: Slapd, monkeypatch:
     assert len([one for one in asked if rule in one and "(objectClass=group)" in one]) == 1
     assert [one for one in asked if one == f"(&{directory.filter}(|(primaryGroupID=513)))"]
     asked.clear()
-    await found(replace(directory, source=Source.LDAP, search=replace(directory.search, filter="(mail=*)")))
+    await found(replace(directory, source=DirectoryKind.LDAP, search=replace(directory.search, filter="(mail=*)")))
     assert not [one for one in asked if "1941" in one]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from core.directory.people import connection_test, people
 from core.errors import ConnectError, DirectoryError
-from core.profiles.directory import Directory, DirectoryAccess, DirectorySearch, DirectoryServer, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectorySearch, DirectoryServer
 from core.secrets import Secret
 from core.system.tasks import spawn
 from tests.servers.kerio_api import ADMIN, PASSWORD, Behaviour, KerioApi, staff, user
@@ -27,7 +27,7 @@ def api(tmp_path: Path) -> Iterator[KerioApi]:
 
 def settings(api: KerioApi, **search: Any) -> Directory:
     where = DirectoryServer(api.host, DirectoryAccess.HTTPS, api.port, False, str(api.ca_file), 10.0)
-    return Directory(Source.KERIO, where, ADMIN, search=DirectorySearch(**search))
+    return Directory(DirectoryKind.KERIO, where, ADMIN, search=DirectorySearch(**search))
 
 
 async def test_all_users_of_all_domains_are_read_in_pages(api: KerioApi) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from core.directory.people import connection_test, people
 from core.errors import ConnectError, DirectoryError
-from core.profiles.directory import Attributes, Directory, DirectoryAccess, DirectorySearch, DirectoryServer, Source
+from core.profiles.directory import Attributes, Directory, DirectoryAccess, DirectoryKind, DirectorySearch, DirectoryServer
 from core.secrets import Secret
 from core.system.tasks import spawn
 from tests.servers import slapd
@@ -46,7 +46,7 @@ def settings(server: Slapd, access: DirectoryAccess = DirectoryAccess.LDAP_TLS, 
     port = server.ssl_port if access is DirectoryAccess.LDAP_SSL else server.port
     ca_file = "" if access is DirectoryAccess.LDAP else str(server.ca_file)
     where = DirectoryServer(server.host, access, port, False, ca_file, 10.0)
-    return Directory(Source.LDAP, where, ADMIN, search=replace(DirectorySearch(base), **search))
+    return Directory(DirectoryKind.LDAP, where, ADMIN, search=replace(DirectorySearch(base), **search))
 
 
 @pytest.mark.parametrize("access", [DirectoryAccess.LDAP, DirectoryAccess.LDAP_TLS, DirectoryAccess.LDAP_SSL])
@@ -105,7 +105,7 @@ async def test_members_are_found_of_a_group_that_the_overlay_passes_by(tmp_path:
 
 async def test_accounts_of_active_directory_are_understood(server: Slapd) -> None:
     """objectGUID, SMTP: before mail, other kinds of addresses left out, disabled accounts, no account without mail."""
-    directory = replace(settings(server, base=AD_BASE), source=Source.ACTIVE_DIRECTORY, username=AD_ADMIN)
+    directory = replace(settings(server, base=AD_BASE), source=DirectoryKind.ACTIVE_DIRECTORY, username=AD_ADMIN)
     anna, bob = sorted(await people(directory, Secret(PASSWORD)), key=lambda one: one.name)
     assert anna.addresses == ("primary@ad.test", "anna@ad.test", "old@ad.test")
     assert (anna.id, anna.name, anna.full_name) == (f"objectGUID:{uuid.UUID(int=2)}", "anna", "Anna Displayed")
@@ -183,7 +183,7 @@ async def test_what_is_no_ldap_at_all_is_an_error_like_any_other() -> None:
         answering = spawn(asyncio.to_thread(answer), name="answer")
         where = DirectoryServer("127.0.0.1", DirectoryAccess.LDAP, other.getsockname()[1], timeout=10.0)
         steps, found = await connection_test(
-            Directory(Source.LDAP, where, ADMIN, search=DirectorySearch(BASE)), Secret(PASSWORD)
+            Directory(DirectoryKind.LDAP, where, ADMIN, search=DirectorySearch(BASE)), Secret(PASSWORD)
         )
         await answering
     [failed] = [one for one in steps if one.ok is False]
@@ -195,7 +195,7 @@ async def test_a_search_can_be_called_off_while_the_server_says_nothing() -> Non
     """Cancelled at once, and the thread ends."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = DirectoryServer("127.0.0.1", DirectoryAccess.LDAP_SSL, silent.getsockname()[1], timeout=60.0)
-        task = spawn(people(Directory(Source.LDAP, where), Secret("")), name="people")
+        task = spawn(people(Directory(DirectoryKind.LDAP, where), Secret("")), name="people")
         connected = await asyncio.to_thread(silent.accept)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -212,5 +212,5 @@ async def test_a_server_that_goes_silent_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = DirectoryServer("127.0.0.1", DirectoryAccess.LDAP, silent.getsockname()[1], timeout=1.0)
         with pytest.raises(ConnectError, match="was lost"):
-            await people(Directory(Source.LDAP, where), Secret(""))
+            await people(Directory(DirectoryKind.LDAP, where), Secret(""))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ldap3")]

@@ -23,7 +23,7 @@ from core.archive.store.volume import Volume
 from core.errors import StorageError
 from core.model import User
 from core.profiles.deletion import Deletion, When
-from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectoryServer
 from core.profiles.schedule import Schedule
 from core.profiles.users_csv import CsvUser
 from core.secrets import Secret
@@ -31,7 +31,7 @@ from tests import homes
 from tests.reasons import said
 
 WORD = "geheim-4711"
-DIRECTORY = Directory(Source.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x")
+DIRECTORY = Directory(DirectoryKind.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x")
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(0, 9), st.text("ab", max_size=2), st.lists(st.text("ab", max_size=2)))
 RECORDS = st.dictionaries(st.sampled_from("abc"), LEAVES | st.dictionaries(st.sampled_from("xyz"), LEAVES, max_size=3))
 

@@ -17,10 +17,10 @@ from core.profiles.directory import (
     Attributes,
     Directory,
     DirectoryAccess,
+    DirectoryKind,
     DirectorySearch,
     DirectoryServer,
     LeaverPolicy,
-    Source,
     from_json,
 )
 from core.profiles.schema import forms, reading, writing
@@ -59,7 +59,7 @@ def test_a_short_file_says_enough() -> None:
     assert (ldap.server.access, ldap.server.effective_port) == (DirectoryAccess.LDAP_SSL, 636)
     assert (kerio.server.access, kerio.server.effective_port, kerio.left) == (DirectoryAccess.HTTPS, 4040, LeaverPolicy.KEEP)
     assert "objectCategory=person" in ad.filter
-    assert ad.attributes == ATTRIBUTES[Source.ACTIVE_DIRECTORY]
+    assert ad.attributes == ATTRIBUTES[DirectoryKind.ACTIVE_DIRECTORY]
     assert (ldap.filter, ldap.attributes.user_name) == ("(mail=*)", "uid")
 
 
@@ -77,7 +77,7 @@ def test_a_whole_file_is_taken_key_by_key(tmp_path: Path) -> None:
     )
     directory = read(path).settings
     assert directory == Directory(
-        Source.LDAP,
+        DirectoryKind.LDAP,
         DirectoryServer("::1", DirectoryAccess.LDAP_TLS, 1389, False, str(tmp_path / "ca.pem"), 5.0),
         "cn=reader",
         str(tmp_path / "word.txt"),

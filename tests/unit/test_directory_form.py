@@ -11,10 +11,10 @@ from core.profiles.directory import (
     Attributes,
     Directory,
     DirectoryAccess,
+    DirectoryKind,
     DirectorySearch,
     DirectoryServer,
     LeaverPolicy,
-    Source,
 )
 from core.profiles.schema import forms, reading, writing
 from core.profiles.schema.directories import DIRECTORIES, account
@@ -23,7 +23,7 @@ from tui.desk.face import CONSOLE
 LDAP: dict[str, Any] = {**forms.new(DIRECTORIES), "type": "ldap", "server.host": "dc1.example.test"}
 NAMES = Attributes("uid", "cn", ("mail", "proxyAddresses"), "upn")
 FULL = Directory(
-    Source.ACTIVE_DIRECTORY,
+    DirectoryKind.ACTIVE_DIRECTORY,
     DirectoryServer("dc1", DirectoryAccess.LDAP_TLS, 1389, ca_file=__file__),
     "reader@example.test",
     search=DirectorySearch(
@@ -38,7 +38,7 @@ FULL = Directory(
     guard=5,
 )
 KERIO = Directory(
-    Source.KERIO, DirectoryServer("mail", DirectoryAccess.HTTPS), "admin", search=DirectorySearch(domains=("a.x", "b.x"))
+    DirectoryKind.KERIO, DirectoryServer("mail", DirectoryAccess.HTTPS), "admin", search=DirectorySearch(domains=("a.x", "b.x"))
 )
 
 

@@ -11,7 +11,7 @@ from core.directory.group_notes import GroupNote, Lack
 from core.directory.ldap import _Reader
 from core.directory.values import Sid, dn_key, domain_of, is_below, sid
 from core.errors import DirectoryError
-from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectoryServer
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_part_that_does_not_come_is_an_error() -> None:
 
 
 def directory() -> Directory:
-    return Directory(Source.ACTIVE_DIRECTORY, DirectoryServer("ad.test", DirectoryAccess.LDAP_SSL))
+    return Directory(DirectoryKind.ACTIVE_DIRECTORY, DirectoryServer("ad.test", DirectoryAccess.LDAP_SSL))
 
 
 def test_what_groups_lack_is_said_in_sentences() -> None:

@@ -16,7 +16,7 @@ from core.archive.registry import saved_directory, saved_profiles
 from core.engine.examine import directory_sync
 from core.errors import ConnectError
 from core.imap.session import Session
-from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectoryServer
 from core.secrets import Secret
 from core.trial import Step
 from tests import homes
@@ -31,7 +31,7 @@ from tui.desk.users import UserDraft
 
 WORD = "geheim-4711"
 REFUSED = ConnectError("login", said("The server refused the login.", "Check the password."))
-LDAP = Directory(Source.LDAP, DirectoryServer("dc1.example.test", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x")
+LDAP = Directory(DirectoryKind.LDAP, DirectoryServer("dc1.example.test", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x")
 Form = Callable[[Desk, Archive], Awaitable[object]]
 
 

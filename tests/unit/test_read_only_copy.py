@@ -22,7 +22,7 @@ from core.cli.main import main
 from core.config import Home
 from core.errors import HomeError, ReadOnlyError
 from core.model import RunStatus, now
-from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectoryServer
 from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service import worker
@@ -84,7 +84,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             profile = homes.profile("127.0.0.1", 9, schedule=Schedule(every="15 minutes"))
             await saved_profiles.save(archive, profile, Secret("secret"))
             server = DirectoryServer("127.0.0.1", DirectoryAccess.LDAP_SSL, 9)
-            await saved_directory.save(archive, Directory(Source.LDAP, server, "cn=reader"), Secret("secret"))
+            await saved_directory.save(archive, Directory(DirectoryKind.LDAP, server, "cn=reader"), Secret("secret"))
             await Queue(archive.database).enqueue("Test")
             await backup.back_up(archive, folder / "backup")
         finally:

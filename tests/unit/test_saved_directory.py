@@ -18,14 +18,16 @@ from core.directory.group_notes import GroupNote
 from core.engine.examine import directory_sync
 from core.errors import DirectoryError, InputError
 from core.network import Report
-from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, LeaverPolicy, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectoryServer, LeaverPolicy
 from core.secrets import Secret
 from core.system.actor import Actor
 from tests import homes
 from tests.reasons import said
 
 WORD = "geheim-4711"
-LDAP = Directory(Source.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x", left=LeaverPolicy.DELETE)
+LDAP = Directory(
+    DirectoryKind.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x", left=LeaverPolicy.DELETE
+)
 PEOPLE = tuple(DirectoryEntry(f"entryUUID:{n}", f"u{n:04}", "", (f"u{n:04}@x.test",)) for n in range(1200))
 
 
@@ -76,7 +78,7 @@ async def test_settings_are_kept_in_the_ledger_and_the_password_is_not(archive: 
         replace(LDAP, server=replace(LDAP.server, host="dc2")),
         replace(LDAP, server=replace(LDAP.server, port=1636)),
         replace(LDAP, username="cn=other"),
-        replace(LDAP, source=Source.ACTIVE_DIRECTORY),
+        replace(LDAP, source=DirectoryKind.ACTIVE_DIRECTORY),
         replace(LDAP, server=replace(LDAP.server, access=DirectoryAccess.LDAP, port=636)),
         replace(LDAP, server=replace(LDAP.server, accept_all_certificates=True)),
         replace(LDAP, server=replace(LDAP.server, ca_file="/tmp/own.pem")),

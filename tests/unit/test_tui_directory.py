@@ -20,7 +20,7 @@ from core.directory.people import steps
 from core.engine.examine import directory_sync
 from core.errors import DirectoryError
 from core.network import Report
-from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, LeaverPolicy, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectoryServer, LeaverPolicy
 from core.profiles.profile import Access, Login, Method, Profile, Server
 from core.profiles.selection import Selection
 from core.secrets import Secret
@@ -36,7 +36,7 @@ from tui.places.users.users import UsersPlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 WORD = "geheim-4711"
-LDAP = Directory(Source.LDAP, DirectoryServer("dc1.example.test", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x")
+LDAP = Directory(DirectoryKind.LDAP, DirectoryServer("dc1.example.test", DirectoryAccess.LDAP_SSL), "cn=reader,dc=x")
 
 
 def entry(number: int, *, name: str = "") -> DirectoryEntry:

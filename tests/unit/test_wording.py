@@ -19,7 +19,7 @@ from core.engine.examine.probe import Mode, Verdict
 from core.errors import ArchivarError, ConnectError
 from core.model import COUNTERS, Run, RunStatus, now
 from core.problems import certificate, connection, directory, login
-from core.profiles.directory import Directory, DirectoryAccess, DirectoryServer, Source
+from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectoryServer
 from core.profiles.schema import forms
 from core.profiles.schema.profiles import PROFILES
 from core.profiles.schema.table import Where
@@ -178,7 +178,7 @@ async def test_what_a_directory_lacks_is_said_without_files_and_commands(
 
     monkeypatch.setattr(kerio, "people", nobody)
     monkeypatch.setattr(ldap, "people", lambda *_: [])
-    directory = Directory(Source.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader")
+    directory = Directory(DirectoryKind.LDAP, DirectoryServer("dc1", DirectoryAccess.LDAP_SSL), "cn=reader")
     said = []
     job: Awaitable[object]
     for job in (saved_directory.find(archive), people(directory, Secret("x"), lambda step, text: None)):
@@ -186,7 +186,7 @@ async def test_what_a_directory_lacks_is_said_without_files_and_commands(
             await job
         said.append(face.said(refused.value))
     await saved_directory.save(archive, directory)
-    of_kerio = Directory(Source.KERIO, DirectoryServer("dc1", DirectoryAccess.HTTPS), "admin")
+    of_kerio = Directory(DirectoryKind.KERIO, DirectoryServer("dc1", DirectoryAccess.HTTPS), "admin")
     for job in (saved_directory.password(archive, directory), people(of_kerio, Secret("x"), lambda step, text: None)):
         with pytest.raises(ArchivarError) as refused:
             await job

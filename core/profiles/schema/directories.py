@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from core.problems import fields
-from core.profiles.directory import ATTRIBUTES, Attributes, Directory, DirectoryAccess, DirectorySearch, DirectoryServer, Source
+from core.profiles.directory import (
+    ATTRIBUTES,
+    Attributes,
+    Directory,
+    DirectoryAccess,
+    DirectoryKind,
+    DirectorySearch,
+    DirectoryServer,
+)
 from core.profiles.schema.directory_fields import FIELDS
 from core.profiles.schema.forms import Fields, made
 from core.profiles.schema.kinds import WrongValue, show
@@ -13,7 +21,7 @@ from core.profiles.schema.table import Check, SettingsTable, Values, While, of_s
 
 
 def _reached(values: Values) -> None:
-    kerio, access = values["type"] is Source.KERIO, values["server.access"]
+    kerio, access = values["type"] is DirectoryKind.KERIO, values["server.access"]
     if (access is DirectoryAccess.HTTPS) is not kerio:
         allowed = "https" if kerio else "ldap-ssl, ldap-tls, ldap"
         raise WrongValue(show(access.value), fields.NOT_POSSIBLE(directory=values["type"].value, allowed=allowed))
@@ -69,7 +77,7 @@ DIRECTORIES = SettingsTable(
         "server": None,
         "login": None,
         "search": None,
-        "attributes": While("type", (Source.ACTIVE_DIRECTORY, Source.LDAP), fields.FIXED_ATTRIBUTES(allowed="")),
+        "attributes": While("type", (DirectoryKind.ACTIVE_DIRECTORY, DirectoryKind.LDAP), fields.FIXED_ATTRIBUTES(allowed="")),
         "users": None,
     },
     (

@@ -7,7 +7,7 @@ from functools import partial
 
 from core.problems import fields
 from core.profiles import ldap_filter
-from core.profiles.directory import GUARD, TIMEOUT, DirectoryAccess, LeaverPolicy, Source
+from core.profiles.directory import GUARD, TIMEOUT, DirectoryAccess, DirectoryKind, LeaverPolicy
 from core.profiles.schema.kinds import PORT, Choice, File, Flag, Number, Text, Texts, WrongValue, host, line
 from core.profiles.schema.kinds import ValueKind as AnyText
 from core.profiles.schema.table import CERTIFIED, ONE_PASSWORD, Always, By, Values, Where, While
@@ -17,7 +17,7 @@ LONGEST_DN = 1000
 LONGEST_FILTER = 4000
 LONGEST_ATTRIBUTE = 100
 _WORDS, _UNESCAPED = re.compile(r"[,;\s]"), re.compile(r"(?<!\\);")
-_LDAP = (Source.ACTIVE_DIRECTORY, Source.LDAP)
+_LDAP = (DirectoryKind.ACTIVE_DIRECTORY, DirectoryKind.LDAP)
 Field = partial(AnyField, page="Directory")
 
 
@@ -53,18 +53,18 @@ def _attribute(text: str) -> str:
 
 def access(values: Values) -> DirectoryAccess:
     """The default access of a kind of directory."""
-    return DirectoryAccess.HTTPS if values.get("type") == Source.KERIO else DirectoryAccess.LDAP_SSL
+    return DirectoryAccess.HTTPS if values.get("type") == DirectoryKind.KERIO else DirectoryAccess.LDAP_SSL
 
 
 def _port(values: Values) -> str:
-    if values.get("type") == Source.KERIO:
+    if values.get("type") == DirectoryKind.KERIO:
         return f"Empty: {DirectoryAccess.HTTPS.port}, the usual one."
     port = DirectoryAccess(values.get("server.access") or DirectoryAccess.LDAP_SSL).port
     return f"Empty: {port}, the usual one."
 
 
 def _usual(ldap: str, active: str) -> By:
-    return By("type", {Source.ACTIVE_DIRECTORY: f"Empty: {active}."}, f"Empty: {ldap}.")
+    return By("type", {DirectoryKind.ACTIVE_DIRECTORY: f"Empty: {active}."}, f"Empty: {ldap}.")
 
 
 _WITH_TLS = While(
@@ -76,16 +76,20 @@ _NAMES = "names, each one line of text"
 FIELDS = (
     Field(
         "type",
-        Choice(members=Source),
+        Choice(members=DirectoryKind),
         needed=(Always('type = "active-directory", "ldap" or "kerio"'),),
         label="Directory",
-        options={Source.KERIO: "Kerio Connect", Source.ACTIVE_DIRECTORY: "Active Directory", Source.LDAP: "LDAP"},
+        options={
+            DirectoryKind.KERIO: "Kerio Connect",
+            DirectoryKind.ACTIVE_DIRECTORY: "Active Directory",
+            DirectoryKind.LDAP: "LDAP",
+        },
         note=By(
             "type",
-            {Source.KERIO: "An account that may read users is needed; the guide tells more."},
+            {DirectoryKind.KERIO: "An account that may read users is needed; the guide tells more."},
             "An account that may search is needed; the guide tells more.",
         ),
-        fill=Source.KERIO.value,
+        fill=DirectoryKind.KERIO.value,
     ),
     Field(
         "server.host",
@@ -143,15 +147,15 @@ FIELDS = (
         line(LONGEST_DN),
         "",
         needed=(
-            While("type", (Source.KERIO,), allowed='username = "admin" in [login]'),
-            While("type", (Source.ACTIVE_DIRECTORY,), allowed='username = "reader@example.test" in [login]'),
+            While("type", (DirectoryKind.KERIO,), allowed='username = "admin" in [login]'),
+            While("type", (DirectoryKind.ACTIVE_DIRECTORY,), allowed='username = "reader@example.test" in [login]'),
         ),
         label="Login",
         note=By(
             "type",
             {
-                Source.KERIO: "An administrator who may read accounts and domains.",
-                Source.ACTIVE_DIRECTORY: "user@domain, or a DN.",
+                DirectoryKind.KERIO: "An administrator who may read accounts and domains.",
+                DirectoryKind.ACTIVE_DIRECTORY: "user@domain, or a DN.",
             },
             "A DN: cn=reader,dc=example,dc=com. Empty: none.",
         ),
@@ -197,7 +201,7 @@ FIELDS = (
         label="Groups",
         note=By(
             "type",
-            {Source.KERIO: "Of these only: names, with ; between. Empty: all."},
+            {DirectoryKind.KERIO: "Of these only: names, with ; between. Empty: all."},
             "Of these only: names or DNs, with ; between. Empty: all.",
         ),
     ),
