@@ -11,7 +11,7 @@ from core.profiles import addresses, correspondents, templates
 UNKNOWN_FOLDER = "Unknown addresses"
 
 
-class Unknown(StrEnum):
+class UnknownPolicy(StrEnum):
     """The destination of mail to addresses without a user: the catch-all archive, or none (left in the mailbox)."""
 
     ARCHIVE = "archive"
@@ -28,7 +28,7 @@ class CatchAll:
 
     incoming: str = templates.INCOMING
     outgoing: str = templates.OUTGOING
-    unknown: Unknown = Unknown.ARCHIVE
+    unknown: UnknownPolicy = UnknownPolicy.ARCHIVE
     unknown_folder: str = UNKNOWN_FOLDER
     archive: str = ""
     headers: tuple[str, ...] = correspondents.HEADERS
@@ -47,7 +47,9 @@ class CatchAll:
     def sentence(self) -> str:
         """The destination of mail, in a sentence."""
         whose = f"the archive of {self.archive}" if self.archive else "the catch-all archive"
-        unknown = f"goes to {self.unknown_folder} in {whose}" if self.unknown is Unknown.ARCHIVE else "is left in the mailbox"
+        unknown = (
+            f"goes to {self.unknown_folder} in {whose}" if self.unknown is UnknownPolicy.ARCHIVE else "is left in the mailbox"
+        )
         return (
             f"Each message goes to its recipients ({self.incoming}) and its sender ({self.outgoing}), each in the user's own "
             f"archive. Mail to addresses that no user has {unknown}."

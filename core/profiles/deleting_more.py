@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from core.profiles.age import Age
-from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Profile
 from core.profiles.rules import FolderRules, default_exclusion, is_usual
@@ -83,7 +83,7 @@ def _where(profile: Profile) -> tuple[object, ...]:
 
 
 def _unknown_too(profile: Profile) -> bool:
-    return profile.catchall is not None and profile.catchall.unknown is Unknown.ARCHIVE
+    return profile.catchall is not None and profile.catchall.unknown is UnknownPolicy.ARCHIVE
 
 
 def _fewer_addresses(before: CatchAll | None, after: CatchAll | None) -> bool:

@@ -10,7 +10,7 @@ from core.problems.code import Face
 from core.problems.command_line import COMMAND_LINE
 from core.problems.profile import OWN_ADDRESS_UNKNOWN
 from core.profiles import plain
-from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
 from core.profiles.plain import as_json
@@ -219,7 +219,7 @@ class Profile:
         """The messages kept in spite of the deletion rule, in a sentence; empty for none."""
         if self.catchall is None:
             return ""
-        if self.catchall.unknown is Unknown.ARCHIVE:
+        if self.catchall.unknown is UnknownPolicy.ARCHIVE:
             return "What is for unknown addresses in our domains is deleted only while its copy is in the catch-all archive."
         return "What is for an unknown address in our domains stays until the address has a user, or is said to be not ours."
 

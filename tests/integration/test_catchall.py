@@ -19,7 +19,7 @@ from core.engine.examine.examples import examples
 from core.errors import InputError
 from core.imap.session import Session
 from core.model import RunStatus
-from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.deletion import Deletion, When
 from core.profiles.filter import Filter
 from core.profiles.mailboxes import of_everybody
@@ -35,7 +35,7 @@ from tests.support import Address, At, Sandbox, sandbox
 pytestmark = pytest.mark.server
 JOURNAL = "journal@example.test"
 AT_ONCE = Deletion(When.IMMEDIATELY)
-LEAVE = CatchAll(unknown=Unknown.LEAVE)
+LEAVE = CatchAll(unknown=UnknownPolicy.LEAVE)
 #: (user, folder) of each place of a message, by its subject.
 Places = dict[str, set[tuple[str, str]]]
 

@@ -16,7 +16,7 @@ import trustme
 from core.engine.visit import filing
 from core.errors import StorageError
 from core.model import RunStatus
-from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.deletion import Deletion, When
 from core.profiles.filter import Filter
 from core.profiles.profile import Access, Profile
@@ -174,7 +174,7 @@ async def test_what_was_left_in_a_catch_all_mailbox_is_read_when_its_uid_names_a
     stranger = mail("to nobody").replace(ALICE.encode(), b"nobody@elsewhere.test")
     with ScriptedServer({"INBOX": [Stored(1, stranger), Stored(2, mail("to alice"))]}) as server:
         wanted = replace(
-            profile(server, username="journal@example.test"), target=None, catchall=CatchAll(unknown=Unknown.LEAVE)
+            profile(server, username="journal@example.test"), target=None, catchall=CatchAll(unknown=UnknownPolicy.LEAVE)
         )
         first = await box.run(wanted)
         assert (first.tally.archived, first.tally.excluded) == (1, 1)

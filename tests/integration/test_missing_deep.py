@@ -22,7 +22,7 @@ from core.engine.visit import download
 from core.engine.visit.download import Download
 from core.engine.visit.mailbox_lock import alone
 from core.model import RunStatus, now, timestamp
-from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.deletion import Deletion, When
 from core.profiles.filter import Filter
 from core.profiles.profile import Login, Method, Profile
@@ -503,7 +503,7 @@ async def test_mail_of_a_catch_all_mailbox_is_compared_without_its_report(box: S
         {"INBOX": [*reports, Stored(6, report(mail("for carl").replace(b"alice", b"carl"), stranger))]}
     ) as server:
         base = profile(server)
-        rules = CatchAll(unknown=Unknown.LEAVE)
+        rules = CatchAll(unknown=UnknownPolicy.LEAVE)
         wanted = replace(base, name="Journal", target=None, login=Login("journal@example.test"), catchall=rules)
         await box.run(wanted)
         found = await compare(box, wanted, Deep())

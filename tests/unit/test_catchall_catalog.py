@@ -17,7 +17,7 @@ from core.engine.visit.catchall import SortedFiling, Sorting
 from core.engine.visit.filing import Destination
 from core.imap.names import Folder
 from core.imap.replies import Listed
-from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.routing import AddressBook
 from tests import homes
 from tests.journals import report
@@ -52,7 +52,7 @@ class Model:
 
 async def _file(archive: Archive, uid: int, addresses: set[str], *, keep: bool) -> None:
     """File one message to alice and ``addresses`` as a run does."""
-    rules = CatchAll(unknown=Unknown.ARCHIVE if keep else Unknown.LEAVE)
+    rules = CatchAll(unknown=UnknownPolicy.ARCHIVE if keep else UnknownPolicy.LEAVE)
     book = AddressBook(await users.all_users(archive), ignored=await unknown.ignored(archive))
     filing = SortedFiling(archive, Destination(1, SOURCE, "@catchall", "x", True), Sorting(rules, book, users.NOBODY))
     people = ", ".join([homes.ALICE, *sorted(addresses)])
@@ -119,7 +119,7 @@ async def test_a_recipient_that_cannot_be_read_is_listed_and_can_be_said_to_be_n
         inner = b"From: x@else.test\r\nSubject: 1\r\n\r\n"
         raw = report(inner, ("Sender: x@else.test", f"To: {homes.ALICE}, /O=FIRMA/CN=BOB"))
         book = AddressBook(await users.all_users(archive), own=["journal@example.test"])
-        sorting = Sorting(CatchAll(unknown=Unknown.ARCHIVE), book, users.NOBODY)
+        sorting = Sorting(CatchAll(unknown=UnknownPolicy.ARCHIVE), book, users.NOBODY)
         filing = SortedFiling(archive, Destination(1, SOURCE, "@catchall", "x", True), sorting)
         batch = [(1, raw, Listed(len(raw), None, ""))]
         await filing.store(INBOX, 7, batch)
@@ -139,7 +139,7 @@ async def test_an_error_over_a_message_loses_neither_it_nor_the_batch(tmp_path: 
     archive = await homes.begin(tmp_path / "home")
     try:
         monkeypatch.setattr("core.engine.visit.catchall.correspondents.find", Mock(side_effect=RecursionError))
-        sorting = Sorting(CatchAll(unknown=Unknown.ARCHIVE), AddressBook([]), users.NOBODY)
+        sorting = Sorting(CatchAll(unknown=UnknownPolicy.ARCHIVE), AddressBook([]), users.NOBODY)
         assert sorting.places(sorting.sort(b"To: x@y\r\n\r\n").route) == [sorting.kept]
     finally:
         await archive.close()

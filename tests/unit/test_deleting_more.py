@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from core.profiles.age import Age
-from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.deleting_more import SENTENCES, More, more
 from core.profiles.deletion import Deletion, When
 from core.profiles.filter import Filter, Flagged, Seen
@@ -41,7 +41,7 @@ def catching(**values: object) -> Profile:
 NEVER = replace(BEFORE, deletion=Deletion())
 NOW_AT_ONCE = replace(BEFORE, deletion=Deletion(When.IMMEDIATELY))
 SOONER = replace(BEFORE, deletion=Deletion(When.OLDER_THAN, MONTHS))
-JOURNAL = replace(BEFORE, target=None, catchall=CatchAll(unknown=Unknown.LEAVE))
+JOURNAL = replace(BEFORE, target=None, catchall=CatchAll(unknown=UnknownPolicy.LEAVE))
 CASES: list[tuple[Profile | None, Profile, More | None]] = [
     (None, NOW_AT_ONCE, More.SWITCHED_ON),
     (None, NEVER, None),
@@ -94,8 +94,8 @@ CASES: list[tuple[Profile | None, Profile, More | None]] = [
     (filtering(sender=("a",)), filtering(sender=("a", "b")), More.FILTER),
     (filtering(sender=("a", "b")), filtering(sender=("a",)), None),
     (filtering(subject=("a",)), filtering(), More.FILTER),
-    (JOURNAL, replace(JOURNAL, catchall=CatchAll(unknown=Unknown.ARCHIVE)), More.UNKNOWN),
-    (replace(JOURNAL, catchall=CatchAll(unknown=Unknown.ARCHIVE)), JOURNAL, None),
+    (JOURNAL, replace(JOURNAL, catchall=CatchAll(unknown=UnknownPolicy.ARCHIVE)), More.UNKNOWN),
+    (replace(JOURNAL, catchall=CatchAll(unknown=UnknownPolicy.ARCHIVE)), JOURNAL, None),
     (catching(domains=("a.test", "b.test")), catching(domains=("A.test",)), More.ADDRESSES),
     (catching(domains=("a.test",)), catching(domains=("a.test", "b.test")), None),
     (catching(domains=("a.test",)), catching(), More.ADDRESSES),

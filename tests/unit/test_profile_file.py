@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.profiles.age import Age
-from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.deletion import Deletion, OnTrash, When
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Access, Kind, Login, Method, Profile, Server, Target, from_json
@@ -309,7 +309,14 @@ def test_a_catch_all_profile_is_read() -> None:
     profile = parse("\n".join([CATCHALL, *lines]), Path("x.toml")).settings
     own = ("j@example.test",)
     wanted = CatchAll(
-        "{h-email}/In", "Sent", Unknown.ARCHIVE, "a/b", "anna", ("X-A", "To"), domains=("example.test",), own_addresses=own
+        "{h-email}/In",
+        "Sent",
+        UnknownPolicy.ARCHIVE,
+        "a/b",
+        "anna",
+        ("X-A", "To"),
+        domains=("example.test",),
+        own_addresses=own,
     )
     assert profile.catchall == wanted
     assert wanted.own(profile.login.username) == own
@@ -609,8 +616,8 @@ TEMPLATE = st.builds("{}/{}".format, st.sampled_from(["{u-email}", "{h-email}", 
 DOMAINS = st.lists(st.from_regex(r"[a-z]{1,9}\.test", fullmatch=True), max_size=2, unique=True).map(tuple)
 HEADERS = st.just(CatchAll().headers) | st.just(("To", "X-Other"))
 CATCHALLS = st.builds(
-    CatchAll, TEMPLATE, TEMPLATE, st.just(Unknown.ARCHIVE), PATH, st.sampled_from(["", "anna"]), HEADERS, domains=DOMAINS
-) | st.builds(CatchAll, unknown=st.just(Unknown.LEAVE), own_addresses=st.sampled_from([(), ("j@x.test",)]))
+    CatchAll, TEMPLATE, TEMPLATE, st.just(UnknownPolicy.ARCHIVE), PATH, st.sampled_from(["", "anna"]), HEADERS, domains=DOMAINS
+) | st.builds(CatchAll, unknown=st.just(UnknownPolicy.LEAVE), own_addresses=st.sampled_from([(), ("j@x.test",)]))
 CATCHALL_PROFILES = st.builds(
     Profile,
     name=one_line(60),

@@ -17,7 +17,7 @@ from core.archive.registry import saved_profiles, users
 from core.engine.examine.examine import ServerFolder
 from core.engine.examine.examples import Example, ExamplePlace
 from core.profiles.age import Age
-from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.deleting_more import SENTENCES
 from core.profiles.deletion import Deletion, When
 from core.profiles.ownership import Evidence, Standing, Whose
@@ -708,7 +708,7 @@ async def test_a_catch_all_profile_is_made_page_by_page(stage: Stage) -> None:
     await screen.press("y")
     await screen.until_shown("Profile Journal saved.", "▸ Journal", "catch-all")
     profile = await stage.saved("Journal")
-    assert profile.catchall == CatchAll(unknown=Unknown.LEAVE)
+    assert profile.catchall == CatchAll(unknown=UnknownPolicy.LEAVE)
     assert (profile.login.username, profile.login.method, profile.target) == ("journal@example.test", Method.PASSWORD, None)
 
 

@@ -26,7 +26,7 @@ from core.imap.replies import Listed
 from core.message.splitter import header_end
 from core.model import User
 from core.profiles import addresses, correspondents, journal, templates
-from core.profiles.catchall import CatchAll, Unknown
+from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.correspondents import Correspondents
 from core.profiles.people import CATCHALL
 from core.profiles.profile import Profile
@@ -98,7 +98,7 @@ class Sorting:
     def places(self, route: Route) -> list[tuple[str, str]]:
         """(owner's id, folder) of each copy of a message; none when it is left in the mailbox."""
         found = [(match.user.id, self.folder(match)) for match in route.matches]
-        if self.rules.unknown is Unknown.ARCHIVE and (route.unresolved or not route.matches):
+        if self.rules.unknown is UnknownPolicy.ARCHIVE and (route.unresolved or not route.matches):
             found.append(self.kept)
         return list(dict.fromkeys(found))
 
@@ -143,7 +143,7 @@ class SortedFiling:
 
     def still_left(self, uids: Iterable[int], left: Mapping[int, LeftRecord]) -> set[int]:
         """Those of ``uids`` that were left before, and whose addresses still have no user."""
-        if self._sorting.rules.unknown is not Unknown.LEAVE:
+        if self._sorting.rules.unknown is not UnknownPolicy.LEAVE:
             return set()
         found = set()
         for uid in uids:

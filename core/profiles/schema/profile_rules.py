@@ -8,7 +8,7 @@ from typing import Any
 
 from core.problems import fields
 from core.profiles import correspondents, templates
-from core.profiles.catchall import UNKNOWN_FOLDER, Unknown
+from core.profiles.catchall import UNKNOWN_FOLDER, UnknownPolicy
 from core.profiles.deletion import OnTrash, When
 from core.profiles.filter import Flagged, Seen
 from core.profiles.profile import Kind as ProfileKind
@@ -32,7 +32,7 @@ HOW = "schedule.how"
 
 _OF_MANY = While("kind", (ProfileKind.MAILBOXES,), fields.ALL_USERS(allowed=""))
 _DELETES = While("delete.when", (When.IMMEDIATELY, When.OLDER_THAN))
-_ARCHIVES = While("catchall.unknown", (Unknown.ARCHIVE,))
+_ARCHIVES = While("catchall.unknown", (UnknownPolicy.ARCHIVE,))
 _of_filter = partial(Field, page="Filter")
 _of_delete = partial(Field, page="Delete")
 _of_filing = partial(Field, page="Filing")
@@ -142,14 +142,14 @@ CATCHALL_FIELDS = (
     _of_filing("catchall.outgoing", of.TEMPLATE, templates.OUTGOING, told=True, label="Sent mail", hint=templates.OUTGOING),
     _of_filing(
         "catchall.unknown",
-        Choice(members=Unknown),
-        Unknown.ARCHIVE,
+        Choice(members=UnknownPolicy),
+        UnknownPolicy.ARCHIVE,
         told=True,
         label="Unknown people",
-        options={Unknown.ARCHIVE: "into the catch-all archive", Unknown.LEAVE: "stays in the mailbox"},
+        options={UnknownPolicy.ARCHIVE: "into the catch-all archive", UnknownPolicy.LEAVE: "stays in the mailbox"},
         note=By(
             "catchall.unknown",
-            {Unknown.LEAVE: "Mail to addresses that no user has is not archived, and never deleted."},
+            {UnknownPolicy.LEAVE: "Mail to addresses that no user has is not archived, and never deleted."},
             "Mail to addresses that no user has is kept, and can be filed when they have one.",
         ),
     ),
