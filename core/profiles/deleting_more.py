@@ -15,7 +15,7 @@ from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Profile
 from core.profiles.rules import FolderRules, default_exclusion, is_usual
-from core.profiles.selection import Mode, Selection
+from core.profiles.selection import Selection, SelectionMode
 
 
 class More(StrEnum):
@@ -101,12 +101,12 @@ def _more_users(before: Selection | None, after: Selection | None) -> bool:
     if before is None or after is None:
         return before is not after
     old, new = _keys(before.names), _keys(after.names)
-    if before.mode is Mode.ONLY:
-        return after.mode is not Mode.ONLY or bool(new - old)
-    left_out = old if before.mode is Mode.ALL_EXCEPT else set()
-    if after.mode is Mode.ONLY:
+    if before.mode is SelectionMode.ONLY:
+        return after.mode is not SelectionMode.ONLY or bool(new - old)
+    left_out = old if before.mode is SelectionMode.ALL_EXCEPT else set()
+    if after.mode is SelectionMode.ONLY:
         return bool(new & left_out)
-    return bool(left_out - (new if after.mode is Mode.ALL_EXCEPT else set()))
+    return bool(left_out - (new if after.mode is SelectionMode.ALL_EXCEPT else set()))
 
 
 def _keys(names: Iterable[str]) -> set[str]:

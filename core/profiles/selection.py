@@ -10,7 +10,7 @@ from typing import Any
 from core.model import User
 
 
-class Mode(StrEnum):
+class SelectionMode(StrEnum):
     ALL = "all"
     ALL_EXCEPT = "all-except"
     ONLY = "only"
@@ -20,7 +20,7 @@ class Mode(StrEnum):
 class Selection:
     """``names`` are user names or addresses, as written."""
 
-    mode: Mode = Mode.ALL
+    mode: SelectionMode = SelectionMode.ALL
     names: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -28,7 +28,7 @@ class Selection:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Selection:
-        return cls(Mode(value["mode"]), tuple(value["list"]))
+        return cls(SelectionMode(value["mode"]), tuple(value["list"]))
 
 
 #: Names of users without an address that a count lists beside their number.
@@ -78,7 +78,7 @@ def select(selection: Selection, users: Sequence[User]) -> Selected:
     Disabled users, who left the directory, are skipped, unless the selection names its users.
     """
     found, unknown = match(selection.names, users)
-    if selection.mode is Mode.ONLY:
+    if selection.mode is SelectionMode.ONLY:
         chosen = [user for user in users if user.id in found]
     else:
         chosen = [user for user in users if user.id not in found and not user.disabled]

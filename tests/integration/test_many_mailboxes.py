@@ -25,7 +25,7 @@ from core.model import Run, RunStatus, now
 from core.problems.command_line import COMMAND_LINE
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Method, Profile, Server
-from core.profiles.selection import Mode, Selection
+from core.profiles.selection import Selection, SelectionMode
 from core.secrets import Secret
 from core.system.tasks import spawn
 from tests.conftest import StartDovecot
@@ -145,13 +145,13 @@ async def test_mailboxes_that_refuse_are_named_and_the_others_are_archived(
 @pytest.mark.parametrize(
     ("mode", "names", "opened"),
     [
-        (Mode.ALL, (), ["user01", "user02", "user03"]),
-        (Mode.ALL_EXCEPT, ("USER02",), ["user01", "user03"]),
-        (Mode.ONLY, ("user03@example.test", "user01"), ["user01", "user03"]),
+        (SelectionMode.ALL, (), ["user01", "user02", "user03"]),
+        (SelectionMode.ALL_EXCEPT, ("USER02",), ["user01", "user03"]),
+        (SelectionMode.ONLY, ("user03@example.test", "user01"), ["user01", "user03"]),
     ],
 )
 async def test_only_the_chosen_mailboxes_are_opened(
-    dovecot: StartDovecot, box: Sandbox, method: Method, mode: Mode, names: tuple[str, ...], opened: list[str]
+    dovecot: StartDovecot, box: Sandbox, method: Method, mode: SelectionMode, names: tuple[str, ...], opened: list[str]
 ) -> None:
     """All, all except, and only: as the server's own log tells."""
     server = dovecot({address(name): "x" for name in NAMES[:3]}, master=MASTER)
@@ -275,7 +275,7 @@ async def test_users_without_address_and_users_gone_since_are_told(dovecot: Star
     everybody = await box.run(staff(at, Method.MASTER_USER), WORD)
     assert everybody.status is RunStatus.SUCCEEDED
     assert "Without an e-mail address, so not archived: nobody." in everybody.told("warning")
-    chosen = staff(at, Method.MASTER_USER, selection=Selection(Mode.ONLY, ("user01", "user02", "nobody")))
+    chosen = staff(at, Method.MASTER_USER, selection=Selection(SelectionMode.ONLY, ("user01", "user02", "nobody")))
     await saved_profiles.save(box.archive, chosen, Secret(WORD))
     await users.remove(box.archive, await users.find(box.archive, "user02"))
     outcome = await box.run(chosen, WORD)
@@ -287,7 +287,9 @@ async def test_users_without_address_and_users_gone_since_are_told(dovecot: Star
     ]
     assert "no such user any more" in outcome.mailboxes[1].problems[0].text
     assert "no e-mail address" in outcome.mailboxes[2].problems[0].text
-    rest = await box.run(staff(at, Method.MASTER_USER, selection=Selection(Mode.ALL_EXCEPT, ("user02", "nobody"))), WORD)
+    rest = await box.run(
+        staff(at, Method.MASTER_USER, selection=Selection(SelectionMode.ALL_EXCEPT, ("user02", "nobody"))), WORD
+    )
     assert "users.list names users who are no more: user02." in rest.told("warning")
 
 
@@ -295,7 +297,7 @@ async def test_unknown_users_are_refused_when_a_profile_is_saved(box: Sandbox) -
     """All of them are named, with who there is; nothing is saved."""
     await add(box, "user01")
     wanted = staff(
-        At("mail.example.test", 993), Method.KERIO_MASTER, selection=Selection(Mode.ONLY, ("user01", "ghost", "x@y"))
+        At("mail.example.test", 993), Method.KERIO_MASTER, selection=Selection(SelectionMode.ONLY, ("user01", "ghost", "x@y"))
     )
     with pytest.raises(InputError) as refused:
         await saved_profiles.save(box.archive, wanted, Secret(WORD))
@@ -349,7 +351,7 @@ async def test_runs_of_one_service_share_the_limit_of_a_server(dovecot: StartDov
                 Silence(),
                 limits=limits,
             )
-            for number, (name, mode) in enumerate([("A", Mode.ALL_EXCEPT), ("B", Mode.ALL_EXCEPT)], 1)
+            for number, (name, mode) in enumerate([("A", SelectionMode.ALL_EXCEPT), ("B", SelectionMode.ALL_EXCEPT)], 1)
         ]
         works = [await ProfileRun.prepare(box.archive, job) for job in jobs]
         await asyncio.gather(*(work.execute() for work in works))

@@ -14,7 +14,7 @@ from core.profiles.deletion import Deletion, When
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Profile, Server
 from core.profiles.rules import FolderRules
-from core.profiles.selection import Mode, Selection
+from core.profiles.selection import Selection, SelectionMode
 from tests import homes
 
 NOW = datetime(2026, 5, 31, tzinfo=UTC)
@@ -22,7 +22,7 @@ YEAR, MONTHS = Age(1, "year"), Age(6, "month")
 BEFORE = replace(homes.profile("mail.example.test", 993), deletion=Deletion(When.OLDER_THAN, YEAR))
 
 
-def selecting(mode: Mode, *names: str) -> Profile:
+def selecting(mode: SelectionMode, *names: str) -> Profile:
     return replace(BEFORE, target=None, selection=Selection(mode, names))
 
 
@@ -59,14 +59,14 @@ CASES: list[tuple[Profile | None, Profile, More | None]] = [
     (BEFORE, replace(BEFORE, server=Server("other.example.test", port=993)), More.MAILBOX),
     (BEFORE, replace(BEFORE, login=replace(BEFORE.login, username="bob@example.test")), More.MAILBOX),
     (BEFORE, replace(BEFORE, name="Other"), None),
-    (selecting(Mode.ALL), selecting(Mode.ALL_EXCEPT, "bob"), None),
-    (selecting(Mode.ALL_EXCEPT, "bob"), selecting(Mode.ALL), More.USERS),
-    (selecting(Mode.ALL_EXCEPT, "Bob", "carl"), selecting(Mode.ALL_EXCEPT, "bob"), More.USERS),
-    (selecting(Mode.ALL_EXCEPT, "bob"), selecting(Mode.ONLY, "BOB"), More.USERS),
-    (selecting(Mode.ALL), selecting(Mode.ONLY, "bob"), None),
-    (selecting(Mode.ONLY, "bob"), selecting(Mode.ONLY, "bob", "carl"), More.USERS),
-    (selecting(Mode.ONLY, "bob", "carl"), selecting(Mode.ONLY, "bob"), None),
-    (selecting(Mode.ONLY, "bob"), selecting(Mode.ALL_EXCEPT, "carl"), More.USERS),
+    (selecting(SelectionMode.ALL), selecting(SelectionMode.ALL_EXCEPT, "bob"), None),
+    (selecting(SelectionMode.ALL_EXCEPT, "bob"), selecting(SelectionMode.ALL), More.USERS),
+    (selecting(SelectionMode.ALL_EXCEPT, "Bob", "carl"), selecting(SelectionMode.ALL_EXCEPT, "bob"), More.USERS),
+    (selecting(SelectionMode.ALL_EXCEPT, "bob"), selecting(SelectionMode.ONLY, "BOB"), More.USERS),
+    (selecting(SelectionMode.ALL), selecting(SelectionMode.ONLY, "bob"), None),
+    (selecting(SelectionMode.ONLY, "bob"), selecting(SelectionMode.ONLY, "bob", "carl"), More.USERS),
+    (selecting(SelectionMode.ONLY, "bob", "carl"), selecting(SelectionMode.ONLY, "bob"), None),
+    (selecting(SelectionMode.ONLY, "bob"), selecting(SelectionMode.ALL_EXCEPT, "carl"), More.USERS),
     (folders([], []), folders(["INBOX"], []), None),
     (folders([], []), folders(["**", "Junk E-mail"], []), More.FOLDERS),
     # Folders that only the server marks as junk, calendar or foreign were left out until they were named.

@@ -14,7 +14,7 @@ from core.archive.registry import user_import, users
 from core.archive.store.entries.records import UserSaved
 from core.archive.store.ledger import Draft
 from core.model import User
-from core.profiles.selection import Mode, Selection, select
+from core.profiles.selection import Selection, SelectionMode, select
 from core.profiles.users_csv import read
 from tests import homes
 
@@ -55,8 +55,8 @@ def test_who_is_disabled_is_archived_only_when_named() -> None:
     everybody = [ANNA, bob, empty]
     found = select(Selection(), everybody)
     assert (found.users, found.without_address) == ((bob,), ())
-    assert select(Selection(Mode.ALL_EXCEPT, ("bob",)), everybody).users == ()
-    assert select(Selection(Mode.ONLY, ("anna",)), everybody).users == (ANNA,)
+    assert select(Selection(SelectionMode.ALL_EXCEPT, ("bob",)), everybody).users == ()
+    assert select(Selection(SelectionMode.ONLY, ("anna",)), everybody).users == (ANNA,)
 
 
 async def test_a_removed_user_who_comes_back_by_hand_is_kept_by_hand(archive: Archive) -> None:

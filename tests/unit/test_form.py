@@ -11,7 +11,7 @@ from core.profiles.schedule import Schedule
 from core.profiles.schema import forms, reading
 from core.profiles.schema.faults import FieldError
 from core.profiles.schema.profiles import PROFILES
-from core.profiles.selection import Mode
+from core.profiles.selection import SelectionMode
 from tui.desk.face import CONSOLE
 
 SINGLE: dict[str, Any] = {
@@ -111,7 +111,7 @@ def test_a_selection_needs_names_only_when_they_are_asked_for() -> None:
     assert not faults_of({**MANY, "users.mode": "all"})
     profile = forms.made(PROFILES, MANY)
     assert profile.selection is not None
-    assert (profile.selection.mode, profile.selection.names) == (Mode.ALL_EXCEPT, ("bob",))
+    assert (profile.selection.mode, profile.selection.names) == (SelectionMode.ALL_EXCEPT, ("bob",))
     assert profile.login.method is Method.KERIO_MASTER
     assert set(faults_of({**MANY, "users.mode": "only", "users.list": []})) == {"users.list"}
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.model import User
 from core.profiles.mailboxes import Mailbox, login_name, of_user
 from core.profiles.profile import Access, Login, Method, Profile, Server
-from core.profiles.selection import Mode, Selection, select
+from core.profiles.selection import Selection, SelectionMode, select
 
 ANNA = User("1", "anna", ("anna@example.test", "a.muster@example.test"))
 BOB = User("2", "Bob", ("bob@example.test",), login="bobby")
@@ -20,15 +20,15 @@ PEOPLE = (ANNA, BOB, CARL)
 @pytest.mark.parametrize(
     ("mode", "names", "chosen", "without", "unknown"),
     [
-        (Mode.ALL, (), ["anna", "Bob"], ["carl"], ()),
-        (Mode.ALL_EXCEPT, ("bob",), ["anna"], ["carl"], ()),
-        (Mode.ALL_EXCEPT, ("A.Muster@example.test", "carl"), ["Bob"], [], ()),
-        (Mode.ONLY, ("BOB@example.test",), ["Bob"], [], ()),
-        (Mode.ONLY, (" anna ", "carl", "dora"), ["anna"], ["carl"], ("dora",)),
+        (SelectionMode.ALL, (), ["anna", "Bob"], ["carl"], ()),
+        (SelectionMode.ALL_EXCEPT, ("bob",), ["anna"], ["carl"], ()),
+        (SelectionMode.ALL_EXCEPT, ("A.Muster@example.test", "carl"), ["Bob"], [], ()),
+        (SelectionMode.ONLY, ("BOB@example.test",), ["Bob"], [], ()),
+        (SelectionMode.ONLY, (" anna ", "carl", "dora"), ["anna"], ["carl"], ("dora",)),
     ],
 )
 def test_users_are_chosen_by_name_or_address(
-    mode: Mode, names: tuple[str, ...], chosen: list[str], without: list[str], unknown: tuple[str, ...]
+    mode: SelectionMode, names: tuple[str, ...], chosen: list[str], without: list[str], unknown: tuple[str, ...]
 ) -> None:
     """In any case; users without an address are told apart, and so are unknown names."""
     found = select(Selection(mode, names), PEOPLE)
@@ -46,7 +46,10 @@ def test_a_selection_says_its_numbers() -> None:
 @given(st.lists(st.sampled_from(["anna", "bob", "carl", "nobody"]), unique=True).map(tuple))
 def test_only_and_all_except_complete_each_other(names: tuple[str, ...]) -> None:
     """Every user with an address is in exactly one of them."""
-    only, rest = select(Selection(Mode.ONLY, names), PEOPLE), select(Selection(Mode.ALL_EXCEPT, names), PEOPLE)
+    only, rest = (
+        select(Selection(SelectionMode.ONLY, names), PEOPLE),
+        select(Selection(SelectionMode.ALL_EXCEPT, names), PEOPLE),
+    )
     assert sorted(user.id for user in (*only.users, *rest.users)) == ["1", "2"]
 
 

@@ -14,7 +14,7 @@ from core.profiles.schema import forms
 from core.profiles.schema.faults import FieldError
 from core.profiles.schema.profile_rules import HOW, How
 from core.profiles.schema.profiles import PROFILES
-from core.profiles.selection import Mode
+from core.profiles.selection import SelectionMode
 from tui.desk.draft import ProfileDraft
 
 _MISFITS = {
@@ -46,7 +46,7 @@ def stand_in(draft: ProfileDraft) -> Profile:
         fields["target.user"] = fields.get("target.user") or "nobody"
         fields["target.folder"] = fields.get("target.folder") or fields.get("login.username") or "x"
     elif draft.many and not fields.get("users.list"):
-        fields["users.mode"] = Mode.ALL.value
+        fields["users.mode"] = SelectionMode.ALL.value
     fields.setdefault(HOW, How.MANUAL.value)
     return forms.made(PROFILES, fields)
 

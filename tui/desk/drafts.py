@@ -24,7 +24,7 @@ from core.profiles.rules import Rule
 from core.profiles.schema import forms
 from core.profiles.schema.profile_rules import HOW, How
 from core.profiles.schema.profiles import PROFILES
-from core.profiles.selection import Mode, Selection
+from core.profiles.selection import Selection, SelectionMode
 from core.secrets import Secret
 from core.text import format as texts
 from tui.desk import everybody, present, trial
@@ -160,11 +160,14 @@ class Drafts:
 
     async def selected(self, draft: ProfileDraft) -> Safe:
         """The result of the user selection, in a sentence."""
-        mode, names = Mode(str(draft.fields.get("users.mode", Mode.ALL))), tuple(draft.fields.get("users.list") or ())
-        if mode is Mode.ONLY and not names:
+        mode, names = (
+            SelectionMode(str(draft.fields.get("users.mode", SelectionMode.ALL))),
+            tuple(draft.fields.get("users.list") or ()),
+        )
+        if mode is SelectionMode.ONLY and not names:
             return present.own("Nobody is ticked yet.")
         with translated():
-            chosen = await users.chosen(self._archive, Selection(mode, () if mode is Mode.ALL else names))
+            chosen = await users.chosen(self._archive, Selection(mode, () if mode is SelectionMode.ALL else names))
         text = f"Archives {chosen.sentence()}."
         if chosen.unknown:
             text += f" No longer there: {', '.join(chosen.unknown[:5])}."

@@ -19,7 +19,7 @@ from core.model import User
 from core.problems import user as problems
 from core.profiles import addresses, people
 from core.profiles.people import CATCHALL
-from core.profiles.selection import NAMED, Chosen, Mode, Selection
+from core.profiles.selection import NAMED, Chosen, Selection, SelectionMode
 
 _COLUMNS = "id, name, login, full_name, removed, disabled, directory_id, directory_addresses"
 _NOT_ASCII = "length({0}) <> length(CAST({0} AS BLOB))"
@@ -88,7 +88,7 @@ async def chosen(archive: Archive, selection: Selection) -> Chosen:
     named_with = {row[0] for row in await archive.database.read(sql, (_list(named),))} if named else set()
     rest = named - named_with
     of = await count(archive)
-    if selection.mode is Mode.ONLY:
+    if selection.mode is SelectionMode.ONLY:
         return Chosen(len(named_with), of, len(rest), tuple(await _names(archive, rest, NAMED)), unknown)
     off = await _disabled(archive)
     without, names = await _without_address(archive, of - len(off), rest - off, NAMED)

@@ -12,7 +12,7 @@ from core.problems import mailbox as problems
 from core.problems.code import Reason
 from core.profiles.mailboxes import Mailbox, of_everybody, of_target, of_user
 from core.profiles.profile import Profile
-from core.profiles.selection import Mode, select
+from core.profiles.selection import SelectionMode, select
 from core.secrets import Secret
 from core.text.format import number
 
@@ -44,7 +44,7 @@ async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -
     selected = select(profile.selection, await users.all_users(archive))
     warnings = []
     impossible = []
-    if profile.selection.mode is Mode.ONLY:
+    if profile.selection.mode is SelectionMode.ONLY:
         # A user listed by name was to be archived: a missing one is an error, not a warning.
         impossible += [_impossible(name, problems.NO_USER()) for name in selected.unknown]
         impossible += [_impossible(user.name, problems.NO_ADDRESS()) for user in selected.without_address]

@@ -15,7 +15,7 @@ from core.profiles.profile import Kind as ProfileKind
 from core.profiles.schema import profile_kinds as of
 from core.profiles.schema.kinds import Choice, Day, Flag, ValueKind
 from core.profiles.schema.table import By, Field, Where, While
-from core.profiles.selection import Mode
+from core.profiles.selection import SelectionMode
 
 
 class How(StrEnum):
@@ -195,13 +195,13 @@ CATCHALL_FIELDS = (
 USERS = (
     _of_users(
         "users.mode",
-        Choice(members=Mode),
-        Mode.ALL,
+        Choice(members=SelectionMode),
+        SelectionMode.ALL,
         beside=(_OF_MANY,),
         options={
-            Mode.ALL: "all users with an e-mail address",
-            Mode.ALL_EXCEPT: "all but the unticked",
-            Mode.ONLY: "only the ticked",
+            SelectionMode.ALL: "all users with an e-mail address",
+            SelectionMode.ALL_EXCEPT: "all but the unticked",
+            SelectionMode.ONLY: "only the ticked",
         },
     ),
     _of_users(
@@ -211,10 +211,15 @@ USERS = (
         needed=(
             *(
                 While("users.mode", (mode,), fields.MISSING_WITH(other=f"users.mode={mode.value}", allowed='list = ["anna"]'))
-                for mode in (Mode.ALL_EXCEPT, Mode.ONLY)
+                for mode in (SelectionMode.ALL_EXCEPT, SelectionMode.ONLY)
             ),
         ),
-        beside=(_OF_MANY, While("users.mode", (Mode.ALL_EXCEPT, Mode.ONLY), allowed="all-except or only as mode, or no list")),
+        beside=(
+            _OF_MANY,
+            While(
+                "users.mode", (SelectionMode.ALL_EXCEPT, SelectionMode.ONLY), allowed="all-except or only as mode, or no list"
+            ),
+        ),
     ),
     _of_filing("users.sync_directory_first", Flag(), False, label="Directory", tick="synchronise the users before each run"),
 )
