@@ -9,7 +9,7 @@ from core.archive.registry import saved_profiles, shared_logins
 from core.cli.context import context
 from core.cli.words import NO_SERVICE
 from core.profiles.profile import Profile
-from core.profiles.selection import Selected
+from core.profiles.selection import SelectedUsers
 from core.secrets import Secret
 from core.service.lock import is_running
 
@@ -31,7 +31,7 @@ async def alike(archive: Archive, profile: Profile) -> list[str]:
     return [f"Warning: {text}" for text in await saved_profiles.case_doubts(archive, profile)]
 
 
-def selection(profile: Profile, selected: Selected | None) -> list[str]:
+def selection(profile: Profile, selected: SelectedUsers | None) -> list[str]:
     """The result of a profile's selection, in sentences."""
     if selected is None:
         return []

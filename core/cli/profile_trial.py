@@ -19,7 +19,7 @@ from core.problems.restore import NOT_AMONG_USERS
 from core.profiles.mailboxes import Mailbox
 from core.profiles.ownership import Whose
 from core.profiles.profile import Kind, Profile
-from core.profiles.selection import Selected, select
+from core.profiles.selection import SelectedUsers, select
 from core.secrets import Secret
 from core.text.format import number
 
@@ -80,7 +80,7 @@ async def _probe(profile: Profile, mailbox: Mailbox, secret: Secret) -> tuple[Ve
         return None, f"What the server does with deleted mail could not be tried out: {error}"
 
 
-async def _selected(archive: Archive, profile: Profile) -> Selected | None:
+async def _selected(archive: Archive, profile: Profile) -> SelectedUsers | None:
     return select(profile.selection, await users.all_users(archive)) if profile.selection else None
 
 

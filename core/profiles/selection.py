@@ -54,7 +54,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Selected:
+class SelectedUsers:
     """The users of a selection now: ``users`` to archive, those without an address, and ``unknown`` names."""
 
     users: tuple[User, ...]
@@ -72,7 +72,7 @@ class Selected:
         return self.counted().sentence()
 
 
-def select(selection: Selection, users: Sequence[User]) -> Selected:
+def select(selection: Selection, users: Sequence[User]) -> SelectedUsers:
     """Apply ``selection`` to ``users`` (no removed ones), in the order of their names.
 
     Disabled users, who left the directory, are skipped, unless the selection names its users.
@@ -82,7 +82,7 @@ def select(selection: Selection, users: Sequence[User]) -> Selected:
         chosen = [user for user in users if user.id in found]
     else:
         chosen = [user for user in users if user.id not in found and not user.disabled]
-    return Selected(
+    return SelectedUsers(
         tuple(user for user in chosen if user.addresses),
         tuple(user for user in chosen if not user.addresses),
         tuple(unknown),

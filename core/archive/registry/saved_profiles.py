@@ -22,7 +22,7 @@ from core.problems import profile as problems
 from core.profiles import templates
 from core.profiles.profile import Access, Profile, Server, from_json, name_key
 from core.profiles.routing import AddressBook
-from core.profiles.selection import Selected, select
+from core.profiles.selection import SelectedUsers, select
 from core.secrets import Secret
 
 #: The rank of a connection whose data only the server itself can read.
@@ -180,7 +180,7 @@ def _removed(profile: Profile, actor: str, *, password: bool = False) -> Draft:
     return Draft(ProfileRemoved(profile.name, changes=PASSWORD_CHANGED if password else None), actor)
 
 
-async def check(archive: Archive, profile: Profile) -> Selected | None:
+async def check(archive: Archive, profile: Profile) -> SelectedUsers | None:
     """Check that the users of a profile exist; the result of its selection, if it has one. Raises ``InputError``."""
     if profile.target is not None:
         await users.find(archive, profile.target.user)
