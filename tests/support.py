@@ -29,7 +29,7 @@ from core.profiles.filter import Filter
 from core.profiles.mailboxes import Mailbox, of_target
 from core.profiles.profile import Access, Login, Method, Profile, Server, Target
 from core.profiles.rules import FolderRules
-from core.profiles.selection import Selection
+from core.profiles.selection import UserSelection
 from core.secrets import Secret
 from core.trial import Step
 
@@ -88,11 +88,11 @@ def profile(
 
 
 def many(
-    address: Address, method: Method, *, username: str = "", selection: Selection | None = None, connections: int = 4
+    address: Address, method: Method, *, username: str = "", selection: UserSelection | None = None, connections: int = 4
 ) -> Profile:
     """A profile for many mailboxes on a test server without TLS."""
     server = Server(address.host, Access.IMAP, address.port, timeout=20.0, connections=connections)
-    return Profile("Staff", server, Login(username, "", method), selection=selection or Selection())
+    return Profile("Staff", server, Login(username, "", method), selection=selection or UserSelection())
 
 
 def mailbox_of(profile: Profile) -> Mailbox:

@@ -15,7 +15,7 @@ from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Profile
 from core.profiles.rules import FolderRules, default_exclusion, is_usual
-from core.profiles.selection import Selection, SelectionMode
+from core.profiles.selection import SelectionMode, UserSelection
 
 
 class More(StrEnum):
@@ -97,7 +97,7 @@ def _fewer_addresses(before: CatchAll | None, after: CatchAll | None) -> bool:
     return fewer or headers or bool(_keys(after.own_addresses) - _keys(before.own_addresses))
 
 
-def _more_users(before: Selection | None, after: Selection | None) -> bool:
+def _more_users(before: UserSelection | None, after: UserSelection | None) -> bool:
     if before is None or after is None:
         return before is not after
     old, new = _keys(before.names), _keys(after.names)

@@ -16,7 +16,7 @@ from core.profiles.filter import Filter
 from core.profiles.plain import as_json
 from core.profiles.rules import FolderRules
 from core.profiles.schedule import Schedule
-from core.profiles.selection import Selection
+from core.profiles.selection import UserSelection
 from core.secrets import Secret
 
 MAX_CONNECTIONS = 16
@@ -146,7 +146,7 @@ class Profile:
     folders: FolderRules = field(default_factory=FolderRules)
     filter: Filter = field(default_factory=Filter)
     deletion: Deletion = field(default_factory=Deletion)
-    selection: Selection | None = None
+    selection: UserSelection | None = None
     schedule: Schedule | None = None
     #: Users are synchronised with the directory before each run.
     sync_directory_first: bool = False
@@ -259,7 +259,7 @@ def from_json(definition: dict[str, Any]) -> Profile:
         FolderRules.of(definition["folders"]["include"], definition["folders"]["exclude"]),
         plain.from_json(Filter, definition["filter"]),
         plain.from_json(Deletion, definition["delete"]),
-        Selection.from_json(definition["users"]) if "mode" in definition.get("users", {}) else None,
+        UserSelection.from_json(definition["users"]) if "mode" in definition.get("users", {}) else None,
         plain.from_json(Schedule, definition["schedule"]) if "schedule" in definition else None,
         # Older definitions have no directory.
         definition.get("users", {}).get("sync_directory_first", False),

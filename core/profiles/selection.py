@@ -17,7 +17,7 @@ class SelectionMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class UserSelection:
     """``names`` are user names or addresses, as written."""
 
     mode: SelectionMode = SelectionMode.ALL
@@ -27,7 +27,7 @@ class Selection:
         return {"mode": self.mode.value, "list": list(self.names)}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Selection:
+    def from_json(cls, value: dict[str, Any]) -> UserSelection:
         return cls(SelectionMode(value["mode"]), tuple(value["list"]))
 
 
@@ -72,7 +72,7 @@ class SelectedUsers:
         return self.counted().sentence()
 
 
-def select(selection: Selection, users: Sequence[User]) -> SelectedUsers:
+def select(selection: UserSelection, users: Sequence[User]) -> SelectedUsers:
     """Apply ``selection`` to ``users`` (no removed ones), in the order of their names.
 
     Disabled users, who left the directory, are skipped, unless the selection names its users.

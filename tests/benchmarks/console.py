@@ -22,7 +22,7 @@ from core import config
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles
 from core.profiles.profile import Login, Method, Profile, Server
-from core.profiles.selection import Selection
+from core.profiles.selection import UserSelection
 from core.secrets import Secret
 from tests.benchmarks.contestant import Home
 from tests.benchmarks.server import fill
@@ -191,7 +191,7 @@ async def _home_with_many_users(path: Path) -> tuple[Sequence[float], float]:
     """Seconds of refreshes, and of the first one, which counts users."""
     archive = await Archive.open(config.find_or_create(path))
     await add_users(archive, PEOPLE)
-    staff = Profile("Staff", Server("mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=Selection())
+    staff = Profile("Staff", Server("mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=UserSelection())
     await saved_profiles.save(archive, staff, Secret("word"))
     await archive.close()
     desk = await open_desk(path)

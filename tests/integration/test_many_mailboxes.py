@@ -25,7 +25,7 @@ from core.model import Run, RunStatus, now
 from core.problems.command_line import COMMAND_LINE
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Method, Profile, Server
-from core.profiles.selection import Selection, SelectionMode
+from core.profiles.selection import SelectionMode, UserSelection
 from core.secrets import Secret
 from core.system.tasks import spawn
 from tests.conftest import StartDovecot
@@ -69,7 +69,7 @@ def serving(dovecot: Dovecot, method: Method, behaviour: Behaviour | None = None
         yield At(dovecot.host, dovecot.plain_port)
 
 
-def staff(at: At, method: Method, *, connections: int = 4, selection: Selection | None = None) -> Profile:
+def staff(at: At, method: Method, *, connections: int = 4, selection: UserSelection | None = None) -> Profile:
     username = "" if method is Method.KERIO_MASTER else MASTER[0]
     return many(at, method, username=username, connections=connections, selection=selection)
 
@@ -158,7 +158,7 @@ async def test_only_the_chosen_mailboxes_are_opened(
     await add(box, *NAMES[:3])
     with serving(server, method) as at:
         server.reset_log()
-        outcome = await box.run(staff(at, method, selection=Selection(mode, names)), WORD)
+        outcome = await box.run(staff(at, method, selection=UserSelection(mode, names)), WORD)
     assert outcome.status is RunStatus.SUCCEEDED
     logins = set(re.findall(r"imap-login: Info: Login: user=<([^>]+)>", server.log_text()))
     assert logins == {address(name) for name in opened}
@@ -275,7 +275,7 @@ async def test_users_without_address_and_users_gone_since_are_told(dovecot: Star
     everybody = await box.run(staff(at, Method.MASTER_USER), WORD)
     assert everybody.status is RunStatus.SUCCEEDED
     assert "Without an e-mail address, so not archived: nobody." in everybody.told("warning")
-    chosen = staff(at, Method.MASTER_USER, selection=Selection(SelectionMode.ONLY, ("user01", "user02", "nobody")))
+    chosen = staff(at, Method.MASTER_USER, selection=UserSelection(SelectionMode.ONLY, ("user01", "user02", "nobody")))
     await saved_profiles.save(box.archive, chosen, Secret(WORD))
     await users.remove(box.archive, await users.find(box.archive, "user02"))
     outcome = await box.run(chosen, WORD)
@@ -288,7 +288,7 @@ async def test_users_without_address_and_users_gone_since_are_told(dovecot: Star
     assert "no such user any more" in outcome.mailboxes[1].problems[0].text
     assert "no e-mail address" in outcome.mailboxes[2].problems[0].text
     rest = await box.run(
-        staff(at, Method.MASTER_USER, selection=Selection(SelectionMode.ALL_EXCEPT, ("user02", "nobody"))), WORD
+        staff(at, Method.MASTER_USER, selection=UserSelection(SelectionMode.ALL_EXCEPT, ("user02", "nobody"))), WORD
     )
     assert "users.list names users who are no more: user02." in rest.told("warning")
 
@@ -297,7 +297,9 @@ async def test_unknown_users_are_refused_when_a_profile_is_saved(box: Sandbox) -
     """All of them are named, with who there is; nothing is saved."""
     await add(box, "user01")
     wanted = staff(
-        At("mail.example.test", 993), Method.KERIO_MASTER, selection=Selection(SelectionMode.ONLY, ("user01", "ghost", "x@y"))
+        At("mail.example.test", 993),
+        Method.KERIO_MASTER,
+        selection=UserSelection(SelectionMode.ONLY, ("user01", "ghost", "x@y")),
     )
     with pytest.raises(InputError) as refused:
         await saved_profiles.save(box.archive, wanted, Secret(WORD))
@@ -346,7 +348,7 @@ async def test_runs_of_one_service_share_the_limit_of_a_server(dovecot: StartDov
         jobs = [
             Job(
                 Run(number, name, RunStatus.RUNNING, now()),
-                replace(staff(at, Method.KERIO_MASTER, connections=16, selection=Selection(mode, ("user01",))), name=name),
+                replace(staff(at, Method.KERIO_MASTER, connections=16, selection=UserSelection(mode, ("user01",))), name=name),
                 Secret(WORD),
                 Silence(),
                 limits=limits,

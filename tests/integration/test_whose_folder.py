@@ -12,7 +12,7 @@ from core.engine.examine import preview
 from core.model import RunStatus
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Login, Method, Profile, Server, Target
-from core.profiles.selection import Selection, SelectionMode
+from core.profiles.selection import SelectionMode, UserSelection
 from core.secrets import Secret
 from tests.conftest import StartDovecot
 from tests.servers.dovecot import Dovecot
@@ -136,7 +136,7 @@ async def test_on_kerio_a_subscribed_mailbox_is_its_owners(
     double.behaviour.hidden = hidden
     if known:
         await users.add(box.archive, "bob", [BOB])
-    chosen = many(double, Method.KERIO_MASTER, selection=Selection(SelectionMode.ONLY, ("alice",)))
+    chosen = many(double, Method.KERIO_MASTER, selection=UserSelection(SelectionMode.ONLY, ("alice",)))
     going = Profile(chosen.name, chosen.server, chosen.login, selection=chosen.selection, deletion=GO)
     outcome = await box.run(going, "word")
     assert (outcome.status, outcome.tally.archived, outcome.tally.deleted) == (RunStatus.SUCCEEDED, 1, 1)

@@ -18,7 +18,7 @@ from core.profiles.age import Age
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Login, Method, Profile, Server
 from core.profiles.schedule import Schedule
-from core.profiles.selection import Selection
+from core.profiles.selection import UserSelection
 from tests.terminal.staged import StagedDesk, line, problem, profile, result, snapshot
 from tests.unit.test_tui_screens import Shown
 from tui.console import Console
@@ -46,7 +46,7 @@ def evening() -> StagedDesk:
         "Staff",
         server,
         Login("", "", Method.KERIO_MASTER),
-        selection=Selection(),
+        selection=UserSelection(),
         deletion=Deletion(When.OLDER_THAN, Age(6, "month")),
         schedule=Schedule(daily="21:00"),
     )

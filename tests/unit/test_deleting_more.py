@@ -14,7 +14,7 @@ from core.profiles.deletion import Deletion, When
 from core.profiles.filter import Filter, Flagged, Seen
 from core.profiles.profile import Profile, Server
 from core.profiles.rules import FolderRules
-from core.profiles.selection import Selection, SelectionMode
+from core.profiles.selection import SelectionMode, UserSelection
 from tests import homes
 
 NOW = datetime(2026, 5, 31, tzinfo=UTC)
@@ -23,7 +23,7 @@ BEFORE = replace(homes.profile("mail.example.test", 993), deletion=Deletion(When
 
 
 def selecting(mode: SelectionMode, *names: str) -> Profile:
-    return replace(BEFORE, target=None, selection=Selection(mode, names))
+    return replace(BEFORE, target=None, selection=UserSelection(mode, names))
 
 
 def filtering(**values: object) -> Profile:

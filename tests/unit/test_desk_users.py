@@ -10,7 +10,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles, users
 from core.profiles.profile import Login, Method, Profile, Server
-from core.profiles.selection import Chosen, Selection
+from core.profiles.selection import Chosen, UserSelection
 from core.secrets import Secret
 from tests import homes
 from tui.desk.desk import open_desk
@@ -21,12 +21,12 @@ async def test_home_tells_of_changed_users_and_counts_no_more_than_it_must(
 ) -> None:
     """An added, changed or removed user shows at the next look; otherwise nothing is counted."""
     other = await homes.begin(tmp_path / "home")
-    staff = Profile("Staff", Server("mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=Selection())
+    staff = Profile("Staff", Server("mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=UserSelection())
     await saved_profiles.save(other, staff, Secret("word"))
     counted = 0
     choose = users.chosen
 
-    async def counting(archive: Archive, selection: Selection) -> Chosen:
+    async def counting(archive: Archive, selection: UserSelection) -> Chosen:
         nonlocal counted
         counted += 1
         return await choose(archive, selection)

@@ -14,7 +14,7 @@ from core.archive.registry import user_import, users
 from core.archive.store.entries.records import UserSaved
 from core.archive.store.ledger import Draft
 from core.model import User
-from core.profiles.selection import Selection, SelectionMode, select
+from core.profiles.selection import SelectionMode, UserSelection, select
 from core.profiles.users_csv import read
 from tests import homes
 
@@ -53,10 +53,10 @@ def test_who_is_disabled_is_archived_only_when_named() -> None:
     bob = User("2", "bob", ("bob@x.test",))
     empty = replace(ANNA, id="3", name="empty", addresses=())
     everybody = [ANNA, bob, empty]
-    found = select(Selection(), everybody)
+    found = select(UserSelection(), everybody)
     assert (found.users, found.without_address) == ((bob,), ())
-    assert select(Selection(SelectionMode.ALL_EXCEPT, ("bob",)), everybody).users == ()
-    assert select(Selection(SelectionMode.ONLY, ("anna",)), everybody).users == (ANNA,)
+    assert select(UserSelection(SelectionMode.ALL_EXCEPT, ("bob",)), everybody).users == ()
+    assert select(UserSelection(SelectionMode.ONLY, ("anna",)), everybody).users == (ANNA,)
 
 
 async def test_a_removed_user_who_comes_back_by_hand_is_kept_by_hand(archive: Archive) -> None:

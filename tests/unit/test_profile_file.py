@@ -22,7 +22,7 @@ from core.profiles.schedule import WEEKDAYS, Schedule, in_order
 from core.profiles.schema import reading, writing
 from core.profiles.schema.profiles import PROFILES, checked_name
 from core.profiles.schema.reading import MAX_FILE_BYTES
-from core.profiles.selection import Selection, SelectionMode
+from core.profiles.selection import SelectionMode, UserSelection
 from core.text.format import safe
 
 parse = partial(reading.parse, PROFILES)
@@ -143,9 +143,9 @@ def test_a_profile_for_many_mailboxes_is_read() -> None:
     profile = parse(MANY, Path("staff.toml")).settings
     assert (profile.kind, profile.target) == (Kind.MAILBOXES, None)
     assert profile.login == Login("archive", "", Method.MASTER_USER)
-    assert profile.selection == Selection(SelectionMode.ALL_EXCEPT, ("anna", "bob@example.test"))
+    assert profile.selection == UserSelection(SelectionMode.ALL_EXCEPT, ("anna", "bob@example.test"))
     kerio = MANY.replace("master-user", "kerio-master").replace('username = "archive"\n', "").partition("[users]")[0]
-    assert parse(kerio, Path("staff.toml")).settings.selection == Selection()
+    assert parse(kerio, Path("staff.toml")).settings.selection == UserSelection()
 
 
 @pytest.mark.parametrize(
@@ -575,7 +575,9 @@ DELETIONS = st.builds(Deletion, st.just(When.IMMEDIATELY), st.none(), st.boolean
     Deletion, st.just(When.OLDER_THAN), AGE, st.booleans(), st.sampled_from(OnTrash)
 )
 NAMES = st.lists(one_line(20), min_size=1, max_size=3).map(tuple)
-SELECTIONS = st.just(Selection()) | st.builds(Selection, st.sampled_from([SelectionMode.ALL_EXCEPT, SelectionMode.ONLY]), NAMES)
+SELECTIONS = st.just(UserSelection()) | st.builds(
+    UserSelection, st.sampled_from([SelectionMode.ALL_EXCEPT, SelectionMode.ONLY]), NAMES
+)
 SCHEDULES = st.builds(Schedule, every=st.sampled_from(["1 minute", "30 days"]), automatic=st.booleans()) | st.builds(
     Schedule,
     daily=st.just("02:00"),

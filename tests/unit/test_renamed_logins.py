@@ -21,7 +21,7 @@ from core.model import User, now
 from core.problems import login
 from core.profiles import mailboxes
 from core.profiles.profile import Access, Login, Method, Profile, Server, Target
-from core.profiles.selection import Selection, SelectionMode
+from core.profiles.selection import SelectionMode, UserSelection
 from core.secrets import Secret
 from core.service.queue import Queue
 from core.service.run_work import RunWork
@@ -34,7 +34,7 @@ STAFF = Profile(
     "Staff",
     Server("mail.example.test", Access.IMAP_SSL),
     Login("master", method=Method.MASTER_USER),
-    selection=Selection(SelectionMode.ALL),
+    selection=UserSelection(SelectionMode.ALL),
 )
 
 

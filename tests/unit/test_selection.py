@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.model import User
 from core.profiles.mailboxes import Mailbox, login_name, of_user
 from core.profiles.profile import Access, Login, Method, Profile, Server
-from core.profiles.selection import Selection, SelectionMode, select
+from core.profiles.selection import SelectionMode, UserSelection, select
 
 ANNA = User("1", "anna", ("anna@example.test", "a.muster@example.test"))
 BOB = User("2", "Bob", ("bob@example.test",), login="bobby")
@@ -31,7 +31,7 @@ def test_users_are_chosen_by_name_or_address(
     mode: SelectionMode, names: tuple[str, ...], chosen: list[str], without: list[str], unknown: tuple[str, ...]
 ) -> None:
     """In any case; users without an address are told apart, and so are unknown names."""
-    found = select(Selection(mode, names), PEOPLE)
+    found = select(UserSelection(mode, names), PEOPLE)
     assert [user.name for user in found.users] == chosen
     assert [user.name for user in found.without_address] == without
     assert found.unknown == unknown
@@ -39,23 +39,23 @@ def test_users_are_chosen_by_name_or_address(
 
 def test_a_selection_says_its_numbers() -> None:
     """So that an administrator sees who is missing."""
-    assert select(Selection(), PEOPLE).sentence() == "2 of 3 users, 1 has no e-mail address"
-    assert select(Selection(), PEOPLE[:2]).sentence() == "2 of 2 users"
+    assert select(UserSelection(), PEOPLE).sentence() == "2 of 3 users, 1 has no e-mail address"
+    assert select(UserSelection(), PEOPLE[:2]).sentence() == "2 of 2 users"
 
 
 @given(st.lists(st.sampled_from(["anna", "bob", "carl", "nobody"]), unique=True).map(tuple))
 def test_only_and_all_except_complete_each_other(names: tuple[str, ...]) -> None:
     """Every user with an address is in exactly one of them."""
     only, rest = (
-        select(Selection(SelectionMode.ONLY, names), PEOPLE),
-        select(Selection(SelectionMode.ALL_EXCEPT, names), PEOPLE),
+        select(UserSelection(SelectionMode.ONLY, names), PEOPLE),
+        select(UserSelection(SelectionMode.ALL_EXCEPT, names), PEOPLE),
     )
     assert sorted(user.id for user in (*only.users, *rest.users)) == ["1", "2"]
 
 
 def test_a_mailbox_goes_to_its_users_archive_under_the_primary_address() -> None:
     """The login name opens it; for Kerio it has a domain, for others it is as given."""
-    profile = Profile("Staff", Server("Mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=Selection())
+    profile = Profile("Staff", Server("Mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=UserSelection())
     assert of_user(profile, BOB) == Mailbox(BOB, "bobby@example.test", "bob@example.test")
     assert of_user(profile, BOB).source(profile.server) == "imap://bobby@example.test@mail.example.test -> 2/bob@example.test"
     assert login_name(BOB, Method.MASTER_USER) == "bobby"

@@ -22,7 +22,7 @@ from core.errors import DirectoryError
 from core.network import Report
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectoryServer, LeaverPolicy
 from core.profiles.profile import Access, Login, Method, Profile, Server
-from core.profiles.selection import Selection
+from core.profiles.selection import UserSelection
 from core.secrets import Secret
 from core.trial import Step
 from tests import homes, reasons
@@ -409,7 +409,9 @@ async def test_home_tells_of_a_failed_synchronisation_until_one_succeeds(archive
 async def test_home_tells_of_a_profile_that_synchronises_without_a_directory(archive: Archive) -> None:
     """Its digit leads to where one is set up."""
     server = Server("mail.example.test", Access.IMAP_SSL)
-    profile = Profile("Staff", server, Login("", method=Method.KERIO_MASTER), selection=Selection(), sync_directory_first=True)
+    profile = Profile(
+        "Staff", server, Login("", method=Method.KERIO_MASTER), selection=UserSelection(), sync_directory_first=True
+    )
     await saved_profiles.save(archive, profile, Secret(WORD))
     async with console_on(archive.home) as screen:
         await screen.until_shown("1 ! Staff is to synchronise users before each run, and no directory", "→ set one up")

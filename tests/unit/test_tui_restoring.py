@@ -15,7 +15,7 @@ from core.profiles.catchall import CatchAll
 from core.profiles.deletion import Deletion, When
 from core.profiles.mailboxes import of_target
 from core.profiles.profile import Login, Method, Profile
-from core.profiles.selection import Selection, SelectionMode
+from core.profiles.selection import SelectionMode, UserSelection
 from core.secrets import Secret
 from tests import homes
 from tests.homes import ALICE
@@ -56,7 +56,7 @@ def alone(name: str, *, user: str = "alice", login: str = ALICE, host: str = HOS
 
 def staff(name: str, *names: str) -> Profile:
     """For many mailboxes: of these users, or of all."""
-    chosen = Selection(SelectionMode.ONLY, names) if names else Selection()
+    chosen = UserSelection(SelectionMode.ONLY, names) if names else UserSelection()
     login = Login("archive", "", Method.MASTER_USER)
     return replace(homes.profile(HOST, PORT, name=name), target=None, selection=chosen, login=login)
 

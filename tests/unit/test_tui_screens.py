@@ -18,7 +18,7 @@ from core.problems.connection import CONNECTION_LOST
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Login, Method, Profile, Server
 from core.profiles.schedule import Schedule
-from core.profiles.selection import Selection
+from core.profiles.selection import UserSelection
 from core.text.cells import cell_len
 from tests.terminal.staged import HOSTILE, StagedDesk, hostile, line, many, ordinary, problem, profile, result, snapshot
 from tui.console import Console
@@ -652,7 +652,7 @@ async def test_of_a_thousand_mailboxes_what_runs_and_what_went_wrong_is_on_top(s
 
 async def test_a_profile_for_many_says_how_many_and_who_is_left_out() -> None:
     """Home counts the mailboxes, the failed ones of the last run, and names users without an address."""
-    staff = Profile("Staff", Server("mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=Selection())
+    staff = Profile("Staff", Server("mail.example.test"), Login("", "", Method.KERIO_MASTER), selection=UserSelection())
     desk = StagedDesk(staff)
     desk.people = [User("1", "anna", ("anna@example.test",)), User("2", "bob", ("bob@example.test",)), User("3", HOSTILE)]
     done = result(status="completed_with_errors", found=10, archived=10)

@@ -17,7 +17,7 @@ from core.archive.store.entries.records import UserSaved
 from core.archive.store.ledger import Draft
 from core.errors import InputError
 from core.model import User
-from core.profiles.selection import Selection, SelectionMode, select
+from core.profiles.selection import SelectionMode, UserSelection, select
 from tests import homes
 from tests.homes import ALICE, message
 
@@ -152,7 +152,7 @@ async def test_counting_in_the_catalog_gives_what_choosing_from_all_users_gives(
     everybody = await users.all_users(archive)
     for _ in range(15):
         names = tuple(random.choices(WRITTEN, k=random.randint(0, 5)))
-        selection = Selection(random.choice(list(SelectionMode)), names)
+        selection = UserSelection(random.choice(list(SelectionMode)), names)
         expected = select(selection, everybody)
         for many in (0, 1000):
             with pytest.MonkeyPatch.context() as patch:

@@ -22,7 +22,7 @@ from core.profiles.deleting_more import SENTENCES
 from core.profiles.deletion import Deletion, When
 from core.profiles.ownership import Evidence, Standing, Whose
 from core.profiles.profile import Login, Method, Profile, Target
-from core.profiles.selection import Selection, SelectionMode
+from core.profiles.selection import SelectionMode, UserSelection
 from core.secrets import Secret
 from core.service.queue import Queue
 from tests import homes
@@ -474,7 +474,9 @@ async def test_ticks_that_were_changed_are_asked_about_when_leaving(stage: Stage
     """A tick in a list, and one of the page, are changes like what is typed."""
     screen = stage.screen
     many = replace(
-        homes.profile("mail.example.test", 993, name="Staff"), target=None, selection=Selection(SelectionMode.ONLY, ("alice",))
+        homes.profile("mail.example.test", 993, name="Staff"),
+        target=None,
+        selection=UserSelection(SelectionMode.ONLY, ("alice",)),
     )
     many = replace(many, login=Login("", "", Method.KERIO_MASTER))
     await saved_profiles.save(stage.archive, many, Secret("word"))

@@ -18,7 +18,7 @@ from core.config import Home
 from core.engine.seals import seal_troubles
 from core.errors import ArchivarError, InputError
 from core.model import Run, RunEvent, now
-from core.profiles.selection import Chosen, Selection
+from core.profiles.selection import Chosen, UserSelection
 from core.service import cancelling, liveness
 from core.service.detach import ensure_running
 from core.service.lock import is_running
@@ -110,7 +110,7 @@ class Desk:
         self._queue = Queue(archive.database)
         self._version = -1
         self._users_version = ""
-        self._chosen: dict[Selection, Chosen] = {}
+        self._chosen: dict[UserSelection, Chosen] = {}
         self._events: dict[int, list[RunEvent]] = {}
         self._starting: asyncio.Task[None] | None = None
         self._failed_at = -PATIENCE
@@ -251,7 +251,7 @@ class Desk:
             await ensure_running(self._home)
         self._trouble = self._fault = ""
 
-    async def _choose(self, selections: set[Selection]) -> Mapping[Selection, Chosen]:
+    async def _choose(self, selections: set[UserSelection]) -> Mapping[UserSelection, Chosen]:
         """The results of selections; counted again only after changes of users, since Home is loaded twice a second."""
         if not selections:
             return {}

@@ -24,7 +24,7 @@ from core.profiles.rules import Rule
 from core.profiles.schema import forms
 from core.profiles.schema.profile_rules import HOW, How
 from core.profiles.schema.profiles import PROFILES
-from core.profiles.selection import Selection, SelectionMode
+from core.profiles.selection import SelectionMode, UserSelection
 from core.secrets import Secret
 from core.text import format as texts
 from tui.desk import everybody, present, trial
@@ -167,7 +167,7 @@ class Drafts:
         if mode is SelectionMode.ONLY and not names:
             return present.own("Nobody is ticked yet.")
         with translated():
-            chosen = await users.chosen(self._archive, Selection(mode, () if mode is SelectionMode.ALL else names))
+            chosen = await users.chosen(self._archive, UserSelection(mode, () if mode is SelectionMode.ALL else names))
         text = f"Archives {chosen.sentence()}."
         if chosen.unknown:
             text += f" No longer there: {', '.join(chosen.unknown[:5])}."

@@ -10,7 +10,7 @@ from enum import StrEnum
 from core.engine.visit.progress import Snapshot
 from core.model import Run, RunStatus
 from core.profiles.profile import Profile
-from core.profiles.selection import Chosen, Selection
+from core.profiles.selection import Chosen, UserSelection
 from core.text import format as texts
 from tui.desk.jobs import JobView
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, count, own, sentence, sentences, text
@@ -97,7 +97,7 @@ class HomeView:
 
 
 NEVER = badge("·", "never run", Tone.MUTED)
-_NOTHING: Mapping[Selection, Chosen] = {}
+_NOTHING: Mapping[UserSelection, Chosen] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Condition:
 def attention(
     profiles: Iterable[Profile],
     latest: Mapping[str, Run],
-    chosen: Mapping[Selection, Chosen] = _NOTHING,
+    chosen: Mapping[UserSelection, Chosen] = _NOTHING,
     condition: Condition = Condition(),
 ) -> tuple[Attention, ...]:
     """The items, the worst first: damage and space, stopped work, failed runs, then unsafe settings."""
@@ -212,7 +212,7 @@ def profile_row(
     run: Run | None,
     snapshot: Snapshot | None,
     now: datetime,
-    chosen: Mapping[Selection, Chosen] = _NOTHING,
+    chosen: Mapping[UserSelection, Chosen] = _NOTHING,
     next_start: datetime | None = None,
     tried: bool = False,
 ) -> ProfileRow:
@@ -245,7 +245,7 @@ def short_schedule(profile: Profile) -> str:
     return profile.schedule.sentence(short=True) if profile.automatic else "switched off"
 
 
-def _whose(profile: Profile, chosen: Mapping[Selection, Chosen]) -> Safe:
+def _whose(profile: Profile, chosen: Mapping[UserSelection, Chosen]) -> Safe:
     if profile.catchall is not None:
         return sentence(f"catch-all {text(profile.login.username)}")
     if profile.selection is None:

@@ -19,7 +19,7 @@ from core.model import User
 from core.problems import disk
 from core.profiles import addresses as mail
 from core.profiles import people, users_csv
-from core.profiles.selection import Selection
+from core.profiles.selection import UserSelection
 from core.profiles.users_csv import RowFault, UserList
 from core.text.format import number
 from tui.desk import present
@@ -121,7 +121,7 @@ class UsersDesk:
     async def archivable(self) -> int:
         """The number of users with an e-mail address, without disabled ones."""
         with translated():
-            return (await users.chosen(self._archive, Selection())).users
+            return (await users.chosen(self._archive, UserSelection())).users
 
     async def page(self, contains: str, offset: int, limit: int) -> Sequence[UserRow]:
         """A page of them, by name."""

@@ -19,7 +19,7 @@ from core.model import User
 from core.problems import user as problems
 from core.profiles import addresses, people
 from core.profiles.people import CATCHALL
-from core.profiles.selection import NAMED, Chosen, Selection, SelectionMode
+from core.profiles.selection import NAMED, Chosen, SelectionMode, UserSelection
 
 _COLUMNS = "id, name, login, full_name, removed, disabled, directory_id, directory_addresses"
 _NOT_ASCII = "length({0}) <> length(CAST({0} AS BLOB))"
@@ -76,7 +76,7 @@ async def without_address(archive: Archive, limit: int) -> tuple[int, list[str]]
     return await _without_address(archive, await count(archive) - len(await _disabled(archive)), set(), limit)
 
 
-async def chosen(archive: Archive, selection: Selection) -> Chosen:
+async def chosen(archive: Archive, selection: UserSelection) -> Chosen:
     """The result of ``selection``, counted in the catalog: as ``core.profiles.selection.select`` of all users."""
     keys = [name.strip().casefold() for name in selection.names]
     by_name = await _by_name(archive, keys)

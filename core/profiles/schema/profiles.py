@@ -19,7 +19,7 @@ from core.profiles.schema.profile_fields import ACCOUNT
 from core.profiles.schema.profile_kinds import FOLDER, LONGEST_NAME, NAME
 from core.profiles.schema.profile_rules import HOW, RULES, How
 from core.profiles.schema.table import Check, SettingsTable, Values, While, of_section, taken_of
-from core.profiles.selection import Selection
+from core.profiles.selection import UserSelection
 
 FIELDS = (*ACCOUNT, *RULES)
 _TIMED = (How.EVERY, How.DAILY, How.CRON)
@@ -69,7 +69,7 @@ def _profile(values: Values) -> Profile:
         FolderRules.of(values["folders.include"], values["folders.exclude"]),
         Filter(**of_section("filter", values)),
         Deletion(**of_section("delete", values)),
-        Selection(values["users.mode"], values["users.list"]) if kind is Kind.MAILBOXES else None,
+        UserSelection(values["users.mode"], values["users.list"]) if kind is Kind.MAILBOXES else None,
         Schedule(**of_section("schedule", values, "how")) if values[HOW] is not How.MANUAL else None,
         values["users.sync_directory_first"],
         CatchAll(**of_section("catchall", values)) if kind is Kind.CATCHALL else None,
