@@ -11,7 +11,7 @@ _ASSIGNED = re.compile(rf"\s*+({_NAME}(?:\s*+\.\s*+{_NAME})*+)\s*+=")
 _INLINE = re.compile(r"""[{,]\s*+["']?([\w-]++)["']?\s*+=""")
 
 
-class Lines:
+class KeyLines:
     """The lines of a file, to look up keys in. Read once, in time that grows with the text alone."""
 
     def __init__(self, text: str) -> None:

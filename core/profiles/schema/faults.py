@@ -12,7 +12,7 @@ from typing import Any
 from core.errors import InputError
 from core.problems import command_line, fields
 from core.problems.code import Face, Reason
-from core.profiles.lines import Lines
+from core.profiles.lines import KeyLines
 from core.profiles.schema.kinds import WrongValue
 
 #: Faults of one file that are reported; later ones show when these are fixed.
@@ -119,7 +119,7 @@ def unknown(section: str, key: str, known: Iterable[str]) -> Fault:
 
 def in_file(faults: Iterable[Fault], text: str, path: Path) -> FieldError:
     """The error with the faults of a file of this text: in the order of its lines, missing fields last."""
-    lines = Lines(text)
+    lines = KeyLines(text)
     placed = [replace(fault, line=lines.of(fault.section, fault.key)) for fault in faults]
     placed.sort(key=lambda fault: (fault.sort is Sort.MISSING, fault.line))
     return FieldError([_likened(fault) if at < MOST else fault for at, fault in enumerate(placed)], path.name)
