@@ -42,7 +42,7 @@ class Quoting(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MboxMessage:
     """A message in a file, quoted, from ``start`` to ``end``; ``date`` (seconds since 1970) and ``sender`` of its "From " line.
 
     ``plain``: its length is stated and lines in it begin with ``From ``, so nothing in it is quoted.
@@ -97,7 +97,7 @@ def begins(data: bytes) -> bool:
     return told is not None and separators.parts(told, True, _ahead(rest), first=True)
 
 
-def scan(file: BinaryIO) -> Iterator[Found | Before]:
+def scan(file: BinaryIO) -> Iterator[MboxMessage | Before]:
     """Yield the messages of a seekable file, from its beginning on. Time grows with the size, and memory does not."""
     begin = _first(file)
     current: _Message | None = None
@@ -131,8 +131,8 @@ class _Message:
     skip: int = 0
     plain: bool = False
 
-    def found(self, end: int) -> Found:
-        return Found(self.start, max(end, self.start), self.line.date, self.line.sender, self.plain)
+    def found(self, end: int) -> MboxMessage:
+        return MboxMessage(self.start, max(end, self.start), self.line.date, self.line.sender, self.plain)
 
 
 def _candidates(file: BinaryIO, begin: int) -> Iterator[tuple[int, bytes, bytes, int]]:

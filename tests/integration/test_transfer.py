@@ -232,7 +232,9 @@ async def test_signed_mail_still_verifies_after_export(tmp_path: Path) -> None:
             (path,) = target.rglob("*.mbox")
             data = path.read_bytes()
             with path.open("rb") as file:
-                found = [mbox.unquoted(data[one.start : one.end]) for one in mbox.scan(file) if isinstance(one, mbox.Found)]
+                found = [
+                    mbox.unquoted(data[one.start : one.end]) for one in mbox.scan(file) if isinstance(one, mbox.MboxMessage)
+                ]
         else:
             found = [path.read_bytes() for path in target.rglob("*.eml" if form is ExportFormat.EML else "cur/*")]
         assert len(found) == len(signed)

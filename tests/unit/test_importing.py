@@ -310,5 +310,5 @@ def test_a_line_that_only_begins_like_a_separator_is_text(tmp_path: Path) -> Non
     text = b"a\nFrom x Thu Jan  1 00:00:00 1970\n\nFrom me\n\n" + long + b"\n"
     path.write_bytes(mbox.separator(0) + text + b"\n" + mbox.separator(1) + b"b\n")
     with path.open("rb") as file:
-        found = [one for one in mbox.scan(file) if isinstance(one, mbox.Found)]
+        found = [one for one in mbox.scan(file) if isinstance(one, mbox.MboxMessage)]
     assert [(one.end - one.start, one.date) for one in found] == [(len(text), 0), (2, 1)]

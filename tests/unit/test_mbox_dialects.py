@@ -8,7 +8,7 @@ import time
 import pytest
 
 from core.message import arrival, mbox, separators
-from core.message.mbox import Before, Found
+from core.message.mbox import Before, MboxMessage
 
 
 def _letter(number: int, *, end: str = "\n", extra: str = "", body: str = "") -> str:
@@ -26,9 +26,9 @@ def _letter(number: int, *, end: str = "\n", extra: str = "", body: str = "") ->
     return end.join(lines)
 
 
-def _found(data: str | bytes) -> list[Found]:
+def _found(data: str | bytes) -> list[MboxMessage]:
     raw = data.encode() if isinstance(data, str) else data
-    return [one for one in mbox.scan(io.BytesIO(raw)) if isinstance(one, Found)]
+    return [one for one in mbox.scan(io.BytesIO(raw)) if isinstance(one, MboxMessage)]
 
 
 def _texts(data: str | bytes) -> list[bytes]:

@@ -321,7 +321,7 @@ def _plain(tree: Tree, path: str) -> Message:
     return Message(raw, "", arrival.arrived(raw))
 
 
-def _boxed(file: BinaryIO, found: mbox.Found, quoting: Quoting) -> Callable[[], Message]:
+def _boxed(file: BinaryIO, found: mbox.MboxMessage, quoting: Quoting) -> Callable[[], Message]:
     def read() -> Message:
         file.seek(found.start)
         raw = mbox.unquoted(file.read(found.end - found.start), quoting)
