@@ -126,7 +126,7 @@ def scan(file: BinaryIO) -> Iterator[MboxMessage | Before]:
 @dataclass(slots=True)
 class _Message:
     start: int
-    line: separators.Line
+    line: separators.SeparatorLine
     #: The end of the message by its stated length; 0 without one.
     skip: int = 0
     plain: bool = False

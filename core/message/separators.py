@@ -51,7 +51,7 @@ _KNOWN = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SeparatorLine:
     """A ``From `` line: its sender, and its date in seconds since 1970, None without a readable one.
 
     ``exact``: nothing but one sender and a date. ``sentence``: words that are neither. ``stripped``: not even a blank.
@@ -65,7 +65,7 @@ class Line:
     stripped: bool = False
 
 
-def read(line: bytes) -> Line | None:
+def read(line: bytes) -> SeparatorLine | None:
     """Parse a line; None when it cannot separate messages whatever follows."""
     text = line.rstrip(b"\r\n")
     if len(text) > LONGEST or not (text.startswith(b"From ") or text == b"From"):
@@ -77,11 +77,11 @@ def read(line: bytes) -> Line | None:
             if match := form.match(lower, begin.start()):
                 sender = rest[: begin.start()].strip()
                 exact = b" " not in sender and _REMOTE.fullmatch(lower, match.end()) is not None
-                return Line(sender, _seconds(match), True, exact, False)
+                return SeparatorLine(sender, _seconds(match), True, exact, False)
     words = rest.split()
     address = bool(words) and (b"@" in words[0] or words[0] in (b"-", b"MAILER-DAEMON"))
     sentence = len(words) > 1 and not (address and (len(words) == 2 or _LIKE_A_DATE.search(rest)))
-    return Line(words[0] if words else b"", None, False, False, sentence, text == b"From")
+    return SeparatorLine(words[0] if words else b"", None, False, False, sentence, text == b"From")
 
 
 def _seconds(match: re.Match[bytes]) -> int | None:
@@ -111,7 +111,7 @@ def _seconds(match: re.Match[bytes]) -> int | None:
         return None
 
 
-def parts(line: Line, blank: bool, ahead: bytes, first: bool = False) -> bool:
+def parts(line: SeparatorLine, blank: bool, ahead: bytes, first: bool = False) -> bool:
     """True when a message begins after this line.
 
     ``blank``: an empty line is before it, or nothing at all. ``ahead``: the text after it, up to ``AHEAD`` bytes and not beyond

@@ -226,7 +226,7 @@ def _values(data: bytes) -> None:
 
 def _separated(data: bytes) -> None:
     line = separators.read(data[: separators.LONGEST])
-    separators.parts(line or separators.Line(b"", None, False, False, False), True, data[: separators.AHEAD])
+    separators.parts(line or separators.SeparatorLine(b"", None, False, False, False), True, data[: separators.AHEAD])
     separators.is_header(data)
 
 
