@@ -50,7 +50,7 @@ _KEEP = str.maketrans({" ": _KEPT_BLANK, "\u00a0": _KEPT_BLANK, "\n": _KEPT_LINE
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HtmlPage:
     """The text of a page, the targets of its links and pictures, and their texts (``alt``, ``title``)."""
 
     text: str
@@ -58,7 +58,7 @@ class Page:
     descriptions: tuple[str, ...]
 
 
-def read(page: str) -> Page:
+def read(page: str) -> HtmlPage:
     """Convert an HTML page. Never raises; linear in time.
 
     The text of a page of pictures alone is their descriptions.
@@ -76,7 +76,7 @@ def read(page: str) -> Page:
     reader.text(source[done:])
     text = _composed(reader.pieces)
     descriptions = tuple(reader.descriptions)
-    return Page(text or "\n".join(descriptions), tuple(reader.targets), descriptions)
+    return HtmlPage(text or "\n".join(descriptions), tuple(reader.targets), descriptions)
 
 
 def unescaped(text: str) -> str:
