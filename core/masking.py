@@ -64,9 +64,9 @@ class Register:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._holders: WeakValueDictionary[int, Holder] = WeakValueDictionary()
+        self._holders: WeakValueDictionary[int, PasswordHolder] = WeakValueDictionary()
 
-    def add(self, holder: Holder) -> None:
+    def add(self, holder: PasswordHolder) -> None:
         with self._lock:
             self._holders[id(holder)] = holder
 
@@ -77,7 +77,7 @@ class Register:
         return [holder.known() for holder in sorted(holders, key=lambda holder: -len(holder.text))]
 
 
-class Holder:
+class PasswordHolder:
     """A password in the register, known as long as its owner keeps it."""
 
     __slots__ = ("__weakref__", "_known", "text")
@@ -95,11 +95,11 @@ class Holder:
 _REGISTER = Register()
 
 
-def remember(text: str) -> Holder | None:
+def remember(text: str) -> PasswordHolder | None:
     """Mask ``text`` wherever it comes in, as long as the returned holder lives; None for an empty one."""
     if not text:
         return None
-    holder = Holder(text)
+    holder = PasswordHolder(text)
     _REGISTER.add(holder)
     return holder
 
