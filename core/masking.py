@@ -29,7 +29,7 @@ _TELLING = 6
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=,-]*")
 
 
-class Known:
+class KnownPassword:
     """One password in all its possible spellings."""
 
     def __init__(self, text: str) -> None:
@@ -70,7 +70,7 @@ class Register:
         with self._lock:
             self._holders[id(holder)] = holder
 
-    def known(self) -> list[Known]:
+    def known(self) -> list[KnownPassword]:
         """The passwords to search for; the longest first, as others may be parts of it."""
         with self._lock:
             holders = list(self._holders.values())
@@ -84,11 +84,11 @@ class PasswordHolder:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._known: Known | None = None
+        self._known: KnownPassword | None = None
 
-    def known(self) -> Known:
+    def known(self) -> KnownPassword:
         if self._known is None:
-            self._known = Known(self.text)
+            self._known = KnownPassword(self.text)
         return self._known
 
 

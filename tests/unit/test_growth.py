@@ -232,7 +232,7 @@ def _separated(data: bytes) -> None:
 
 MAIL: tuple[Shaping, ...] = (_fields, _parts, _plainly)
 TEXT: tuple[Shaping, ...] = (_plainly,)
-_PASSWORD = masking.Known("aB-4711_ö")
+_PASSWORD = masking.KnownPassword("aB-4711_ö")
 READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.message.content": (MAIL, _shown),
     "core.archive.search.index_document": (MAIL, _indexed),

@@ -20,7 +20,7 @@ from imapclient import imap_utf7
 
 from core.imap import names, replies
 from core.imap.words import said, words
-from core.masking import MASK, Known, masked
+from core.masking import MASK, KnownPassword, masked
 from core.problems import folder
 from core.secrets import Secret
 from core.system import log
@@ -68,7 +68,7 @@ def test_a_password_is_masked_in_every_spelling(way: str) -> None:
 @given(PASSWORDS, st.sampled_from(sorted(set(SPELLINGS) - {"Latin-1 read as UTF-8", "in capitals", "quoted-printable"})))
 def test_no_password_comes_through(text: str, way: str) -> None:
     """Any text for a password, wherever it stands."""
-    known = Known(text)
+    known = KnownPassword(text)
     spelled = SPELLINGS[way](text)
     found = known.out_of(f"a {spelled} b {spelled}")
     assert spelled not in found
