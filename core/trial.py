@@ -24,7 +24,7 @@ STEP_NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrialStep:
     """One step: ``ok`` None means not reached."""
 
     name: str
@@ -50,14 +50,14 @@ class Step:
 class Trial:
     """The steps of one test, in their ``order``; ``tick`` gets each result."""
 
-    def __init__(self, order: Sequence[str], tick: Callable[[Step], None]) -> None:
+    def __init__(self, order: Sequence[str], tick: Callable[[TrialStep], None]) -> None:
         self.order = order
         self._tick = tick
-        self._done: dict[str, Step] = {}
+        self._done: dict[str, TrialStep] = {}
 
     def succeeded(self, name: str, text: str) -> None:
         """Record a successful step."""
-        self._tell(Step(name, True, text))
+        self._tell(TrialStep(name, True, text))
 
     def failed(self, name: str, reason: Reason) -> None:
         """Record a failed step; all steps before it succeeded."""
@@ -65,13 +65,13 @@ class Trial:
             if before not in self._done:
                 # A certificate is refused within the handshake, so TLS itself worked.
                 self.succeeded(before, "")
-        self._tell(Step(name, False, reason.sentence(COMMAND_LINE), reason))
+        self._tell(TrialStep(name, False, reason.sentence(COMMAND_LINE), reason))
 
-    def _tell(self, step: Step) -> None:
+    def _tell(self, step: TrialStep) -> None:
         self._done[step.name] = step
         self._tick(step)
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[TrialStep]:
         """All steps, those not reached too."""
-        return [self._done.get(name, Step(name, None)) for name in self.order]
+        return [self._done.get(name, TrialStep(name, None)) for name in self.order]

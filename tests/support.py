@@ -31,7 +31,7 @@ from core.profiles.profile import Access, Login, Method, Profile, Server, Target
 from core.profiles.rules import FolderRules
 from core.profiles.selection import UserSelection
 from core.secrets import Secret
-from core.trial import Step
+from core.trial import TrialStep
 
 ALICE = "alice@example.test"
 SHORT_BACKOFF = (0.001, 0.001, 0.001)
@@ -100,7 +100,9 @@ def mailbox_of(profile: Profile) -> Mailbox:
     return of_target(profile, User("id", "alice", (ALICE,)))
 
 
-async def connection_test(profile: Profile, password: Secret, tick: Callable[[Step], None] = lambda step: None) -> list[Step]:
+async def connection_test(
+    profile: Profile, password: Secret, tick: Callable[[TrialStep], None] = lambda step: None
+) -> list[TrialStep]:
     """The connection test of a single-mailbox profile."""
     return await examine.connection_test(profile, mailbox_of(profile), password, tick)
 

@@ -11,7 +11,7 @@ from core.network import Report
 from core.problems import directory as problems
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind
 from core.secrets import Secret
-from core.trial import Step, Trial
+from core.trial import Trial, TrialStep
 
 
 def steps(directory: Directory) -> tuple[str, ...]:
@@ -70,9 +70,9 @@ async def people(
 async def connection_test(
     directory: Directory,
     password: Secret,
-    tick: Callable[[Step], None] = lambda step: None,
+    tick: Callable[[TrialStep], None] = lambda step: None,
     note: Callable[[GroupNote], None] = lambda note: None,
-) -> tuple[list[Step], tuple[DirectoryEntry, ...]]:
+) -> tuple[list[TrialStep], tuple[DirectoryEntry, ...]]:
     """Test all steps in their order; ``tick`` gets each result, on the running loop, ``note`` gaps in groups.
 
     The steps, and the people found.

@@ -25,7 +25,7 @@ from core.problems.folder import UNREADABLE_LINE
 from core.profiles.profile import Access, Method, Profile
 from core.secrets import Secret
 from core.system.tasks import spawn
-from core.trial import Step
+from core.trial import TrialStep
 from tests.servers import scripted
 from tests.servers.proxy import Proxy
 from tests.servers.scripted import Script, ScriptedServer, Stored
@@ -380,7 +380,7 @@ async def broken_off(silent: Profile, after: str) -> None:
     """Cancel a test of the connection when it has done the step ``after``."""
     loop, reached = asyncio.get_running_loop(), asyncio.Event()
 
-    def tick(step: Step) -> None:
+    def tick(step: TrialStep) -> None:
         if step.name == after:
             loop.call_soon_threadsafe(reached.set)
 

@@ -22,7 +22,7 @@ from core.imap.session import Session
 from core.model import RunStatus
 from core.profiles.profile import Access, Method, Profile
 from core.secrets import Secret
-from core.trial import Step
+from core.trial import TrialStep
 from tests.servers import scripted
 from tests.servers.scripted import Script, ScriptedServer, Stored
 from tests.support import ALICE, Limited, Sandbox, connection_test, mail, profile, sandbox, sha256
@@ -141,7 +141,7 @@ async def test_a_login_refused_for_now_does_not_blame_the_password(box: Sandbox,
         assert (outcome.status, server.connections) == (RunStatus.SUCCEEDED, 3)
         assert len(outcome.told("waiting")) == 2
     with inbox(Script(capabilities=capabilities, answers={verb: f"NO [{code}] not now"})) as server:
-        steps: list[Step] = await connection_test(profile(server), Secret("x"))
+        steps: list[TrialStep] = await connection_test(profile(server), Secret("x"))
         [failed] = [step for step in steps if step.ok is False]
         assert "password" not in f"{failed.text} {failed.hint}"
         assert "later" in failed.hint

@@ -18,7 +18,7 @@ from core.errors import ConnectError
 from core.imap.session import Session
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectoryServer
 from core.secrets import Secret
-from core.trial import Step
+from core.trial import TrialStep
 from tests import homes
 from tests.reasons import said
 from tui.desk.archive import MailSelection
@@ -42,8 +42,8 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     async def refuse(*arguments: Any, **options: Any) -> Any:
         raise REFUSED
 
-    async def fail(settings: Directory, password: Secret, tick: Callable[[Step], None], note: object) -> Any:
-        return [Step("login", False, REFUSED.message, REFUSED.reason)], ()
+    async def fail(settings: Directory, password: Secret, tick: Callable[[TrialStep], None], note: object) -> Any:
+        return [TrialStep("login", False, REFUSED.message, REFUSED.reason)], ()
 
     monkeypatch.setattr(Session, "open", refuse)
     monkeypatch.setattr(directory_sync, "people", refuse)

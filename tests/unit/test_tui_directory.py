@@ -24,7 +24,7 @@ from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, D
 from core.profiles.profile import Access, Login, Method, Profile, Server
 from core.profiles.selection import UserSelection
 from core.secrets import Secret
-from core.trial import Step
+from core.trial import TrialStep
 from tests import homes, reasons
 from tests.terminal.consoles import console_on, names
 from tests.terminal.staged import HOSTILE
@@ -68,14 +68,14 @@ class Played:
         self,
         directory: Directory,
         password: Secret,
-        tick: Callable[[Step], None],
+        tick: Callable[[TrialStep], None],
         note: Callable[[GroupNote], None],
-    ) -> tuple[list[Step], tuple[DirectoryEntry, ...]]:
+    ) -> tuple[list[TrialStep], tuple[DirectoryEntry, ...]]:
         for one in self.groups:
             note(one)
-        found = [Step(name, True, "as it should be") for name in steps(directory)]
+        found = [TrialStep(name, True, "as it should be") for name in steps(directory)]
         if self.refuses is not None:
-            found[-1] = Step(found[-1].name, False, self.refuses.message, self.refuses.reason)
+            found[-1] = TrialStep(found[-1].name, False, self.refuses.message, self.refuses.reason)
         for step in found:
             tick(step)
         self.asked.append((directory, password.reveal()))

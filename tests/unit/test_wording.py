@@ -24,7 +24,7 @@ from core.profiles.schema import forms
 from core.profiles.schema.profiles import PROFILES
 from core.profiles.schema.table import Where
 from core.secrets import Secret
-from core.trial import Step
+from core.trial import TrialStep
 from tests import homes, reasons
 from tui.desk import face, run_words, runs, trial
 from tui.desk.activity import run_row
@@ -160,7 +160,7 @@ async def test_what_comes_from_outside_is_shown_as_it_is(archive: Archive, outsi
         with_problem.mailbox,
         " ".join(run_words.summary(run)),
         run_row(run, moment).more[-1],
-        trial.row(Step("login", False, f"The server answered: {outside}")).text,
+        trial.row(TrialStep("login", False, f"The server answered: {outside}")).text,
     ]
     with pytest.raises(Refused) as refused, translated():
         raise ConnectError("login", reasons.said(f"The server answered: {outside}"))

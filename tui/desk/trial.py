@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core.trial import STEP_NAMES, Step
+from core.trial import STEP_NAMES, TrialStep
 from tui.desk import face, present
 from tui.desk.present import BLANK, Badge, Safe, Tone
 
@@ -31,7 +31,7 @@ def waiting(names: Iterable[str]) -> list[StepRow]:
     return [StepRow(name, present.sentence(STEP_NAMES[name]), _WAITING) for name in names]
 
 
-def row(step: Step) -> StepRow:
+def row(step: TrialStep) -> StepRow:
     """A step with its known result."""
     state = _WAITING if step.ok is None else _OK if step.ok else _FAILED
     name = present.sentence(STEP_NAMES[step.name])

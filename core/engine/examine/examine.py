@@ -36,17 +36,17 @@ from core.profiles.ownership import OWN, Whose
 from core.profiles.profile import Kind, Profile
 from core.secrets import Secret
 from core.system.tasks import together
-from core.trial import Step, Trial
+from core.trial import Trial, TrialStep
 
 
 async def connection_test(
     profile: Profile,
     mailbox: Mailbox,
     password: Secret,
-    tick: Callable[[Step], None] = lambda step: None,
+    tick: Callable[[TrialStep], None] = lambda step: None,
     *,
     renamed: RenamedLogins | None = None,
-) -> list[Step]:
+) -> list[TrialStep]:
     """Test the steps of a connection to ``mailbox`` in their order; ``tick`` gets each result.
 
     ``renamed`` knows users' renamed addresses, to explain a refused login.
