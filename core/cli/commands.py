@@ -14,7 +14,7 @@ from typer.core import TyperCommand
 from core.cli.help import Group
 
 
-class Known(NamedTuple):
+class CommandEntry(NamedTuple):
     """A command that is not loaded: its module within ``core.cli``, and its line in the help."""
 
     module: str
@@ -23,40 +23,40 @@ class Known(NamedTuple):
 
 #: In the order of use, not of the alphabet.
 COMMANDS = {
-    "demo": Known("demo", "Try it on three sample mailboxes."),
-    "user": Known("users", "Users: whose mail is archived."),
-    "directory": Known("directory", "The directory that users come from."),
-    "profile": Known("profiles", "Profiles: what is archived, from where, into whose archive."),
-    "run": Known("runs", "Archive: run a profile and watch."),
-    "runs": Known("runs", "List past and present runs."),
-    "watch": Known("runs", "Watch a run until it ends; leaving does not stop it."),
-    "cancel": Known("runs", "Cancel a run."),
-    "missing": Known("missing", "Compare the server with the archive."),
-    "status": Known("status", "Show the archive at a glance: profiles, last results."),
-    "doctor": Known(
+    "demo": CommandEntry("demo", "Try it on three sample mailboxes."),
+    "user": CommandEntry("users", "Users: whose mail is archived."),
+    "directory": CommandEntry("directory", "The directory that users come from."),
+    "profile": CommandEntry("profiles", "Profiles: what is archived, from where, into whose archive."),
+    "run": CommandEntry("runs", "Archive: run a profile and watch."),
+    "runs": CommandEntry("runs", "List past and present runs."),
+    "watch": CommandEntry("runs", "Watch a run until it ends; leaving does not stop it."),
+    "cancel": CommandEntry("runs", "Cancel a run."),
+    "missing": CommandEntry("missing", "Compare the server with the archive."),
+    "status": CommandEntry("status", "Show the archive at a glance: profiles, last results."),
+    "doctor": CommandEntry(
         "doctor", "Look whether Kerio Connect is set up for archiving, and whether others can read the archive's files."
     ),
-    "unknown": Known("unknown", "Addresses in our domains that no user has, seen in catch-all mailboxes."),
-    "refile": Known("unknown", "File mail that is archived already to users who were not known when it came."),
-    "folders": Known("archive", "List the folders in a user's archive."),
-    "search": Known("search", "Find mail."),
-    "index": Known("search", "Bring the search index up to the archive."),
-    "show": Known("archive", "Show a message, where it lies and where it was."),
-    "export": Known("transfer", "Write messages to files, byte for byte, with a manifest and SHA256SUMS."),
-    "import": Known("transfer", "Put mail from files into a user's archive, byte for byte."),
-    "restore": Known("restore", "Put messages back into a mailbox, byte for byte, with flags and dates."),
-    "verify": Known("proof", "Prove that the archive is undamaged."),
-    "repair": Known("proof", "Fetch damaged messages again."),
-    "rebuild": Known(
+    "unknown": CommandEntry("unknown", "Addresses in our domains that no user has, seen in catch-all mailboxes."),
+    "refile": CommandEntry("unknown", "File mail that is archived already to users who were not known when it came."),
+    "folders": CommandEntry("archive", "List the folders in a user's archive."),
+    "search": CommandEntry("search", "Find mail."),
+    "index": CommandEntry("search", "Bring the search index up to the archive."),
+    "show": CommandEntry("archive", "Show a message, where it lies and where it was."),
+    "export": CommandEntry("transfer", "Write messages to files, byte for byte, with a manifest and SHA256SUMS."),
+    "import": CommandEntry("transfer", "Put mail from files into a user's archive, byte for byte."),
+    "restore": CommandEntry("restore", "Put messages back into a mailbox, byte for byte, with flags and dates."),
+    "verify": CommandEntry("proof", "Prove that the archive is undamaged."),
+    "repair": CommandEntry("proof", "Fetch damaged messages again."),
+    "rebuild": CommandEntry(
         "proof", "Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."
     ),
-    "backup": Known("backup", "Copy the archive to a folder, best on another disk, while runs go on."),
-    "key": Known("key", "The key that encrypts stored passwords."),
-    "ledger": Known("ledger", "The ledger: everything that happened, chained."),
-    "seal": Known("seal", "The archive's seal, and the places outside that it is sent to by itself."),
-    "settings": Known("settings", "Settings: listed, or one of them set."),
-    "service": Known("service", "The service that does the runs."),
-    "help": Known("manual", "Show a page of the manual; without a topic, which pages there are."),
+    "backup": CommandEntry("backup", "Copy the archive to a folder, best on another disk, while runs go on."),
+    "key": CommandEntry("key", "The key that encrypts stored passwords."),
+    "ledger": CommandEntry("ledger", "The ledger: everything that happened, chained."),
+    "seal": CommandEntry("seal", "The archive's seal, and the places outside that it is sent to by itself."),
+    "settings": CommandEntry("settings", "Settings: listed, or one of them set."),
+    "service": CommandEntry("service", "The service that does the runs."),
+    "help": CommandEntry("manual", "Show a page of the manual; without a topic, which pages there are."),
 }
 
 
