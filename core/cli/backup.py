@@ -13,7 +13,7 @@ from core.archive.transfer.backup import Backup, back_up
 from core.cli.answer import Answer
 from core.cli.context import actor, context
 from core.cli.help import Command
-from core.cli.progress import Progress
+from core.cli.progress import ProgressLine
 from core.errors import InputError
 from core.problems.disk import NO_FOLDER
 from core.text.format import counted, number, size
@@ -39,7 +39,7 @@ async def backup(
         raise InputError(NO_FOLDER(path="DIR"))
     place = directory.absolute()
     async with context.archive() as archive:
-        progress = Progress()
+        progress = ProgressLine()
         try:
             done = await back_up(
                 archive,

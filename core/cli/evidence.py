@@ -12,7 +12,7 @@ from core.archive.proof.seal import Seal
 from core.archive.proof.seal_check import SealCheck
 from core.archive.proof.stamp import Stamp
 from core.cli.answer import Answer, Line
-from core.cli.progress import Progress
+from core.cli.progress import ProgressLine
 from core.config import Home
 from core.errors import ArchivarError, DamagedError, InputError
 from core.problems import seal as seal_problems
@@ -62,7 +62,7 @@ async def _authorities(home: Home) -> list[Path]:
 
 async def check(home: Home, wanted: Iterable[Seal], stamps: Sequence[Stamp], *, deep: bool) -> Answer:
     """Check the archive, with progress; the answer has exit code 4 where it differs."""
-    progress = Progress(0.1)
+    progress = ProgressLine(0.1)
     seals = tuple(wanted)
 
     def tell(done: int, total: int, what: str) -> None:

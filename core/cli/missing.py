@@ -16,7 +16,7 @@ from core.cli.context import actor, context
 from core.cli.help import Command
 from core.cli.moments import day_and_time
 from core.cli.output import output
-from core.cli.progress import Progress
+from core.cli.progress import ProgressLine
 from core.engine.examine.differences import Differing, MissingFolder, MissingMailbox, What, account
 from core.errors import DamagedError, InputError
 from core.model import now, timestamp
@@ -90,7 +90,7 @@ class _Told:
     """Shows the progress of a deep comparison: a moving line at a terminal, lines at intervals elsewhere."""
 
     def __init__(self) -> None:
-        self._line = Progress()
+        self._line = ProgressLine()
         # The first line comes late: a comparison of seconds needs none.
         self._last = time.monotonic()
 

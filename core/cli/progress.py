@@ -12,7 +12,7 @@ from core.text.format import number, size
 TICK = 0.25
 
 
-class Progress:
+class ProgressLine:
     """A progress line, updated at most every ``seconds``."""
 
     def __init__(self, seconds: float = TICK) -> None:

@@ -15,7 +15,7 @@ from core.cli.context import actor, context
 from core.cli.help import Command
 from core.cli.moments import day_and_time
 from core.cli.output import output
-from core.cli.progress import Progress
+from core.cli.progress import ProgressLine
 from core.config import Home
 from core.errors import ArchivarError, BusyError, DamagedError, InputError
 from core.problems import command_line, ledger, usage
@@ -57,7 +57,7 @@ async def verify(
     from core.archive.search import search_index
     from core.cli.index_words import unreadable
 
-    percent, progress = _percent(share), Progress(OFTEN)
+    percent, progress = _percent(share), ProgressLine(OFTEN)
     if detach or cancel:
         if detach and cancel:
             raise InputError(usage.CONTRADICTION(one="--detach", other="--cancel"))
@@ -197,7 +197,7 @@ async def repair(
     from core.engine.restore import repair as mending
     from core.service.salvaging import salvage_if_needed
 
-    progress = Progress(OFTEN)
+    progress = ProgressLine(OFTEN)
 
     def say(done: int, total: int, text: str) -> None:
         if output.for_person:

@@ -12,7 +12,7 @@ from core.cli.answer import Answer
 from core.cli.context import actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.progress import Progress
+from core.cli.progress import ProgressLine
 from core.cli.transfer import QUERY, selected
 from core.errors import InputError
 from core.problems.restore import NOT_ASKED, NOT_CONFIRMED
@@ -68,7 +68,7 @@ async def _restored(plan: RestorePlan, dry_run: bool) -> Answer:
 
     async with context.archive() as archive:
         secret = await saved_profiles.password(archive, plan.profile)
-        progress = Progress()
+        progress = ProgressLine()
         work = Restoring(
             archive,
             plan,

@@ -17,7 +17,7 @@ from core.cli.help import Command
 from core.cli.index_words import as_json, not_yet, sentence, unreadable
 from core.cli.moments import day_and_time, iso
 from core.cli.output import output
-from core.cli.progress import Progress
+from core.cli.progress import ProgressLine
 from core.errors import InputError
 from core.problems.usage import NOT_ALLOWED
 from core.text.format import counted, number, safe
@@ -143,7 +143,7 @@ async def index(
 
 async def bring_up(archive: Archive, *, anew: bool = False) -> int:
     """Index all messages, with progress; their number. Raises ``StorageError``, ``BusyError``."""
-    progress, begun = Progress(), time.monotonic()
+    progress, begun = ProgressLine(), time.monotonic()
 
     def tell(done: int, total: int) -> None:
         rate = done / max(time.monotonic() - begun, 0.001)

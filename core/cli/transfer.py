@@ -20,7 +20,7 @@ from core.archive.transfer.mail_items import ImportFormat
 from core.cli.answer import Answer
 from core.cli.context import actor, context
 from core.cli.help import Command
-from core.cli.progress import Progress
+from core.cli.progress import ProgressLine
 from core.errors import InputError
 from core.problems import usage
 from core.problems.folder import NOT_ARCHIVED
@@ -58,7 +58,7 @@ async def export(
     """
     async with context.archive() as archive:
         selection = await selected(archive, user, folder, ids or [], query)
-        progress = Progress()
+        progress = ProgressLine()
         try:
             done = await exporting.export(
                 archive,
@@ -120,7 +120,7 @@ async def _import_one(path: Path, user: str, folder: str, form: ImportFormat, of
 
     async with context.archive() as archive:
         owner = await users.find(archive, user)
-        progress = Progress()
+        progress = ProgressLine()
         try:
             done = await importing.import_mail(
                 archive,
@@ -146,7 +146,7 @@ async def _import_store(path: Path, dry_run: bool) -> Answer:
     from core.archive.transfer.store_import import import_store
 
     async with context.archive() as archive:
-        progress = Progress()
+        progress = ProgressLine()
         try:
             filled = await import_store(
                 archive,
