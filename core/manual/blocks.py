@@ -52,7 +52,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeBlock:
     """Verbatim lines."""
 
     lines: tuple[str, ...]
@@ -78,7 +78,7 @@ class Table:
     rows: tuple[tuple[Text, ...], ...]
 
 
-Block = Heading | Paragraph | Code | Items | Table
+Block = Heading | Paragraph | CodeBlock | Items | Table
 
 _PARSER = MarkdownIt("commonmark").enable("table")
 
@@ -123,7 +123,7 @@ def _block(node: SyntaxTreeNode) -> Block | None:
             text = _inline(node)
             return Paragraph(text) if text else None
         case "fence" | "code_block":
-            return Code(tuple(node.content.rstrip("\n").split("\n")))
+            return CodeBlock(tuple(node.content.rstrip("\n").split("\n")))
         case "bullet_list":
             return Items(tuple(_blocks(item.children) for item in node.children))
         case "ordered_list":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from core.manual.blocks import Block, Code, Heading, Items, Paragraph, Run, Style, Table, Text
+from core.manual.blocks import Block, CodeBlock, Heading, Items, Paragraph, Run, Style, Table, Text
 from core.text.cells import cell_len, chop_cells
 
 #: Pieces of a line, each with its style.
@@ -46,7 +46,7 @@ def _block(block: Block, width: int) -> list[Line]:
             return _filled(block.text, width, Style.STRONG)
         case Paragraph():
             return _filled(block.text, width)
-        case Code():
+        case CodeBlock():
             return [((part, Style.CODE),) if part.strip() else () for line in block.lines for part in _kept(line, width)]
         case Items():
             return _items(block, width)

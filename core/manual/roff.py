@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.manual.blocks import Block, Code, Heading, Items, Paragraph, Run, Style, Table, Text
+from core.manual.blocks import Block, CodeBlock, Heading, Items, Paragraph, Run, Style, Table, Text
 
 #: Escapes of characters that have a meaning in roff, or look different.
 _ESCAPES = {"\\": "\\(rs", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga", "'": "\\(aq", '"': "\\(dq"}
@@ -42,7 +42,7 @@ def _block(block: Block) -> list[str]:
             return [f".SS {_text(block.text)}"]
         case Paragraph():
             return [".PP", _line(block.text)]
-        case Code():
+        case CodeBlock():
             return [".PP", ".RS 4", ".nf", *(_code_line(line) for line in block.lines), ".fi", ".RE"]
         case Items():
             return _items(block)

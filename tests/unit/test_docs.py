@@ -12,7 +12,7 @@ import pytest
 
 from core.cli.main import main
 from core.manual import layout, pages, roff, sheets
-from core.manual.blocks import Code, Heading, Run, Style, Table, parse
+from core.manual.blocks import CodeBlock, Heading, Run, Style, Table, parse
 from core.text.cells import cell_len
 from tests.manual import BESIDE, DOCS, IDS, ROOT, TOPICS, page, said, texts, walk
 
@@ -51,14 +51,14 @@ def test_a_page_is_shown_whole_at_any_width(width: int) -> None:
         shown = [layout.plain(line) for line in layout.lines(page(id), width)]
         assert max(map(cell_len, shown)) <= width, id
         wanted = Counter("".join("".join(map(said, texts(block))) for block in walk(page(id))))
-        wanted += Counter("".join("".join(block.lines) for block in walk(page(id)) if isinstance(block, Code)))
+        wanted += Counter("".join("".join(block.lines) for block in walk(page(id)) if isinstance(block, CodeBlock)))
         missing = wanted - Counter("".join(shown))
         assert set(missing) <= {" "}, id
 
 
 def test_what_is_to_be_typed_keeps_its_line_at_80_columns() -> None:
     """In the console, whose frame takes some of the 80."""
-    lines = [line for id in IDS for block in walk(page(id)) if isinstance(block, Code) for line in block.lines]
+    lines = [line for id in IDS for block in walk(page(id)) if isinstance(block, CodeBlock) for line in block.lines]
     assert [line for line in lines if cell_len(line) > TYPED] == []
 
 

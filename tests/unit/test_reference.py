@@ -20,7 +20,7 @@ from core.archive.catalog import settings
 from core.cli import help
 from core.cli.help import ANYWHERE, Command
 from core.cli.main import build
-from core.manual.blocks import Code, Paragraph, Style, Table
+from core.manual.blocks import CodeBlock, Paragraph, Style, Table
 from core.profiles.directory import Directory
 from core.profiles.profile import Profile
 from core.profiles.schema.directories import DIRECTORIES
@@ -154,7 +154,7 @@ def keys(id: str) -> dict[str, dict[str, Any]]:
     found = {}
     for heading, blocks in sections(page(id)).items():
         if heading.startswith("["):
-            (code,) = [block for block in blocks if isinstance(block, Code)]
+            (code,) = [block for block in blocks if isinstance(block, CodeBlock)]
             found[heading.strip("[]")] = tomllib.loads("\n".join(code.lines))
     return found
 
