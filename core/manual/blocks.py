@@ -25,7 +25,7 @@ class Style(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TextRun:
     """A piece of text in one style; ``target`` is a link's, empty for other text."""
 
     text: str
@@ -33,7 +33,7 @@ class Run:
     target: str = ""
 
 
-Text = tuple[Run, ...]
+Text = tuple[TextRun, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +143,14 @@ def _inline(node: SyntaxTreeNode) -> Text:
     return _joined([run for child in children for run in _runs(child, Style.PLAIN, "")])
 
 
-def _runs(node: SyntaxTreeNode, style: Style, target: str) -> list[Run]:
+def _runs(node: SyntaxTreeNode, style: Style, target: str) -> list[TextRun]:
     match node.type:
         case "text":
-            return [Run(node.content, style, target)]
+            return [TextRun(node.content, style, target)]
         case "softbreak":
-            return [Run(" ", style, target)]
+            return [TextRun(" ", style, target)]
         case "code_inline":
-            return [Run(node.content, Style.CODE, target)]
+            return [TextRun(node.content, Style.CODE, target)]
         case "strong" | "em":
             return [run for child in node.children for run in _runs(child, Style.STRONG, target)]
         case "link":
@@ -162,12 +162,12 @@ def _runs(node: SyntaxTreeNode, style: Style, target: str) -> list[Run]:
     raise ValueError(f"{node.type} cannot stand in the manual")
 
 
-def _joined(runs: list[Run]) -> Text:
+def _joined(runs: list[TextRun]) -> Text:
     """Neighbours of one style and target merged into one run; blanks around the whole removed."""
-    found: list[Run] = []
+    found: list[TextRun] = []
     for run in runs:
         if found and (found[-1].style, found[-1].target) == (run.style, run.target):
-            found[-1] = Run(found[-1].text + run.text, run.style, run.target)
+            found[-1] = TextRun(found[-1].text + run.text, run.style, run.target)
         elif run.text:
             found.append(run)
     return tuple(run for run in found if run.text.strip() or len(found) > 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from core.manual.blocks import Block, CodeBlock, Heading, Items, Paragraph, Run, Style, Table, Text
+from core.manual.blocks import Block, CodeBlock, Heading, Items, Paragraph, Style, Table, Text, TextRun
 from core.text.cells import cell_len, chop_cells
 
 #: Pieces of a line, each with its style.
@@ -113,7 +113,7 @@ def _words(text: Text, style: Style | None) -> Iterable[list[tuple[str, Style]]]
         yield word
 
 
-def _leading(run: Run) -> str:
+def _leading(run: TextRun) -> str:
     """The text of a run; with the target of an external link."""
     outside = "://" in run.target and run.target != run.text
     return f"{run.text} ({run.target})" if outside else run.text
@@ -215,7 +215,7 @@ def _as_list(table: Table, width: int) -> list[Line]:
         found += _filled(first, width, Style.STRONG)
         for name, cell in zip(table.head[1:], others, strict=True):
             if cell:
-                named = (*name, Run(": "), *cell) if name else cell
+                named = (*name, TextRun(": "), *cell) if name else cell
                 indent = 2 if width > 4 else 0
                 found += [((" " * indent, _PLAIN), *line) for line in _filled(named, width - indent)]
     return found

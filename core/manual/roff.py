@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.manual.blocks import Block, CodeBlock, Heading, Items, Paragraph, Run, Style, Table, Text
+from core.manual.blocks import Block, CodeBlock, Heading, Items, Paragraph, Style, Table, Text, TextRun
 
 #: Escapes of characters that have a meaning in roff, or look different.
 _ESCAPES = {"\\": "\\(rs", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga", "'": "\\(aq", '"': "\\(dq"}
@@ -69,7 +69,7 @@ def _table(table: Table) -> list[str]:
         told = [(name, cell) for name, cell in zip(table.head[1:], others, strict=True) if cell]
         for number, (name, cell) in enumerate(told):
             lines += [".br"] if number else []
-            lines.append(_line((*name, Run(": "), *cell) if name and len(others) > 1 else cell))
+            lines.append(_line((*name, TextRun(": "), *cell) if name and len(others) > 1 else cell))
     return lines
 
 
@@ -91,7 +91,7 @@ def _text(text: Text) -> str:
     return "".join(_run(run) for run in text)
 
 
-def _run(run: Run) -> str:
+def _run(run: TextRun) -> str:
     outside = f" ({run.target})" if "://" in run.target and run.target != run.text else ""
     if run.style is Style.PLAIN:
         return _escaped(run.text + outside, _PROSE)

@@ -12,7 +12,7 @@ import pytest
 
 from core.cli.main import main
 from core.manual import layout, pages, roff, sheets
-from core.manual.blocks import CodeBlock, Heading, Run, Style, Table, parse
+from core.manual.blocks import CodeBlock, Heading, Style, Table, TextRun, parse
 from core.text.cells import cell_len
 from tests.manual import BESIDE, DOCS, IDS, ROOT, TOPICS, page, said, texts, walk
 
@@ -30,7 +30,7 @@ def test_every_page_is_in_one_index_under_its_name_and_title() -> None:
     assert len(set(IDS)) == len(IDS)
     for topic in TOPICS:
         assert topic.id == Path(topic.path).stem or topic.path.endswith(f"{topic.id}/{pages.INDEX}")
-        assert page(topic.id)[0] == Heading(1, (Run(topic.title),)), topic.id
+        assert page(topic.id)[0] == Heading(1, (TextRun(topic.title),)), topic.id
 
 
 def test_every_link_leads_somewhere() -> None:
