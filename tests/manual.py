@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from core.manual import pages
-from core.manual.blocks import Block, Heading, Items, Paragraph, Table, Text, parse
+from core.manual.blocks import Block, Heading, Items, Paragraph, TableBlock, Text, parse
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -36,7 +36,7 @@ def texts(block: Block) -> Iterator[Text]:
     match block:
         case Heading() | Paragraph():
             yield block.text
-        case Table():
+        case TableBlock():
             # Where a table becomes a list the name of its first column is not needed.
             yield from itertools.chain(block.head[1:], *block.rows)
 

@@ -71,14 +71,14 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableBlock:
     """A table: rows with as many cells as ``head``, whose texts may all be empty."""
 
     head: tuple[Text, ...]
     rows: tuple[tuple[Text, ...], ...]
 
 
-Block = Heading | Paragraph | CodeBlock | Items | Table
+Block = Heading | Paragraph | CodeBlock | Items | TableBlock
 
 _PARSER = MarkdownIt("commonmark").enable("table")
 
@@ -131,7 +131,7 @@ def _block(node: SyntaxTreeNode) -> Block | None:
             return Items(tuple(_blocks(item.children) for item in node.children), int(start))
         case "table":
             head, *rows = (tuple(_inline(cell) for cell in row.children) for part in node.children for row in part.children)
-            return Table(head, tuple(rows))
+            return TableBlock(head, tuple(rows))
         case "html_block" if node.content.startswith("<!--"):
             return None
     raise ValueError(f"line {node.map[0] + 1 if node.map else '?'}: {node.type} cannot stand in the manual")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from core.manual.blocks import Block, CodeBlock, Heading, Items, Paragraph, Style, Table, Text, TextRun
+from core.manual.blocks import Block, CodeBlock, Heading, Items, Paragraph, Style, TableBlock, Text, TextRun
 from core.text.cells import cell_len, chop_cells
 
 #: Pieces of a line, each with its style.
@@ -50,7 +50,7 @@ def _block(block: Block, width: int) -> list[Line]:
             return [((part, Style.CODE),) if part.strip() else () for line in block.lines for part in _kept(line, width)]
         case Items():
             return _items(block, width)
-        case Table():
+        case TableBlock():
             return _table(block, width)
 
 
@@ -147,7 +147,7 @@ def _merged(line: Sequence[tuple[str, Style]]) -> Line:
 # Tables ----------------------------------------------------------------------------------------------------------------------
 
 
-def _table(table: Table, width: int) -> list[Line]:
+def _table(table: TableBlock, width: int) -> list[Line]:
     rows = [row for row in (table.head, *table.rows) if any(row)]
     columns = range(len(table.head))
     natural = [max(_natural(row[column]) for row in rows) for column in columns]
@@ -207,7 +207,7 @@ def _side_by_side(row: Sequence[list[Line]], widths: Sequence[int]) -> list[Line
     return found
 
 
-def _as_list(table: Table, width: int) -> list[Line]:
+def _as_list(table: TableBlock, width: int) -> list[Line]:
     found: list[Line] = []
     for number, (first, *others) in enumerate(table.rows):
         if number:

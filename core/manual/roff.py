@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.manual.blocks import Block, CodeBlock, Heading, Items, Paragraph, Style, Table, Text, TextRun
+from core.manual.blocks import Block, CodeBlock, Heading, Items, Paragraph, Style, TableBlock, Text, TextRun
 
 #: Escapes of characters that have a meaning in roff, or look different.
 _ESCAPES = {"\\": "\\(rs", "-": "\\-", "^": "\\(ha", "~": "\\(ti", "`": "\\(ga", "'": "\\(aq", '"': "\\(dq"}
@@ -46,7 +46,7 @@ def _block(block: Block) -> list[str]:
             return [".PP", ".RS 4", ".nf", *(_code_line(line) for line in block.lines), ".fi", ".RE"]
         case Items():
             return _items(block)
-        case Table():
+        case TableBlock():
             return _table(block)
 
 
@@ -61,7 +61,7 @@ def _items(items: Items) -> list[str]:
     return lines
 
 
-def _table(table: Table) -> list[str]:
+def _table(table: TableBlock) -> list[str]:
     """The first cell as a tag, the others below it, with the names of their columns where there are several."""
     lines: list[str] = []
     for first, *others in table.rows:

@@ -12,7 +12,7 @@ import pytest
 
 from core.cli.main import main
 from core.manual import layout, pages, roff, sheets
-from core.manual.blocks import CodeBlock, Heading, Style, Table, TextRun, parse
+from core.manual.blocks import CodeBlock, Heading, Style, TableBlock, TextRun, parse
 from core.text.cells import cell_len
 from tests.manual import BESIDE, DOCS, IDS, ROOT, TOPICS, page, said, texts, walk
 
@@ -64,7 +64,7 @@ def test_what_is_to_be_typed_keeps_its_line_at_80_columns() -> None:
 
 def test_tables_keep_their_columns_at_80_columns() -> None:
     """None is so wide that it is set as a list, and no word in it is parted."""
-    for table in (block for id in IDS for block in walk(page(id)) if isinstance(block, Table)):
+    for table in (block for id in IDS for block in walk(page(id)) if isinstance(block, TableBlock)):
         shown = " ".join(layout.plain(line) for line in layout.lines((table,), NARROW)).split()
         words = [word for text in texts(table) for word in said(text).split()]
         assert Counter(words) - Counter(shown) == Counter()

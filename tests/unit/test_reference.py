@@ -20,7 +20,7 @@ from core.archive.catalog import settings
 from core.cli import help
 from core.cli.help import ANYWHERE, Command
 from core.cli.main import build
-from core.manual.blocks import CodeBlock, Paragraph, Style, Table
+from core.manual.blocks import CodeBlock, Paragraph, Style, TableBlock
 from core.profiles.directory import Directory
 from core.profiles.profile import Profile
 from core.profiles.schema.directories import DIRECTORIES
@@ -71,10 +71,10 @@ def test_the_page_has_every_option_of_each_command_and_no_other() -> None:
     """In the table below the command; those that may stand anywhere in a table of their own."""
     found = sections(page("command-line"))
     for name, command in commands().items():
-        tables = [block for block in found[usage(name, command)] if isinstance(block, Table)]
+        tables = [block for block in found[usage(name, command)] if isinstance(block, TableBlock)]
         named = [said(row[0]).split()[0] for table in tables for row in table.rows]
         assert sorted(named) == sorted(options(command)), name
-    (table,) = [block for block in found["Options that may stand anywhere"] if isinstance(block, Table)]
+    (table,) = [block for block in found["Options that may stand anywhere"] if isinstance(block, TableBlock)]
     told = {word for row in table.rows for word in said(row[0]).split() if word.startswith("-")}
     assert {one.split()[0].rstrip(",") for one, _ in ANYWHERE} | {"--version", "--help"} <= {one.rstrip(",") for one in told}
 
@@ -86,7 +86,7 @@ def test_the_usage_of_a_command_has_no_doubled_brackets() -> None:
 
 def test_the_page_has_every_exit_code() -> None:
     """Those that errors have, and those of a command that went well or was cancelled."""
-    (table,) = [block for block in sections(page("command-line"))["Exit codes"] if isinstance(block, Table)]
+    (table,) = [block for block in sections(page("command-line"))["Exit codes"] if isinstance(block, TableBlock)]
     kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.ArchivarError)]
     assert {int(said(row[0])) for row in table.rows} == {0, 1, 130} | {kind.exit_code for kind in kinds}
 
@@ -220,7 +220,7 @@ def test_files_that_are_shown_whole_are_accepted(file: str) -> None:
 
 def test_the_page_has_every_setting_with_its_default() -> None:
     """As ``archivar settings`` shows it before anything is changed; all themes are named."""
-    (table,) = [block for block in page("settings") if isinstance(block, Table)]
+    (table,) = [block for block in page("settings") if isinstance(block, TableBlock)]
     assert {said(row[0]): said(row[1]) for row in table.rows} == settings.shown(settings.Settings())
     (themes,) = [said(row[2]) for row in table.rows if said(row[0]) == "theme"]
     assert themes.split(", ") == list(settings.themes())
