@@ -36,7 +36,7 @@ ARTICLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class SampleDocument:
     """A file to be attached: ``name`` is plain ASCII, ``content`` the bytes before transfer encoding."""
 
     name: str
@@ -44,11 +44,11 @@ class Document:
     content: bytes
 
 
-def document(random: Random, size: int) -> Document:
+def document(random: Random, size: int) -> SampleDocument:
     """A document of about ``size`` bytes; three of four kinds do not compress."""
     (make, suffix, media_type) = random.choice(_KINDS)
     name = f"{random.choice(SUBJECTS)}-{random.randrange(10_000, 99_999)}.{suffix}"
-    return Document(name, media_type, make(random, size))
+    return SampleDocument(name, media_type, make(random, size))
 
 
 def pdf(random: Random, size: int) -> bytes:

@@ -18,7 +18,7 @@ from itertools import count as count_from
 from math import log
 from random import Random
 
-from core.demo.documents import Document, document
+from core.demo.documents import SampleDocument, document
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class _Letter:
     subject: str
     text: str
     sender: tuple[str, str]
-    attachment: Document | None = None
+    attachment: SampleDocument | None = None
     references: tuple[str, ...] = ()
 
 
@@ -168,7 +168,7 @@ def _balance(total: int, number: int, average: int) -> float:
     return min(2.5, max(0.3, average * number / max(total, 1)) ** 2)
 
 
-def _document(random: Random, average: int, factor: float = 1.0) -> Document:
+def _document(random: Random, average: int, factor: float = 1.0) -> SampleDocument:
     mean = _attachment_size(average)
     size = random.lognormvariate(log(mean) - 0.18, 0.6) * factor
     return document(random, int(min(max(size, 500), mean * 12)))
@@ -183,7 +183,7 @@ def _circular(seed: int, number: int, average: int) -> _Letter:
     return _letter(random, random.choice(_PEOPLE), _document(random, average))
 
 
-def _letter(random: Random, sender: tuple[str, str], attachment: Document | None = None) -> _Letter:
+def _letter(random: Random, sender: tuple[str, str], attachment: SampleDocument | None = None) -> _Letter:
     language = random.choice(("de", "de", "en"))
     subject = random.choice(_TOPICS[language]).format(n=random.randrange(10_000, 99_999), d=random.randrange(1, 29))
     return _Letter(language, subject, _text(random, language, sender[0]), sender, attachment)
@@ -268,7 +268,7 @@ def _content(random: Random, letter: _Letter) -> bytes:
     )
 
 
-def _attached(attachment: Document) -> bytes:
+def _attached(attachment: SampleDocument) -> bytes:
     name = attachment.name.encode("ascii")
     head = (
         b'Content-Type: %s; name="%s"\r\nContent-Disposition: attachment; filename="%s"\r\n'
