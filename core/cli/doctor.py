@@ -17,7 +17,7 @@ from core.problems.directory import NOT_KERIO
 from core.profiles.directory import DirectoryKind
 
 if TYPE_CHECKING:
-    from core.directory.checkup import Finding
+    from core.directory.checkup import CheckupFinding
 
 
 def register(app: typer.Typer) -> None:
@@ -34,13 +34,13 @@ async def doctor(
     should be changed.
     """
     from core.directory import checkup
-    from core.directory.checkup import Finding
+    from core.directory.checkup import CheckupFinding
 
     async with context.archive() as archive:
         open_to_others = await exposures.look(archive)
-        own = [Finding("Files of the archive", False, one.found, one.command) for one in open_to_others]
+        own = [CheckupFinding("Files of the archive", False, one.found, one.command) for one in open_to_others]
         if not own:
-            own = [Finding("Files of the archive", True, "No other account can read them.")]
+            own = [CheckupFinding("Files of the archive", True, "No other account can read them.")]
         wanted = await saved_profiles.find(archive, profile) if profile is not None else None
         if await saved_directory.load(archive) is None:
             return _answer(own, "No directory is set up: nothing is asked of a server.")
@@ -53,7 +53,7 @@ async def doctor(
     return _answer(own + await checkup.examine(directory, password, wanted, lambda step, text: None))
 
 
-def _answer(found: Sequence[Finding], note: str = "") -> Answer:
+def _answer(found: Sequence[CheckupFinding], note: str = "") -> Answer:
     ok = all(one.ok is not False for one in found)
     return Answer(
         json=lambda: {"ok": ok, "checks": [one.as_json() for one in found]},
@@ -62,7 +62,7 @@ def _answer(found: Sequence[Finding], note: str = "") -> Answer:
     )
 
 
-def _told(found: Sequence[Finding], note: str) -> Iterator[Part | str]:
+def _told(found: Sequence[CheckupFinding], note: str) -> Iterator[Part | str]:
     if note:
         yield note
     for one in found:

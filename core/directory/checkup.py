@@ -33,7 +33,7 @@ SPARE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckupFinding:
     """A checked option: ``ok`` None means unknown. ``remedy`` is the advice, if any."""
 
     name: str
@@ -45,19 +45,19 @@ class Finding:
         return {"check": self.name, "ok": self.ok, "text": self.text, "remedy": self.remedy}
 
 
-async def examine(directory: Directory, password: Secret, profile: Profile | None, report: Report) -> list[Finding]:
+async def examine(directory: Directory, password: Secret, profile: Profile | None, report: Report) -> list[CheckupFinding]:
     """All findings; with a ``profile``, its needs decide. Raises ``ConnectError`` when there is no session."""
-    found: list[Finding] = []
+    found: list[CheckupFinding] = []
     async with session(directory, password, report) as api:
         async for one in _findings(api, directory, profile):
             found.append(one)
     return found
 
 
-async def _findings(api: KerioApi, directory: Directory, profile: Profile | None) -> AsyncIterator[Finding]:
+async def _findings(api: KerioApi, directory: Directory, profile: Profile | None) -> AsyncIterator[CheckupFinding]:
     version = await _ask(api, "Server.getVersion")
     told = f"{version.get('product', 'Kerio Connect')} {version.get('version', '')}".strip() if version else ""
-    yield Finding("Version", bool(told) or None, told or "not told")
+    yield CheckupFinding("Version", bool(told) or None, told or "not told")
     options = await _ask(api, "AdvancedOptions.get")
     yield _master(_look_up(options, "masterAuthentication"), profile)
     yield _envelope(_look_up(options, "insertXEnvelopeTo"))
@@ -86,15 +86,15 @@ def _look_up(value: Any, name: str) -> Any:
     return None
 
 
-def _master(options: Any, profile: Profile | None) -> Finding:
+def _master(options: Any, profile: Profile | None) -> CheckupFinding:
     name = "Master authentication"
     if not isinstance(options, dict) or "isEnabled" not in options:
         return _unknown(name, "Configuration > Advanced Options > Master Authentication shows it.")
     needed = profile is None or profile.login.method is Method.KERIO_MASTER
     if not is_true(options["isEnabled"]):
         if not needed:
-            return Finding(name, True, "switched off; this profile does not need it")
-        return Finding(
+            return CheckupFinding(name, True, "switched off; this profile does not need it")
+        return CheckupFinding(
             name,
             False,
             "switched off",
@@ -104,8 +104,10 @@ def _master(options: Any, profile: Profile | None) -> Finding:
     group = options.get("groupRestriction")
     if isinstance(group, dict) and is_true(group.get("enabled", group.get("isEnabled", bool(group.get("id"))))):
         which = group.get("name") or group.get("id") or "a group"
-        return Finding(name, True, f'switched on, for the IP address group "{which}"', "That group must hold this machine.")
-    return Finding(
+        return CheckupFinding(
+            name, True, f'switched on, for the IP address group "{which}"', "That group must hold this machine."
+        )
+    return CheckupFinding(
         name,
         False,
         "switched on for every address",
@@ -114,18 +116,18 @@ def _master(options: Any, profile: Profile | None) -> Finding:
     )
 
 
-def _envelope(value: Any) -> Finding:
+def _envelope(value: Any) -> CheckupFinding:
     name = "X-Envelope-To"
     where = "Configuration > Advanced Options > Miscellaneous"
     if value is None:
         return _unknown(name, f"{where} shows it.")
     if is_true(value):
-        return Finding(name, True, "added to what is delivered, so BCC recipients are known in an archive mailbox")
+        return CheckupFinding(name, True, "added to what is delivered, so BCC recipients are known in an archive mailbox")
     remedy = f"For a catch-all profile switch it on in {where}: without it nobody can tell who got a message as BCC."
-    return Finding(name, None, "not added to what is delivered", remedy)
+    return CheckupFinding(name, None, "not added to what is delivered", remedy)
 
 
-def _archive(answer: Found | None) -> Finding:
+def _archive(answer: Found | None) -> CheckupFinding:
     name = "Archive mailbox"
     where = "Configuration > Archiving and Backup"
     enabled = _look_up(answer, "isEnabled")
@@ -133,18 +135,20 @@ def _archive(answer: Found | None) -> Finding:
         return _unknown(name, f"{where} shows it.")
     if not is_true(enabled):
         remedy = f"Only a catch-all profile needs it: switch archiving to a remote address on in {where}."
-        return Finding(name, None, "Kerio's own archiving is switched off", remedy)
+        return CheckupFinding(name, None, "Kerio's own archiving is switched off", remedy)
     remote = _look_up(answer, "remoteArchive")
     address = str(remote.get("value") or remote.get("address") or "") if isinstance(remote, dict) else str(remote or "")
     missing = [word for option, word in CLASSES.items() if not is_true(_look_up(answer, option))]
     if missing:
         which = ", ".join(missing)
         text = f"of the four classes of messages these are not archived: {which}"
-        return Finding(name, False, text, f"Tick them in {where}; what is not ticked never comes to the archive mailbox.")
-    return Finding(name, True, f"all four classes of messages go to {address or 'the archive'}")
+        return CheckupFinding(
+            name, False, text, f"Tick them in {where}; what is not ticked never comes to the archive mailbox."
+        )
+    return CheckupFinding(name, True, f"all four classes of messages go to {address or 'the archive'}")
 
 
-def _services(services: Any, profile: Profile | None) -> list[Finding]:
+def _services(services: Any, profile: Profile | None) -> list[CheckupFinding]:
     found = []
     for one in services if isinstance(services, list) else []:
         title = str(one.get("name") or "") if isinstance(one, dict) else ""
@@ -152,20 +156,22 @@ def _services(services: Any, profile: Profile | None) -> list[Finding]:
             continue
         if not is_true(one.get("isRunning")):
             remedy = f"If the profile uses it: start {title} in Configuration > Services."
-            found.append(Finding(f"Service {title}", None, "not running", remedy))
+            found.append(CheckupFinding(f"Service {title}", None, "not running", remedy))
             continue
         limit = next((one[key] for key in one if "connection" in key.casefold() and isinstance(one[key], int)), None)
         wanted = profile.server.connections if profile is not None else 0
         if limit and wanted + SPARE > limit:
             text = f"running, with at most {limit} connections; the profile uses {wanted}"
             remedy = f"Raise the limit of {title}, or lower connections in the profile: everybody else needs some too."
-            found.append(Finding(f"Service {title}", False, text, remedy))
+            found.append(CheckupFinding(f"Service {title}", False, text, remedy))
         else:
-            found.append(Finding(f"Service {title}", True, f"running{f', at most {limit} connections' if limit else ''}"))
+            found.append(
+                CheckupFinding(f"Service {title}", True, f"running{f', at most {limit} connections' if limit else ''}")
+            )
     return found or [_unknown("Service IMAP", "Configuration > Services shows it.")]
 
 
-async def _clean_out(api: KerioApi, directory: Directory) -> Finding:
+async def _clean_out(api: KerioApi, directory: Directory) -> CheckupFinding:
     name = "Clean-out of old items"
     where = "In Configuration > Domains, Messages; users may have rules of their own."
     try:
@@ -183,10 +189,10 @@ async def _clean_out(api: KerioApi, directory: Directory) -> Finding:
         if isinstance(rule.get(key), dict) and is_true(rule[key].get("isEnabled"))
     ]
     if not active:
-        return Finding(name, True, "the domains delete nothing by age", "Users may have rules of their own.")
+        return CheckupFinding(name, True, "the domains delete nothing by age", "Users may have rules of their own.")
     remedy = "Archive more often than that, or what is deleted in between is never archived."
-    return Finding(name, None, "; ".join(active), remedy)
+    return CheckupFinding(name, None, "; ".join(active), remedy)
 
 
-def _unknown(name: str, remedy: str) -> Finding:
-    return Finding(name, None, "the server did not tell, or this account may not ask", remedy)
+def _unknown(name: str, remedy: str) -> CheckupFinding:
+    return CheckupFinding(name, None, "the server did not tell, or this account may not ask", remedy)
