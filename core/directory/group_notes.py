@@ -12,7 +12,7 @@ from core.text.format import counted
 NAMED = 5
 
 
-class Lack(StrEnum):
+class GroupLack(StrEnum):
     """The kind of gap in a group."""
 
     EMPTY = "empty"
@@ -30,7 +30,7 @@ class GroupNote:
     """
 
     group: str
-    lack: Lack
+    lack: GroupLack
     count: int = 0
     names: tuple[str, ...] = ()
     via: str = ""
@@ -41,13 +41,13 @@ class GroupNote:
         inside = f" (in {self.via})" if self.via else ""
         members = counted(self.count, "member")
         match self.lack:
-            case Lack.EMPTY:
+            case GroupLack.EMPTY:
                 return f'The group "{self.group}" is empty: no users come of it.'
-            case Lack.NOBODY:
+            case GroupLack.NOBODY:
                 return f'The group "{self.group}" leads to no users: none of its members is one whom the search finds.'
-            case Lack.FOREIGN:
+            case GroupLack.FOREIGN:
                 return f'The group "{self.group}" has {members} of another domain, which is not read{inside}: {named}.'
-            case Lack.STRANGE:
+            case GroupLack.STRANGE:
                 return f'Of the group "{self.group}" {members} cannot be found by the search, or are no users: {named}.'
         return f'The group "{self.group}" holds groups within groups too deeply; these were not read: {named}.'
 

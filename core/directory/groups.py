@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from core.directory.group_notes import NAMED, GroupNote, Lack
+from core.directory.group_notes import NAMED, GroupLack, GroupNote
 from core.directory.values import DnKey, Row, Sid, Values, dn_key, domain_of, first, is_below, sid, texts
 from core.errors import DirectoryError
 from core.problems import directory as problems
@@ -202,9 +202,9 @@ class Groups:
         found.empty = not (walk.listed or walk.uids or found.people)
         found.notes += self._foreign_notes(name, walk)
         if strange:
-            found.notes.append(GroupNote(name, Lack.STRANGE, len(strange), tuple(strange[:NAMED])))
+            found.notes.append(GroupNote(name, GroupLack.STRANGE, len(strange), tuple(strange[:NAMED])))
         if walk.deep:
-            found.notes.append(GroupNote(name, Lack.DEEP, len(walk.deep), tuple(walk.deep.values())[:NAMED]))
+            found.notes.append(GroupNote(name, GroupLack.DEEP, len(walk.deep), tuple(walk.deep.values())[:NAMED]))
         return found
 
     def _told(self, walk: _Walk, top: Row) -> Iterator[Row]:
@@ -258,7 +258,7 @@ class Groups:
                 by_group.setdefault(group, []).append(dn)
         for group, dns in by_group.items():
             via = "" if dn_key(group) == walk.top else group
-            yield GroupNote(name, Lack.FOREIGN, len(dns), tuple(dns[:NAMED]), via)
+            yield GroupNote(name, GroupLack.FOREIGN, len(dns), tuple(dns[:NAMED]), via)
 
     def _is_foreign(self, key: DnKey) -> bool:
         """True for a member of another domain, or of another directory."""

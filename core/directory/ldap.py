@@ -19,7 +19,7 @@ from ldap3.core.exceptions import LDAPException
 
 from core.directory import groups
 from core.directory.entry import DirectoryEntry, distinct
-from core.directory.group_notes import GroupNote, Lack
+from core.directory.group_notes import GroupLack, GroupNote
 from core.directory.values import DnKey, Row, Values, dn_key, first, is_below, texts
 from core.errors import ArchivarError, ConnectError, DirectoryError, Dropped
 from core.masking import masked
@@ -205,7 +205,7 @@ class _Reader:
             people = {key: entry for key, row in one.people.items() if self._counts(entry := self._entry(*row))}
             found |= people
             if not any(entry.enabled or self._directory.include_disabled for entry in people.values()):
-                note(GroupNote(one.group, Lack.EMPTY if one.empty else Lack.NOBODY))
+                note(GroupNote(one.group, GroupLack.EMPTY if one.empty else GroupLack.NOBODY))
             for text in one.notes:
                 note(text)
         return list(found.values())

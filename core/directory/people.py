@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.directory.entry import DirectoryEntry
-from core.directory.group_notes import GroupNote, Lack
+from core.directory.group_notes import GroupLack, GroupNote
 from core.errors import ConnectError, DirectoryError
 from core.network import Report
 from core.problems import directory as problems
@@ -51,7 +51,7 @@ async def people(
         there = {name.casefold() for one in found for name in one.groups}
         for name in directory.search.groups:
             if name.casefold() not in there:
-                note(GroupNote(name, Lack.NOBODY))
+                note(GroupNote(name, GroupLack.NOBODY))
     host, of_kerio = directory.server.host, directory.source is DirectoryKind.KERIO
     if not found:
         raise DirectoryError(

@@ -10,7 +10,7 @@ from typing import Any
 import ldap3
 import pytest
 
-from core.directory.group_notes import GroupNote, Lack
+from core.directory.group_notes import GroupLack, GroupNote
 from core.directory.people import connection_test, people
 from core.errors import DirectoryError
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectorySearch, DirectoryServer
@@ -86,7 +86,7 @@ async def test_groups_in_groups_are_walked(tree: Slapd) -> None:
     for name in ("all", of("all")):
         names, notes = await found(settings(tree, name))
         assert names == ["unix", *(f"user000{number}" for number in (1, 2, 3, 4, 5))]
-        assert [(one.group, one.lack, one.names) for one in notes] == [(name, Lack.STRANGE, ("stranger",))]
+        assert [(one.group, one.lack, one.names) for one in notes] == [(name, GroupLack.STRANGE, ("stranger",))]
 
 
 async def test_groups_are_found_outside_the_base_of_people(tree: Slapd) -> None:
@@ -105,7 +105,7 @@ async def test_what_lies_too_deep_is_named(tree: Slapd) -> None:
     """Thirty groups in each other are read, and the next one is named."""
     names, notes = await found(settings(tree, "deep0"))
     assert len(names) == 30
-    assert [(one.lack, one.names) for one in notes] == [(Lack.DEEP, (of("deep31"),))]
+    assert [(one.lack, one.names) for one in notes] == [(GroupLack.DEEP, (of("deep31"),))]
 
 
 async def test_groups_that_lead_to_nobody_are_named_beside_one_that_does(tree: Slapd) -> None:
@@ -114,12 +114,12 @@ async def test_groups_that_lead_to_nobody_are_named_beside_one_that_does(tree: S
     assert len(names) == MANY
     told = {(one.group, one.lack) for one in notes}
     assert told == {
-        ("none", Lack.EMPTY),
-        ("around", Lack.NOBODY),
-        ("circle", Lack.NOBODY),
-        *(("ghosts", lack) for lack in (Lack.NOBODY, Lack.STRANGE, Lack.FOREIGN)),
+        ("none", GroupLack.EMPTY),
+        ("around", GroupLack.NOBODY),
+        ("circle", GroupLack.NOBODY),
+        *(("ghosts", lack) for lack in (GroupLack.NOBODY, GroupLack.STRANGE, GroupLack.FOREIGN)),
     }
-    [foreign] = [one for one in notes if one.lack is Lack.FOREIGN]
+    [foreign] = [one for one in notes if one.lack is GroupLack.FOREIGN]
     assert foreign.names == ("uid=far,dc=elsewhere,dc=test",)
     with pytest.raises(DirectoryError, match='has no group "a", "cn=b"'):
         await found(settings(tree, "large", "a", "cn=b"))
@@ -130,7 +130,7 @@ async def test_groups_that_lead_to_nobody_are_named_beside_one_that_does(tree: S
 async def test_a_group_is_nobody_when_its_members_do_not_count(tree: Slapd) -> None:
     """In none of the domains that are asked for."""
     directory = settings(tree, "all", "large", domains=("example.test",))
-    assert [one.lack for one in (await found(directory))[1]] == [Lack.STRANGE]
+    assert [one.lack for one in (await found(directory))[1]] == [GroupLack.STRANGE]
     with pytest.raises(DirectoryError, match="nobody"):
         await found(settings(tree, "all", domains=("other.test",)))
 
@@ -170,10 +170,10 @@ async def test_nested_groups_of_active_directory(active: Slapd) -> None:
     names, notes = await found(settings(active, "Office (all)", base=AD_BASE))
     assert names == ["anna", "bob", "carl"]
     told = {one.lack: one for one in notes}
-    assert set(told) == {Lack.FOREIGN, Lack.STRANGE}
-    assert (told[Lack.FOREIGN].count, told[Lack.FOREIGN].via.lower()) == (2, in_ad("Inner").lower())
-    assert "S-1-5-21-9-9-9-1105" in told[Lack.FOREIGN].sentence()
-    assert "mailless" in told[Lack.STRANGE].sentence()
+    assert set(told) == {GroupLack.FOREIGN, GroupLack.STRANGE}
+    assert (told[GroupLack.FOREIGN].count, told[GroupLack.FOREIGN].via.lower()) == (2, in_ad("Inner").lower())
+    assert "S-1-5-21-9-9-9-1105" in told[GroupLack.FOREIGN].sentence()
+    assert "mailless" in told[GroupLack.STRANGE].sentence()
 
 
 async def test_primary_groups_of_active_directory(active: Slapd) -> None:
@@ -185,9 +185,12 @@ async def test_primary_groups_of_active_directory(active: Slapd) -> None:
 async def test_a_group_of_disabled_accounts_leads_to_nobody_if_these_do_not_count(active: Slapd) -> None:
     """And an empty one in any case."""
     directory = settings(active, "Off", "Void", "Holder", base=AD_BASE)
-    assert await found(directory) == (["guest", "off"], [GroupNote("Void", Lack.EMPTY)])
+    assert await found(directory) == (["guest", "off"], [GroupNote("Void", GroupLack.EMPTY)])
     names, notes = await found(replace(directory, include_disabled=False))
-    assert (names, {(one.group, one.lack) for one in notes}) == (["guest"], {("Void", Lack.EMPTY), ("Off", Lack.NOBODY)})
+    assert (names, {(one.group, one.lack) for one in notes}) == (
+        ["guest"],
+        {("Void", GroupLack.EMPTY), ("Off", GroupLack.NOBODY)},
+    )
 
 
 async def test_active_directory_is_asked_by_its_rule(active: Slapd, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +220,7 @@ async def test_a_test_tells_what_groups_lack(active: Slapd) -> None:
     directory = settings(active, "Void", "Domain Users", base=AD_BASE)
     steps, entries = await connection_test(directory, Secret(PASSWORD), note=notes.append)
     assert (all(step.ok for step in steps), len(entries)) == (True, 5)
-    assert notes == [GroupNote("Void", Lack.EMPTY)]
+    assert notes == [GroupNote("Void", GroupLack.EMPTY)]
 
 
 def test_the_command_line_names_them(tmp_path: Path, tree: Slapd) -> None:

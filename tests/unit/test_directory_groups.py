@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from core.directory.group_notes import Lack
+from core.directory.group_notes import GroupLack
 from core.directory.groups import CHUNK, IN_CHAIN, Groups, Membership, Scope
 from core.directory.values import Row
 from core.errors import DirectoryError
@@ -54,7 +54,7 @@ def test_what_only_the_rule_finds_counts() -> None:
     )
     [found] = members(lines, TOP)
     assert [dn for dn, _ in found.people.values()] == [f"cn=anna,{BASE}"]
-    assert [(one.lack, one.names) for one in found.notes] == [(Lack.STRANGE, (hidden,))]
+    assert [(one.lack, one.names) for one in found.notes] == [(GroupLack.STRANGE, (hidden,))]
 
 
 def test_other_servers_are_not_asked_by_a_rule_that_they_do_not_know() -> None:

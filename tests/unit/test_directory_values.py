@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.directory.group_notes import GroupNote, Lack
+from core.directory.group_notes import GroupLack, GroupNote
 from core.directory.ldap import _Reader
 from core.directory.values import Sid, dn_key, domain_of, is_below, sid
 from core.errors import DirectoryError
@@ -100,11 +100,11 @@ def directory() -> Directory:
 def test_what_groups_lack_is_said_in_sentences() -> None:
     """With the group's name in the settings, how many, and the first of them."""
     notes = [
-        GroupNote("staff", Lack.EMPTY),
-        GroupNote("staff", Lack.NOBODY),
-        GroupNote("staff", Lack.FOREIGN, 7, ("a", "b", "c", "d", "e"), "cn=inner"),
-        GroupNote("staff", Lack.STRANGE, 1, ("cn=x",)),
-        GroupNote("staff", Lack.DEEP, 1, ("cn=y",)),
+        GroupNote("staff", GroupLack.EMPTY),
+        GroupNote("staff", GroupLack.NOBODY),
+        GroupNote("staff", GroupLack.FOREIGN, 7, ("a", "b", "c", "d", "e"), "cn=inner"),
+        GroupNote("staff", GroupLack.STRANGE, 1, ("cn=x",)),
+        GroupNote("staff", GroupLack.DEEP, 1, ("cn=y",)),
     ]
     assert all('"staff"' in one.sentence() for one in notes)
     assert "7 members of another domain, which is not read (in cn=inner): a, b, c, d, e, …" in notes[2].sentence()

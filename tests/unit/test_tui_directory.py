@@ -15,7 +15,7 @@ import tui.desk.directory
 from core.archive.archive import Archive
 from core.archive.registry import last_attempt, saved_directory, saved_profiles, users
 from core.directory.entry import DirectoryEntry
-from core.directory.group_notes import GroupNote, Lack
+from core.directory.group_notes import GroupLack, GroupNote
 from core.directory.people import steps
 from core.engine.examine import directory_sync
 from core.errors import DirectoryError
@@ -234,7 +234,7 @@ async def test_the_test_says_which_step_failed_and_what_to_do(archive: Archive, 
 
 async def test_groups_that_lead_to_nobody_are_named(archive: Archive, played: Played) -> None:
     """By the test, and among what would change."""
-    played.groups = (GroupNote("sales", Lack.EMPTY), GroupNote("staff", Lack.FOREIGN, 2, ("cn=x", "cn=y")))
+    played.groups = (GroupNote("sales", GroupLack.EMPTY), GroupNote("staff", GroupLack.FOREIGN, 2, ("cn=x", "cn=y")))
     async with console_on(archive.home) as screen:
         await filled(screen)
         await screen.press("ctrl+t")
