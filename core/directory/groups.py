@@ -48,7 +48,7 @@ class Lookup(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class PeopleSearch:
     """The search for people (``bases``), and its ``filter``; ``contexts`` are the trees that contain the bases.
 
     ``active``: the server is an Active Directory.
@@ -100,7 +100,7 @@ class _Walk:
 class Groups:
     """The groups of a directory that the settings name."""
 
-    def __init__(self, lookup: Lookup, scope: Scope) -> None:
+    def __init__(self, lookup: Lookup, scope: PeopleSearch) -> None:
         self._lookup = lookup
         self._scope = scope
         self._contexts = [dn_key(one) for one in scope.contexts]

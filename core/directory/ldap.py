@@ -199,7 +199,9 @@ class _Reader:
         root = self._root()
         active = self._directory.source is DirectoryKind.ACTIVE_DIRECTORY or _ACTIVE in texts(root, "supportedCapabilities")
         attributes = tuple(dict.fromkeys([*wanted, *groups.OF_PEOPLE]))
-        scope = groups.Scope(tuple(bases), self._directory.filter, attributes, tuple(self._contexts(root, bases)), active)
+        scope = groups.PeopleSearch(
+            tuple(bases), self._directory.filter, attributes, tuple(self._contexts(root, bases)), active
+        )
         found: dict[DnKey, DirectoryEntry] = {}
         for one in groups.Groups(self, scope).members(self._directory.search.groups, self._host):
             people = {key: entry for key, row in one.people.items() if self._counts(entry := self._entry(*row))}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from core.directory.group_notes import GroupLack
-from core.directory.groups import CHUNK, IN_CHAIN, Groups, Membership, Scope
+from core.directory.groups import CHUNK, IN_CHAIN, Groups, Membership, PeopleSearch
 from core.directory.values import Row
 from core.errors import DirectoryError
 
@@ -39,7 +39,7 @@ def entry(name: str, **values: str | list[str]) -> Row:
 
 
 def members(lines: Lines, *names: str, active: bool = True) -> list[Membership]:
-    return Groups(lines, Scope((BASE,), "(person)", ("mail",), (BASE,), active)).members(names, "dc1")
+    return Groups(lines, PeopleSearch((BASE,), "(person)", ("mail",), (BASE,), active)).members(names, "dc1")
 
 
 def test_what_only_the_rule_finds_counts() -> None:
