@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from core.directory.difference import Conflict, Difference, UserChange, What
+from core.directory.difference import Conflict, Difference, UserChange, UserChangeKind
 from core.directory.entry import DirectoryEntry, distinct, scheme
 from core.errors import InputError
 from core.model import User
@@ -173,7 +173,7 @@ class _Comparison:
                 changes.append(change)
         handed_on = {address.casefold() for one in owned.values() for address in one}
         changes += self._of_those_left(gone, handed_on, going, left)
-        order = {what: place for place, what in enumerate(What)}
+        order = {what: place for place, what in enumerate(UserChangeKind)}
         changes.sort(key=lambda change: (order[change.what], change.after.name.casefold()))
         self._conflicts.sort(key=lambda conflict: (conflict.who.casefold(), command_line.sentence(conflict.why)))
         gone.sort(key=lambda user: user.name.casefold())
@@ -291,7 +291,7 @@ class _Comparison:
             if name is None or (entry.addresses and not owned):
                 return None
             user = User(self._new_id(), name, owned, entry.login, entry.full_name, False, False, entry.id, owned)
-            return UserChange(What.CREATED, None, user)
+            return UserChange(UserChangeKind.CREATED, None, user)
         # A removed user has no addresses added by hand.
         given = {address.casefold() for address in (*before.directory_addresses, *owned)}
         kept = tuple(address for address in before.addresses if address.casefold() not in given)
@@ -309,8 +309,8 @@ class _Comparison:
         if after == before:
             return None
         if before.directory_id != entry.id:
-            return UserChange(What.ADOPTED, before, after)
-        return UserChange(What.BACK if before.removed or before.disabled else What.CHANGED, before, after)
+            return UserChange(UserChangeKind.ADOPTED, before, after)
+        return UserChange(UserChangeKind.BACK if before.removed or before.disabled else UserChangeKind.CHANGED, before, after)
 
     @staticmethod
     def _of_those_left(
@@ -321,7 +321,7 @@ class _Comparison:
         ids = {user.id for user in going}
         for user in gone:
             if user.id in ids and left is LeaverPolicy.DELETE:
-                changes.append(UserChange(What.REMOVED, user, replace(user, removed=True)))
+                changes.append(UserChange(UserChangeKind.REMOVED, user, replace(user, removed=True)))
                 continue
             after = replace(
                 user,
@@ -330,7 +330,7 @@ class _Comparison:
                 disabled=user.disabled or user.id in ids,
             )
             if after != user:
-                changes.append(UserChange(What.DISABLED if user.id in ids else What.CHANGED, user, after))
+                changes.append(UserChange(UserChangeKind.DISABLED if user.id in ids else UserChangeKind.CHANGED, user, after))
         return changes
 
 

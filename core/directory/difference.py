@@ -12,7 +12,7 @@ from core.problems.code import Face, Reason
 from core.problems.command_line import sentence
 
 
-class What(StrEnum):
+class UserChangeKind(StrEnum):
     """The kind of a user's change."""
 
     CREATED = "created"
@@ -27,7 +27,7 @@ class What(StrEnum):
 class UserChange:
     """A user before (None for a new one) and after."""
 
-    what: What
+    what: UserChangeKind
     before: User | None
     after: User
 
@@ -49,15 +49,15 @@ class UserChange:
         emails = ", ".join(self.after.addresses) or "no e-mail address"
         details = "; ".join(self.details())
         match self.what:
-            case What.CREATED:
+            case UserChangeKind.CREATED:
                 return f"{self.after.name}: new, {emails}"
-            case What.ADOPTED:
+            case UserChangeKind.ADOPTED:
                 return f"{self.after.name}: was known already, comes from this directory now{'; ' + details if details else ''}"
-            case What.BACK:
+            case UserChangeKind.BACK:
                 return f"{self.after.name}: back in the directory{'; ' + details if details else ''}"
-            case What.DISABLED:
+            case UserChangeKind.DISABLED:
                 return f"{self.after.name}: left the directory, is disabled; the archive stays"
-            case What.REMOVED:
+            case UserChangeKind.REMOVED:
                 return f"{self.after.name}: left the directory, is removed; the archive stays"
         return f"{self.after.name}: {details or 'nothing but which addresses come from the directory'}"
 
@@ -70,7 +70,7 @@ class UserChange:
         }
 
     @property
-    def essence(self) -> tuple[What, User | None, User]:
+    def essence(self) -> tuple[UserChangeKind, User | None, User]:
         """The change without the id of a new user, which is drawn anew each time."""
         return self.what, self.before, self.after if self.before else replace(self.after, id="")
 
@@ -106,13 +106,13 @@ class Difference:
     kept: tuple[User, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def of(self, what: What) -> tuple[UserChange, ...]:
+    def of(self, what: UserChangeKind) -> tuple[UserChange, ...]:
         return tuple(change for change in self.changes if change.what is what)
 
     def counts(self) -> dict[str, int]:
         """Numbers, as in the ledger's entry."""
         return {
-            **{what.value: len(self.of(what)) for what in What},
+            **{what.value: len(self.of(what)) for what in UserChangeKind},
             "left": len(self.left),
             "conflicts": len(self.conflicts),
             "unchanged": self.unchanged,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.directory.diff import compare, in_order
-from core.directory.difference import Difference, What
+from core.directory.difference import Difference, UserChangeKind
 from core.directory.entry import DirectoryEntry
 from core.model import User
 from core.problems.command_line import COMMAND_LINE
@@ -62,7 +62,7 @@ def test_new_changed_and_unchanged_people_are_told_apart() -> None:
         'addresses "anna@x.test" -> "anna.b@x.test, anna@x.test"; login "" -> "ab"',
     ]
     assert (found.unchanged, found.conflicts, found.left) == (1, (), ())
-    assert found.of(What.CHANGED)[0].after.id == "u1"
+    assert found.of(UserChangeKind.CHANGED)[0].after.id == "u1"
     assert compare(people, after(users, found)).changes == ()
 
 
@@ -102,7 +102,7 @@ def test_another_kind_of_directory_takes_users_over() -> None:
     users = [replace(known(1, "anna", "anna@x.test"), directory_id="keriodb://user/1")]
     found = compare([entry(9, "anna", "anna@x.test")], users, left=LeaverPolicy.DELETE)
     assert [(change.what, change.after.id, change.after.directory_id) for change in found.changes] == [
-        (What.ADOPTED, "u1", "entryUUID:9")
+        (UserChangeKind.ADOPTED, "u1", "entryUUID:9")
     ]
     assert found.left == ()
 
@@ -115,7 +115,7 @@ def test_a_removed_users_archive_goes_to_nobody_because_of_a_name() -> None:
     assert "archivar user add brings" in found.conflicts[0].told(COMMAND_LINE)
     assert "archivar user edit NAME --by-hand" in found.conflicts[1].told(COMMAND_LINE)
     again = compare([entry(8, "bob", "bob@x.test")], [by_hand, gone.by_hand()])
-    assert [change.what for change in again.changes] == [What.ADOPTED]
+    assert [change.what for change in again.changes] == [UserChangeKind.ADOPTED]
 
 
 def test_an_address_of_somebody_else_is_left_out_and_the_rest_goes_on() -> None:
@@ -178,9 +178,10 @@ THERE = [entry(number, f"u{number}", f"{number}@x.test") for number in range(20)
 
 
 @pytest.mark.parametrize(
-    ("left", "what"), [(LeaverPolicy.KEEP, None), (LeaverPolicy.DISABLE, What.DISABLED), (LeaverPolicy.DELETE, What.REMOVED)]
+    ("left", "what"),
+    [(LeaverPolicy.KEEP, None), (LeaverPolicy.DISABLE, UserChangeKind.DISABLED), (LeaverPolicy.DELETE, UserChangeKind.REMOVED)],
 )
-def test_who_left_is_kept_disabled_or_removed_as_the_option_says(left: LeaverPolicy, what: What | None) -> None:
+def test_who_left_is_kept_disabled_or_removed_as_the_option_says(left: LeaverPolicy, what: UserChangeKind | None) -> None:
     """Three of twenty, told in any case; by-hand users are none of the directory's business; once is enough."""
     users = [*STAFF, User("h", "hand", ("hand@x.test",))]
     found = compare(THERE[3:], users, left=left, guard=20)
@@ -191,7 +192,7 @@ def test_who_left_is_kept_disabled_or_removed_as_the_option_says(left: LeaverPol
     again = compare(THERE[3:], result, left=left, guard=20)
     assert again.changes == ()
     back = compare(THERE, result, left=left, guard=20)
-    assert [change.what for change in back.changes] == ([What.BACK] * 3 if what else [])
+    assert [change.what for change in back.changes] == ([UserChangeKind.BACK] * 3 if what else [])
     assert {user.id: user for user in after(result, back)} == {user.id: user for user in users}
 
 
@@ -199,9 +200,9 @@ def test_when_too_many_would_go_none_does_and_the_rest_goes_on() -> None:
     """Five of twenty is over 20 %: newcomers come, none goes, the number is named; force lets them go."""
     people = [*THERE[5:], entry(99, "new", "new@x.test")]
     found = compare(people, STAFF, left=LeaverPolicy.DELETE, guard=20)
-    assert [change.what for change in found.changes] == [What.CREATED]
+    assert [change.what for change in found.changes] == [UserChangeKind.CREATED]
     assert found.withheld == TOO_MANY_LEAVE(going=5, known=20, guard=20)
-    assert len(compare(people, STAFF, left=LeaverPolicy.DELETE, guard=20, force=True).of(What.REMOVED)) == 5
+    assert len(compare(people, STAFF, left=LeaverPolicy.DELETE, guard=20, force=True).of(UserChangeKind.REMOVED)) == 5
     assert compare(THERE[4:], STAFF, left=LeaverPolicy.DELETE, guard=20).withheld is None
 
 
@@ -266,7 +267,10 @@ def test_who_is_removed_leaves_all_addresses_behind() -> None:
     users = [known(1, "anna", "anna@x.test", by_hand=["info@x.test"]), known(2, "bob", "bob@x.test")]
     people = [entry(2, "bob", "bob@x.test", "info@x.test")]
     found = compare(people, users, left=LeaverPolicy.DELETE)
-    assert [(change.what, change.after.name) for change in found.changes] == [(What.CHANGED, "bob"), (What.REMOVED, "anna")]
+    assert [(change.what, change.after.name) for change in found.changes] == [
+        (UserChangeKind.CHANGED, "bob"),
+        (UserChangeKind.REMOVED, "anna"),
+    ]
     assert found.conflicts == ()
     kept = compare(people, users, left=LeaverPolicy.DISABLE)
     assert conflicts(kept) == ["bob: info@x.test belongs to anna. It is left out."]
@@ -278,8 +282,8 @@ def test_a_shared_alias_makes_nobody_the_owner_of_an_archive() -> None:
     people = [entry(1, "bob", "bob@x.test", "info@x.test"), entry(2, "carl", "carl@x.test", "c@x.test")]
     found = compare(people, users)
     assert [(change.what, change.after.name, change.after.id == "2") for change in found.changes] == [
-        (What.CREATED, "bob", False),
-        (What.ADOPTED, "carl", True),
+        (UserChangeKind.CREATED, "bob", False),
+        (UserChangeKind.ADOPTED, "carl", True),
     ]
     assert conflicts(found) == ["bob: info@x.test belongs to frontdesk. It is left out."]
     assert found.changes[1].after.addresses == ("carl@x.test", "c@x.test", "carl@old.test")
@@ -291,7 +295,9 @@ def test_a_shared_alias_of_a_user_hands_the_archive_to_nobody(ids: tuple[int, in
     users = [User("1", "ann", ("ann@x.test", "info@x.test"))]
     desk, ann = entry(ids[0], "info", "info@x.test"), entry(ids[1], "ann", "ann@x.test")
     found = compare([desk, ann], users)
-    assert [(change.what, change.after.name, change.after.id) for change in found.changes] == [(What.ADOPTED, "ann", "1")]
+    assert [(change.what, change.after.name, change.after.id) for change in found.changes] == [
+        (UserChangeKind.ADOPTED, "ann", "1")
+    ]
     assert conflicts(found) == ["info: info@x.test belongs to ann. It is left out."]
     assert compare([desk], users).changes == ()
 
@@ -299,7 +305,7 @@ def test_a_shared_alias_of_a_user_hands_the_archive_to_nobody(ids: tuple[int, in
 def test_a_user_whose_addresses_changed_places_is_adopted() -> None:
     """The primary one here is an alias there, and the other way round: that is no chance."""
     found = compare([entry(1, "a.b", "a.b@x.test", "ann@x.test")], [User("1", "ann", ("ann@x.test", "a.b@x.test"))])
-    assert [(change.what, change.after.id) for change in found.changes] == [(What.ADOPTED, "1")]
+    assert [(change.what, change.after.id) for change in found.changes] == [(UserChangeKind.ADOPTED, "1")]
 
 
 def test_the_mailbox_of_a_catch_all_profile_becomes_no_user() -> None:
@@ -307,7 +313,7 @@ def test_the_mailbox_of_a_catch_all_profile_becomes_no_user() -> None:
     people = [entry(1, "archive", "Archive@x.test", "archive@y.test"), entry(2, "bob", "bob@x.test", "archive@x.test")]
     found = compare(people, [], mailboxes={"archive@x.test": "Journal"})
     assert [(change.what, change.after.name, change.after.addresses) for change in found.changes] == [
-        (What.CREATED, "bob", ("bob@x.test",))
+        (UserChangeKind.CREATED, "bob", ("bob@x.test",))
     ]
     assert found.notes == (
         "Archive@x.test is the mailbox of the profile Journal and gets everybody's mail: it is nobody's user",

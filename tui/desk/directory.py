@@ -11,7 +11,7 @@ from typing import Any
 from core.archive.archive import Archive
 from core.archive.registry import last_attempt, saved_directory, saved_profiles
 from core.archive.registry.last_attempt import Attempt, AttemptOutcome
-from core.directory.difference import Conflict, UserChange, What
+from core.directory.difference import Conflict, UserChange, UserChangeKind
 from core.directory.group_notes import GroupNote
 from core.directory.people import connection_test, steps
 from core.engine.examine import directory_sync
@@ -75,12 +75,12 @@ class SyncView:
 _WHO = "console"
 #: The most urgent ones first.
 _MARKS = {
-    What.REMOVED: Mark.GONE,
-    What.DISABLED: Mark.GONE,
-    What.BACK: Mark.BACK,
-    What.ADOPTED: Mark.CHANGED,
-    What.CHANGED: Mark.CHANGED,
-    What.CREATED: Mark.NEW,
+    UserChangeKind.REMOVED: Mark.GONE,
+    UserChangeKind.DISABLED: Mark.GONE,
+    UserChangeKind.BACK: Mark.BACK,
+    UserChangeKind.ADOPTED: Mark.CHANGED,
+    UserChangeKind.CHANGED: Mark.CHANGED,
+    UserChangeKind.CREATED: Mark.NEW,
 }
 _WITHHELD = "If they really left: f lets them go. If not, look at filter, groups and base DN, and at the directory."
 #: Names of users who would go, listed one by one.
@@ -119,7 +119,7 @@ class DirectoryDesk:
         if last is None:
             return present.sentence(failed)
         synced = last[1].counts
-        counts = [f"{texts.number(synced[what.value])} {what.value}" for what in What if synced.get(what.value)]
+        counts = [f"{texts.number(synced[what.value])} {what.value}" for what in UserChangeKind if synced.get(what.value)]
         when = texts.when(datetime.fromisoformat(last[0]), now())
         done = f"Last synchronised {when}: {', '.join(counts) or 'nothing was changed'}."
         return present.joined("\n", filter(None, map(present.sentence, (done, failed))))
@@ -287,7 +287,7 @@ def _lacking(notes: Sequence[GroupNote]) -> str:
 def _view(result: SyncResult, left: LeaverPolicy) -> SyncView:
     found = result.difference
     counts = found.counts()
-    shown = [present.sentence(f"{texts.number(counts[name])} {name}") for name in (*What, "left") if counts[name]]
+    shown = [present.sentence(f"{texts.number(counts[name])} {name}") for name in (*UserChangeKind, "left") if counts[name]]
     if counts["conflicts"]:
         shown.append(present.sentence(present.count(counts["conflicts"], "conflict")))
     return SyncView(

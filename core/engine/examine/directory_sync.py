@@ -11,7 +11,7 @@ from core.archive.archive import Archive
 from core.archive.registry import last_attempt, saved_directory, saved_profiles, users
 from core.archive.registry.last_attempt import AttemptOutcome
 from core.directory.diff import compare, in_order
-from core.directory.difference import Difference, What
+from core.directory.difference import Difference, UserChangeKind
 from core.directory.entry import DirectoryEntry
 from core.directory.group_notes import GroupNote
 from core.directory.people import people
@@ -43,7 +43,7 @@ class SyncResult:
     def sentence(self) -> str:
         """The numbers of the synchronisation in a sentence."""
         counts = self.difference.counts()
-        words = [f"{counts[what.value]:,} {what.value}" for what in What if counts[what.value]]
+        words = [f"{counts[what.value]:,} {what.value}" for what in UserChangeKind if counts[what.value]]
         gone = counts["left"] - counts["disabled"] - counts["removed"]
         parts = [*words, f"{counts['unchanged']:,} unchanged", *([f"{gone:,} no longer in the directory"] if gone > 0 else [])]
         if counts["conflicts"]:
