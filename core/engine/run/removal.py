@@ -250,7 +250,7 @@ class FolderDeletion:
     async def _select(self) -> Selected:
         _, selected = await self._visit.link.select(self._folder)
         if selected.uidvalidity != self._look.uidvalidity:
-            raise looking.Changed(problems.CHANGED_WHILE_DELETING())
+            raise looking.FolderChanged(problems.CHANGED_WHILE_DELETING())
         return selected
 
     async def _record(self, gone: set[int], kept: set[int]) -> None:

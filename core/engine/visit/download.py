@@ -14,7 +14,7 @@ from typing import Protocol
 from core.engine.visit import plan
 from core.engine.visit.limits import Budget, Grant
 from core.engine.visit.link import Link
-from core.engine.visit.looking import Changed, Look
+from core.engine.visit.looking import FolderChanged, Look
 from core.errors import Dropped, Exhausted, ProtocolError, Sluggish
 from core.imap.names import Folder
 from core.imap.replies import Listed
@@ -93,7 +93,7 @@ class Download:
     async def batches(self) -> AsyncGenerator[tuple[Batch, Grant]]:
         """Fetch all available messages: batches, each with its grant, which the caller releases.
 
-        Raises ``Changed``, ``ConnectError`` (no connection any more), ``ProtocolError``.
+        Raises ``FolderChanged``, ``ConnectError`` (no connection any more), ``ProtocolError``.
         """
         while self._queue:
             answer = await self._next(self._queue.popleft())
@@ -180,7 +180,7 @@ class Download:
     async def _opened(self) -> Session:
         session, selected = await self._link.examine(self._wanted.folder)
         if selected.uidvalidity != self._wanted.uidvalidity:
-            raise Changed(folder.CHANGED())
+            raise FolderChanged(folder.CHANGED())
         return session
 
     async def _dropped(self, missing: list[int], error: Dropped) -> None:

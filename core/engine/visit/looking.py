@@ -23,7 +23,7 @@ from core.profiles import rules
 HEADERS_PER_FETCH = 200
 
 
-class Changed(ProtocolError):
+class FolderChanged(ProtocolError):
     """The folder is not the one that was listed any more; its remaining messages wait for the next run."""
 
 
@@ -177,8 +177,8 @@ def left_out_before(before: Complete, listed: Mapping[int, Listed]) -> frozenset
 
 
 async def headers(link: Link, look: Look, uids: Iterable[int]) -> dict[int, bytes | None]:
-    """Header blocks of a folder, by its listing. Raises ``Changed`` when the UIDVALIDITY differs."""
+    """Header blocks of a folder, by its listing. Raises ``FolderChanged`` when the UIDVALIDITY differs."""
     session, selected = await link.examine(look.folder)
     if selected.uidvalidity != look.uidvalidity:
-        raise Changed(CHANGED())
+        raise FolderChanged(CHANGED())
     return await session.headers(uids)
