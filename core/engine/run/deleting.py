@@ -83,7 +83,7 @@ class LeftInTrash:
             self.visit.story.tell("deleted", f"{folder.path}: {number(count)} that were deleted before removed for good")
 
 
-class Deleting:
+class MailboxDeletion:
     """The deletions of one mailbox in one run."""
 
     def __init__(self, visit: Visit) -> None:

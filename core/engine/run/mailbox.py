@@ -16,7 +16,7 @@ from datetime import timedelta
 from core.archive.read import sources
 from core.archive.read.sources import Complete, KnownFolder
 from core.engine.run import filtering, views
-from core.engine.run.deleting import Deleting
+from core.engine.run.deleting import MailboxDeletion
 from core.engine.run.moves import Moves
 from core.engine.run.retrieval import Retrieval, count_moves
 from core.engine.run.sameness import Sameness
@@ -56,7 +56,7 @@ class MailboxArchiver:
     def __init__(self, visit: Visit, doubted: Doubted | None = None) -> None:
         self._visit = visit
         self._doubted = doubted
-        self._deleting = Deleting(visit)
+        self._deleting = MailboxDeletion(visit)
         self._same = Sameness(visit)
         self._looks: list[Look] = []
         self._doubts: set[str] = set()
