@@ -18,7 +18,7 @@ from core.archive.archive import Archive
 from core.archive.registry import users
 from core.engine.examine import examine
 from core.engine.examine.examine import ServerFolder
-from core.engine.run.run import Job, ProfileRun
+from core.engine.run.run import ProfileRun, RunParameters
 from core.engine.visit.progress import Snapshot
 from core.errors import ArchivarError
 from core.model import MailboxResult, Run, RunStatus, Tally, User, now
@@ -174,7 +174,7 @@ class Sandbox:
         self.runs += 1
         told = Told()
         run = Run(self.runs, profile.name, RunStatus.RUNNING, now(), dry_run=dry_run)
-        job = Job(run, profile, Secret(password), told, backoff)
+        job = RunParameters(run, profile, Secret(password), told, backoff)
         work = await ProfileRun.prepare(self.archive, job)
         await work.execute()
         results = [mailbox.result for mailbox in work.mailboxes]

@@ -16,7 +16,7 @@ from core.archive.store.entries.everybody import Filed
 from core.archive.store.entries.mail import Archived, Deleted, Moved
 from core.archive.store.entries.statement import Newer
 from core.archive.store.entries.values import count_of
-from core.engine.run.run import Job, ProfileRun, finished_entry, result, rows
+from core.engine.run.run import ProfileRun, RunParameters, finished_entry, result, rows
 from core.engine.visit.limits import Limits
 from core.engine.visit.progress import MailboxProgress, Progress
 from core.engine.visit.roster import roster
@@ -88,7 +88,7 @@ class RunWork:
         said = await clock.doubt(self._archive, profile.name, self._run.id, dry_run=self._run.dry_run)
         if said:
             self.tell("warning", "", said)
-        job = Job(self._run, profile, password, self, limits=self._limits, ageless=bool(said))
+        job = RunParameters(self._run, profile, password, self, limits=self._limits, ageless=bool(said))
         work = await ProfileRun.prepare(self._archive, job)
         self._mailboxes = work.mailboxes
         logger.info("run %d (%s) started", self._run.id, self._run.profile)

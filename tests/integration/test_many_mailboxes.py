@@ -15,7 +15,7 @@ import pytest
 
 from core.archive.registry import saved_profiles, shared_logins, users
 from core.engine.run.mailbox import MailboxArchiver
-from core.engine.run.run import Job, ProfileRun
+from core.engine.run.run import ProfileRun, RunParameters
 from core.engine.visit.breaker import REFUSED
 from core.engine.visit.limits import Limits
 from core.engine.visit.story import Silence
@@ -346,7 +346,7 @@ async def test_runs_of_one_service_share_the_limit_of_a_server(dovecot: StartDov
     with Kerio(server, master_password=WORD) as kerio:
         at = At(kerio.host, kerio.port)
         jobs = [
-            Job(
+            RunParameters(
                 Run(number, name, RunStatus.RUNNING, now()),
                 replace(staff(at, Method.KERIO_MASTER, connections=16, selection=UserSelection(mode, ("user01",))), name=name),
                 Secret(WORD),
@@ -404,7 +404,7 @@ async def test_cancelling_ends_all_mailboxes_at_once(dovecot: StartDovecot, box:
     await add(box, *NAMES[:6])
     with Kerio(server, Behaviour(silent_at="UID FETCH"), master_password=WORD) as kerio:
         profile = staff(At(kerio.host, kerio.port), Method.KERIO_MASTER, connections=1)
-        job = Job(Run(1, "Staff", RunStatus.RUNNING, now()), profile, Secret(WORD), Silence())
+        job = RunParameters(Run(1, "Staff", RunStatus.RUNNING, now()), profile, Secret(WORD), Silence())
         work = await ProfileRun.prepare(box.archive, job)
         task = spawn(work.execute(), name="run")
         await asyncio.to_thread(wait_for, lambda: any(line.startswith("UID FETCH") for line in kerio.lines()), "a FETCH")

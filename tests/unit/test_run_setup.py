@@ -15,7 +15,7 @@ from core.archive.archive import Archive
 from core.archive.registry import saved_profiles
 from core.archive.store import offload
 from core.archive.store.volume import Volume
-from core.engine.run.run import Job, ProfileRun
+from core.engine.run.run import ProfileRun, RunParameters
 from core.errors import BusyError, DamagedError, StorageError
 from core.model import RunStatus
 from core.secrets import Secret
@@ -31,7 +31,7 @@ Break = Callable[[Archive, pytest.MonkeyPatch], None]
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
     """An open archive with two profiles whose server refuses at once."""
-    monkeypatch.setattr(run_work, "Job", partial(Job, backoff=(0.001,)))
+    monkeypatch.setattr(run_work, "Job", partial(RunParameters, backoff=(0.001,)))
     monkeypatch.setattr(run_work, "WRITE_SECONDS", 0.001)
     archive = await homes.begin(tmp_path / "home")
     for name in ("Test", "Other"):

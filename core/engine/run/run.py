@@ -49,7 +49,7 @@ POSTPONED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RunParameters:
     """The parameters of a run: profile, password and limits. ``emit(kind, mailbox, text)`` records its events.
 
     ``limits`` are shared with the other runs of the service.
@@ -90,7 +90,7 @@ class Findings:
     unseen: frozenset[str]
 
     @classmethod
-    async def of(cls, archive: Archive, job: Job) -> Findings:
+    async def of(cls, archive: Archive, job: RunParameters) -> Findings:
         """Find the mailboxes. Raises ``InputError`` when the user of the profile is no more."""
         profile = job.profile
         found = await roster(archive, profile)
@@ -105,7 +105,7 @@ class Findings:
 class _Connections:
     """The connections of one run, in all its mailboxes."""
 
-    def __init__(self, archive: Archive, job: Job, found: Findings) -> None:
+    def __init__(self, archive: Archive, job: RunParameters, found: Findings) -> None:
         self.slots = job.limits.slots(job.profile.server)
         self.breaker = Breaker()
         #: How many mailboxes have one now.
@@ -164,7 +164,7 @@ class _Line:
 class ProfileRun:
     """One run of a profile. ``progress`` may be read at any time."""
 
-    def __init__(self, archive: Archive, job: Job, found: Findings) -> None:
+    def __init__(self, archive: Archive, job: RunParameters, found: Findings) -> None:
         self._archive = archive
         self._job = job
         self._found = found
@@ -176,7 +176,7 @@ class ProfileRun:
         self.progress = Progress(job.run.id, job.profile.name, self.mailboxes)
 
     @classmethod
-    async def prepare(cls, archive: Archive, job: Job) -> ProfileRun:
+    async def prepare(cls, archive: Archive, job: RunParameters) -> ProfileRun:
         """Find the mailboxes. Raises ``InputError`` when the profile's user was removed."""
         return cls(archive, job, await Findings.of(archive, job))
 
@@ -264,7 +264,7 @@ class ProfileRun:
         return RunStatus.SUCCEEDED if found <= {RunStatus.SUCCEEDED} else RunStatus.WITH_ERRORS
 
 
-def _rules(job: Job, settings: Settings) -> Rules:
+def _rules(job: RunParameters, settings: Settings) -> Rules:
     """The profile's rules. Without trusted ages nothing is old enough, so nothing is deleted by age."""
     profile, moment = job.profile, now()
     rules = Rules(profile.folders, profile.filter, profile.deletion, moment, settings)
