@@ -33,7 +33,7 @@ SAMPLE = 50
 
 
 @dataclass(slots=True)
-class Sorted:
+class ClassifiedBatch:
     """A downloaded batch, classified."""
 
     fresh: Batch = field(default_factory=list)
@@ -107,8 +107,8 @@ class Retrieval:
 
     # Classification ------------------------------------------------------------------------------------------------------
 
-    async def _sort(self, look: Look, batch: Batch) -> Sorted:
-        visit, found = self._visit, Sorted()
+    async def _sort(self, look: Look, batch: Batch) -> ClassifiedBatch:
+        visit, found = self._visit, ClassifiedBatch()
         known = [uid for uid, _, _ in batch if uid in look.plan.known]
         kept = await self._kept(look, known) if known else {}
         new: dict[int, bytes] = {}
