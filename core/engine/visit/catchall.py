@@ -42,7 +42,7 @@ NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
+class SortedMessage:
     """A message to be archived, without its journal report; ``report``: SHA-256 of its header, and its size."""
 
     content: bytes
@@ -64,7 +64,7 @@ class Sorting:
         """Digest of the rules: with an equal one, the same message has the same addresses."""
         return hashlib.sha256("\n".join(self.rules.headers).lower().encode()).hexdigest()[:16]
 
-    def sort(self, raw: bytes) -> Sorted:
+    def sort(self, raw: bytes) -> SortedMessage:
         """Sort one message. Never raises for any content: an unreadable message is for an unknown user."""
         try:
             return self._sorted(raw)
@@ -72,17 +72,17 @@ class Sorting:
             logger.exception(
                 "whom a message of %d bytes (SHA-256 %s) is for cannot be read", len(raw), hashlib.sha256(raw).hexdigest()
             )
-            return Sorted(raw, Route(), Correspondents())
+            return SortedMessage(raw, Route(), Correspondents())
 
-    def _sorted(self, raw: bytes) -> Sorted:
+    def _sorted(self, raw: bytes) -> SortedMessage:
         outer = correspondents.find(raw, self.rules.headers)
         if report := self.report(raw, outer):
             inner = correspondents.find(report.content, self.rules.headers)
             # The server names the recipients best; the message may add a sender.
             found = Correspondents((*report.found.senders, *inner.senders), report.found.recipients, report.found.unreadable)
             header = hashlib.sha256(raw[: header_end(raw)]).digest()
-            return Sorted(report.content, self.book.route(found), found, (header, len(raw)))
-        return Sorted(raw, self.book.route(outer), outer)
+            return SortedMessage(report.content, self.book.route(found), found, (header, len(raw)))
+        return SortedMessage(raw, self.book.route(outer), outer)
 
     def report(self, raw: bytes, outer: Correspondents | None = None) -> journal.Report | None:
         """The journal report that a message is, else None.
@@ -206,7 +206,7 @@ class _Entry:
         self._numbers: dict[str, int] = {}
         self.messages: list[FiledMessage] = []
 
-    def add(self, message: SourceMessage, one: Sorted, places: Sequence[tuple[str, str]]) -> None:
+    def add(self, message: SourceMessage, one: SortedMessage, places: Sequence[tuple[str, str]]) -> None:
         numbers = tuple(self.places.setdefault(place, len(self.places)) for place in places)
         senders, recipients = self._strangers(one.route)
         report = ReportHeader(*one.report) if one.report else None
