@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.archive.read.sources import Recorded
-from core.engine.visit.plan import Fingerprint, Place, batches, differs, folder_plan, match_moves
+from core.engine.visit.plan import Fingerprint, ServerPlace, batches, differs, folder_plan, match_moves
 from core.imap.replies import Listed
 from core.profiles.rules import is_drafts, is_trash
 
@@ -22,7 +22,7 @@ FINGERPRINTS = st.builds(
     st.sampled_from((b"a", b"b")),
     st.sampled_from(("", "<1@x>", "<2@x>", "<3@x>")),
 )
-PLACES = st.builds(Place, st.sampled_from(("A", "B", "C")), st.integers(1, 2), st.integers(1, 9))
+PLACES = st.builds(ServerPlace, st.sampled_from(("A", "B", "C")), st.integers(1, 2), st.integers(1, 9))
 SEEN = st.dictionaries(PLACES, FINGERPRINTS).map(lambda seen: list(seen.items()))
 SIZES = st.lists(st.integers(0, 50), max_size=40).map(lambda sizes: list(enumerate(sizes, 1)))
 
@@ -70,7 +70,7 @@ def test_a_new_uidvalidity_makes_everything_new() -> None:
 
 @given(SEEN, SEEN)
 def test_a_move_joins_equal_messages_that_one_message_id_tells_apart(
-    vanished: list[tuple[Place, Fingerprint]], arrived: list[tuple[Place, Fingerprint]]
+    vanished: list[tuple[ServerPlace, Fingerprint]], arrived: list[tuple[ServerPlace, Fingerprint]]
 ) -> None:
     """A pair is equal in everything, its Message-ID is once on either side, and every such pair is found."""
     pairs = match_moves(vanished, arrived)
@@ -90,8 +90,8 @@ def test_a_move_joins_equal_messages_that_one_message_id_tells_apart(
 def test_thousands_of_equal_messages_take_no_time() -> None:
     """A mailbox of 20,000 copies of one message that was moved as a whole: linear, or this test would never end."""
     same = Fingerprint(10, 5, b"x", "<1@x>")
-    vanished = [(Place("A", 1, uid), same) for uid in range(1, 20_001)]
-    arrived = [(Place("B", 1, uid), same) for uid in range(1, 20_001)]
+    vanished = [(ServerPlace("A", 1, uid), same) for uid in range(1, 20_001)]
+    arrived = [(ServerPlace("B", 1, uid), same) for uid in range(1, 20_001)]
     assert match_moves(vanished, arrived) == []
 
 
@@ -99,7 +99,7 @@ def test_thousands_of_equal_messages_take_no_time() -> None:
 def test_without_a_message_id_nothing_is_a_move(message_id: str) -> None:
     """Equal header, size and second are what newsletters and test mails have by the thousand."""
     same = Fingerprint(10, 5, b"x", message_id)
-    pair = (Place("A", 1, 1), Place("B", 1, 1))
+    pair = (ServerPlace("A", 1, 1), ServerPlace("B", 1, 1))
     assert match_moves([(pair[0], same)], [(pair[1], same)]) == ([pair] if message_id else [])
 
 

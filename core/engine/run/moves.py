@@ -19,7 +19,7 @@ from core.engine.visit import looking, plan
 from core.engine.visit.filing import Destination, Move
 from core.engine.visit.link import Link
 from core.engine.visit.looking import Look
-from core.engine.visit.plan import Fingerprint, Place
+from core.engine.visit.plan import Fingerprint, ServerPlace
 from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder
 from core.imap.replies import Listed
@@ -27,7 +27,7 @@ from core.message.envelope import describe_header
 from core.profiles import rules
 from core.profiles.deletion import OnTrash
 
-_Arrived = Mapping[Place, tuple[Look, Listed]]
+_Arrived = Mapping[ServerPlace, tuple[Look, Listed]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Moves:
     destination: Destination
     folders: Sequence[Folder]
     on_trash: OnTrash = OnTrash.KEEP
-    _used: set[Place] = field(default_factory=set)
+    _used: set[ServerPlace] = field(default_factory=set)
 
     async def find(self, looks: Sequence[Look], *, deleted_only: bool = False) -> list[tuple[Look, Move]]:
         """The moves among new messages of ``looks`` that need no download.
@@ -72,7 +72,7 @@ class Moves:
     def _match(
         self,
         gone: Sequence[Gone],
-        arrived: Sequence[tuple[Place, Fingerprint]],
+        arrived: Sequence[tuple[ServerPlace, Fingerprint]],
         likely: _Arrived,
         *,
         just_now: bool,
@@ -86,7 +86,7 @@ class Moves:
             found.append((look, self._move(origins[origin], look, place, listed, just_now=just_now)))
         return found
 
-    def _move(self, origin: Gone, look: Look, place: Place, listed: Listed, *, just_now: bool = False) -> Move:
+    def _move(self, origin: Gone, look: Look, place: ServerPlace, listed: Listed, *, just_now: bool = False) -> Move:
         self._used.add(_place(origin))
         deleted = bool(origin.ours) and look.in_trash
         return Move(origin, place, listed, self._path(origin, look.folder, ours=deleted), deleted, deleted and just_now)
@@ -113,7 +113,7 @@ class Moves:
                 candidates.setdefault(one.sha256, []).append(one)
         found = {}
         for uid, sha256 in digests.items():
-            place = Place(look.folder.name, look.uidvalidity, uid)
+            place = ServerPlace(look.folder.name, look.uidvalidity, uid)
             fits = [one for one in candidates.get(sha256, ()) if plan.may_move(_place(one), place)]
             free = [one for one in fits if _place(one) not in self._used]
             if origin := min(free, key=lambda one: one.name != place.folder, default=None):
@@ -138,8 +138,8 @@ class Moves:
         # A folder that does not exist any more is known by its archive path alone.
         return self._is_draft(one.name) or rules.is_drafts(one.path, ())
 
-    async def _fingerprints(self, likely: _Arrived) -> list[tuple[Place, Fingerprint]]:
-        found: list[tuple[Place, Fingerprint]] = []
+    async def _fingerprints(self, likely: _Arrived) -> list[tuple[ServerPlace, Fingerprint]]:
+        found: list[tuple[ServerPlace, Fingerprint]] = []
         for look in {id(look): look for look, _ in likely.values()}.values():
             places = {place.uid: (place, listed) for place, (one, listed) in likely.items() if one is look}
             for uid, header in (await self._headers(look, list(places))).items():
@@ -162,12 +162,16 @@ class Moves:
         return found
 
 
-def _arrived(looks: Sequence[Look]) -> dict[Place, tuple[Look, Listed]]:
-    return {Place(look.folder.name, look.uidvalidity, uid): (look, look.listed[uid]) for look in looks for uid in look.plan.new}
+def _arrived(looks: Sequence[Look]) -> dict[ServerPlace, tuple[Look, Listed]]:
+    return {
+        ServerPlace(look.folder.name, look.uidvalidity, uid): (look, look.listed[uid])
+        for look in looks
+        for uid in look.plan.new
+    }
 
 
-def _place(item: Gone) -> Place:
-    return Place(item.name, item.uidvalidity, item.uid)
+def _place(item: Gone) -> ServerPlace:
+    return ServerPlace(item.name, item.uidvalidity, item.uid)
 
 
 def _fingerprint(item: Gone) -> Fingerprint:

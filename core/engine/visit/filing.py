@@ -22,7 +22,7 @@ from core.archive.store.entries.mail import (
 )
 from core.archive.store.entries.values import OwnedFolder, ServerMessage, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
-from core.engine.visit.plan import Place
+from core.engine.visit.plan import ServerPlace
 from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.text import sequence
@@ -144,7 +144,7 @@ class Move:
     """
 
     origin: Gone
-    place: Place
+    place: ServerPlace
     listed: Listed
     path: str | None
     deleted: bool = False

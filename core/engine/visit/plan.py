@@ -23,7 +23,7 @@ class FolderPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerPlace:
     """A message in a folder of the mailbox: the folder's name as on the wire, UIDVALIDITY, UID."""
 
     folder: str
@@ -68,8 +68,8 @@ def differs(listed: Listed, recorded: Recorded | Gone) -> bool:
 
 
 def match_moves(
-    vanished: Sequence[tuple[Place, Fingerprint]], arrived: Sequence[tuple[Place, Fingerprint]]
-) -> list[tuple[Place, Place]]:
+    vanished: Sequence[tuple[ServerPlace, Fingerprint]], arrived: Sequence[tuple[ServerPlace, Fingerprint]]
+) -> list[tuple[ServerPlace, ServerPlace]]:
     """Pairs (from, to) of messages that are the same.
 
     Only a Message-ID unique among both the vanished and the arrived ones identifies a pair.
@@ -82,12 +82,12 @@ def match_moves(
     ]
 
 
-def _once(items: Sequence[tuple[Place, Fingerprint]]) -> dict[str, tuple[Place, Fingerprint]]:
+def _once(items: Sequence[tuple[ServerPlace, Fingerprint]]) -> dict[str, tuple[ServerPlace, Fingerprint]]:
     counts = Counter(fingerprint.message_id for _, fingerprint in items)
     return {one.message_id: (place, one) for place, one in items if one.message_id and counts[one.message_id] == 1}
 
 
-def may_move(origin: Place, place: Place) -> bool:
+def may_move(origin: ServerPlace, place: ServerPlace) -> bool:
     """True when a message can have moved from ``origin`` to ``place``.
 
     A new UID in the same folder, under the same UIDVALIDITY, is no move: programs save a changed message there in place of the
