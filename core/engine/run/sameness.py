@@ -15,7 +15,7 @@ from core.archive.read.identities import Identified
 from core.engine.run.retrieval import Retrieval
 from core.engine.visit import filing, looking
 from core.engine.visit.download import Download, Wanted
-from core.engine.visit.filing import Link as Linked
+from core.engine.visit.filing import MessageLink as Linked
 from core.engine.visit.link import Link
 from core.engine.visit.looking import Look
 from core.engine.visit.plan import FolderPlan

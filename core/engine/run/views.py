@@ -16,7 +16,7 @@ from core.archive.read.sources import LeftRecord
 from core.engine.run.sameness import Sameness, read_digests, read_headers
 from core.engine.visit import filing, looking
 from core.engine.visit.filing import Batch, Destination, Filing, Stored
-from core.engine.visit.filing import Link as Linked
+from core.engine.visit.filing import MessageLink as Linked
 from core.engine.visit.looking import Look
 from core.engine.visit.visit import Visit
 from core.errors import Dropped, ProtocolError

@@ -152,7 +152,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class MessageLink:
     """An archived message that is at ``uid`` of a folder as well; ``path`` is its archive folder.
 
     Without a ``uid`` it gets one more archive folder, and no position on the server.
@@ -164,9 +164,11 @@ class Link:
     path: str | None
 
 
-async def record_links(archive: Archive, destination: Destination, name: str, uidvalidity: int, links: Iterable[Link]) -> None:
+async def record_links(
+    archive: Archive, destination: Destination, name: str, uidvalidity: int, links: Iterable[MessageLink]
+) -> None:
     """Record archived messages of a folder at these places."""
-    by_path: dict[str | None, list[Link]] = {}
+    by_path: dict[str | None, list[MessageLink]] = {}
     for link in links:
         by_path.setdefault(link.path, []).append(link)
     drafts = []
