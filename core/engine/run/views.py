@@ -15,7 +15,7 @@ from core.archive.read import identities
 from core.archive.read.sources import LeftRecord
 from core.engine.run.sameness import Sameness, read_digests, read_headers
 from core.engine.visit import filing, looking
-from core.engine.visit.filing import Batch, Destination, Filing, Stored
+from core.engine.visit.filing import Batch, Destination, Filing, StoredBatch
 from core.engine.visit.filing import MessageLink as Linked
 from core.engine.visit.looking import Look
 from core.engine.visit.visit import Visit
@@ -179,7 +179,7 @@ class ViewFiling:
     def remarks(self) -> list[str]:
         return []
 
-    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> Stored:
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> StoredBatch:
         """Archive the batch in groups of one folder."""
         digests = {uid: hashlib.sha256(self.inner.content(raw)).digest() for uid, raw, _ in messages}
         placed: Mapping[bytes, str] = {}
@@ -190,12 +190,12 @@ class ViewFiling:
             path = placed.get(digests[message[0]], "").removeprefix(f"{self.to.top}/")
             places = (path,) if path else tuple(self.places.get(message[0], ()))
             groups.setdefault(places, []).append(message)
-        stored = Stored(0)
+        stored = StoredBatch(0)
         for places, group in groups.items():
             first = replace(folder, path=places[0], whose=OWN) if places else folder
             one = await self.inner.store(first, uidvalidity, group)
             known = frozenset(uid for uid, _, _ in group if digests[uid] in placed)
-            stored = Stored(stored.bytes + one.bytes, stored.left | one.left, stored.known | known)
+            stored = StoredBatch(stored.bytes + one.bytes, stored.left | one.left, stored.known | known)
             if self.to.everybody:
                 continue
             more = [

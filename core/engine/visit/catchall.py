@@ -20,7 +20,7 @@ from core.archive.store.entries import everybody
 from core.archive.store.entries.everybody import Filed, FiledMessage, FilingScheme, LeftMessage, UnknownAddress
 from core.archive.store.entries.values import OwnedFolder, ReportHeader, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
-from core.engine.visit.filing import Batch, Destination, Stored, source_message
+from core.engine.visit.filing import Batch, Destination, StoredBatch, source_message
 from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.message.splitter import header_end
@@ -153,7 +153,7 @@ class SortedFiling:
         self._left += len(found)
         return found
 
-    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> Stored:
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> StoredBatch:
         """Sort a batch, archive its messages, durably, and record those that are left."""
         done = await asyncio.to_thread(lambda: [self._sorting.sort(raw) for _, raw, _ in messages])
         ready = await self._archive.writer.prepare([one.content for one in done if self._sorting.places(one.route)])
@@ -181,7 +181,7 @@ class SortedFiling:
                 await users.nobody(self._archive)
             await self._archive.writer.append(drafts, ready)
         self._left += len(left)
-        return Stored(size, frozenset(uid for uid, *_ in left))
+        return StoredBatch(size, frozenset(uid for uid, *_ in left))
 
     def remarks(self) -> list[str]:
         """Remarks on this run."""

@@ -74,7 +74,7 @@ Batch = Sequence[tuple[int, bytes, Listed]]
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredBatch:
     """The result of storing a batch: the bytes stored or found known, and the UIDs left on the server, not archived.
 
     ``known``: UIDs whose messages lay in the mailbox's part of the archive already.
@@ -98,7 +98,7 @@ class Filing(Protocol):
     def still_left(self, uids: Iterable[int], left: Mapping[int, LeftRecord]) -> set[int]:
         """Those of ``uids`` that were ``left`` on the server before, and would be left again."""
 
-    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> Stored:
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> StoredBatch:
         """Archive a batch; durable when this returns. Several batches may be filed at once."""
 
     def remarks(self) -> list[str]:
@@ -118,7 +118,7 @@ class OwnFiling:
     def still_left(self, uids: Iterable[int], left: Mapping[int, LeftRecord]) -> set[int]:
         return set()
 
-    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> Stored:
+    async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> StoredBatch:
         path = self.to.path(folder)
         assert path is not None
         ready = await self._archive.writer.prepare([raw for _, raw, _ in messages])
@@ -129,7 +129,7 @@ class OwnFiling:
         source = self.to.folder(folder.name, uidvalidity)
         entry = Archived(self.to.run, source, OwnedFolder(self.to.owner, path), rows)
         await self._archive.writer.append([Draft(entry)], ready)
-        return Stored(sum(len(raw) for _, raw, _ in messages))
+        return StoredBatch(sum(len(raw) for _, raw, _ in messages))
 
     def remarks(self) -> list[str]:
         return []
