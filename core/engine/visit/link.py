@@ -26,7 +26,7 @@ PAUSES = (3.0, 15.0, 60.0)
 TURNED_AWAY = 2
 
 
-class Line(Protocol):
+class ServerLine(Protocol):
     """The line to a server: makes the connections of one mailbox, and receives how they fare."""
 
     async def connect(self) -> Session:
@@ -50,7 +50,7 @@ class Link:
     server.
     """
 
-    def __init__(self, line: Line, backoff: tuple[float, ...] = BACKOFF, reckoning: Reckoning | None = None) -> None:
+    def __init__(self, line: ServerLine, backoff: tuple[float, ...] = BACKOFF, reckoning: Reckoning | None = None) -> None:
         self._line = line
         self._was_open = False
         self._backoff = backoff
