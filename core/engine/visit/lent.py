@@ -28,7 +28,7 @@ CROWD = 50
 AT_ONCE = 200
 
 
-class Verdict(IntEnum):
+class FolderVerdict(IntEnum):
     """The result of a comparison of two folders. ``PERHAPS``: nothing differs, but too little is equal."""
 
     OTHER = 0
@@ -72,13 +72,13 @@ async def settled(
             inboxes = [one for one in others if one.name.upper() == "INBOX" and one.uidvalidity == validities[folder.name]]
             found = await comparison.of(folder, statuses[folder.name], inboxes)
             # Two logins of one mailbox share all folders.
-            one_mailbox |= {other.source for other, verdict in found if verdict is Verdict.SAME}
+            one_mailbox |= {other.source for other, verdict in found if verdict is FolderVerdict.SAME}
     result = []
     for folder in folders:
         alike = [one for one in others if one.uidvalidity == validities.get(folder.name) and one.source not in one_mailbox]
         if folder.path != "INBOX" and alike:
             found = await comparison.of(folder, statuses[folder.name], alike)
-            claims = [_claim(folder, other, verdict) for other, verdict in found if verdict is not Verdict.OTHER]
+            claims = [_claim(folder, other, verdict) for other, verdict in found if verdict is not FolderVerdict.OTHER]
             folder = replace(folder, whose=max([folder.whose, *claims], key=lambda one: _FOREIGN.index(one.standing)))
         result.append(folder)
     return result
@@ -87,12 +87,12 @@ async def settled(
 _FOREIGN = (Standing.OWN, Standing.DOUBTFUL, Standing.SHARED, Standing.OTHERS)
 
 
-def _claim(folder: Folder, other: Sibling, verdict: Verdict) -> Whose:
+def _claim(folder: Folder, other: Sibling, verdict: FolderVerdict) -> Whose:
     """The owner of a folder that is also ``other``."""
     theirs = names.path(other.name, folder.delimiter)
     if theirs != "INBOX" and theirs.count("/") > folder.path.count("/"):
         return folder.whose
-    if verdict is Verdict.SAME and (theirs == "INBOX" or theirs.count("/") < folder.path.count("/")):
+    if verdict is FolderVerdict.SAME and (theirs == "INBOX" or theirs.count("/") < folder.path.count("/")):
         return Whose(Standing.OTHERS, other.login, Evidence.TWIN, folder.path.split("/", 1)[0])
     return Whose(Standing.DOUBTFUL, evidence=Evidence.TWIN)
 
@@ -105,9 +105,9 @@ class _Comparison:
     source: str
     session: Session
 
-    async def of(self, folder: Folder, status: Status, others: Sequence[Sibling]) -> list[tuple[Sibling, Verdict]]:
+    async def of(self, folder: Folder, status: Status, others: Sequence[Sibling]) -> list[tuple[Sibling, FolderVerdict]]:
         """Compare with each of ``others``; the verdicts. Raises ``Dropped``."""
-        found: list[tuple[Sibling, Verdict]] = []
+        found: list[tuple[Sibling, FolderVerdict]] = []
         open_: list[tuple[Sibling, Judgement | None]] = []
         for other in others:
             if max(other.headers) >= status.items["UIDNEXT"]:
@@ -116,7 +116,7 @@ class _Comparison:
             if known in (None, Judgement.OPEN):
                 open_.append((other, known))
             else:
-                found.append((other, Verdict.SAME if known is Judgement.SAME else Verdict.OTHER))
+                found.append((other, FolderVerdict.SAME if known is Judgement.SAME else FolderVerdict.OTHER))
         if not open_:
             return found
         uids = sorted({uid for other, _ in open_ for uid in other.headers})
@@ -130,8 +130,8 @@ class _Comparison:
         for other, known in open_:
             verdict = _verdict(other, there, status.items["MESSAGES"])
             found.append((other, verdict))
-            if verdict is not Verdict.PERHAPS and not other.headers.keys().isdisjoint(there):
-                judgement = Judgement.SAME if verdict is Verdict.SAME else Judgement.OTHER
+            if verdict is not FolderVerdict.PERHAPS and not other.headers.keys().isdisjoint(there):
+                judgement = Judgement.SAME if verdict is FolderVerdict.SAME else Judgement.OTHER
                 await siblings.judge(self.archive, self.source, folder.name, other, judgement)
             elif known is None and asked is not None:
                 await siblings.judge(self.archive, self.source, folder.name, other, Judgement.OPEN)
@@ -152,9 +152,9 @@ class _Comparison:
         return found
 
 
-def _verdict(other: Sibling, there: Mapping[int, bytes], messages: int) -> Verdict:
+def _verdict(other: Sibling, there: Mapping[int, bytes], messages: int) -> FolderVerdict:
     both = other.headers.keys() & there.keys()
     if not both or any(other.headers[uid] != there[uid] for uid in both):
-        return Verdict.OTHER
+        return FolderVerdict.OTHER
     full = len(both) == len(other.headers) and len(both) >= other.messages == messages
-    return Verdict.SAME if full or len(both) >= ENOUGH else Verdict.PERHAPS
+    return FolderVerdict.SAME if full or len(both) >= ENOUGH else FolderVerdict.PERHAPS
