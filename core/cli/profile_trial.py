@@ -25,7 +25,7 @@ from core.text.format import number
 
 if TYPE_CHECKING:
     from core.engine.examine.examine import ServerFolder
-    from core.engine.examine.probe import Verdict
+    from core.engine.examine.probe import ProbeResult
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")]
 
@@ -71,7 +71,7 @@ async def try_profile(
     )
 
 
-async def _probe(profile: Profile, mailbox: Mailbox, secret: Secret) -> tuple[Verdict | None, str]:
+async def _probe(profile: Profile, mailbox: Mailbox, secret: Secret) -> tuple[ProbeResult | None, str]:
     from core.engine.examine.probe import probe
 
     try:

@@ -39,7 +39,7 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ProbeResult:
     """The result of the probe.
 
     ``at``: the command at which the message disappeared; ``left``: remains that could not be removed.
@@ -67,7 +67,7 @@ class Verdict:
         return {"mode": self.mode.value, "at": self.at, "trash": self.trash, "left": list(self.left)}
 
 
-async def probe(profile: Profile, mailbox: Mailbox, password: Secret) -> Verdict:
+async def probe(profile: Profile, mailbox: Mailbox, password: Secret) -> ProbeResult:
     """Run the probe in ``mailbox``. Raises ``ConnectError``, ``ProtocolError`` (no folder can be made there)."""
     session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()))
     try:
@@ -87,7 +87,7 @@ class _Probe:
         ).encode()
         self._left: list[str] = []
 
-    async def run(self) -> Verdict:
+    async def run(self) -> ProbeResult:
         name = await self._create()
         try:
             await appending.append(self._session, name, self._message)
@@ -100,10 +100,10 @@ class _Probe:
                 self._left.append(f"the folder {name} ({error.message})")
         if found is None:
             # STORE alone deletes nothing by the standard: the message was moved to an unknown place.
-            return Verdict(Mode.UNKNOWN if at == "STORE" else Mode.FINAL, at, left=tuple(self._left))
+            return ProbeResult(Mode.UNKNOWN if at == "STORE" else Mode.FINAL, at, left=tuple(self._left))
         trash, uid = found
         await self._clean(trash, uid)
-        return Verdict(Mode.TRASH, at, trash.path, tuple(self._left))
+        return ProbeResult(Mode.TRASH, at, trash.path, tuple(self._left))
 
     async def _create(self) -> str:
         refusal: ProtocolError | None = None
