@@ -15,7 +15,7 @@ from core.archive.registry import saved_directory, saved_profiles
 from core.directory import kerio, ldap
 from core.directory.entry import DirectoryEntry
 from core.directory.people import people
-from core.engine.examine.probe import Mode, ProbeResult
+from core.engine.examine.probe import ProbeResult, TrashMode
 from core.errors import ArchivarError, ConnectError
 from core.model import COUNTERS, Run, RunStatus, now
 from core.problems import certificate, connection, directory, login
@@ -74,7 +74,7 @@ def test_every_field_of_a_profile_has_a_place() -> None:
 
 def test_what_a_probe_found_names_the_fields_of_the_page() -> None:
     """Tick "Final", where a profile file has a key."""
-    said = " ".join(ProbeResult(Mode.TRASH, "STORE", "Trash").sentences(face.CONSOLE))
+    said = " ".join(ProbeResult(TrashMode.TRASH, "STORE", "Trash").sentences(face.CONSOLE))
     assert 'To have it removed there too: tick "Final".' in said
     assert not OF_FILES.search(said)
 

@@ -32,7 +32,7 @@ _PREFIXES = ("", "INBOX/", "INBOX.")
 _LOOKS, _LOOK_SECONDS = 5, 0.2
 
 
-class Mode(StrEnum):
+class TrashMode(StrEnum):
     FINAL = "final"
     TRASH = "trash"
     UNKNOWN = "unknown"
@@ -45,16 +45,16 @@ class ProbeResult:
     ``at``: the command at which the message disappeared; ``left``: remains that could not be removed.
     """
 
-    mode: Mode
+    mode: TrashMode
     at: str
     trash: str = ""
     left: tuple[str, ...] = ()
 
     def reason(self) -> Reason:
         """The result and the remedy."""
-        if self.mode is Mode.FINAL:
+        if self.mode is TrashMode.FINAL:
             return deletion.GOES_FOR_GOOD(command=self.at)
-        if self.mode is Mode.UNKNOWN:
+        if self.mode is TrashMode.UNKNOWN:
             return deletion.GOES_ASTRAY(command=self.at)
         return deletion.GOES_TO_TRASH(trash=self.trash, command=self.at)
 
@@ -100,10 +100,10 @@ class _Probe:
                 self._left.append(f"the folder {name} ({error.message})")
         if found is None:
             # STORE alone deletes nothing by the standard: the message was moved to an unknown place.
-            return ProbeResult(Mode.UNKNOWN if at == "STORE" else Mode.FINAL, at, left=tuple(self._left))
+            return ProbeResult(TrashMode.UNKNOWN if at == "STORE" else TrashMode.FINAL, at, left=tuple(self._left))
         trash, uid = found
         await self._clean(trash, uid)
-        return ProbeResult(Mode.TRASH, at, trash.path, tuple(self._left))
+        return ProbeResult(TrashMode.TRASH, at, trash.path, tuple(self._left))
 
     async def _create(self) -> str:
         refusal: ProtocolError | None = None
