@@ -89,7 +89,7 @@ class Deep:
 
 
 @dataclass(slots=True)
-class Scope:
+class ComparedMailbox:
     """A mailbox under comparison. ``lost`` is set when its server cannot be reached any more."""
 
     archive: Archive
@@ -212,7 +212,9 @@ class _Verdict:
 class _DeepFolder:
     """The deep comparison of one folder, by its listing."""
 
-    def __init__(self, scope: Scope, deep: Deep, look: Look, recorded: Mapping[int, Recorded], left_out: set[int]) -> None:
+    def __init__(
+        self, scope: ComparedMailbox, deep: Deep, look: Look, recorded: Mapping[int, Recorded], left_out: set[int]
+    ) -> None:
         self._scope = scope
         self._deep = deep
         self._look = look

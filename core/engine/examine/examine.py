@@ -12,7 +12,7 @@ from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.registry import comparisons
 from core.engine.examine.amendment import amend
-from core.engine.examine.comparison import Deep, Scope
+from core.engine.examine.comparison import ComparedMailbox, Deep
 from core.engine.examine.differences import MissingFolder, MissingMailbox
 from core.engine.visit import whose
 from core.engine.visit.breaker import Breaker
@@ -201,7 +201,7 @@ class MailboxComparison:
         line = PlainLine(self.renamed, self.profile, mailbox, opened_by)
         link = Link(line if self.deep is None else _WelcomedLine(line, self.server), self.backoff)
         source = mailbox.source(self.profile.server)
-        scope = Scope(self.archive, link, self.profile, source, self.server, self.deep)
+        scope = ComparedMailbox(self.archive, link, self.profile, source, self.server, self.deep)
         try:
             found = await self._folders(scope, replace(_holder(mailbox), source=source))
             error = str(scope.lost or "")
@@ -214,7 +214,7 @@ class MailboxComparison:
         unfinished = bool(scope.lost) or not all(one.done for one in found)
         return MissingMailbox(mailbox.top, mailbox.user.name, tuple(found), error, unfinished)
 
-    async def _folders(self, scope: Scope, holder: Holder) -> list[MissingFolder]:
+    async def _folders(self, scope: ComparedMailbox, holder: Holder) -> list[MissingFolder]:
         async def listed() -> tuple[list[Folder], dict[str, Status], list[Unused]]:
             session = await scope.link.session()
             folders, statuses, unreadable = await session.folders_with_status()
@@ -236,7 +236,7 @@ class MailboxComparison:
                 found.append(scope.unread(folder, scope.lost.message))
         return found
 
-    async def _repair(self, scope: Scope, mailbox: Mailbox, deep: Deep, found: list[MissingFolder]) -> str:
+    async def _repair(self, scope: ComparedMailbox, mailbox: Mailbox, deep: Deep, found: list[MissingFolder]) -> str:
         """Archive the differences in ``found`` and compare again; the reason of a failure, else empty."""
         differing = [one for one in found if one.differences]
         if not differing:
