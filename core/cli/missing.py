@@ -17,7 +17,7 @@ from core.cli.help import Command
 from core.cli.moments import day_and_time
 from core.cli.output import output
 from core.cli.progress import ProgressLine
-from core.engine.examine.differences import Differing, MissingFolder, MissingMailbox, What, account
+from core.engine.examine.differences import DifferenceKind, Differing, MissingFolder, MissingMailbox, account
 from core.errors import DamagedError, InputError
 from core.model import now, timestamp
 from core.problems.usage import NEEDS_OTHER
@@ -200,7 +200,7 @@ def _state(folder: MissingFolder) -> str:
 
 
 def _verb(folder: MissingFolder) -> str:
-    if all(one.what is What.NOT_ARCHIVED for one in folder.differences):
+    if all(one.what is DifferenceKind.NOT_ARCHIVED for one in folder.differences):
         return "missing"
     return "differs" if len(folder.differences) == 1 else "differ"
 

@@ -17,7 +17,7 @@ from core.archive.catalog import settings
 from core.archive.registry import saved_profiles, users
 from core.engine.examine import comparison, examine
 from core.engine.examine.comparison import Compared, Deep
-from core.engine.examine.differences import MissingFolder, MissingMailbox, What
+from core.engine.examine.differences import DifferenceKind, MissingFolder, MissingMailbox
 from core.engine.visit import download
 from core.engine.visit.download import Download
 from core.engine.visit.mailbox_lock import alone
@@ -77,11 +77,11 @@ async def compare(box: Sandbox, wanted: Profile, deep: Deep | None = None) -> li
     return await examine.missing(box.archive, wanted, Secret("secret"), deep, backoff=SHORT_BACKOFF)
 
 
-async def shallow(box: Sandbox, wanted: Profile) -> dict[str, dict[int, What]]:
+async def shallow(box: Sandbox, wanted: Profile) -> dict[str, dict[int, DifferenceKind]]:
     return differing(await compare(box, wanted))
 
 
-def differing(found: Iterable[MissingMailbox]) -> dict[str, dict[int, What]]:
+def differing(found: Iterable[MissingMailbox]) -> dict[str, dict[int, DifferenceKind]]:
     """The differences, by folder and UID; folders without any are left out."""
     folders = [folder for one in found for folder in one.folders]
     return {one.path: {each.uid: each.what for each in one.differences} for one in folders if one.differences}
@@ -120,7 +120,7 @@ async def test_an_exchanged_body_is_found_by_its_bytes_alone_and_archived_beside
         new = sha256(exchange(server, 9))
         assert await shallow(box, profile(server)) == {}
         found = await compare(box, profile(server), Deep())
-        assert differing(found) == {"INBOX": {9: What.OTHER_BYTES}}
+        assert differing(found) == {"INBOX": {9: DifferenceKind.OTHER_BYTES}}
         assert new not in await box.digests()
         repaired = await compare(box, profile(server), Deep(repair=True))
         assert differing(repaired) == {}
@@ -154,7 +154,7 @@ async def test_a_real_server_whose_file_was_exchanged_is_found_out_and_repaired(
     assert await shallow(box, wanted) == {}
     found = await compare(box, wanted, Deep())
     [(path, uids)] = differing(found).items()
-    assert (path, list(uids.values())) == ("Kunden/Ä", [What.OTHER_BYTES])
+    assert (path, list(uids.values())) == ("Kunden/Ä", [DifferenceKind.OTHER_BYTES])
     assert sum(one.depth.compared for one in found[0].folders if one.depth) == 24
     repaired = await compare(box, wanted, Deep(repair=True))
     assert (differing(repaired), repaired[0].repaired) == ({}, 1)
@@ -167,7 +167,7 @@ async def test_a_uid_that_is_listed_with_other_numbers_is_no_known_message(box: 
     with inbox() as server:
         await box.run(profile(server))
         server.folders["INBOX"] = [replace(one, internaldate="02-Feb-2024 10:00:00 +0000") for one in server.folders["INBOX"]]
-        assert await shallow(box, profile(server)) == {"INBOX": dict.fromkeys((3, 5, 9, 12, 20), What.OTHER_NUMBERS)}
+        assert await shallow(box, profile(server)) == {"INBOX": dict.fromkeys((3, 5, 9, 12, 20), DifferenceKind.OTHER_NUMBERS)}
         found = await compare(box, profile(server), Deep())
         depth = folder(found).depth
         assert differing(found) == {}
@@ -188,7 +188,7 @@ async def test_what_a_restored_server_has_under_old_uids_is_named_and_archived(b
         server.folders["INBOX"][20:] = other
         assert set((await shallow(box, profile(server)))["INBOX"]) <= set(range(21, 41))
         found = await compare(box, profile(server), Deep())
-        assert differing(found) == {"INBOX": dict.fromkeys(range(21, 41), What.OTHER_BYTES)}
+        assert differing(found) == {"INBOX": dict.fromkeys(range(21, 41), DifferenceKind.OTHER_BYTES)}
         repaired = await compare(box, profile(server), Deep(repair=True))
         assert (differing(repaired), repaired[0].repaired) == ({}, 20)
         assert await box.digests() == before | {sha256(one.raw) for one in other}
@@ -202,7 +202,7 @@ async def test_what_is_not_archived_is_archived_by_the_repair_and_nothing_is_del
         server.folders["INBOX"] += stored(30, 31)
         server.folders["Neu"] = stored(1)
         wanted = profile(server, deletion=rule)
-        expected = {"INBOX": dict.fromkeys((30, 31), What.NOT_ARCHIVED), "Neu": {1: What.NOT_ARCHIVED}}
+        expected = {"INBOX": dict.fromkeys((30, 31), DifferenceKind.NOT_ARCHIVED), "Neu": {1: DifferenceKind.NOT_ARCHIVED}}
         assert differing(await compare(box, wanted, Deep())) == expected
         repaired = await compare(box, wanted, Deep(repair=True))
         assert (differing(repaired), repaired[0].repaired) == ({}, 3)
@@ -219,7 +219,7 @@ async def test_an_empty_message_is_compared_like_any_other(box: Sandbox) -> None
         assert (differing(found), folder(found).archived) == ({}, 6)
         server.script.size_lies = {3: len(server.folders["INBOX"][0].raw)}
         server.folders["INBOX"][0] = replace(server.folders["INBOX"][0], raw=b"")
-        assert differing(await compare(box, profile(server), Deep())) == {"INBOX": {3: What.OTHER_BYTES}}
+        assert differing(await compare(box, profile(server), Deep())) == {"INBOX": {3: DifferenceKind.OTHER_BYTES}}
 
 
 # -- what cannot be compared
@@ -233,7 +233,7 @@ async def test_a_message_that_is_listed_and_not_given_is_named(box: Sandbox, mis
         setattr(server.script, misbehaviour, {9})
         for repair in (False, True):
             found = await compare(box, profile(server), Deep(repair=repair))
-            assert differing(found) == {"INBOX": {9: What.NOT_GIVEN}}
+            assert differing(found) == {"INBOX": {9: DifferenceKind.NOT_GIVEN}}
             assert folder(found).archived == 4
             assert folder(found).differences[0].reason
 
@@ -267,7 +267,7 @@ async def test_a_folder_that_cannot_be_opened_is_named_and_the_others_are_compar
         server.script.shut = {"Shut"}
         found = await compare(box, profile(server), Deep())
         assert folder(found, "Shut").error
-        assert differing(found) == {"Z": {4: What.OTHER_BYTES}}
+        assert differing(found) == {"Z": {4: DifferenceKind.OTHER_BYTES}}
         assert found[0].errors == 1
 
 
@@ -277,7 +277,7 @@ async def test_a_message_of_another_length_than_announced_is_named_on_an_exact_s
         server.script.size_lies = {3: 900}
         await box.run(profile(server))
         for deep in (None, Deep()):
-            assert differing(await compare(box, profile(server), deep)) == {"INBOX": {3: What.OTHER_LENGTH}}
+            assert differing(await compare(box, profile(server), deep)) == {"INBOX": {3: DifferenceKind.OTHER_LENGTH}}
     async with sandbox(box.archive.home.path.with_name("other")) as other:
         with inbox(Script(size_lies={uid: 900 for uid in range(1, 21)}), *range(1, 21)) as server:
             await other.run(profile(server))
@@ -293,7 +293,7 @@ async def test_a_damaged_copy_is_named_and_stored_anew(box: Sandbox) -> None:
         [volume] = [one async for one in box.archive.volumes.readable()]
         homes.change(volume.path, f"UPDATE part SET data = zeroblob(length(data)) WHERE sha256 = x'{digest.hex()}'")
         found = await compare(box, profile(server), Deep())
-        assert differing(found) == {"INBOX": {5: What.DAMAGED}}
+        assert differing(found) == {"INBOX": {5: DifferenceKind.DAMAGED}}
         repaired = await compare(box, profile(server), Deep(repair=True))
         assert (differing(repaired), repaired[0].repaired) == ({}, 1)
         assert sha256(await box.archive.raw(digest)) == digest.hex()
@@ -429,7 +429,7 @@ async def test_a_connection_that_drops_in_the_middle_is_made_again(box: Sandbox)
         server.script.drop_after_commands = 7
         server.script.cut_literal_after = 100
         found = await compare(box, profile(server), Deep())
-        assert differing(found) == {"INBOX": {33: What.OTHER_BYTES}}
+        assert differing(found) == {"INBOX": {33: DifferenceKind.OTHER_BYTES}}
         assert folder(found).archived == 39
 
 
@@ -490,7 +490,7 @@ async def test_the_filter_leaves_out_what_is_new_and_nothing_that_is_archived(bo
         server.folders["INBOX"] += stored(30, size=900)
         exchange(server, 5)
         found = await compare(box, profile(server, filter=Filter(smaller_than=600)), Deep())
-        assert differing(found) == {"INBOX": {5: What.OTHER_BYTES}}
+        assert differing(found) == {"INBOX": {5: DifferenceKind.OTHER_BYTES}}
         assert folder(found).left_out == 1
 
 
@@ -509,7 +509,7 @@ async def test_mail_of_a_catch_all_mailbox_is_compared_without_its_report(box: S
         found = await compare(box, wanted, Deep())
         assert (differing(found), folder(found).left_out, folder(found).archived) == ({}, 1, 5)
         exchange(server, 3)
-        assert differing(await compare(box, wanted, Deep())) == {"INBOX": {3: What.OTHER_BYTES}}
+        assert differing(await compare(box, wanted, Deep())) == {"INBOX": {3: DifferenceKind.OTHER_BYTES}}
         repaired = await compare(box, wanted, Deep(repair=True))
         assert (differing(repaired), repaired[0].repaired) == ({}, 1)
         assert [entry["run"] for entry in await box.entries("filed")] == [1, 0]
@@ -524,7 +524,7 @@ async def test_a_restore_into_the_mailbox_is_not_disturbed(box: Sandbox) -> None
         exchange(server, 9)
         with alone(box.archive.home, wanted.server.source(ALICE), ALICE):
             found = await compare(box, wanted, Deep(repair=True))
-        assert differing(found) == {"INBOX": {9: What.OTHER_BYTES}}
+        assert differing(found) == {"INBOX": {9: DifferenceKind.OTHER_BYTES}}
         assert found[0].error.startswith("not repaired: ")
         assert differing(await compare(box, wanted, Deep(repair=True))) == {}
 

@@ -19,7 +19,7 @@ from core.archive.registry import comparisons
 from core.archive.registry.comparisons import ComparedFolder
 from core.archive.store.entries.upkeep import Repaired, RepairedMessage
 from core.archive.store.ledger import Draft
-from core.engine.examine.differences import Depth, Differing, MissingFolder, What
+from core.engine.examine.differences import Depth, DifferenceKind, Differing, MissingFolder
 from core.engine.run import filtering
 from core.engine.run.retrieval import read_as, reads_as
 from core.engine.visit import filing, looking
@@ -141,8 +141,8 @@ class ComparedMailbox:
         if self.deep is not None:
             return await _DeepFolder(self, self.deep, look, recorded, left_out).run()
         same = look.plan.known - set(look.changed)
-        found = {uid: What.NOT_ARCHIVED for uid in look.plan.new if uid not in left_out}
-        found |= dict.fromkeys(look.changed, What.OTHER_NUMBERS)
+        found = {uid: DifferenceKind.NOT_ARCHIVED for uid in look.plan.new if uid not in left_out}
+        found |= dict.fromkeys(look.changed, DifferenceKind.OTHER_NUMBERS)
         differing = [_differing(look, uid, what) for uid, what in found.items()] + _odd(self.server, look, recorded, same)
         path = look.folder.path
         return MissingFolder(path, len(look.listed), len(same), "", _sorted(differing), _doubts(look), len(left_out))
@@ -164,7 +164,7 @@ class ComparedMailbox:
         return found | (look.left_before.keys() & set(look.plan.new))
 
 
-def _differing(look: Look, uid: int, what: What, reason: str = "") -> Differing:
+def _differing(look: Look, uid: int, what: DifferenceKind, reason: str = "") -> Differing:
     return Differing(uid, look.listed[uid].size, look.listed[uid].internaldate, what, reason)
 
 
@@ -183,7 +183,7 @@ def _odd(server: KnownServer, look: Look, recorded: Mapping[int, Recorded], same
         _differing(
             look,
             uid,
-            What.OTHER_LENGTH,
+            DifferenceKind.OTHER_LENGTH,
             f"announced with {number(look.listed[uid].size)} bytes, and archived with {number(length)}",
         )
         for uid, length in odd.items()
@@ -297,7 +297,7 @@ class _DeepFolder:
 
     def failed(self, uid: int, reason: Reason) -> None:
         """The server does not give a message (``download.Losses``)."""
-        self._differing.append(_differing(self._look, uid, What.NOT_GIVEN, sentence(reason)))
+        self._differing.append(_differing(self._look, uid, DifferenceKind.NOT_GIVEN, sentence(reason)))
         self._deep.settled(1, 0, 1)
 
     def expunged(self, uid: int) -> None:
@@ -314,11 +314,11 @@ class _DeepFolder:
         for uid, raw, _ in batch:
             one = kept.get(uid)
             if one is None:
-                found.differing.append(_differing(look, uid, What.NOT_ARCHIVED))
+                found.differing.append(_differing(look, uid, DifferenceKind.NOT_ARCHIVED))
             elif not reads_as(raw, one):
-                found.differing.append(_differing(look, uid, What.OTHER_BYTES))
+                found.differing.append(_differing(look, uid, DifferenceKind.OTHER_BYTES))
             elif one.sha256 in damaged:
-                differing = _differing(look, uid, What.DAMAGED, damaged[one.sha256].message)
+                differing = _differing(look, uid, DifferenceKind.DAMAGED, damaged[one.sha256].message)
                 if self._deep.repair and await self._renew(one, raw):
                     found.repaired.append(differing)
                     found.equal[uid] = one.sha256

@@ -12,7 +12,7 @@ from core.model import now, timestamp
 from core.text.format import counted, size, when
 
 
-class What(StrEnum):
+class DifferenceKind(StrEnum):
     """The difference between a message on the server and its archived record."""
 
     NOT_ARCHIVED = "not-archived"
@@ -34,12 +34,12 @@ class What(StrEnum):
 
 
 _WORDS = {
-    What.NOT_ARCHIVED: "not archived",
-    What.OTHER_NUMBERS: "listed with another size or date than recorded: it may be another message",
-    What.OTHER_BYTES: "another message than the one that was archived",
-    What.OTHER_LENGTH: "of another length than announced",
-    What.NOT_GIVEN: "not given by the server",
-    What.DAMAGED: "the archived copy is damaged",
+    DifferenceKind.NOT_ARCHIVED: "not archived",
+    DifferenceKind.OTHER_NUMBERS: "listed with another size or date than recorded: it may be another message",
+    DifferenceKind.OTHER_BYTES: "another message than the one that was archived",
+    DifferenceKind.OTHER_LENGTH: "of another length than announced",
+    DifferenceKind.NOT_GIVEN: "not given by the server",
+    DifferenceKind.DAMAGED: "the archived copy is damaged",
 }
 
 
@@ -50,7 +50,7 @@ class Differing:
     uid: int
     size: int
     internaldate: int | None
-    what: What
+    what: DifferenceKind
     reason: str = ""
 
     def as_json(self) -> dict[str, Any]:
