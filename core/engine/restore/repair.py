@@ -47,7 +47,7 @@ Tell = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledMessage:
     """A settled message: the source of its good bytes (``origin``), or the ``reason`` why there are none."""
 
     message: NamedMessage
@@ -63,8 +63,8 @@ class Repair:
     """The result of a repair: repaired and lost messages, and damage of other kinds that still stands."""
 
     dry_run: bool
-    repaired: tuple[Settled, ...] = ()
-    lost: tuple[Settled, ...] = ()
+    repaired: tuple[SettledMessage, ...] = ()
+    lost: tuple[SettledMessage, ...] = ()
     standing: tuple[str, ...] = ()
     #: Part of that damage is in the catalog, or in the volumes.
     in_catalog: bool = False
@@ -101,7 +101,7 @@ class _Work:
     #: Those that a salvage lost, with the former knowledge of the catalog, which does not list them any more.
     lost: dict[bytes, Restated] = field(default_factory=dict)
     reasons: dict[bytes, str] = field(default_factory=dict)
-    repaired: list[Settled] = field(default_factory=list)
+    repaired: list[SettledMessage] = field(default_factory=list)
 
     def say(self, text: str) -> None:
         self.tell(len(self.repaired), self.total, text)
@@ -118,7 +118,7 @@ class _Work:
                     self.open[found.sha256] = message
                     self.reasons[found.sha256] = f"what was written cannot be read back: {back.message}"
                     return
-        self.repaired.append(Settled(message, found.origin))
+        self.repaired.append(SettledMessage(message, found.origin))
         self.say("repaired")
 
 
@@ -152,7 +152,7 @@ async def repair(
             await work.take(salvaged)
     if work.open:
         await _from_servers(work)
-    lost = tuple(Settled(one, reason=work.reasons.get(sha256, NOWHERE)) for sha256, one in work.open.items())
+    lost = tuple(SettledMessage(one, reason=work.reasons.get(sha256, NOWHERE)) for sha256, one in work.open.items())
     if not dry_run:
         work.say("looking at the damaged volumes again")
         await _look_again(archive, [one.message.sha256 for one in work.repaired])
