@@ -9,7 +9,7 @@ import re
 from enum import StrEnum
 
 
-class Code(StrEnum):
+class ResponseCode(StrEnum):
     """The response codes that are handled."""
 
     UNAVAILABLE = "UNAVAILABLE"
@@ -27,7 +27,9 @@ class Code(StrEnum):
         return self in _LATER
 
 
-_LATER = frozenset({Code.UNAVAILABLE, Code.INUSE, Code.LIMIT, Code.OVERQUOTA, Code.THROTTLED})
+_LATER = frozenset(
+    {ResponseCode.UNAVAILABLE, ResponseCode.INUSE, ResponseCode.LIMIT, ResponseCode.OVERQUOTA, ResponseCode.THROTTLED}
+)
 # At the beginning, behind the answer's own word where that is part of the text.
 _CODE = re.compile(r"\s*(?:\* )?(?:(?:NO|BAD|BYE|OK)\b:?\s*)?\[([A-Z][A-Z0-9-]*)[ \]]", re.IGNORECASE)
 #: Phrases of servers without codes for a temporary refusal (Dovecot, Kerio, Exchange, Gmail).
@@ -37,11 +39,11 @@ _PHRASES = re.compile(
 )
 
 
-def code(text: str) -> Code | None:
+def code(text: str) -> ResponseCode | None:
     """The code at the beginning of a server's text, ``NO [OVERQUOTA] enough for today``; None for an unknown one."""
     found = _CODE.match(text)
     try:
-        return Code(found[1].upper()) if found else None
+        return ResponseCode(found[1].upper()) if found else None
     except ValueError:
         return None
 

@@ -20,7 +20,7 @@ from imapclient.exceptions import IMAPClientError
 
 from core.errors import Boundless, Dropped, ProtocolError, Sluggish
 from core.imap import codes, folders, names, replies
-from core.imap.codes import Code
+from core.imap.codes import ResponseCode
 from core.imap.connection import Client, connect
 from core.imap.login import Credentials, Known
 from core.imap.names import Folder, Reply, Status, Unused
@@ -381,7 +381,7 @@ def _number(values: list[Reply]) -> int | None:
 
 def _refused(reason: Reason, said: str, *, putting: bool = False) -> ProtocolError:
     """The error for a refusal; ``said`` is the server's text, ``putting``: something was to be stored there."""
-    full = putting and codes.code(said) is Code.OVERQUOTA
+    full = putting and codes.code(said) is ResponseCode.OVERQUOTA
     return Busy(problems.BUSY(said=said)) if codes.busy(said) and not full else ProtocolError(reason)
 
 

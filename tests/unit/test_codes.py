@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.imap.codes import Code, busy, code
+from core.imap.codes import ResponseCode, busy, code
 
 
 @pytest.mark.parametrize(
@@ -37,15 +37,15 @@ def test_what_may_work_later_is_told_from_what_never_will(text: str, later: bool
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("NO [OVERQUOTA] x", Code.OVERQUOTA),
-        ("[AuthenticationFailed]", Code.AUTHENTICATIONFAILED),
-        ("BYE [UNAVAILABLE 5] x", Code.UNAVAILABLE),
+        ("NO [OVERQUOTA] x", ResponseCode.OVERQUOTA),
+        ("[AuthenticationFailed]", ResponseCode.AUTHENTICATIONFAILED),
+        ("BYE [UNAVAILABLE 5] x", ResponseCode.UNAVAILABLE),
         ("NO [X-OWN] x", None),
         ("NO no code", None),
         ("", None),
     ],
 )
-def test_a_code_is_read_at_the_beginning_in_any_case(text: str, found: Code | None) -> None:
+def test_a_code_is_read_at_the_beginning_in_any_case(text: str, found: ResponseCode | None) -> None:
     """Behind NO, BAD or BYE where that is part of the text; what is none of ours is none."""
     assert code(text) is found
 
