@@ -46,7 +46,7 @@ class Session(Protocol):
 
 
 @dataclass(slots=True)
-class Found:
+class FolderList:
     """The folders of a server. ``unreadable`` lines name folders that are not among them."""
 
     folders: list[Folder]
@@ -54,7 +54,7 @@ class Found:
     unreadable: list[names.Unused] = field(default_factory=list)
 
 
-def read(session: Session, with_status: bool) -> Found:
+def read(session: Session, with_status: bool) -> FolderList:
     """All folders, ``with_status`` also their STATUS. Raises ``ProtocolError``, ``Busy``."""
     asked = {name: line for name, line in _beside(session).items() if name not in session.known.refused}
     extended = _returned(session, with_status)
@@ -77,7 +77,7 @@ def read(session: Session, with_status: bool) -> Found:
         found.insert(0, Folder("INBOX", "INBOX"))
     statuses, granted = names.statuses(told["STATUS"]), namespaces.rights(told["MYRIGHTS"])
     statuses, granted = _rest(session, found, statuses, granted, extended, with_status)
-    return Found(namespaces.annotated(found, session.namespaces, granted), statuses, unreadable)
+    return FolderList(namespaces.annotated(found, session.namespaces, granted), statuses, unreadable)
 
 
 def _has_inbox(session: Session) -> bool:
