@@ -21,7 +21,7 @@ _NAMES = {"\\sent": "Sent", "\\drafts": "Drafts", "\\trash": "Trash", "\\junk": 
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class GmailItems:
     """Id and labels of one message. ``labels`` as on the wire, without quotes."""
 
     id: str
@@ -47,7 +47,7 @@ def offers(session: Session) -> bool:
     return "X-GM-EXT-1" in session.capabilities
 
 
-async def known(session: Session, uids: Iterable[int]) -> dict[int, Known]:
+async def known(session: Session, uids: Iterable[int]) -> dict[int, GmailItems]:
     """Ids and labels of messages of the open folder by UID; empty when the server refuses. Raises ``Dropped``."""
     try:
         return await session.call(_known, session, sequence.pack(uids))
@@ -58,12 +58,12 @@ async def known(session: Session, uids: Iterable[int]) -> dict[int, Known]:
         return {}
 
 
-def _known(session: Session, uids: str) -> dict[int, Known]:
+def _known(session: Session, uids: str) -> dict[int, GmailItems]:
     found = session.command("UID", b"FETCH", uids.encode(), b"(UID X-GM-MSGID X-GM-LABELS)", wanted=("FETCH",))
     return parse(found["FETCH"])
 
 
-def parse(replies: Iterable[Reply]) -> dict[int, Known]:
+def parse(replies: Iterable[Reply]) -> dict[int, GmailItems]:
     """Ids and labels of FETCH replies, by UID; unreadable ones are skipped."""
     found = {}
     waiting = tokens.tokens(replies)
@@ -87,5 +87,5 @@ def parse(replies: Iterable[Reply]) -> dict[int, Known]:
                 if isinstance(labels, list)
                 else []
             )
-            found[int(uid)] = Known(id_.decode(), tuple(texts))
+            found[int(uid)] = GmailItems(id_.decode(), tuple(texts))
     return found

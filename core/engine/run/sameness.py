@@ -22,7 +22,7 @@ from core.engine.visit.plan import FolderPlan
 from core.engine.visit.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.imap import gmail
-from core.imap.gmail import Known
+from core.imap.gmail import GmailItems
 
 
 class Sameness:
@@ -31,7 +31,7 @@ class Sameness:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
         #: Gmail's ids and labels, by folder and UID.
-        self.told: dict[tuple[str, int], Known] = {}
+        self.told: dict[tuple[str, int], GmailItems] = {}
         #: UIDs by folder that wait for the download of the same message elsewhere.
         self._waiting: dict[str, list[int]] = {}
 
@@ -92,7 +92,7 @@ class Sameness:
         if not wanted or not gmail.offers(await self._visit.link.session()):
             return
 
-        async def asked() -> Mapping[int, Known]:
+        async def asked() -> Mapping[int, GmailItems]:
             session, selected = await self._visit.link.examine(look.folder)
             return await gmail.known(session, wanted) if selected.uidvalidity == look.uidvalidity else {}
 
