@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from core.errors import ProtocolError
 from core.imap import codes, names, namespaces, replies
-from core.imap.login import Known
+from core.imap.login import ServerKnowledge
 from core.imap.names import Folder, Reply, Status
 from core.imap.namespaces import Namespaces
 from core.imap.words import said, words
@@ -33,7 +33,7 @@ class Session(Protocol):
     """The part of an open session needed here."""
 
     capabilities: frozenset[str]
-    known: Known
+    known: ServerKnowledge
     namespaces: Namespaces | None
 
     @property

@@ -28,7 +28,7 @@ MOST_CHALLENGES = 3
 
 
 @dataclass(slots=True)
-class Known:
+class ServerKnowledge:
     """A session's knowledge of the server, for the next one. ``shortened``: only the beginning of the master password counts.
 
     ``one_by_one``: it does not take pipelined commands. ``refused``: commands that it announces but refuses. ``product`` and
@@ -54,7 +54,7 @@ class Credentials:
     mailbox: str
     password: Secret
     username: str = ""
-    known: Known = field(default_factory=Known)
+    known: ServerKnowledge = field(default_factory=ServerKnowledge)
 
     @property
     def shorter(self) -> Secret | None:

@@ -22,7 +22,7 @@ from core.errors import Boundless, Dropped, ProtocolError, Sluggish
 from core.imap import codes, folders, names, replies
 from core.imap.codes import ResponseCode
 from core.imap.connection import Client, connect
-from core.imap.login import Credentials, Known
+from core.imap.login import Credentials, ServerKnowledge
 from core.imap.names import Folder, Reply, Status, Unused
 from core.imap.namespaces import Namespaces
 from core.imap.protocol import LISTED_COST, LISTING, MOST_LISTED, Endless, Farewell, Oversized, Slow
@@ -89,7 +89,7 @@ class Session:
         self._client = client
         self._executor = executor
         self.capabilities = capabilities
-        self.known = Known()
+        self.known = ServerKnowledge()
         #: The server's namespaces; None before it has told them, or when it does not.
         self.namespaces: Namespaces | None = None
         self._kerio_login = False

@@ -25,7 +25,7 @@ from core.engine.visit.story import Silence
 from core.engine.visit.whose import Holder
 from core.errors import BusyError, ConnectError, ProtocolError
 from core.imap.connection import steps
-from core.imap.login import Known
+from core.imap.login import ServerKnowledge
 from core.imap.names import Folder, Status, Unused
 from core.imap.session import Session
 from core.model import User
@@ -53,7 +53,9 @@ async def connection_test(
     """
     trial = Trial(steps(profile.server, profile.login.method), tick)
     try:
-        session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()), trial.succeeded)
+        session = await Session.open(
+            profile.server, credentials(profile, mailbox, password, ServerKnowledge()), trial.succeeded
+        )
         try:
             folders = await session.folders()
         finally:
@@ -92,7 +94,7 @@ async def folder_tree(profile: Profile, mailbox: Mailbox, password: Secret, peop
 
     ``people``: all known users. Raises ``ConnectError``.
     """
-    login = credentials(profile, mailbox, password, Known())
+    login = credentials(profile, mailbox, password, ServerKnowledge())
     session, folders, statuses, unreadable = await opened(profile.server, login)
     try:
         folders = whose.among([mailbox.user, *people], _holder(mailbox), session, folders)
@@ -193,7 +195,7 @@ class MailboxComparison:
     deep: Deep | None
     backoff: tuple[float, ...]
     renamed: RenamedLogins
-    known: Known = field(default_factory=Known)
+    known: ServerKnowledge = field(default_factory=ServerKnowledge)
 
     async def compare(self, mailbox: Mailbox) -> MissingMailbox:
         """Compare one. Raises ``ConnectError``, ``ProtocolError`` when nothing of it could be compared."""

@@ -10,7 +10,7 @@ from core.engine.visit import catchall
 from core.engine.visit.catchall import Sorting
 from core.engine.visit.plan import batches
 from core.engine.visit.roster import credentials
-from core.imap.login import Known
+from core.imap.login import ServerKnowledge
 from core.imap.names import Folder
 from core.imap.session import Session
 from core.message.envelope import describe
@@ -57,7 +57,7 @@ async def examples(profile: Profile, archive: Archive, mailbox: Mailbox, passwor
     """
     sorting = await catchall.sorting(archive, profile)
     names = {user.id: user.name for user in await users.all_users(archive, removed=True)}
-    session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()))
+    session = await Session.open(profile.server, credentials(profile, mailbox, password, ServerKnowledge()))
     try:
         folder = await _fullest(session, profile)
         raws = await _last(session, folder, count) if folder else []

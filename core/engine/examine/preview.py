@@ -11,7 +11,7 @@ from core.engine.visit import whose
 from core.engine.visit.opening import opened
 from core.engine.visit.roster import credentials
 from core.engine.visit.whose import Holder
-from core.imap.login import Known
+from core.imap.login import ServerKnowledge
 from core.imap.names import Folder
 from core.imap.session import Session
 from core.model import User, now
@@ -66,7 +66,7 @@ async def deletion(profile: Profile, mailbox: Mailbox, password: Secret, people:
     preview = Preview(mailbox.top, profile.deletion.active, note=profile.held_back())
     if not preview.active:
         return preview
-    login = credentials(profile, mailbox, password, Known())
+    login = credentials(profile, mailbox, password, ServerKnowledge())
     session, folders, _, _ = await opened(profile.server, login)
     try:
         holder = Holder(mailbox.user.id, mailbox.login, mailbox.everybody)

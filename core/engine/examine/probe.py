@@ -15,7 +15,7 @@ from typing import Any
 from core.engine.visit.roster import credentials
 from core.errors import Dropped, ProtocolError
 from core.imap import appending, deleting
-from core.imap.login import Known
+from core.imap.login import ServerKnowledge
 from core.imap.names import Folder
 from core.imap.session import Session
 from core.problems import deletion
@@ -69,7 +69,7 @@ class ProbeResult:
 
 async def probe(profile: Profile, mailbox: Mailbox, password: Secret) -> ProbeResult:
     """Run the probe in ``mailbox``. Raises ``ConnectError``, ``ProtocolError`` (no folder can be made there)."""
-    session = await Session.open(profile.server, credentials(profile, mailbox, password, Known()))
+    session = await Session.open(profile.server, credentials(profile, mailbox, password, ServerKnowledge()))
     try:
         return await _Probe(session, secrets.token_hex(6)).run()
     finally:

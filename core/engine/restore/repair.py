@@ -28,7 +28,7 @@ from core.engine.visit.opening import PlainLine
 from core.engine.visit.renamed_logins import RenamedLogins
 from core.engine.visit.roster import credentials, roster
 from core.errors import ArchivarError, ConnectError, DamagedError, InputError, ProtocolError
-from core.imap.login import Known
+from core.imap.login import ServerKnowledge
 from core.imap.names import Folder
 from core.model import now
 from core.profiles import journal
@@ -240,7 +240,7 @@ async def _from_mailbox(work: _Work, profile: Profile, mailbox: Mailbox, wanted:
     work.say(f"asking {mailbox.login}")
     try:
         password = await saved_profiles.password(work.archive, profile)
-        opened_by = credentials(profile, mailbox, password, Known())
+        opened_by = credentials(profile, mailbox, password, ServerKnowledge())
     except ArchivarError as error:
         work.reasons |= {sha256: f"{profile.name}: {error.message}" for sha256, _ in wanted}
         return

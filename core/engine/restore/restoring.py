@@ -33,7 +33,7 @@ from core.engine.visit.roster import credentials
 from core.errors import ArchivarError, ConnectError, DamagedError, Dropped, ProtocolError
 from core.imap import appending
 from core.imap import names as naming
-from core.imap.login import Known
+from core.imap.login import ServerKnowledge
 from core.imap.replies import Listed
 from core.imap.session import Busy, Session
 from core.problems import restore as problems
@@ -110,7 +110,7 @@ class Restoring:
         self._actor = actor
         self._tick = tick
         self._source = plan.mailbox.source(plan.profile.server)
-        login = credentials(plan.profile, plan.mailbox, password, Known())
+        login = credentials(plan.profile, plan.mailbox, password, ServerKnowledge())
         self._link = Link(PlainLine(RenamedLogins(archive), plan.profile, plan.mailbox, login), backoff)
         self._dry = False
         self.result = Restored(plan.messages, plan.bytes)

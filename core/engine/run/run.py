@@ -30,7 +30,7 @@ from core.engine.visit.server import KnownServer
 from core.engine.visit.story import Listener, Story
 from core.engine.visit.visit import Rules, Visit
 from core.errors import ArchivarError, ConnectError
-from core.imap.login import Known
+from core.imap.login import ServerKnowledge
 from core.imap.session import Session
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now, timestamp
 from core.problems.code import Reason
@@ -112,7 +112,7 @@ class _Connections:
         self.count = 0
         self._job = job
         self._found = found
-        self._known = Known()
+        self._known = ServerKnowledge()
         self._renamed = RenamedLogins(archive)
 
     async def connect(self, turn: _Turn) -> Session:

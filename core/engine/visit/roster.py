@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles, shared_logins, users
-from core.imap.login import Credentials, Known
+from core.imap.login import Credentials, ServerKnowledge
 from core.model import MailboxResult, Problem, RunStatus
 from core.problems import mailbox as problems
 from core.problems.code import Reason
@@ -62,7 +62,7 @@ async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -
     return Roster(mailboxes, tuple(impossible), tuple(warnings), frozenset(shared))
 
 
-def credentials(profile: Profile, mailbox: Mailbox, password: Secret, known: Known) -> Credentials:
+def credentials(profile: Profile, mailbox: Mailbox, password: Secret, known: ServerKnowledge) -> Credentials:
     """The credentials of ``mailbox``; ``known`` is shared by all mailboxes of the profile."""
     return Credentials(profile.login.method, mailbox.login, password, profile.login.username, known)
 
