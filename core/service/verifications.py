@@ -85,7 +85,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class VerificationEnd:
     """The end of the last verification. ``findings`` counts its own; ``reason`` is that of a failure."""
 
     at: datetime
@@ -104,7 +104,7 @@ class Standing:
 
     request: Request | None
     progress: Progress | None
-    ended: Ended | None
+    ended: VerificationEnd | None
     rhythm: Rhythm
     due: datetime | None
 
@@ -153,7 +153,7 @@ async def cancel(archive: Archive) -> bool:
     async with archive.database.transaction() as transaction:
         request = _request(await kept.value(transaction, REQUEST))
         if request is not None:
-            await _end(transaction, Ended(now(), Outcome.CANCELLED, request.percent))
+            await _end(transaction, VerificationEnd(now(), Outcome.CANCELLED, request.percent))
     return request is not None
 
 
@@ -242,7 +242,7 @@ async def finish(archive: Archive, request: Request, outcome: Outcome, *, findin
     """Record the end of a verification; no effect when it was cancelled before."""
     async with archive.database.transaction() as transaction:
         if await _is(transaction, request):
-            await _end(transaction, Ended(now(), outcome, request.percent, findings, reason))
+            await _end(transaction, VerificationEnd(now(), outcome, request.percent, findings, reason))
 
 
 async def _is(transaction: Transaction, request: Request) -> bool:
@@ -251,7 +251,7 @@ async def _is(transaction: Transaction, request: Request) -> bool:
     return asked is not None and asked.id == request.id
 
 
-async def _end(transaction: Transaction, ended: Ended) -> None:
+async def _end(transaction: Transaction, ended: VerificationEnd) -> None:
     await _clear(transaction)
     await kept.keep(transaction, ENDED, json.dumps(ended.as_json()))
 
@@ -279,10 +279,10 @@ def _progress(text: str | None) -> Progress | None:
         return None
 
 
-def _ended(text: str | None) -> Ended | None:
+def _ended(text: str | None) -> VerificationEnd | None:
     try:
         value = json.loads(text or "")
-        return Ended(
+        return VerificationEnd(
             moment(value["at"]),
             Outcome(value["outcome"]),
             int(value["percent"]),
