@@ -62,7 +62,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class VerificationProgress:
     """The progress of a verification: ``done`` from 0 to 1 (of a share: of its round), and its counts.
 
     ``volume`` is the current one, of ``volumes``; ``comparing``: the catalog, which comes last.
@@ -103,7 +103,7 @@ class Standing:
     """The whole state. ``due`` is the next scheduled time, None without a schedule; it may be past."""
 
     request: Request | None
-    progress: Progress | None
+    progress: VerificationProgress | None
     ended: VerificationEnd | None
     rhythm: Rhythm
     due: datetime | None
@@ -230,7 +230,7 @@ async def save(archive: Archive, request: Request, state: dict[str, Any]) -> Non
             await kept.keep(transaction, STATE, json.dumps({"id": request.id, "state": state}))
 
 
-async def report(archive: Archive, progress: Progress) -> None:
+async def report(archive: Archive, progress: VerificationProgress) -> None:
     """Save the progress."""
     async with archive.database.transaction() as transaction:
         asked = _request(await kept.value(transaction, REQUEST))
@@ -272,9 +272,9 @@ def _request(text: str | None) -> Request | None:
         return None
 
 
-def _progress(text: str | None) -> Progress | None:
+def _progress(text: str | None) -> VerificationProgress | None:
     try:
-        return Progress(**json.loads(text or ""))
+        return VerificationProgress(**json.loads(text or ""))
     except (ValueError, TypeError):
         return None
 

@@ -24,7 +24,7 @@ from core.profiles.rhythm import Often
 from core.service import verifications
 from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main
 from core.service.queue import Queue
-from core.service.verifications import Outcome, Progress, Request
+from core.service.verifications import Outcome, Request, VerificationProgress
 
 #: Seconds of work between decisions to rest.
 SLICE_SECONDS = 0.1
@@ -217,7 +217,7 @@ class _Work:
         done, verdict = self._latest
         volumes = len(self._archive.home.volume_numbers())
         counts = (min(verdict.volumes, volumes), volumes, verdict.messages, verdict.bytes, len(verdict.findings))
-        await verifications.report(self._archive, Progress(self._request.id, done, *counts, comparing))
+        await verifications.report(self._archive, VerificationProgress(self._request.id, done, *counts, comparing))
 
 
 if __name__ == "__main__":

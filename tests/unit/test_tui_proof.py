@@ -23,7 +23,7 @@ from core.config import Home
 from core.model import now, timestamp
 from core.profiles.rhythm import Rhythm
 from core.service import verifications
-from core.service.verifications import Outcome, Progress, Request, Standing
+from core.service.verifications import Outcome, Request, Standing, VerificationProgress
 from core.system.actor import Actor
 from tests import homes
 from tests.terminal.consoles import console_on
@@ -107,7 +107,7 @@ async def test_verifying_is_asked_for_watched_and_cancelled(archive: Archive, se
         assert request is not None
         assert (Actor.of(request.actor).channel, request.percent) == ("console", 0)
         assert "v Verify" not in screen.text
-        await verifications.report(archive, Progress(request.id, 0.34, 2, 3, 1204, 31_000_000, 1))
+        await verifications.report(archive, VerificationProgress(request.id, 0.34, 2, 3, 1204, 31_000_000, 1))
         await screen.until_shown("● verifying", "volume 2 of 3; 1,204 messages, 31 MB, 1 finding so far", "█", "34 %")
         assert straight(screen.lines, (80, 24))
         await screen.press("c")
@@ -307,7 +307,7 @@ def test_how_the_last_verification_is_told() -> None:
 def test_what_is_waited_for_is_told() -> None:
     """A service, the end of a run, or nothing more; beside a run it rests."""
     request = Request("x", "console", now(), 5)
-    progress = Progress("x", 0.5, 1, 2, 3, 4, 0)
+    progress = VerificationProgress("x", 0.5, 1, 2, 3, 4, 0)
     standing = Standing(request, None, None, Rhythm.parse("off"), None)
     waiting = under_way(standing, False, 0)
     assert waiting is not None
