@@ -36,7 +36,7 @@ from core.service.liveness import Presence
 from core.service.lock import is_running
 from core.service.queue import Queue
 from core.service.scheduler import next_starts
-from core.service.verifications import Outcome
+from core.service.verifications import VerificationOutcome
 from core.system.exposure import Exposure
 from core.text.format import counted, number, size, soon, when
 
@@ -231,7 +231,7 @@ def _verifying(standing: verifications.Standing, running: bool) -> Iterator[str]
     elif standing.request is not None:
         progress = standing.progress
         yield f"● under way, {progress.done * 100:.0f} %: {progress.sentence()}" if progress else "… waits for its turn"
-    elif standing.ended is not None and standing.ended.outcome in (Outcome.FAILED, Outcome.CANCELLED):
+    elif standing.ended is not None and standing.ended.outcome in (VerificationOutcome.FAILED, VerificationOutcome.CANCELLED):
         ended = standing.ended
         yield f"{'✘' if ended.reason else '■'} {ended.outcome}, {when(ended.at, now())}: {ended.reason}".rstrip(": ")
     if standing.due is not None:

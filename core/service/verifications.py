@@ -38,7 +38,7 @@ AGAIN = timedelta(hours=1)
 FAST = timedelta(days=1)
 
 
-class Outcome(StrEnum):
+class VerificationOutcome(StrEnum):
     """The outcome of a verification."""
 
     CLEAN = "clean"
@@ -89,7 +89,7 @@ class VerificationEnd:
     """The end of the last verification. ``findings`` counts its own; ``reason`` is that of a failure."""
 
     at: datetime
-    outcome: Outcome
+    outcome: VerificationOutcome
     percent: int = 0
     findings: int = 0
     reason: str = ""
@@ -153,7 +153,7 @@ async def cancel(archive: Archive) -> bool:
     async with archive.database.transaction() as transaction:
         request = _request(await kept.value(transaction, REQUEST))
         if request is not None:
-            await _end(transaction, VerificationEnd(now(), Outcome.CANCELLED, request.percent))
+            await _end(transaction, VerificationEnd(now(), VerificationOutcome.CANCELLED, request.percent))
     return request is not None
 
 
@@ -191,14 +191,14 @@ async def due(archive: Archive, rhythm: Rhythm) -> datetime | None:
     elif (last := await last_verification.last(archive)) is not None:
         times.append(last.at)
     ended = _ended(await kept.value(archive.database, ENDED))
-    if ended is not None and ended.outcome is Outcome.CANCELLED:
+    if ended is not None and ended.outcome is VerificationOutcome.CANCELLED:
         times.append(ended.at)
     latest = now() + FAST
     times = [time for time in times if time <= latest]
     if not times:
         times.append(min(await _began(archive), latest))
     following = rhythm.following(max(times))
-    if following is not None and ended is not None and ended.outcome is Outcome.FAILED and ended.at <= latest:
+    if following is not None and ended is not None and ended.outcome is VerificationOutcome.FAILED and ended.at <= latest:
         # The cause of the failure may last.
         following = max(following, ended.at + AGAIN)
     return following
@@ -238,7 +238,9 @@ async def report(archive: Archive, progress: VerificationProgress) -> None:
             await kept.keep(transaction, PROGRESS, json.dumps(asdict(progress)))
 
 
-async def finish(archive: Archive, request: Request, outcome: Outcome, *, findings: int = 0, reason: str = "") -> None:
+async def finish(
+    archive: Archive, request: Request, outcome: VerificationOutcome, *, findings: int = 0, reason: str = ""
+) -> None:
     """Record the end of a verification; no effect when it was cancelled before."""
     async with archive.database.transaction() as transaction:
         if await _is(transaction, request):
@@ -284,7 +286,7 @@ def _ended(text: str | None) -> VerificationEnd | None:
         value = json.loads(text or "")
         return VerificationEnd(
             moment(value["at"]),
-            Outcome(value["outcome"]),
+            VerificationOutcome(value["outcome"]),
             int(value["percent"]),
             int(value["findings"]),
             str(value["reason"]),

@@ -24,7 +24,7 @@ from core.profiles.rhythm import Often
 from core.service import verifications
 from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main
 from core.service.queue import Queue
-from core.service.verifications import Outcome, Request, VerificationProgress
+from core.service.verifications import Request, VerificationOutcome, VerificationProgress
 
 #: Seconds of work between decisions to rest.
 SLICE_SECONDS = 0.1
@@ -115,7 +115,7 @@ class Verifying:
         if self._tries >= TRIES:
             said = self._why or f"It ended {TRIES} times without a result."
             reason = f"{said} See {self._archive.home.log}."
-            await verifications.finish(self._archive, request, Outcome.FAILED, reason=reason)
+            await verifications.finish(self._archive, request, VerificationOutcome.FAILED, reason=reason)
             return False
         if free and time.monotonic() - self._failed > AGAIN_SECONDS:
             self._start(request)
@@ -169,9 +169,9 @@ class _Work:
         except (BusyError, StorageError):
             raise
         except ArchivarError as error:
-            await verifications.finish(self._archive, asked, Outcome.FAILED, reason=str(error))
+            await verifications.finish(self._archive, asked, VerificationOutcome.FAILED, reason=str(error))
             raise
-        outcome = Outcome.DAMAGED if verdict.findings else Outcome.CLEAN
+        outcome = VerificationOutcome.DAMAGED if verdict.findings else VerificationOutcome.CLEAN
         await verifications.finish(self._archive, asked, outcome, findings=len(verdict.findings))
 
     async def _whole(self) -> Verdict:

@@ -28,7 +28,7 @@ from core.model import moment, now, timestamp
 from core.service import verifications
 from core.service.lock import is_running
 from core.service.queue import Queue
-from core.service.verifications import Outcome
+from core.service.verifications import VerificationOutcome
 from core.service.verifying import Verifying, verify
 from core.system.actor import Actor
 from core.system.tasks import spawn
@@ -358,7 +358,7 @@ async def test_beside_a_run_it_rests_nine_times_as_long_as_it_works(archive: Arc
     assert sleep.await_count > 5
     ended = (await verifications.standing(archive)).ended
     assert ended is not None
-    assert ended.outcome is Outcome.CLEAN
+    assert ended.outcome is VerificationOutcome.CLEAN
 
 
 def test_beside_a_run_the_verification_waits_for_its_end(home: Home, start: Start) -> None:
@@ -393,7 +393,7 @@ async def test_asking_again_joins_and_everything_goes_before_a_share(archive: Ar
     assert whole.id != share.id
     assert await verifications.ask(archive, actor="root", percent=5) == whole, "a share of it is a part of it"
     assert await verifications.request(archive) == whole
-    await verifications.finish(archive, share, Outcome.CLEAN)
+    await verifications.finish(archive, share, VerificationOutcome.CLEAN)
     assert await verifications.request(archive) == whole, "one that is not wanted any more ends nothing"
 
 
@@ -419,7 +419,7 @@ async def test_one_that_was_cancelled_or_failed_is_not_begun_again_at_once(archi
     assert before is not None
     assert before.year == 2020
     request = await verifications.ask(archive, actor=verifications.SCHEDULE)
-    await verifications.finish(archive, request, Outcome.FAILED, reason="The disk is full.")
+    await verifications.finish(archive, request, VerificationOutcome.FAILED, reason="The disk is full.")
     ended = (await verifications.standing(archive)).ended
     assert ended is not None
     assert (await verifications.standing(archive)).due == ended.at + verifications.AGAIN
@@ -436,7 +436,7 @@ async def test_a_clock_that_was_fast_for_a_while_ends_no_schedule(archive: Archi
     ahead = timestamp(now() + timedelta(days=4_000))
     await saved_settings.change(archive, "verify", rhythm)
     await last_verification.remember(archive.home, Verdict())
-    for outcome in (Outcome.CLEAN, Outcome.CANCELLED, Outcome.FAILED):
+    for outcome in (VerificationOutcome.CLEAN, VerificationOutcome.CANCELLED, VerificationOutcome.FAILED):
         async with archive.database.transaction() as transaction:
             await kept.keep(transaction, verifications.SHARE, ahead)
             ended = {"at": ahead, "outcome": outcome.value, "percent": 0, "findings": 0, "reason": ""}
@@ -478,7 +478,7 @@ async def test_a_process_that_dies_again_and_again_is_given_up(archive: Archive,
         verifying.close()
     ended = (await verifications.standing(archive)).ended
     assert ended is not None
-    assert ended.outcome is Outcome.FAILED
+    assert ended.outcome is VerificationOutcome.FAILED
     assert "5 times" in ended.reason
 
 

@@ -194,5 +194,5 @@ async def test_a_verification_whose_process_cannot_start_ends_with_its_reason(
     standing = await verifications.standing(archive)
     assert (standing.request, standing.ended is not None) == (None, True)
     assert standing.ended is not None
-    assert standing.ended.outcome is verifications.Outcome.FAILED
+    assert standing.ended.outcome is verifications.VerificationOutcome.FAILED
     assert "cannot be started: Resource temporarily unavailable" in standing.ended.reason

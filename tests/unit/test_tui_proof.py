@@ -23,7 +23,7 @@ from core.config import Home
 from core.model import now, timestamp
 from core.profiles.rhythm import Rhythm
 from core.service import verifications
-from core.service.verifications import Outcome, Request, Standing, VerificationProgress
+from core.service.verifications import Request, Standing, VerificationOutcome, VerificationProgress
 from core.system.actor import Actor
 from tests import homes
 from tests.terminal.consoles import console_on
@@ -267,13 +267,13 @@ async def test_home_tells_of_an_archive_that_is_not_proved(archive: Archive) -> 
     [overdue] = await told()
     assert overdue.startswith("A verification is due since ")
     request = await verifications.ask(archive, actor=verifications.SCHEDULE)
-    await verifications.finish(archive, request, Outcome.FAILED, reason="It ended 5 times without a result.")
+    await verifications.finish(archive, request, VerificationOutcome.FAILED, reason="It ended 5 times without a result.")
     [failed] = await told()
     assert re.fullmatch(r"The last verification, .+, failed: It ended 5 times without a result\.", failed)
     request = await verifications.ask(archive, actor=verifications.SCHEDULE)
     assert await told() == [failed], "it is tried again and again"
     await last_verification.remember(archive.home, Verdict())
-    await verifications.finish(archive, request, Outcome.CLEAN)
+    await verifications.finish(archive, request, VerificationOutcome.CLEAN)
     assert await told() == []
 
 
@@ -325,7 +325,7 @@ def test_what_is_waited_for_is_told() -> None:
 async def test_one_that_failed_says_why(archive: Archive) -> None:
     """Until another one has ended."""
     request = await verifications.ask(archive, actor="root")
-    await verifications.finish(archive, request, Outcome.FAILED, reason="The disk \x1b[31mis full.")
+    await verifications.finish(archive, request, VerificationOutcome.FAILED, reason="The disk \x1b[31mis full.")
     async with console_on(archive.home) as screen:
         await at_proof(screen)
         await screen.until_shown("Ended   ✗ failed", "is full.")

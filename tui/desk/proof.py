@@ -24,8 +24,8 @@ from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
 from core.service.salvaging import salvage_if_needed
-from core.service.verifications import Outcome as End
 from core.service.verifications import Standing
+from core.service.verifications import VerificationOutcome as End
 from core.text import format as texts
 from tui.desk import present, typed
 from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
