@@ -48,7 +48,7 @@ class VerificationOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class VerificationRequest:
     """A verification that is queued or running. ``percent``: the size of a share; 0 is everything."""
 
     id: str
@@ -102,7 +102,7 @@ class VerificationEnd:
 class Standing:
     """The whole state. ``due`` is the next scheduled time, None without a schedule; it may be past."""
 
-    request: Request | None
+    request: VerificationRequest | None
     progress: VerificationProgress | None
     ended: VerificationEnd | None
     rhythm: Rhythm
@@ -126,7 +126,7 @@ class Standing:
 # For clients ------------------------------------------------------------------------------------------------------
 
 
-async def ask(archive: Archive, *, actor: str, percent: int = 0) -> Request:
+async def ask(archive: Archive, *, actor: str, percent: int = 0) -> VerificationRequest:
     """Request a verification; a running one is joined, unless it is another share than requested.
 
     Raises ``HomeError`` for a backup, which must not be written to.
@@ -140,7 +140,7 @@ async def ask(archive: Archive, *, actor: str, percent: int = 0) -> Request:
             # A user's request keeps a service alive that was started for a run, so the request becomes the user's.
             request = replace(before, actor=actor)
         else:
-            request = Request(uuid.uuid4().hex, actor, moment(timestamp(now())), percent)
+            request = VerificationRequest(uuid.uuid4().hex, actor, moment(timestamp(now())), percent)
             await _clear(transaction)
             if percent:
                 await kept.keep(transaction, SHARE, timestamp(request.at))
@@ -157,7 +157,7 @@ async def cancel(archive: Archive) -> bool:
     return request is not None
 
 
-async def request(archive: Archive) -> Request | None:
+async def request(archive: Archive) -> VerificationRequest | None:
     """The queued or running verification; None when there is none."""
     return _request(await kept.value(archive.database, REQUEST))
 
@@ -214,7 +214,7 @@ async def _began(archive: Archive) -> datetime:
 # For the service and its process ----------------------------------------------------------------------------------
 
 
-async def state(archive: Archive, request: Request) -> str:
+async def state(archive: Archive, request: VerificationRequest) -> str:
     """The last saved state of a verification of everything; empty for the beginning."""
     try:
         value = json.loads(await kept.value(archive.database, STATE) or "{}")
@@ -223,7 +223,7 @@ async def state(archive: Archive, request: Request) -> str:
         return ""
 
 
-async def save(archive: Archive, request: Request, state: dict[str, Any]) -> None:
+async def save(archive: Archive, request: VerificationRequest, state: dict[str, Any]) -> None:
     """Save the state, so that another process can continue."""
     async with archive.database.transaction() as transaction:
         if await _is(transaction, request):
@@ -239,7 +239,7 @@ async def report(archive: Archive, progress: VerificationProgress) -> None:
 
 
 async def finish(
-    archive: Archive, request: Request, outcome: VerificationOutcome, *, findings: int = 0, reason: str = ""
+    archive: Archive, request: VerificationRequest, outcome: VerificationOutcome, *, findings: int = 0, reason: str = ""
 ) -> None:
     """Record the end of a verification; no effect when it was cancelled before."""
     async with archive.database.transaction() as transaction:
@@ -247,7 +247,7 @@ async def finish(
             await _end(transaction, VerificationEnd(now(), outcome, request.percent, findings, reason))
 
 
-async def _is(transaction: Transaction, request: Request) -> bool:
+async def _is(transaction: Transaction, request: VerificationRequest) -> bool:
     """True when this is still the current request."""
     asked = _request(await kept.value(transaction, REQUEST))
     return asked is not None and asked.id == request.id
@@ -266,10 +266,10 @@ async def _clear(transaction: Transaction) -> None:
 # An unreadable value counts as absent: another version may have written it.
 
 
-def _request(text: str | None) -> Request | None:
+def _request(text: str | None) -> VerificationRequest | None:
     try:
         value = json.loads(text or "")
-        return Request(str(value["id"]), str(value["actor"]), moment(value["at"]), int(value["percent"]))
+        return VerificationRequest(str(value["id"]), str(value["actor"]), moment(value["at"]), int(value["percent"]))
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -24,7 +24,7 @@ from core.profiles.rhythm import Often
 from core.service import verifications
 from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main
 from core.service.queue import Queue
-from core.service.verifications import Request, VerificationOutcome, VerificationProgress
+from core.service.verifications import VerificationOutcome, VerificationProgress, VerificationRequest
 
 #: Seconds of work between decisions to rest.
 SLICE_SECONDS = 0.1
@@ -88,7 +88,7 @@ class Verifying:
             self._failed = time.monotonic()
             logger.error("verifying ended with code %d", code)
 
-    async def _see_to_schedule(self, request: Request | None) -> Request | None:
+    async def _see_to_schedule(self, request: VerificationRequest | None) -> VerificationRequest | None:
         """Request a due verification; withdraw the schedule's request when there is no schedule any more."""
         standing = await verifications.standing(self._archive)
         rhythm, due = standing.rhythm, standing.due
@@ -102,7 +102,7 @@ class Verifying:
         logger.info("verifying is due (%s)", rhythm.sentence())
         return await verifications.ask(self._archive, actor=verifications.SCHEDULE, percent=rhythm.percent)
 
-    async def _go_on(self, request: Request | None, *, lasting: bool, free: bool) -> bool:
+    async def _go_on(self, request: VerificationRequest | None, *, lasting: bool, free: bool) -> bool:
         if self._companion.started:
             if request is not None and request.id == self._doing:
                 return lasting or not request.automatic
@@ -121,7 +121,7 @@ class Verifying:
             self._start(request)
         return True
 
-    def _start(self, request: Request) -> None:
+    def _start(self, request: VerificationRequest) -> None:
         self._doing = request.id
         try:
             self._companion.start(self._archive.home, request.id)
@@ -151,7 +151,7 @@ async def verify(home: Home, request: str) -> None:
 class _Work:
     """One verification."""
 
-    def __init__(self, archive: Archive, request: Request) -> None:
+    def __init__(self, archive: Archive, request: VerificationRequest) -> None:
         self._archive = archive
         self._request = request
         self._queue = Queue(archive.database)

@@ -23,7 +23,7 @@ from core.config import Home
 from core.model import now, timestamp
 from core.profiles.rhythm import Rhythm
 from core.service import verifications
-from core.service.verifications import Request, Standing, VerificationOutcome, VerificationProgress
+from core.service.verifications import Standing, VerificationOutcome, VerificationProgress, VerificationRequest
 from core.system.actor import Actor
 from tests import homes
 from tests.terminal.consoles import console_on
@@ -306,7 +306,7 @@ def test_how_the_last_verification_is_told() -> None:
 
 def test_what_is_waited_for_is_told() -> None:
     """A service, the end of a run, or nothing more; beside a run it rests."""
-    request = Request("x", "console", now(), 5)
+    request = VerificationRequest("x", "console", now(), 5)
     progress = VerificationProgress("x", 0.5, 1, 2, 3, 4, 0)
     standing = Standing(request, None, None, Rhythm.parse("off"), None)
     waiting = under_way(standing, False, 0)
