@@ -64,7 +64,7 @@ class _Glance:
     disk: DiskUse
     search: IndexState
     verified: LastVerification | None
-    verifying: verifications.Standing
+    verifying: verifications.VerificationState
     backed_up: LastBackup | None
     places: list[PlaceState]
     seal_troubles: list[str]
@@ -224,7 +224,7 @@ def _verified(last: LastVerification | None) -> str:
     return f"✘ DAMAGED, {moment}, {counted(last.findings, 'finding')}{first}"
 
 
-def _verifying(standing: verifications.Standing, running: bool) -> Iterator[str]:
+def _verifying(standing: verifications.VerificationState, running: bool) -> Iterator[str]:
     """Yield lines on the verification: present state, last result, next time."""
     if standing.request is not None and not running:
         yield "! a verification waits for a service; archivar service start"

@@ -99,7 +99,7 @@ class VerificationEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class VerificationState:
     """The whole state. ``due`` is the next scheduled time, None without a schedule; it may be past."""
 
     request: VerificationRequest | None
@@ -162,7 +162,7 @@ async def request(archive: Archive) -> VerificationRequest | None:
     return _request(await kept.value(archive.database, REQUEST))
 
 
-async def standing(archive: Archive) -> Standing:
+async def standing(archive: Archive) -> VerificationState:
     """The whole state of verifications."""
     # Without the saved position, which may be long, and is only for the process that continues.
     sql = "SELECT name, value FROM setting WHERE name IN (?, ?, ?)"
@@ -172,7 +172,7 @@ async def standing(archive: Archive) -> Standing:
     if asked is None or progress is None or progress.id != asked.id:
         progress = None
     rhythm = Rhythm.parse((await settings.read(archive.database)).verify)
-    return Standing(asked, progress, _ended(texts.get(ENDED)), rhythm, await due(archive, rhythm))
+    return VerificationState(asked, progress, _ended(texts.get(ENDED)), rhythm, await due(archive, rhythm))
 
 
 async def due(archive: Archive, rhythm: Rhythm) -> datetime | None:

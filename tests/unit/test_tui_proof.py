@@ -23,7 +23,7 @@ from core.config import Home
 from core.model import now, timestamp
 from core.profiles.rhythm import Rhythm
 from core.service import verifications
-from core.service.verifications import Standing, VerificationOutcome, VerificationProgress, VerificationRequest
+from core.service.verifications import VerificationOutcome, VerificationProgress, VerificationRequest, VerificationState
 from core.system.actor import Actor
 from tests import homes
 from tests.terminal.consoles import console_on
@@ -308,17 +308,17 @@ def test_what_is_waited_for_is_told() -> None:
     """A service, the end of a run, or nothing more; beside a run it rests."""
     request = VerificationRequest("x", "console", now(), 5)
     progress = VerificationProgress("x", 0.5, 1, 2, 3, 4, 0)
-    standing = Standing(request, None, None, Rhythm.parse("off"), None)
+    standing = VerificationState(request, None, None, Rhythm.parse("off"), None)
     waiting = under_way(standing, False, 0)
     assert waiting is not None
     assert (str(waiting.state), waiting.fraction, waiting.share) == ("○ waiting", None, True)
     behind = under_way(standing, True, 1)
     assert behind is not None
     assert "when no run is under way" in behind.sentence
-    going = under_way(Standing(request, progress, None, Rhythm.parse("off"), None), True, 1)
+    going = under_way(VerificationState(request, progress, None, Rhythm.parse("off"), None), True, 1)
     assert going is not None
     assert going.sentence == "5 % of everything · volume 1 of 2; 3 messages, 4 B · resting beside a run"
-    assert short(Standing(request, progress, None, Rhythm.parse("off"), None), None, 0, now()) == "● verifying 50 %"
+    assert short(VerificationState(request, progress, None, Rhythm.parse("off"), None), None, 0, now()) == "● verifying 50 %"
     assert hint(standing, None, now()) == "", "it is about to be proved"
 
 

@@ -24,8 +24,8 @@ from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
 from core.service.salvaging import salvage_if_needed
-from core.service.verifications import Standing
 from core.service.verifications import VerificationOutcome as End
+from core.service.verifications import VerificationState
 from core.text import format as texts
 from tui.desk import present, typed
 from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
@@ -180,7 +180,7 @@ class ProofDesk:
         unproved = hint(standing, last, moment) if mail and not count and not self._home.is_backup else ""
         return Brief(said, unproved, short(standing, last, count, moment))
 
-    def _see_to(self, standing: Standing) -> bool:
+    def _see_to(self, standing: VerificationState) -> bool:
         """True when a service is running. One is started if a user's request waits for it."""
         running = is_running(self._home)
         if standing.request is not None and not standing.request.automatic and not running:
@@ -257,7 +257,7 @@ def last_sentence(last: LastVerification | None, damaged: int, moment: datetime)
     )
 
 
-def under_way(standing: Standing, running: bool, busy: int) -> UnderWay | None:
+def under_way(standing: VerificationState, running: bool, busy: int) -> UnderWay | None:
     """The queued or active verification; ``busy`` runs are active."""
     request, progress = standing.request, standing.progress
     if request is None:
@@ -273,7 +273,7 @@ def under_way(standing: Standing, running: bool, busy: int) -> UnderWay | None:
     return UnderWay(present.badge("●", "verifying", Tone.BUSY), progress.done, present.sentence(said), bool(share))
 
 
-def _facts(standing: Standing, round_: Round | None, running: bool, moment: datetime) -> Iterator[tuple[str, str]]:
+def _facts(standing: VerificationState, round_: Round | None, running: bool, moment: datetime) -> Iterator[tuple[str, str]]:
     ended, due = standing.ended, standing.due
     if ended is not None and standing.request is None and ended.outcome in (End.CANCELLED, End.FAILED):
         glyph = "✗" if ended.outcome is End.FAILED else "■"
@@ -295,7 +295,7 @@ def _facts(standing: Standing, round_: Round | None, running: bool, moment: date
         yield "Next", f"! due since {texts.when(due, moment)} ({standing.rhythm.sentence()}), and no service is running"
 
 
-def hint(standing: Standing, last: LastVerification | None, moment: datetime) -> str:
+def hint(standing: VerificationState, last: LastVerification | None, moment: datetime) -> str:
     """The hint for an archive with mail that is not verified; empty when it is."""
     ended = standing.ended if standing.progress is None else None
     if ended is not None and ended.outcome is End.FAILED and (last is None or last.at < ended.at):
@@ -320,7 +320,7 @@ def _ago(age: timedelta) -> str:
     return present.count(months // 12, "year") if months >= 24 else present.count(months, "month")
 
 
-def short(standing: Standing, last: LastVerification | None, damaged: int, moment: datetime) -> str:
+def short(standing: VerificationState, last: LastVerification | None, damaged: int, moment: datetime) -> str:
     """The whole state in a few words, for Home."""
     if standing.request is not None and standing.progress is not None:
         return f"● verifying {standing.progress.done * 100:.0f} %"
