@@ -1,4 +1,4 @@
-"""What the console alone refuses: drafts that are not complete, and what was typed into a line."""
+"""Refusals of the console alone: incomplete drafts, and typed text."""
 
 from __future__ import annotations
 

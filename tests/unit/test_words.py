@@ -17,6 +17,16 @@ BEGINS = re.compile(r"(?:What|Who|Whom|Whose|Where|Why|How|Whether|Which|Whateve
 #: Subjects that are nowhere in the code.
 RIDDLE = re.compile(r"\b(?:nobody|somebody|whoever|meanwhile)\b", re.IGNORECASE)
 
+#: Names of classes in two modules, each with its reason.
+SHARED = {
+    "Projection": "the catalog's projection, and what the writer needs of it: a port and its implementation",
+    "Session": "the session with a mail server, and what reading folders needs of it: a port and its implementation",
+    "Refused": "of a restore and of the console: the module of restores is at its greatest length",
+    "Restored": "a restore's progress and its ledger entry: as Refused",
+    "Spot": "a place of mail on a server, before a restore and in the ledger: as Refused",
+    "Target": "where a mailbox goes, in an archive and on a server: as Refused",
+}
+
 
 def sources(*folders: str) -> Iterator[tuple[str, str]]:
     """Every module of these folders: its path and its text."""
@@ -59,6 +69,17 @@ def test_docstrings_name_the_thing() -> None:
 def test_docstrings_and_comments_have_no_subject_from_outside_the_code() -> None:
     """Users, clients, servers, processes and other tasks have names of their own."""
     assert [f"{path}:{line}" for path, text in sources("core", "tui") for line in riddles(text)] == []
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    """No two modules have a public class of the same name; functions go by the name of their module (``users.find``)."""
+    places: dict[str, list[str]] = {}
+    for path, text in sources("core", "tui"):
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path)
+    assert {name: found for name, found in places.items() if len(found) > 1 and name not in SHARED} == {}
+    assert [name for name in SHARED if len(places.get(name, [])) < 2] == []
 
 
 @pytest.mark.parametrize(
