@@ -328,7 +328,7 @@ def test_the_help_loads_no_command_and_no_archive() -> None:
 
 @pytest.mark.parametrize("command", sorted(UNUSED))
 def test_frequent_commands_load_nothing_that_they_do_not_use(command: str, tmp_path: Path) -> None:
-    """What they load is known before an archive is opened, so none is needed here."""
+    """The help and the load of a command need no archive, so none is opened here."""
     code = "from tui.__main__ import main\ntry:\n    main()\nexcept SystemExit as end:\n    assert end.code == 2"
     loaded = loaded_by(code, "--home", str(tmp_path), *command.split())
     assert {"core.archive.archive", f"core.cli.{command.split()[0]}"} <= loaded
