@@ -312,3 +312,13 @@ async def test_places_can_be_left_while_they_are_loaded(archive: Archive) -> Non
                 await screen.console.action_go("home")
             await loading
         assert isinstance(screen.console.screen, HomePlace)
+
+
+async def test_keys_typed_ahead_choose_in_a_list_that_is_not_drawn_yet(archive: Archive) -> None:
+    """The list that asks takes each of them, and its own start does not take their place."""
+    await with_runs(archive)
+    async with console_on(archive.home) as screen:
+        await at_runs(screen)
+        for key in ("t", "down", "down", "down", "down", "enter"):
+            screen.send(key)
+        await screen.until_shown("Runs (1)", "t failed")

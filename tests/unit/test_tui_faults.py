@@ -72,7 +72,7 @@ async def test_a_password_is_never_copied(home: Home, monkeypatch: pytest.Monkey
 
 
 async def test_saving_closes_the_wizard_and_nothing_else(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With any keys pressed while it takes time: the wizard is gone afterwards, and Home is there."""
+    """Keys pressed while it takes time wait for its end, and none of them brings the wizard back."""
     release = asyncio.Event()
     save = Drafts.save
 
@@ -89,11 +89,14 @@ async def test_saving_closes_the_wizard_and_nothing_else(home: Home, monkeypatch
             await screen.until_shown(f"● {word}")
         await screen.press("enter")
         await screen.until_shown("Saving …")
-        await screen.press("ctrl+x", "y", "escape", "enter", "f1")
-        await screen.keys_done()
+        for key in ("ctrl+x", "y", "escape", "enter", "h"):
+            screen.send(key)
+        await screen.until_shown("Saving …")
         release.set()
+        # The last key leads Home, whichever pages those before it opened there.
+        await screen.keys_done()
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
-        await screen.until_shown("Profile Office saved.")
+        await screen.until_shown("Office")
         assert len(screen.console.screen_stack) == 2
 
 

@@ -171,7 +171,7 @@ async def test_a_repair_from_a_backup_takes_the_warning_away(volumes_template: H
         await screen.until_shown("✔ done", "1 message repaired.", subject, "Nothing that is damaged is known any more.")
         await screen.press("escape")
         await screen.until_shown("✔ repaired", "2 findings, all mended", "✔ Nothing that is damaged is known.")
-        assert "r Repair" not in screen.text
+        await screen.until_gone("r Repair")
         await screen.press("escape")
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
         await screen.until(lambda: "DAMAGED" not in screen.text)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual.events import Key
+from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 
 from core.model import Phase, RunStatus, User
@@ -38,6 +41,10 @@ from tui.text.format import Line, MailboxTable, ProblemTable
 from tui.widgets.keys import KeyBar
 from tui.widgets.lines import ChoiceList
 
+#: Seconds between two looks at a condition.
+LOOK = 0.005
+#: Seconds for which a key waits for what the key before it opens.
+PATIENCE = 1.0
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
 
@@ -67,19 +74,56 @@ class Shown:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.text
-            await self.pilot.pause(0.02)
+            await asyncio.sleep(LOOK)
 
     async def until_shown(self, *texts: str) -> None:
         """Wait until all of ``texts`` are on the screen."""
         await self.until(lambda: all(map(self.text.__contains__, texts)))
 
+    async def until_gone(self, *texts: str) -> None:
+        """Wait until none of ``texts`` is on the screen."""
+        await self.until(lambda: not any(map(self.text.__contains__, texts)))
+
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Press keys one by one, each when what the one before did is done, or is held back by a test for longer than PATIENCE.
+
+        The toolkit's own waits until the process uses no time: up to two seconds a key, as long as anything is loaded.
+        """
+        for key in keys:
+            self.send(key)
+            await self._settle()
+            await self.pilot._wait_for_screen()
+
+    async def _settle(self) -> None:
+        """Wait until keys are handled and the page that they lead to is there, at most PATIENCE."""
+        end = time.monotonic() + PATIENCE
+        await self.until(lambda: not (self._keys_left() or self.console._page_comes()) or time.monotonic() >= end)
+
+    def send(self, key: str) -> None:
+        """Press a key without waiting for what it does."""
+        assert self.console.post_message(pressed(key, self.console))
 
     async def keys_done(self) -> None:
         """Wait until no key is left that was pressed and not yet handled."""
+        await self.until(lambda: not self._keys_left())
+
+    def _keys_left(self) -> bool:
         typed = self.console._typed
-        await self.until(lambda: not typed._typed and typed._under_way is None and not typed._delivering)
+        # A key that was just sent is a message to the console.
+        sent = bool(self.console._message_queue.qsize() or self.console._pending_message)
+        return bool(sent or typed._typed or typed._delivering or typed._under_way)
+
+
+def pressed(key: str, console: Console) -> Key:
+    """The event of a key by its name, such as "ctrl+x", or by its character."""
+    name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
+    try:
+        character: str | None = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(name, name)))
+    except KeyError:
+        character = key if len(key) == 1 else None
+    event = Key(name, character)
+    event.set_sender(console)
+    return event
 
 
 @asynccontextmanager

@@ -141,7 +141,7 @@ async def test_enter_and_down_lead_into_the_list_and_the_slash_back(archive: Arc
         ("steel fro:anna", 6, 'There is no field "fro". Did you mean from:?'),
         ("漢字 (steel", 3, "This parenthesis is not closed."),
         ("steel user:nobody", 11, "There is no user nobody. The place Users lists all of them."),
-        ("folder:nowhere", 7, "There is no folder nowhere. Archive (the key m on Home)"),
+        ("folder:nowhere", 7, "There is no folder nowhere. Archive (the key m on Home) shows"),
         ("  larger:[/b]", 9, '"[/b]" is no size. Write 500kB'),
         ("", 0, "There is nothing to search for."),
         ("x " * 40 + "on:never " + "y " * 30, 83, '"never" is no date.'),

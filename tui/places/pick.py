@@ -44,8 +44,7 @@ class Pick(ModalScreen[str | None]):
         choice = self.query_one("#options", ChoiceList)
         choice.styles.height = max(min(len(self._options), self.size.height - AROUND), 1)
         choice.show(lambda width: [(Span(fit(text, width)),) for _, text in self._options])
-        # Only lines that are laid out can be chosen.
-        self.call_after_refresh(choice.choose, self._at)
+        choice.choose(self._at)
 
     @property
     def value(self) -> str:

@@ -17,6 +17,9 @@ from textual.strip import Strip
 from tui.desk.present import Safe, Tone, cell_len, own
 from tui.text.format import Line, Span, fit
 
+#: Cells of a line while the width of a list is not known.
+UNSEEN = 40
+
 
 class LineSource(Protocol):
     """Lines of one width, made on access."""
@@ -70,7 +73,11 @@ class Lines(ScrollView):
         return max(self.scrollable_content_region.width, 1)
 
     def _rebuild(self) -> None:
-        if not self.is_mounted or not self.size.width:
+        if not self.is_mounted:
+            return
+        if not self.size.width:
+            # The number of lines must be known before the first layout, for keys that come before it.
+            self._source = self._compose_source(UNSEEN)
             return
         self._source = self._compose_source(self.text_width)
         size = Size(self.text_width, len(self._source))
@@ -118,13 +125,17 @@ class Lines(ScrollView):
         self._rebuild()
 
     def action_move(self, step: int) -> None:
-        self.scroll_to(y=self.scroll_offset.y + step, animate=False)
+        self._scroll(self.scroll_offset.y + step)
+
+    def _scroll(self, top: int) -> None:
+        # Forced: before the next layout there is no scroll bar yet, and without one the toolkit does not scroll at all.
+        self.scroll_to(y=top, animate=False, force=True)
 
     def action_page(self, direction: int) -> None:
         self.action_move(direction * max(self.size.height - 1, 1))
 
     def action_edge(self, end: int) -> None:
-        self.scroll_to(y=self.max_scroll_y if end else 0, animate=False)
+        self._scroll(self.max_scroll_y if end else 0)
 
 
 class ChoiceList(Lines):
@@ -168,9 +179,9 @@ class ChoiceList(Lines):
         top, first = self.scroll_offset.y, self.cursor * self.per_item
         end = first + self.per_item
         if first < top or self.per_item > self.size.height:
-            self.scroll_to(y=first, animate=False)
+            self._scroll(first)
         elif end > top + self.size.height:
-            self.scroll_to(y=end - self.size.height, animate=False)
+            self._scroll(end - self.size.height)
         self._redraw_cursor()
         if before != self.cursor:
             self.post_message(self.Moved())

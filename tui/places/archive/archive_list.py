@@ -105,15 +105,18 @@ class MessageList(SelectedPlace):
         self.show_preview()
 
     def show_preview(self) -> None:
-        """Show the beginning of the chosen message, soon."""
+        """Show the beginning of the chosen message, soon. Behind another screen it waits until this one is back."""
         row = self.rows.chosen
-        if row is None or row.id == self._previewed:
+        if row is None or row.id == self._previewed or self.app.screen is not self:
             return
         self._previewed = row.id
         self.run_worker(self._preview(row), group="preview", exclusive=True, exit_on_error=False)
 
     async def _preview(self, row: MessageRow) -> None:
         await asyncio.sleep(PATIENCE)
+        if self.app.screen is not self:
+            self._previewed = 0
+            return
         try:
             view = await self.console.desk.mail.preview(row.id)
         except Exception:
