@@ -21,12 +21,12 @@ class FormField(Vertical):
     """A label, a control, and a note or an error below."""
 
     DEFAULT_CSS = """
-    Field { height: auto; }
-    Field > Horizontal { height: auto; }
-    Field .label { width: 19; height: 1; }
-    Field .bracket { width: 1; height: 1; }
-    Field TypingLine { width: 1fr; }
-    Field .note { padding-left: 19; height: auto; display: none; }
+    FormField { height: auto; }
+    FormField > Horizontal { height: auto; }
+    FormField .label { width: 19; height: 1; }
+    FormField .bracket { width: 1; height: 1; }
+    FormField TypingLine { width: 1fr; }
+    FormField .note { padding-left: 19; height: auto; display: none; }
     """
 
     def __init__(self, spec: Spec, value: Any) -> None:

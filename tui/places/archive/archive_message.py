@@ -188,7 +188,7 @@ class Attachments(Page):
 class RawSource(Page):
     """The raw source of a message, as wide as the screen."""
 
-    DEFAULT_CSS = "Source .page { width: 100%; }"
+    DEFAULT_CSS = "RawSource .page { width: 100%; }"
 
     def __init__(self, title: Safe, raw: SourceLines) -> None:
         super().__init__(title, lambda width: _RawLines(raw))
