@@ -8,19 +8,22 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from textual.dom import DOMNode
 from textual.message import Message
 
 import tui
 
+T = TypeVar("T")
 ROOT = Path(tui.__file__).parent
 #: A handler of a message of a class, and no method that the toolkit itself calls by a fixed name.
 HANDLER = re.compile(r"on_[a-z]\w*")
 QUERIES = ("query", "query_one", "query_exactly_one", "query_children")
 
 
-def below(base: type) -> Iterator[type]:
+def below(base: type[T]) -> Iterator[type[T]]:
+    """All classes that are derived from ``base``."""
     for one in base.__subclasses__():
         yield one
         yield from below(one)
@@ -51,11 +54,12 @@ def test_styles_and_queries_name_classes_that_exist() -> None:
                 and node.func.attr in QUERIES
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
+                and isinstance(node.args[0].value, str)
             ):
                 named.update(dict.fromkeys(_types(node.args[0].value + " {}"), path.name))
-            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant):
-                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-                if isinstance(target, ast.Name) and target.id == "AUTO_FOCUS" and node.value.value:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+                target = node.targets[0]
+                if isinstance(target, ast.Name) and target.id == "AUTO_FOCUS":
                     named.update(dict.fromkeys(_types(node.value.value + " {}"), path.name))
     assert len(named) > 30
     assert {name: where for name, where in named.items() if name not in known} == {}

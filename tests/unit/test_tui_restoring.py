@@ -124,7 +124,7 @@ async def test_without_a_profile_the_way_to_one_is_told(archive: Archive, desk: 
     await save(archive, replace(alone("Journal", login="journal@example.test"), target=None, catchall=CatchAll()))
     with pytest.raises(Refused) as refused:
         await desk.restores.prepare(meant, nothing)
-    assert "the key n on Home" in refused.value.hint
+    assert "The key n on Home" in refused.value.hint
 
 
 async def test_of_a_profile_for_many_the_owners_mailbox_is_meant(archive: Archive, desk: Desk) -> None:
@@ -314,7 +314,7 @@ async def test_without_a_profile_the_page_says_so(archive: Archive) -> None:
     async with console_on(archive.home) as screen:
         await in_inbox(screen)
         await at_restore(screen)
-        await screen.until_shown("! There is no profile through which mail could be put back", "the key n on Home")
+        await screen.until_shown("! There is no profile through which mail could be put back", "The key n on Home")
         assert "r Restore" not in screen.text
         await screen.press("escape")
         await screen.until_shown("INBOX (1)")
