@@ -15,7 +15,7 @@ ACTIONS: dict[Do, str] = {
     Do.CHANGE_ADDRESS: "archivar user edit NAME --email ADDRESS does that.",
     Do.CHANGE_SELECTION: "It is users.list in the profile's file; apply that again.",
     Do.ADD_USER: "archivar user add NAME does that.",
-    Do.READ_MASTER_GUIDE: "The guide on one password for every mailbox tells all steps: in the console, ? and then g.",
+    Do.READ_MASTER_GUIDE: "archivar help kerio-master tells all steps of one password for every mailbox.",
     Do.VERIFY: "Run archivar verify at once: it names all that is damaged.",
     Do.REPAIR: "archivar repair takes over what is whole, and fetches the rest again.",
     Do.REBUILD: "archivar rebuild makes it anew from the volumes.",

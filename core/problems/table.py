@@ -11,6 +11,7 @@ from core.problems import (
     archive,
     backup,
     certificate,
+    command_line,
     connection,
     console,
     deletion,
@@ -18,6 +19,7 @@ from core.problems import (
     disk,
     export,
     fields,
+    finding,
     folder,
     home,
     importing,
@@ -59,6 +61,7 @@ SUBJECTS: tuple[ModuleType, ...] = (
     restore,
     archive,
     volume,
+    finding,
     storage,
     backup,
     export,
@@ -87,6 +90,11 @@ SUBJECTS: tuple[ModuleType, ...] = (
 def codes(subject: ModuleType) -> list[Code]:
     """The codes of a subject, in their order there."""
     return [one for one in vars(subject).values() if isinstance(one, Code)]
+
+
+def as_kept(reason: Reason) -> dict[str, Any]:
+    """A reason as ``kept`` reads it."""
+    return {"reason": command_line.sentence(reason), **reason.as_json()}
 
 
 CODES: dict[str, Code] = {one.word: one for subject in SUBJECTS for one in codes(subject)}

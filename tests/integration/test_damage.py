@@ -243,7 +243,8 @@ def test_the_command_line_says_damaged_with_code_4_and_names_mailbox_and_subject
     assert set(value) == {"ok", "volumes", "parts", "messages", "entries", "bytes", "head", "findings", "repaired", "backup"}
     assert set(value["head"]) == {"seq", "hash"}
     (finding,) = value["findings"]
-    assert set(finding) == {"where", "text", "messages"}
+    assert set(finding) == {"where", "text", "code", "messages"}
+    assert finding["code"] == "found-message-unread"
     assert finding["where"] == "000001.sqlite"
     assert digest.hex()[:16] in finding["text"]
     assert "alice: alice@example.test/" in finding["messages"]

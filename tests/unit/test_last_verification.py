@@ -12,6 +12,7 @@ from core.archive.proof.last_verification import KEPT, remember
 from core.archive.proof.verify import Verdict, verify
 from core.config import Home
 from core.model import now
+from core.problems import finding
 from tests import homes
 
 
@@ -42,7 +43,7 @@ async def test_a_clean_verification_is_remembered_and_damage_takes_its_place(hom
     assert (await verify(home)).findings == []
     damaged = Verdict(messages=3, bytes=5)
     for number in range(KEPT + 5):
-        damaged.add("000001.sqlite", f"Part {number} " + "x" * 1000)
+        damaged.add("000001.sqlite", finding.STRANGE_PART(part=f"{number} " + "x" * 1000))
     assert await remember(home, damaged)
     found = await _last(home)
     assert found is not None

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import core
 from core import errors
+from core.manual import pages
 from core.model import Problem
 from core.problems import command_line, connection, deletion, folder, login, message, table, unnamed
 from core.problems.code import Code, Do, Face, Family, Reason, pieces
@@ -71,6 +72,15 @@ def test_a_code_names_no_command_and_no_key_by_itself() -> None:
     templates = [template for code in CODES for template in (code.sentence, code.remedy)]
     texts = [" ".join(literal for literal, *_ in pieces(template)) for template in templates]
     assert [text for text in texts if OF_ONE_FACE.search(text)] == []
+
+
+def test_the_command_line_names_no_key_of_the_console() -> None:
+    """Its readers are at a shell: a page of the manual is named by its topic, and the topic exists."""
+    texts = list(command_line.ACTIONS.values())
+    assert [text for text in texts if re.search(r"\bthe console\b|\?|\bthen [a-z]\b|\bkey\b|\^[a-z]\b", text)] == []
+    named = {match[1] for text in texts if (match := re.search(r"archivar help ([a-z-]+)", text))}
+    assert named
+    assert named <= {topic.id for topic in pages.topics()}
 
 
 def test_the_settings_that_remedies_name_are_keys_of_files() -> None:

@@ -12,6 +12,9 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.proof import seal, seal_check, seal_places
+from core.archive.proof.check_place import CheckPosition
+from core.archive.proof.findings import Verdict
+from core.archive.proof.ledger_check import LedgerCheck
 from core.archive.proof.seal import Seal
 from core.archive.proof.seal_check import SealCheck
 from core.archive.proof.stamp import Stamp
@@ -25,6 +28,7 @@ from core.db.shape import made_by
 from core.engine.seals import sealing
 from core.errors import DamagedError
 from core.model import now
+from core.problems import finding
 from core.profiles.seal_place import PlaceKind, SealPlace
 from tests import homes
 from tests.homes import change, message
@@ -135,6 +139,21 @@ def test_an_entry_that_cannot_be_read_is_told_without_the_advice_to_verify(seale
     change(sealed.home.volume(1), "UPDATE ledger SET payload = x'00' WHERE seq = 2")
     [found] = [one for one in homes.findings(sealed.home) if "A ledger payload cannot be decompressed" in one]
     assert "verify" not in found
+
+
+@pytest.mark.parametrize(("file", "again"), [("000001.sqlite", False), ("000002.sqlite", True)])
+async def test_the_end_of_a_ledger_that_cannot_be_read_is_not_read_again(sealed: Sealed, file: str, again: bool) -> None:
+    """From the next volume on, it is read for what was written meanwhile, unless a finding is about its file."""
+    verdict = Verdict()
+    verdict.add("ledger", finding.LEDGER_UNREAD(file=file, why=finding.TABLE_ORDER(what="ledger entries", after=0)))
+    volume = await Volume.open(sealed.home.volume(1), read_only=True)
+    try:
+        place = CheckPosition(2, archive_id=volume.meta.archive_id)
+        async for _ in LedgerCheck(sealed.home, volume, place, verdict).end_of_last():
+            pass
+    finally:
+        await volume.close()
+    assert (verdict.entries > 0) is again
 
 
 @pytest.mark.parametrize("part", ["DELETE FROM part WHERE id = 1", "UPDATE message SET recipe = x'00'"])

@@ -13,6 +13,7 @@ from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.proof import last_verification
 from core.archive.proof.verify import Finding, Verdict
+from core.problems import finding
 from tests import homes
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_screens import Shown, straight
@@ -139,7 +140,7 @@ async def test_two_consoles_see_each_others_settings(archive: Archive) -> None:
 async def test_the_last_verification_is_told(archive: Archive) -> None:
     """Damage is not overlooked, with any text."""
     verdict = Verdict()
-    verdict.findings = [Finding("000001.sqlite", "\x1b[2Jpart 7 [/b]does not match")]
+    verdict.findings = [Finding("000001.sqlite", finding.PAGES(said="\x1b[2Jpart 7 [/b]does not match"))]
     await last_verification.remember(archive.home, verdict)
     async with console_on(archive.home) as screen:
         await at_settings(screen)

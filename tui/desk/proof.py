@@ -155,7 +155,7 @@ class ProofDesk:
         name = self._home.volume(self._archive.last_volume).name
         if self._archive.damage is None or any(one.finding.where in (name, "ledger") for one in known):
             return None
-        return KnownFinding(Finding(name, self._archive.damage.message), self._opened)
+        return KnownFinding(Finding(name, self._archive.damage.reason), self._opened)
 
     async def brief(self) -> Brief:
         """Home's texts; starts a service if a requested verification waits for one."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from core.problems import table
+from core.problems.code import Reason
+
 
 class CheckStage(StrEnum):
     """The next step in the check of a volume."""
@@ -30,10 +33,10 @@ class CheckPosition:
     after: int | str = 0
     archive_id: str = ""
     last_part: int = 0
-    parts: dict[int, str] = field(default_factory=dict)
+    parts: dict[int, Reason] = field(default_factory=dict)
     needs: dict[int, list[str]] = field(default_factory=dict)
-    messages: dict[str, str] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    messages: dict[str, Reason] = field(default_factory=dict)
+    faults: list[Reason] = field(default_factory=list)
     of_ledger: int = 0
 
     def next_volume(self, archive_id: str) -> None:
@@ -51,13 +54,24 @@ class CheckPosition:
         return 0.0
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__slots__} | {
+            "parts": {part: table.as_kept(reason) for part, reason in self.parts.items()},
+            "messages": {sha256: table.as_kept(reason) for sha256, reason in self.messages.items()},
+            "faults": [table.as_kept(reason) for reason in self.faults],
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> CheckPosition:
         """The reverse of ``as_json``. Raises ``KeyError``, ``TypeError``, ``ValueError`` for anything else."""
         found = cls(**{name: value[name] for name in cls.__slots__})
         found.stage = CheckStage(found.stage)
-        found.parts = {int(part): str(reason) for part, reason in found.parts.items()}
+        found.parts = {int(part): _kept(reason, f"Part {part} ") for part, reason in value["parts"].items()}
+        found.messages = {sha256: _kept(reason, f"Message {sha256[:16]} ") for sha256, reason in value["messages"].items()}
+        found.faults = [_kept(reason) for reason in value["faults"]]
         found.needs = {int(part): list(messages) for part, messages in found.needs.items()}
         return found
+
+
+def _kept(value: Any, subject: str = "") -> Reason:
+    """A kept reason; earlier versions kept a sentence without its subject and its full stop."""
+    return table.kept(value if isinstance(value, dict) else {"reason": f"{subject}{value}."})

@@ -11,6 +11,7 @@ from core.archive.archive import Archive
 from core.archive.proof.findings import Finding
 from core.db.database import Transaction
 from core.model import moment, now, timestamp
+from core.problems import table
 
 #: Findings kept; the verification itself counts all of them.
 MOST = 10_000
@@ -80,7 +81,8 @@ async def known(archive: Archive) -> list[KnownFinding]:
     """All findings that stand, in the order in which they were found."""
     rows = await archive.database.read("SELECT place, text, sha256, found FROM damage ORDER BY id")
     return [
-        KnownFinding(Finding(place, text, bytes(sha256 or b"").hex()), moment(found)) for place, text, sha256, found in rows
+        KnownFinding(Finding(place, table.kept({"reason": text}), bytes(sha256 or b"").hex()), moment(found))
+        for place, text, sha256, found in rows
     ]
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.archive.store.ledger import ZERO_HASH, Head
+from core.problems import command_line, finding, table
+from core.problems.code import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +19,33 @@ class Finding:
     """
 
     where: str
-    text: str
+    reason: Reason = field(hash=False)
     sha256: str = ""
     content: bool = False
 
+    @property
+    def text(self) -> str:
+        """The sentence for a log, a file or the command line."""
+        return command_line.sentence(self.reason)
+
     def as_json(self) -> dict[str, str]:
-        return {"where": self.where, "text": self.text}
+        return {"where": self.where, "text": self.text, "code": self.reason.code.word}
+
+    def as_state(self) -> list[Any]:
+        """The finding as JSON for ``of``."""
+        return [self.where, table.as_kept(self.reason), self.sha256, self.content]
+
+    @classmethod
+    def of(cls, state: Any) -> Finding:
+        """The reverse of ``as_state``; earlier versions kept the sentence alone."""
+        where, reason, sha256, content = state
+        kept = reason if isinstance(reason, dict) else {"reason": reason}
+        return cls(str(where), table.kept(kept), str(sha256), bool(content))
 
 
-def lost_text(sha256: str) -> str:
-    """The finding about a message that a salvage could not take over; ``sha256`` in hexadecimal digits."""
-    return f"Message {sha256[:16]} was lost with the damaged volume that this one took the place of."
+def lost_message(sha256: str) -> Reason:
+    """The reason of a finding about a message that a salvage could not take over; ``sha256`` in hexadecimal digits."""
+    return finding.MESSAGE_LOST(message=sha256[:16])
 
 
 @dataclass(slots=True)
@@ -46,8 +64,8 @@ class Verdict:
     head: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
     mended: list[Finding] = field(default_factory=list)
 
-    def add(self, where: str, text: str, sha256: str = "", *, content: bool = False) -> None:
-        found = Finding(where, text, sha256, content)
+    def add(self, where: str, reason: Reason, sha256: str = "", *, content: bool = False) -> None:
+        found = Finding(where, reason, sha256, content)
         # Each step that needs an unreadable file reports it.
         if self.findings[-1:] != [found]:
             self.findings.append(found)
@@ -61,8 +79,8 @@ class Verdict:
         """The state as JSON, so that another process can continue the verification."""
         return {
             **{name: getattr(self, name) for name in ("volumes", "parts", "messages", "entries", "bytes")},
-            "findings": [[one.where, one.text, one.sha256, one.content] for one in self.findings],
-            "mended": [[one.where, one.text, one.sha256, one.content] for one in self.mended],
+            "findings": [one.as_state() for one in self.findings],
+            "mended": [one.as_state() for one in self.mended],
             "head": [self.head.seq, self.head.hash.hex()],
         }
 
@@ -72,7 +90,7 @@ class Verdict:
         seq, digest = value["head"]
         return cls(
             **{name: int(value[name]) for name in ("volumes", "parts", "messages", "entries", "bytes")},
-            findings=[Finding(*one) for one in value["findings"]],
-            mended=[Finding(*one) for one in value["mended"]],
+            findings=[Finding.of(one) for one in value["findings"]],
+            mended=[Finding.of(one) for one in value["mended"]],
             head=Head(int(seq), bytes.fromhex(digest)),
         )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 
 from core.archive.proof.check_place import CheckPosition
-from core.archive.proof.findings import Verdict, lost_text
+from core.archive.proof.findings import Verdict, lost_message
 from core.archive.proof.other_volumes import in_no_volume, named_as_lost
 from core.archive.proof.strangers import named
 from core.archive.store.ledger import Entry, Head, decompress
@@ -14,13 +14,20 @@ from core.archive.store.volume import Volume
 from core.config import Home
 from core.db.database import Row
 from core.errors import DamagedError, StorageError
+from core.problems import command_line
+from core.problems import finding as problems
+from core.problems.code import Reason
 
 #: Rows that are read at once: a damaged page costs no more than this many rows of detail.
 ROWS = 64
 
 
 class BrokenTable(Exception):
-    """The rest of a table of a volume cannot be read, or is out of order; the text says from where on."""
+    """The rest of a table of a volume cannot be read, or is out of order; the reason says from where on."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(command_line.sentence(reason))
+        self.reason = reason
 
 
 class LedgerCheck:
@@ -39,7 +46,7 @@ class LedgerCheck:
         number = self._place.volume - 1
         name = self._home.volume(number).name
         if not self._place.archive_id or any(
-            one.where == "ledger" and one.text.startswith(f"{name}: ") for one in self._verdict.findings
+            one.where == "ledger" and one.reason.values.get("file") == name for one in self._verdict.findings
         ):
             return
         try:
@@ -61,13 +68,10 @@ class LedgerCheck:
             self._verdict.head = meta.previous
             return
         if self._place.archive_id and self._place.archive_id != meta.archive_id:
-            self._verdict.add(self._name, "It belongs to another archive than the volume before.")
+            self._verdict.add(self._name, problems.OTHER_ARCHIVE())
         if meta.previous != expected:
-            self._verdict.add(
-                self._name,
-                f"It continues after entry {meta.previous.seq}, but the ledger before it ends with entry {expected.seq}"
-                + (" of another hash." if meta.previous.seq == expected.seq else "."),
-            )
+            other = problems.OTHER_HASH if meta.previous.seq == expected.seq else problems.OTHER_END
+            self._verdict.add(self._name, other(previous=meta.previous.seq, end=expected.seq))
             self._verdict.head = meta.previous
 
     async def steps(self) -> AsyncIterator[None]:
@@ -79,7 +83,7 @@ class LedgerCheck:
                 yield
         except BrokenTable as error:
             # Nothing makes up for a ledger that cannot be read.
-            self._verdict.add("ledger", f"{self._name}: {error}")
+            self._verdict.add("ledger", problems.LEDGER_UNREAD(file=self._name, why=error.reason))
 
     async def _page(self, rows: list[Row]) -> None:
         named: dict[bytes, None] = {}
@@ -90,10 +94,9 @@ class LedgerCheck:
         said = await named_as_lost(self._home) if missing else set()
         for sha256 in missing:
             if sha256 in self._lost:
-                self._verdict.add(self._name, lost_text(sha256.hex()), sha256.hex(), content=True)
+                self._verdict.add(self._name, lost_message(sha256.hex()), sha256.hex(), content=True)
             elif sha256 not in said:
-                text = f"Message {sha256.hex()[:16]} is in the ledger, but in no volume."
-                self._verdict.add("ledger", text, sha256.hex())
+                self._verdict.add("ledger", problems.MESSAGE_NOWHERE(message=sha256.hex()[:16]), sha256.hex())
         self._lost.clear()
 
     def _entry(self, row: Row) -> list[bytes]:
@@ -101,23 +104,24 @@ class LedgerCheck:
         seq, at, kind, actor, payload, stored = row
         verdict = self._verdict
         verdict.entries += 1
-        name = f"{self._name}: entry {seq}"
+        name = self._name
         if not all(isinstance(text, str) for text in (at, kind, actor)) or not isinstance(stored, bytes):
-            verdict.add("ledger", f"{name} cannot be read: a value is of a wrong kind")
+            verdict.add("ledger", problems.ENTRY_KIND(file=name, entry=seq))
             verdict.head = Head(seq, stored if isinstance(stored, bytes) else b"")
             return []
         before, verdict.head = verdict.head, Head(seq, stored)
         if seq != before.seq + 1:
-            gap = f"entry {before.seq + 1}" if seq == before.seq + 2 else f"entries {before.seq + 1} to {seq - 1}"
-            verdict.add("ledger", f"{self._name}: {gap} missing before entry {seq}.")
+            first, last = before.seq + 1, seq - 1
+            gap = problems.ENTRIES_MISSING(file=name, first=first, last=last, entry=seq)
+            verdict.add("ledger", gap if last > first else problems.ENTRY_MISSING(file=name, missing=first, entry=seq))
         try:
             entry = Entry(seq, at, kind, actor, decompress(payload), stored)
             if seq == before.seq + 1 and not entry.follows(before):
-                verdict.add("ledger", f"{name} ({kind}) does not follow from the entry before: it was changed.")
+                verdict.add("ledger", problems.ENTRY_CHANGED(file=name, entry=seq, kind=kind))
             self._lost |= dict.fromkeys(entry.lost())
             return named(entry)
         except DamagedError as error:
-            verdict.add("ledger", f"{name} cannot be read: {error.message}")
+            verdict.add("ledger", problems.ENTRY_UNREAD(file=name, entry=seq, why=error.reason))
             return []
 
 
@@ -133,10 +137,10 @@ async def table_rows(volume: Volume, sql: str, what: str, after: int, size: int)
             if size > 1:
                 size = 1
                 continue
-            raise BrokenTable(f"The {what} after number {after} cannot be read: {error.message}") from error
+            raise BrokenTable(problems.TABLE_UNREAD(what=what, after=after, why=error.reason)) from error
         if not rows:
             return
         if rows[0][0] <= after or any(one[0] >= other[0] for one, other in pairwise(rows)):
-            raise BrokenTable(f"The {what} after number {after} are out of order: the table is damaged.")
+            raise BrokenTable(problems.TABLE_ORDER(what=what, after=after))
         yield rows
         after = rows[-1][0]

@@ -25,7 +25,7 @@ from core.archive import opening
 from core.archive.archive import Archive
 from core.archive.catalog import restated
 from core.archive.proof import damage, saved_state
-from core.archive.proof.findings import Finding, lost_text
+from core.archive.proof.findings import Finding, lost_message
 from core.archive.proof.strangers import named
 from core.archive.proof.wreck import Wreck, opened
 from core.archive.search.search_index import discard
@@ -371,7 +371,7 @@ def _free(path: Path) -> Iterator[Path]:
 async def _keep_findings(archive: Archive, done: TakeoverResult) -> None:
     """Replace the findings about the old file by one for each lost message."""
     lost = [one.sha256.hex() for one in done.lost]
-    findings = [Finding(done.volume, lost_text(digest), digest, True) for digest in lost]
+    findings = [Finding(done.volume, lost_message(digest), digest, True) for digest in lost]
     async with archive.database.transaction() as transaction:
         await transaction.execute("DELETE FROM damage WHERE place IN (?, 'ledger', 'catalog')", (done.volume,))
         await damage.keep(transaction, findings, now())

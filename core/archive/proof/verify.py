@@ -26,6 +26,7 @@ from core.config import Home
 from core.db.database import Database
 from core.db.migrate import check, migrate
 from core.errors import BusyError, DamagedError, StorageError
+from core.problems import finding as found
 from core.problems.archive import CATALOG_BEING_MADE
 from core.problems.disk import UNWRITTEN
 
@@ -54,7 +55,7 @@ async def verify(home: Home, tick: Tick = lambda verdict: None) -> Verdict:
 async def check_rest(home: Home, verdict: Verdict) -> None:
     """The checks after those of volumes: that there is one, and the catalog against the ledger."""
     if not home.volume_numbers():
-        verdict.add("volumes", "There are no volumes.")
+        verdict.add("volumes", found.NO_VOLUMES())
     with _own_folder(home) as folder:
         replayed = folder / "replayed.sqlite"
         replayed.touch(0o600)
@@ -65,7 +66,7 @@ async def check_rest(home: Home, verdict: Verdict) -> None:
             try:
                 head = await _replay(home, replayed, head, min(verdict.head.seq, await _applied(home)))
             except DamagedError as error:
-                verdict.add("catalog", error.message)
+                verdict.add("catalog", error.reason)
         snapshot = await _Snapshot.take(home, replayed, verdict)
         if snapshot is not None:
             try:
@@ -112,7 +113,7 @@ class _Snapshot:
     @classmethod
     async def take(cls, home: Home, replayed: Path, verdict: Verdict) -> _Snapshot | None:
         if not home.catalog.exists():
-            verdict.add("catalog", "archive.sqlite is missing; a rebuild makes it anew.")
+            verdict.add("catalog", found.CATALOG_MISSING())
             return None
         database = None
         try:
@@ -123,7 +124,7 @@ class _Snapshot:
             await database.read("BEGIN")
             row = await database.one("SELECT seq, hash, volume FROM applied")
         except DamagedError as error:
-            verdict.add("catalog", error.message)
+            verdict.add("catalog", error.reason)
             if database is not None:
                 await database.close()
             return None
@@ -137,13 +138,10 @@ class _Snapshot:
 async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: Head, verdict: Verdict) -> None:
     """Compare the catalog replayed up to ``head`` with the one in use, table by table."""
     if snapshot.head.seq > verdict.head.seq and snapshot.head.seq > (end := max(await ledger_end(home), verdict.head.seq)):
-        verdict.add(
-            "ledger",
-            f"It ends with entry {end}, but the catalog has seen entry {snapshot.head.seq}: the end is missing.",
-        )
+        verdict.add("ledger", found.END_MISSING(end=end, seen=snapshot.head.seq))
         for number in range((home.volume_numbers() or [0])[-1] + 1, snapshot.volume + 1):
             name = home.volume(number).name
-            verdict.add(name, f"Volume {name} is missing.")
+            verdict.add(name, found.VOLUME_MISSING(file=name))
     if verdict.findings:
         return
     if snapshot.head.seq < head.seq:
@@ -151,10 +149,10 @@ async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: 
     try:
         last = await _replay(home, replayed, head, snapshot.head.seq)
         if last != snapshot.head:
-            verdict.add("ledger", f"Entry {snapshot.head.seq} is not the one that the catalog has seen.")
+            verdict.add("ledger", found.OTHER_ENTRY(entry=snapshot.head.seq))
         await _compare(snapshot.database, verdict)
     except DamagedError as error:
-        verdict.add("catalog", error.message)
+        verdict.add("catalog", error.reason)
 
 
 async def _applied(home: Home) -> int:
@@ -218,19 +216,19 @@ async def _replay(home: Home, target: Path, head: Head, last: int) -> Head:
 async def _compare(database: Database, verdict: Verdict) -> None:
     for row in await database.read("PRAGMA main.integrity_check(5)"):
         if row[0] != "ok":
-            verdict.add("catalog", f"archive.sqlite: SQLite finds: {row[0]}")
+            verdict.add("catalog", found.CATALOG_PAGES(said=str(row[0])))
             return
     for table in catalog.TABLES:
         # Some columns compare without regard to case; this comparison must see every letter.
         names = [row[1] for row in await database.read(f"PRAGMA replayed.table_info({table})")]
         columns = ", ".join(f"{name} COLLATE BINARY" for name in names)
-        for here, there, text in (("main", "replayed", "is not in the ledger"), ("replayed", "main", "is missing")):
+        for here, there, code in (("main", "replayed", found.ROW_ADDED), ("replayed", "main", found.ROW_MISSING)):
             sql = f"SELECT {columns} FROM {here}.{table} EXCEPT SELECT {columns} FROM {there}.{table} LIMIT {NAMED + 1}"
             rows = await database.read(sql)
             for row in rows[:NAMED]:
-                verdict.add("catalog", f"{table} {_row_name(row)} {text}; a rebuild corrects the catalog.")
+                verdict.add("catalog", code(table=table, row=_row_name(row)))
             if len(rows) > NAMED:
-                verdict.add("catalog", f"{table}: more than {NAMED} rows differ.")
+                verdict.add("catalog", found.MORE_ROWS(table=table, count=NAMED))
 
 
 def _row_name(row: tuple[object, ...]) -> str:

@@ -26,6 +26,8 @@ from core.archive.store.volume_format import META_KEYS, plain, refuse_strange, u
 from core.config import Home
 from core.db.database import Row
 from core.errors import DamagedError, StorageError
+from core.problems import finding as problems
+from core.problems.code import Reason
 
 #: Parts of 8 MiB at most, so many at once.
 PARTS = 16
@@ -43,7 +45,7 @@ async def walk(home: Home, place: CheckPosition, verdict: Verdict, *, gentle: bo
         try:
             volume = await Volume.open(home.volume(place.volume), read_only=True)
         except (DamagedError, StorageError) as error:
-            verdict.add(name, error.message)
+            verdict.add(name, error.reason)
             place.next_volume("")
             yield
             continue
@@ -136,38 +138,39 @@ class _Check:
             refuse_strange(self._volume.path, await self._volume.database.shape())
             keys = {row[0] for row in await self._volume.database.read("SELECT key FROM meta")}
         except (DamagedError, StorageError) as error:
-            self._verdict.add(self._name, error.message)
+            self._verdict.add(self._name, error.reason)
             return
         for key in sorted(keys - META_KEYS, key=repr)[:MOST_KEYS]:
-            self._verdict.add(self._name, f"It says {key!a:.40} of itself, which no volume does.")
+            self._verdict.add(self._name, problems.STRANGE_KEY(key=f"{key!a:.40}"))
 
     def _tell_of_strangers(self, strangers: Strangers) -> None:
         # Without the SHA-256 as a field, which would have a repair store the message anew.
         for sha256 in strangers.messages:
-            text = f"Message {sha256.hex() or 'with an empty SHA-256'} is named by no entry of the ledger: nobody archived it."
-            self._verdict.add(self._name, text, content=True)
+            nobodys = problems.STRANGE_MESSAGE(message=sha256.hex()) if sha256 else problems.NAMELESS_MESSAGE()
+            self._verdict.add(self._name, nobodys, content=True)
         # Unused parts may belong to a message whose record is damaged, repaired or not.
         known = (*self._verdict.findings, *self._verdict.mended)
         explained = any(one.where == self._name and one.sha256 for one in known)
         for part in () if explained else strangers.parts:
-            self._verdict.add(self._name, f"Part {part} belongs to no message: nobody archived it.", content=True)
+            self._verdict.add(self._name, problems.STRANGE_PART(part=part), content=True)
         more_parts = 0 if explained else strangers.more_parts
-        for more, what in ((strangers.more_messages, "messages"), (more_parts, "parts")):
-            if more:
-                self._verdict.add(self._name, f"And {more} more {what} that nobody archived.", content=True)
+        if strangers.more_messages:
+            self._verdict.add(self._name, problems.MORE_STRANGE_MESSAGES(count=strangers.more_messages), content=True)
+        if more_parts:
+            self._verdict.add(self._name, problems.MORE_STRANGE_PARTS(count=more_parts), content=True)
 
     async def _meta(self) -> None:
         meta, numbers = self._volume.meta, self._home.volume_numbers()
         if meta.number != self._place.volume:
-            self._verdict.add(self._name, f"It is volume {meta.number}, not {self._place.volume}.")
+            self._verdict.add(self._name, problems.OTHER_NUMBER(number=meta.number, expected=self._place.volume))
         try:
             if self._place.volume != numbers[-1] and not await self._volume.is_sealed():
-                self._verdict.add(self._name, "It is not sealed, but another volume follows.")
+                self._verdict.add(self._name, problems.NOT_SEALED())
             sql = "SELECT count(*) FROM ledger WHERE seq <= ?"
             if count := await self._volume.database.value(sql, (meta.previous.seq,)):
-                self._verdict.add("ledger", f"{self._name}: {count} entries stand before the volume's first.")
+                self._verdict.add("ledger", problems.ENTRIES_BEFORE(file=self._name, count=count))
         except (DamagedError, StorageError) as error:
-            self._place.faults.append(error.message)
+            self._place.faults.append(error.reason)
 
     async def _pages(self) -> None:
         try:
@@ -175,15 +178,17 @@ class _Check:
                 return
             rows = await self._volume.database.read("PRAGMA integrity_check(20)")
         except (DamagedError, StorageError) as error:
-            self._place.faults.append(error.message)
+            self._place.faults.append(error.reason)
             return
-        self._place.faults += [f"SQLite finds: {row[0]}" for row in rows if row[0] != "ok"]
+        self._place.faults += [problems.PAGES(said=str(row[0])) for row in rows if row[0] != "ok"]
 
     async def _find_last_part(self) -> None:
         try:
             self._place.last_part = int(await self._volume.database.value("SELECT max(id) FROM part") or 0)
-        except (DamagedError, StorageError, ValueError, TypeError) as error:
-            self._place.faults.append(f"Its parts cannot be counted: {error}")
+        except (DamagedError, StorageError) as error:
+            self._place.faults.append(problems.PARTS_UNCOUNTED(why=error.reason))
+        except (ValueError, TypeError) as error:
+            self._place.faults.append(problems.PARTS_UNCOUNTED(why=str(error)))
 
     # Content ---------------------------------------------------------------------------------------------------------------
 
@@ -198,7 +203,7 @@ class _Check:
                 self._verdict.bytes += sum(row[3] for row in rows if isinstance(row[3], int))
                 yield
         except BrokenTable as error:
-            self._place.faults.append(str(error))
+            self._place.faults.append(error.reason)
 
     async def _messages(self) -> AsyncIterator[None]:
         """Join and hash every message."""
@@ -209,14 +214,15 @@ class _Check:
             try:
                 rows = await self._volume.database.read(sql, (after, ROWS))
             except (DamagedError, StorageError) as error:
-                place.faults.append(f"Messages after {after.hex()[:16] or 'the first'} cannot be read: {error.message}")
+                rest = problems.MESSAGES_UNREAD(message=after.hex()[:16], why=error.reason)
+                place.faults.append(rest if after else problems.NO_MESSAGE_READ(why=error.reason))
                 return
             for sha256, size, recipe in rows:
                 if not isinstance(sha256, bytes):
-                    place.faults.append(f"A message has {sha256!a:.40} for its SHA-256.")
+                    place.faults.append(problems.MESSAGE_NAME(found=f"{sha256!a:.40}"))
                     return
                 if sha256 <= after:
-                    place.faults.append(f"Message {sha256.hex()[:16]} is out of order: the table is damaged.")
+                    place.faults.append(problems.MESSAGE_ORDER(message=sha256.hex()[:16]))
                     return
                 if reason := await self._message_fault(sha256, size, recipe):
                     place.messages[sha256.hex()] = reason
@@ -227,18 +233,19 @@ class _Check:
             self._verdict.messages += len(rows)
             yield
 
-    async def _message_fault(self, sha256: bytes, size: int, recipe: bytes) -> str:
+    async def _message_fault(self, sha256: bytes, size: int, recipe: bytes) -> Reason | None:
+        name = sha256.hex()[:16]
         try:
             if broken := [part for part in unpack(recipe) if part in self._place.parts]:
                 for part in broken:
                     self._place.needs.setdefault(part, []).append(sha256.hex())
-                return f"is damaged (part {broken[0]})"
+                return problems.MESSAGE_DAMAGED(message=name, part=broken[0])
             raw = await self._volume.raw(sha256)
         except KeyError:
-            return "is listed, but cannot be found"
+            return problems.MESSAGE_ABSENT(message=name)
         except (DamagedError, StorageError) as error:
-            return f"cannot be read: {error.message}".rstrip(".")
-        return "" if len(raw) == size else f"has {len(raw)} bytes instead of {size}"
+            return problems.MESSAGE_UNREAD(message=name, why=error.reason)
+        return None if len(raw) == size else problems.MESSAGE_SIZE(message=name, found=len(raw), size=size)
 
     # Result ------------------------------------------------------------------------------------------------------------------
 
@@ -250,13 +257,13 @@ class _Check:
         later = await mended_later(self._home, place.volume)
         for part, reason in place.parts.items():
             needed = place.needs.get(part, [])
-            self._say(bool(needed) and all(digest in later for digest in needed), f"Part {part} {reason}", content=True)
+            self._say(bool(needed) and all(digest in later for digest in needed), reason, content=True)
         for digest, reason in place.messages.items():
-            self._say(digest in later, f"Message {digest[:16]} {reason}", digest, content=True)
+            self._say(digest in later, reason, digest, content=True)
         if place.faults:
             rescued = place.of_ledger == self._ledger_findings() and await self._all_rescued(later)
-            for text in place.faults:
-                self._say(rescued, text.rstrip("."))
+            for fault in place.faults:
+                self._say(rescued, fault)
 
     async def foretell(self) -> None:
         """Add the findings so far before the end. The messages of damaged parts are looked up in the table."""
@@ -281,14 +288,13 @@ class _Check:
         """The finding on a message that needs damaged parts."""
         for part in broken:
             self._place.needs.setdefault(part, []).append(sha256.hex())
-        self._place.messages[sha256.hex()] = f"is damaged (part {broken[0]})"
+        self._place.messages[sha256.hex()] = problems.MESSAGE_DAMAGED(message=sha256.hex()[:16], part=broken[0])
 
-    def _say(self, mended: bool, text: str, sha256: str = "", *, content: bool = False) -> None:
+    def _say(self, mended: bool, reason: Reason, sha256: str = "", *, content: bool = False) -> None:
         if mended:
-            said = f"{text}; repaired: good copies stand in a later volume."
-            self._verdict.mended.append(Finding(self._name, said, sha256, content))
+            self._verdict.mended.append(Finding(self._name, problems.REPAIRED(why=reason), sha256, content))
         else:
-            self._verdict.add(self._name, f"{text}.", sha256, content=content)
+            self._verdict.add(self._name, reason, sha256, content=content)
 
     async def _all_rescued(self, later: Iterable[str]) -> bool:
         """True when every message that this volume's ledger names can be read: here, or from a copy made since."""
@@ -306,14 +312,14 @@ class _Check:
         return True
 
 
-def _wrong_parts(rows: list[Row]) -> dict[int, str]:
-    wrong = {}
+def _wrong_parts(rows: list[Row]) -> dict[int, Reason]:
+    wrong: dict[int, Reason] = {}
     for part, sha256, codec, size, data in rows:
         try:
             content = plain(codec, size, data)
         except DamagedError as error:
-            wrong[part] = f"is damaged: {error.message}".rstrip(".")
+            wrong[part] = problems.PART_DAMAGED(part=part, why=error.reason)
             continue
         if len(content) != size or hashlib.sha256(content).digest() != sha256:
-            wrong[part] = "does not match its SHA-256"
+            wrong[part] = problems.PART_CHANGED(part=part)
     return wrong
