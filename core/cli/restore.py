@@ -19,8 +19,9 @@ from core.problems.restore import NOT_ASKED, NOT_CONFIRMED
 from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
+    from core.engine.restore.refused import Refused
     from core.engine.restore.restore_plan import RestorePlan
-    from core.engine.restore.restoring import Refused, Restored
+    from core.engine.restore.restoring import Restored
 
 #: Folders and problems listed one by one.
 NAMED = 50
@@ -139,10 +140,6 @@ def _problem(problem: Refused) -> str:
 
 
 def _json(plan: RestorePlan, done: Restored, dry_run: bool) -> dict[str, Any]:
-    problems = [
-        {"folder": one.folder, "message": one.message, "subject": one.subject, "messages": one.messages, "reason": one.reason}
-        for one in done.problems
-    ]
     return {
         "profile": plan.profile.name,
         "mailbox": plan.mailbox.top,
@@ -158,7 +155,7 @@ def _json(plan: RestorePlan, done: Restored, dry_run: bool) -> dict[str, Any]:
         "failed": done.failed,
         "created": done.created,
         "folders": [one.as_json() for one in done.used],
-        "problems": problems,
+        "problems": [one.as_json() for one in done.problems],
         "remarks": done.remarks,
         "warnings": plan.warnings(),
     }

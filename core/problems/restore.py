@@ -80,3 +80,19 @@ NO_PROFILE = Code(
     f"Make one for the mailbox. {Do.ADD_PROFILE} A catch-all mailbox is nobody's own.",
     Family.INPUT,
 )
+
+# Messages ----------------------------------------------------------------------------------------------------------------
+
+NOT_ARCHIVED = Code("restore-of-nothing", "it is not in the archive", f"{Do.VERIFY}", Family.ITEM)
+TOO_LARGE = Code(
+    "restore-too-large",
+    "it has {size:bytes}, and the server takes {limit:bytes} at most (APPENDLIMIT)",
+    "Let the server take larger messages, or restore it to another server.",
+    Family.ITEM,
+)
+ALWAYS_BROKEN = Code(
+    "restore-always-broken",
+    "the connection broke whenever it was sent; the server may not take it",
+    "Look into the server's log at that time.",
+    Family.ITEM,
+)

@@ -22,6 +22,7 @@ from core.errors import BusyError, DamagedError, InputError
 from core.imap import appending, deleting
 from core.imap.names import Folder
 from core.imap.session import Selected, Session
+from core.problems.table import CODES
 from core.profiles.age import Age
 from core.profiles.catchall import CatchAll
 from core.profiles.deletion import Deletion, When
@@ -266,6 +267,11 @@ async def test_a_refused_message_is_named_and_the_others_come(box: Sandbox, dove
         assert (done.messages, problem.folder, problem.messages) == (6, "INBOX", 1)
         assert problem.message is not None
         assert "Mailbox is full" in problem.reason
+        assert problem.as_json() == {
+            **{"folder": "INBOX", "message": problem.message, "subject": problem.subject, "messages": 1},
+            **{"reason": problem.reason, "code": problem.why.code.word},
+        }
+        assert problem.why.code.word in CODES
         again = await restore(box, one)
         assert (again.messages, again.already, again.problems) == (1, 6, [])
 
@@ -291,6 +297,7 @@ async def test_a_message_over_the_announced_limit_is_not_sent(
     done = await restore(box, one)
     assert done.messages == 7
     assert [(problem.subject, "APPENDLIMIT" in problem.reason) for problem in done.problems] == [("large", True)]
+    assert done.problems[0].as_json()["code"] == "restore-too-large"
 
 
 async def test_a_message_that_breaks_every_connection_is_named(

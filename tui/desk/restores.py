@@ -9,9 +9,9 @@ from core.archive.archive import Archive
 from core.archive.read import selection as selecting
 from core.archive.registry import saved_profiles, users
 from core.engine.restore import restore_plan
+from core.engine.restore.refused import Refused as Problem
 from core.engine.restore.restore_plan import PlanError, RestorePlan
 from core.engine.restore.restore_ways import Fit, Way, owner_of, ways
-from core.engine.restore.restoring import Refused as Problem
 from core.engine.restore.restoring import Restored, Restoring
 from core.errors import BusyError, InputError
 from core.model import User
@@ -335,7 +335,7 @@ def _names(folders: Sequence[str]) -> str:
 
 
 def _problem(problem: Problem) -> str:
-    reason = problem.reason
+    reason = face.sentence(problem.why)
     if problem.message is None:
         return f"{problem.folder}: {present.count(problem.messages, 'message')} not restored: {reason}"
     return f"{problem.folder}, message {texts.number(problem.message)} ({problem.subject}): {reason}"

@@ -20,6 +20,7 @@ from core.archive.store.entries import transfers
 from core.archive.store.entries.values import OwnedFolder, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
 from core.engine.restore.presence import There
+from core.engine.restore.refused import Refused
 from core.engine.restore.restore_places import ServerFolders, Used, make
 from core.engine.restore.restore_plan import RestorePlan
 from core.engine.restore.restore_target import Appended, Target
@@ -37,28 +38,15 @@ from core.imap.login import ServerKnowledge
 from core.imap.replies import Listed
 from core.imap.session import Busy, Session
 from core.problems import restore as problems
+from core.problems.code import Reason
 from core.secrets import Secret
-from core.text.format import number, size
+from core.text.format import number
 from core.text.sequence import pack
 
 #: Messages, and bytes, that are looked up and recorded together.
 CHUNK, CHUNK_BYTES = 100, 8 * 1024 * 1024
 #: Times a message is sent over a connection that then breaks, before it is taken for the cause.
 TRIES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A message of a folder on the server that was not restored, with the reason.
-
-    With ``message`` None it stands for ``messages`` of them.
-    """
-
-    folder: str
-    message: int | None
-    subject: str
-    reason: str
-    messages: int = 1
 
 
 @dataclass(slots=True)
@@ -177,7 +165,7 @@ class Restoring:
 
     def _give_up(self, target: Target, error: ArchivarError) -> None:
         if left := target.total - target.count:
-            self.result.problems.append(Refused(target.path, None, "", error.message, left))
+            self.result.problems.append(Refused(target.path, None, "", error.reason, left))
             target.count += left
             self._tick(self.result)
 
@@ -282,7 +270,7 @@ class Restoring:
                 found[place.message] = await self._archive.raw(place.sha256)
             except (DamagedError, KeyError) as error:
                 self.result.damaged = True
-                self._refuse(target, place, error.message if isinstance(error, DamagedError) else "it is not in the archive")
+                self._refuse(target, place, error.reason if isinstance(error, DamagedError) else problems.NOT_ARCHIVED())
         return found
 
     def _found(self, target: Target, folder: SelectedFolder, place: SelectedMessage, uid: int | None, length: int) -> None:
@@ -302,14 +290,14 @@ class Restoring:
     ) -> None:
         limit = appending.largest(session)
         if limit is not None and len(raw) > limit:
-            self._refuse(target, place, f"it has {size(len(raw))}, and the server takes {size(limit)} at most (APPENDLIMIT)")
+            self._refuse(target, place, problems.TOO_LARGE(size=len(raw), limit=limit))
             return
         if self._dry:
             there.present[place.sha256] = None
             self._count(target, place)
             return
         if target.tries.get(place.message, 0) == TRIES:
-            self._refuse(target, place, "the connection broke whenever it was sent; the server may not take it")
+            self._refuse(target, place, problems.ALWAYS_BROKEN())
             self._link.progressed()
             return
         target.tries[place.message] = target.tries.get(place.message, 0) + 1
@@ -322,7 +310,7 @@ class Restoring:
             raise
         except ProtocolError as error:
             target.tries.pop(place.message)
-            self._refuse(target, place, error.message)
+            self._refuse(target, place, error.reason)
             return
         target.tries.pop(place.message)
         if told is not None and told[0] == target.uidvalidity:
@@ -390,8 +378,8 @@ class Restoring:
         self.result.bytes += place.size
         self._settled(target, place)
 
-    def _refuse(self, target: Target, place: SelectedMessage, reason: str) -> None:
-        self.result.problems.append(Refused(target.path, place.message, place.subject, reason))
+    def _refuse(self, target: Target, place: SelectedMessage, why: Reason) -> None:
+        self.result.problems.append(Refused(target.path, place.message, place.subject, why))
         self._settled(target, place)
 
     def _settled(self, target: Target, place: SelectedMessage) -> None:
