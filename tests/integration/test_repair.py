@@ -124,10 +124,10 @@ def test_the_reason_says_why_no_server_could_be_asked(home: Home, tmp_path: Path
         sha256 = hashlib.sha256((tmp_path / "a.eml").read_bytes()).digest()
         volume = home.volume(home.volume_numbers()[-1])
         change(volume, f"UPDATE message SET recipe = zeroblob(8) WHERE sha256 = X'{sha256.hex()}'")
-    expected = {"profile": mending.NO_PROFILE, "gone": mending.GONE, "files": mending.FILES}[origin]
+    expected = {"profile": "without-profile", "gone": "gone", "files": "from-files"}[origin]
     homes.cli(home, "verify")
-    lost = {one["sha256"]: one["reason"] for one in json.loads(homes.cli(home, "repair", "--json").stdout)["lost"]}
-    assert lost[sha256.hex()] == expected
+    lost = {one["sha256"]: one["code"] for one in json.loads(homes.cli(home, "repair", "--json").stdout)["lost"]}
+    assert lost[sha256.hex()] == f"repair-{expected}"
 
 
 def test_what_nobody_has_any_more_stays_named(home: Home) -> None:

@@ -27,7 +27,7 @@ from core.service.salvaging import salvage_if_needed
 from core.service.verifications import VerificationOutcome as End
 from core.service.verifications import VerificationState
 from core.text import format as texts
-from tui.desk import present, typed
+from tui.desk import face, present, typed
 from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import Badge, Safe, Tone
 from tui.desk.refusals import translated
@@ -381,7 +381,7 @@ def repaired(done: Repair) -> JobOutcome:
     sentences += [f"✔ {_name(one.message)}: from {one.origin}" for one in done.repaired[:NAMED]]
     if (more := len(done.repaired) - NAMED) > 0:
         sentences.append(f"and {texts.number(more)} more, in the ledger")
-    problems = [f"{_name(one.message)}: {one.reason}" for one in done.lost]
+    problems = [f"{_name(one.message)}: {face.sentence(one.why)}" for one in done.lost if one.why]
     problems += [f"{text} A copy of the volume from a backup mends it." for text in done.standing]
     if done.lost:
         sentences.append("What is left may be in a backup: f on the page before.")

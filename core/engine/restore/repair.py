@@ -31,14 +31,12 @@ from core.errors import ArchivarError, ConnectError, DamagedError, InputError, P
 from core.imap.login import ServerKnowledge
 from core.imap.names import Folder
 from core.model import now
+from core.problems import command_line
+from core.problems import repair as problems
+from core.problems.code import Reason
 from core.profiles import journal
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
-
-GONE = "the server does not have it any more"
-NO_PROFILE = "no profile leads to the mailbox that it came from"
-NOWHERE = "it came from no server"
-FILES = "it came from files; importing them again stores it again"
 
 logger = logging.getLogger("archivar.repair")
 
@@ -48,14 +46,20 @@ Tell = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class SettledMessage:
-    """A settled message: the source of its good bytes (``origin``), or the ``reason`` why there are none."""
+    """A settled message: the source of its good bytes (``origin``), or ``why`` there are none."""
 
     message: NamedMessage
     origin: str = ""
-    reason: str = ""
+    why: Reason | None = None
+
+    @property
+    def reason(self) -> str:
+        """The sentence for a log, a file or the command line; empty for a repaired one."""
+        return command_line.sentence(self.why) if self.why else ""
 
     def as_json(self) -> dict[str, Any]:
-        return {**self.message.as_json(), "from": self.origin, "reason": self.reason}
+        code = self.why.code.word if self.why else ""
+        return {**self.message.as_json(), "from": self.origin, "reason": self.reason, "code": code}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ class _Work:
     open: dict[bytes, NamedMessage] = field(default_factory=dict)
     #: Those that a salvage lost, with the former knowledge of the catalog, which does not list them any more.
     lost: dict[bytes, Restated] = field(default_factory=dict)
-    reasons: dict[bytes, str] = field(default_factory=dict)
+    reasons: dict[bytes, Reason] = field(default_factory=dict)
     repaired: list[SettledMessage] = field(default_factory=list)
 
     def say(self, text: str) -> None:
@@ -116,7 +120,7 @@ class _Work:
             async for _, back in self.archive.read_back([found.sha256]):
                 if isinstance(back, DamagedError):
                     self.open[found.sha256] = message
-                    self.reasons[found.sha256] = f"what was written cannot be read back: {back.message}"
+                    self.reasons[found.sha256] = problems.NOT_READ_BACK(why=back.reason)
                     return
         self.repaired.append(SettledMessage(message, found.origin))
         self.say("repaired")
@@ -152,7 +156,7 @@ async def repair(
             await work.take(salvaged)
     if work.open:
         await _from_servers(work)
-    lost = tuple(SettledMessage(one, reason=work.reasons.get(sha256, NOWHERE)) for sha256, one in work.open.items())
+    lost = tuple(SettledMessage(one, why=work.reasons.get(sha256) or problems.NOWHERE()) for sha256, one in work.open.items())
     if not dry_run:
         work.say("looking at the damaged volumes again")
         await _look_again(archive, [one.message.sha256 for one in work.repaired])
@@ -204,9 +208,9 @@ async def _from_servers(work: _Work) -> None:
         for at in there:
             wanted.setdefault(at.source, []).append((sha256, at))
         if there:
-            work.reasons[sha256] = NO_PROFILE
+            work.reasons[sha256] = problems.NO_PROFILE()
         elif had:
-            work.reasons[sha256] = FILES if of_files else GONE
+            work.reasons[sha256] = problems.FILES() if of_files else problems.GONE()
     if not wanted:
         return
     for profile in await saved_profiles.all_profiles(work.archive):
@@ -242,7 +246,7 @@ async def _from_mailbox(work: _Work, profile: Profile, mailbox: Mailbox, wanted:
         password = await saved_profiles.password(work.archive, profile)
         opened_by = credentials(profile, mailbox, password, ServerKnowledge())
     except ArchivarError as error:
-        work.reasons |= {sha256: f"{profile.name}: {error.message}" for sha256, _ in wanted}
+        work.reasons |= {sha256: problems.NOT_FETCHED(whose=profile.name, why=error.reason) for sha256, _ in wanted}
         return
     link = Link(PlainLine(RenamedLogins(work.archive), profile, mailbox, opened_by))
     try:
@@ -252,13 +256,13 @@ async def _from_mailbox(work: _Work, profile: Profile, mailbox: Mailbox, wanted:
             try:
                 raw = await link.again(lambda at=at: _fetch(link, at))  # type: ignore[misc]
             except (ConnectError, ProtocolError) as error:
-                work.reasons[sha256] = f"{mailbox.login}: {error.message}"
+                work.reasons[sha256] = problems.NOT_FETCHED(whose=mailbox.login, why=error.reason)
                 if isinstance(error, ConnectError) and not error.retry:
                     break
                 continue
             good = next((one for one in _readings(raw) if _matches(one, sha256)), None)
             if good is None:
-                work.reasons[sha256] = GONE if not raw else "the server has another message in its place"
+                work.reasons[sha256] = problems.OTHER_MESSAGE() if raw else problems.GONE()
                 continue
             await work.take(SalvagedMessage(sha256, good, f"{mailbox.login} on {profile.server.host}"))
     finally:
