@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import json
 import re
@@ -64,14 +65,47 @@ def usage(name: str, command: Any) -> str:
 def test_the_page_has_every_command_with_its_arguments_and_no_other() -> None:
     """Each is a heading, written as its help writes it."""
     headings = [found for found in sections(page("command-line")) if found.startswith("archivar ")]
-    assert sorted(headings) == sorted(usage(name, command) for name, command in commands().items())
+    there = [usage(name, command) for name, command in commands().items()]
+    assert sorted(set(there) - set(headings)) == [], "commands without a heading"
+    assert sorted(set(headings) - set(there)) == [], "headings without a command"
+    assert len(headings) == len(there)
+
+
+def named(tree: ast.Module, module: str) -> set[str]:
+    """What a module of the command line names, as ``module.function``: its own names, those of others, and what it imports."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name):
+                found.add(f"{module}.{name}")
+            case ast.Attribute(value=ast.Name(id=owner), attr=name):
+                found.add(f"{owner}.{name}")
+            case ast.ImportFrom(module=str(owner), names=names):
+                found |= {f"{owner.rpartition('.')[2]}.{one.name}" for one in names}
+    return found
+
+
+def test_every_function_that_answers_is_a_command() -> None:
+    """One that is written and never registered would otherwise be missing from every list without a word."""
+    trees = {path.stem: ast.parse(path.read_text("utf-8")) for path in (ROOT / "core" / "cli").glob("*.py")}
+    used = set().union(*(named(tree, module) for module, tree in trees.items()))
+    answering = {
+        f"{module}.{function.name}"
+        for module, tree in trees.items()
+        for function in tree.body
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        and function.returns is not None
+        and re.search(r"\bAnswer\b", ast.unparse(function.returns))
+    }
+    assert len(answering) > 50
+    assert sorted(answering - used) == []
 
 
 def test_the_page_has_every_option_of_each_command_and_no_other() -> None:
     """In the table below the command; those that may stand anywhere in a table of their own."""
     found = sections(page("command-line"))
     for name, command in commands().items():
-        tables = [block for block in found[usage(name, command)] if isinstance(block, TableBlock)]
+        tables = [block for block in found.get(usage(name, command), []) if isinstance(block, TableBlock)]
         named = [said(row[0]).split()[0] for table in tables for row in table.rows]
         assert sorted(named) == sorted(options(command)), name
     (table,) = [block for block in found["Options that may stand anywhere"] if isinstance(block, TableBlock)]
@@ -161,9 +195,10 @@ def keys(id: str) -> dict[str, dict[str, Any]]:
 
 def test_the_page_has_every_key_of_a_profile_file_and_no_other() -> None:
     """Section by section; the two at the top are explained in a sentence."""
-    assert {section: sorted(found) for section, found in keys("profile-file").items()} == {
-        section: sorted(found) for section, found in PROFILES.in_file.items() if section
-    }
+    shown = {f"{section}.{key}" for section, found in keys("profile-file").items() for key in found}
+    there = {f"{section}.{key}" for section, found in PROFILES.in_file.items() if section for key in found}
+    assert sorted(there - shown) == [], "keys that the page lacks"
+    assert sorted(shown - there) == [], "keys that no profile has"
     (top,) = [block for block in sections(page("profile-file"))["All keys"] if isinstance(block, Paragraph)]
     assert {run.text for run in top.text if run.style is Style.CODE} >= set(PROFILES.in_file[""])
 
