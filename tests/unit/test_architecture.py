@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from packaging.version import Version
 from tui.console import Console
 from tui.shell import Shell
 
+# The modules are parsed once for all these tests.
+pytestmark = pytest.mark.xdist_group("modules")
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("core", "tui", "themes")
 
@@ -105,14 +108,19 @@ def paths() -> Iterator[tuple[str, Path]]:
             yield ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), file
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Every module of the product: its dotted name and its syntax tree."""
-    for name, file in paths():
-        yield name, ast.parse(file.read_text("utf-8"), filename=str(file))
+@cache
+def modules() -> tuple[tuple[str, ast.Module], ...]:
+    """Every module of the product: its dotted name and its syntax tree, parsed once."""
+    return tuple((name, ast.parse(file.read_text("utf-8"), filename=str(file))) for name, file in paths())
 
 
-def imports(tree: ast.Module) -> Iterator[str]:
+@cache
+def imports(tree: ast.Module) -> tuple[str, ...]:
     """The dotted names that a module imports, wherever in it and also by ``import_module("...")``."""
+    return tuple(_imports(tree))
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
