@@ -424,7 +424,7 @@ def test_a_service_that_was_started_for_a_run_stays_for_a_schedule(tmp_path: Pat
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
     """An open archive with two profiles whose server refuses at once."""
-    monkeypatch.setattr(run_work, "Job", partial(RunParameters, backoff=(0.001, 0.001, 0.001)))
+    monkeypatch.setattr(run_work, "RunParameters", partial(RunParameters, backoff=(0.001, 0.001, 0.001)))
     archive = await homes.begin(tmp_path / "home")
     for name in ("Test", "Other"):
         await saved_profiles.save(archive, profile("127.0.0.1", 9, name=name), Secret("secret"))

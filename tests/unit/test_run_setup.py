@@ -31,7 +31,7 @@ Break = Callable[[Archive, pytest.MonkeyPatch], None]
 @pytest.fixture
 async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
     """An open archive with two profiles whose server refuses at once."""
-    monkeypatch.setattr(run_work, "Job", partial(RunParameters, backoff=(0.001,)))
+    monkeypatch.setattr(run_work, "RunParameters", partial(RunParameters, backoff=(0.001,)))
     monkeypatch.setattr(run_work, "WRITE_SECONDS", 0.001)
     archive = await homes.begin(tmp_path / "home")
     for name in ("Test", "Other"):
