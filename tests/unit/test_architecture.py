@@ -389,6 +389,17 @@ def test_modules_do_not_import_each_other_in_circles(package: str) -> None:
     assert len(found) <= CIRCLES[package], found
 
 
+def test_imports_name_their_module_from_the_top() -> None:
+    """A relative import would be seen by none of the rules on imports here."""
+    relative = [
+        f"{module}:{node.lineno}"
+        for module, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert relative == []
+
+
 def test_the_console_is_what_its_places_need() -> None:
     """Places know the console by a protocol, which it fulfils: the type checker says so, and the names are there."""
     shell: type[Shell] = Console
