@@ -254,7 +254,7 @@ async def test_mail_for_somebody_who_comes_later_is_not_lost(
         await unknown.make_user(box.archive, "carl@example.test", "carl")
         known = await box.run(profile)
         assert known.tally.deleted == 0, "a user who has it is not enough: the mail must be there"
-        assert "2 messages wait to be filed to users who are known by now: archivar refile." in known.told("warning")
+        assert "2 messages wait to be filed to users who are known by now." in known.told("warning")
         assert (await refile(box.archive)).messages == 2
         assert await places(box) == {
             "for two": {inbox("anna"), inbox("carl")},

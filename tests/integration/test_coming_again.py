@@ -126,4 +126,4 @@ def test_repair_says_that_files_may_be_imported_again(home: Home, tmp_path: Path
         assert cli(home, "import", str(more), "--user", "alice").returncode == 0
     assert number < home.volume_numbers()[-1]
     _cut(home.volume(number))
-    assert "it came from files; archivar import" in cli(home, "repair").stdout
+    assert "it came from files; importing" in cli(home, "repair").stdout

@@ -61,6 +61,7 @@ class Lines(ScrollView):
         self.can_focus = can_focus
         self._compose_source: Compose = _nothing
         self._source: LineSource = []
+        self._unseen: LineSource = []
         self._shown: dict[int, Line] = {}
 
     def show(self, compose: Compose) -> None:
@@ -76,9 +77,10 @@ class Lines(ScrollView):
         if not self.is_mounted:
             return
         if not self.size.width:
-            # The number of lines must be known before the first layout, for keys that come before it.
-            self._source = self._compose_source(UNSEEN)
+            # Never painted: only the number of lines must be known before the first layout, for keys that come before it.
+            self._unseen = self._compose_source(UNSEEN)
             return
+        self._unseen = []
         self._source = self._compose_source(self.text_width)
         size = Size(self.text_width, len(self._source))
         if size != self.virtual_size:
@@ -166,12 +168,12 @@ class ChoiceList(Lines):
     @property
     def per_item(self) -> int:
         """Lines of each item."""
-        return int(getattr(self._source, "per_item", 1))
+        return int(getattr(self._source or self._unseen, "per_item", 1))
 
     @property
     def items(self) -> int:
         """The number of items."""
-        return len(self._source) // self.per_item
+        return len(self._source or self._unseen) // self.per_item
 
     def choose(self, index: int) -> None:
         """Choose an item; an index out of range is corrected."""
