@@ -256,14 +256,14 @@ def _live_problems(snapshot: Snapshot | None) -> tuple[Sequence[ProblemRow], int
 def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
     folder, shown, why = text(problem["folder"]), text(mailbox), kept(problem)
     reason = face.sentence(why)
-    uid = "" if problem["uid"] is None else f"UID {problem['uid']}"
+    uid = "" if problem["uid"] is None else str(problem["uid"])
     return ProblemRow(
-        place=tuple(sentence(part) for part in (folder, uid, shown) if part),
+        place=tuple(sentence(part) for part in (folder, uid and f"UID {uid}", shown) if part),
         reason=text(reason),
         key=mailbox,
         mailbox=shown,
         folder=folder,
-        uid=sentence(uid.removeprefix("UID ")),
+        uid=sentence(uid),
         full=text(reason, LONGEST_REASON),
         remedy=text(face.remedy(why), LONGEST_REASON),
     )
