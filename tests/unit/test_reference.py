@@ -72,7 +72,7 @@ def test_the_page_has_every_command_with_its_arguments_and_no_other() -> None:
 
 
 def named(tree: ast.Module, module: str) -> set[str]:
-    """What a module of the command line names, as ``module.function``: its own names, those of others, and what it imports."""
+    """Names used by a module of the command line, as ``module.function``: its own, those of others, and imports."""
     found: set[str] = set()
     for node in ast.walk(tree):
         match node:
