@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from textual.dom import DOMNode
 from textual.message import Message
 
 import tui
+from tests.unit.test_safe_texts import console
 
+pytestmark = pytest.mark.xdist_group("modules")
 T = TypeVar("T")
 ROOT = Path(tui.__file__).parent
 #: A handler of a message of a class, and no method that the toolkit itself calls by a fixed name.
@@ -46,7 +49,7 @@ def test_styles_and_queries_name_classes_that_exist() -> None:
                 named.update(dict.fromkeys(_types(css), one.__module__))
     for path in sorted(ROOT.rglob("*.tcss")):
         named.update(dict.fromkeys(_types(path.read_text()), path.name))
-    for path, tree in _trees():
+    for module, tree in console():
         for node in ast.walk(tree):
             if (
                 isinstance(node, ast.Call)
@@ -56,11 +59,11 @@ def test_styles_and_queries_name_classes_that_exist() -> None:
                 and isinstance(node.args[0], ast.Constant)
                 and isinstance(node.args[0].value, str)
             ):
-                named.update(dict.fromkeys(_types(node.args[0].value + " {}"), path.name))
+                named.update(dict.fromkeys(_types(node.args[0].value + " {}"), module))
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
                 target = node.targets[0]
                 if isinstance(target, ast.Name) and target.id == "AUTO_FOCUS":
-                    named.update(dict.fromkeys(_types(node.value.value + " {}"), path.name))
+                    named.update(dict.fromkeys(_types(node.value.value + " {}"), module))
     assert len(named) > 30
     assert {name: where for name, where in named.items() if name not in known} == {}
 
@@ -70,18 +73,13 @@ def test_handlers_name_messages_that_exist() -> None:
     load()
     known = {one.handler_name for one in below(Message)}
     found = {
-        node.name: path.name
-        for path, tree in _trees()
+        node.name: module
+        for module, tree in console()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and HANDLER.fullmatch(node.name)
     }
     assert len(found) > 20
     assert {name: where for name, where in found.items() if name not in known | {"on_event", "on_exit"}} == {}
-
-
-def _trees() -> Iterator[tuple[Path, ast.Module]]:
-    for path in sorted(ROOT.rglob("*.py")):
-        yield path, ast.parse(path.read_text())
 
 
 #: Comments, and declarations between braces.

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.unit.test_architecture import ROOT, modules
 from tui.desk.present import own, text
 
+pytestmark = pytest.mark.xdist_group("modules")
 #: Modules in which ``Safe`` is made of a text by hand, and of what: all others have ``text``, ``own`` and ``joined``.
 MAKERS = {
     "tui.desk.manual": "pages of the manual, which are files of the program",

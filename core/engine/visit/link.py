@@ -44,11 +44,7 @@ class ServerLine(Protocol):
 
 
 class Link:
-    """The session of one mailbox. ``progressed`` is called after a success, and resets the count of tries.
-
-    ``worked``: the server has accepted a connection of this run; ``hold`` gets each wait, ``crowded`` is called for a busy
-    server.
-    """
+    """The session of one mailbox. ``progressed`` is called after a success, and resets the count of tries."""
 
     def __init__(self, line: ServerLine, backoff: tuple[float, ...] = BACKOFF, reckoning: Reckoning | None = None) -> None:
         self._line = line

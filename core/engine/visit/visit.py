@@ -33,7 +33,7 @@ class Rules:
 
 @dataclass(slots=True)
 class Visit:
-    """One mailbox in one run. Counts and problems go into ``progress``, events to ``emit``."""
+    """One mailbox in one run. Counts, problems and events go to its ``story``."""
 
     archive: Archive
     link: Link
