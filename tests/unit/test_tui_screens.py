@@ -70,11 +70,31 @@ class Shown:
         return "\n".join(self.lines)
 
     async def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
-        """Wait until ``condition`` holds; after ``seconds`` fail with what is shown."""
+        """Wait until ``condition`` holds and the screen is painted; after ``seconds`` fail with what is shown.
+
+        Between a change and the layout that it leads to, the screen shows parts of both. So only a screen at rest is looked at,
+        and one that changes all the time each PATIENCE.
+        """
         deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, self.text
+        patience = time.monotonic() + PATIENCE
+        while True:
+            now = time.monotonic()
+            if self.at_rest() or now >= patience:
+                if condition():
+                    return
+                patience = now + PATIENCE
+            assert now < deadline, self.text
             await asyncio.sleep(LOOK)
+
+    def at_rest(self) -> bool:
+        """True when no widget in front has a message to handle and nothing is left to be laid out."""
+        if not self.console.screen_stack:
+            return True
+        screen = self.console.screen
+        if screen._layout_required or screen._scroll_required or screen._callbacks:
+            return False
+        pumps = (self.console, *screen.walk_children(with_self=True))
+        return not any(pump._message_queue.qsize() or pump._next_callbacks or pump._pending_message for pump in pumps)
 
     async def until_shown(self, *texts: str) -> None:
         """Wait until all of ``texts`` are on the screen."""
@@ -97,7 +117,10 @@ class Shown:
     async def _settle(self) -> None:
         """Wait until keys are handled and the page that they lead to is there, at most PATIENCE."""
         end = time.monotonic() + PATIENCE
-        await self.until(lambda: not (self._keys_left() or self.console._page_comes()) or time.monotonic() >= end)
+        while self._keys_left() or self.console._page_comes():
+            if time.monotonic() >= end:
+                return
+            await asyncio.sleep(LOOK)
 
     def send(self, key: str) -> None:
         """Press a key without waiting for what it does."""
@@ -370,6 +393,22 @@ async def test_help_leads_to_the_guides(size: tuple[int, int]) -> None:
         await screen.until(lambda: isinstance(screen.console.screen, Guides))
         await screen.press("escape")
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+
+
+@BOTH_SIZES
+async def test_a_page_is_painted_at_its_size_from_the_first_picture(size: tuple[int, int]) -> None:
+    """No box of another height before, through which the list behind it is seen."""
+    async with shown(ordinary(), size) as screen:
+        await screen.press("question_mark", "g", "down")
+        await screen.until_shown("Guides and manual")
+        screen.send("enter")
+        seen = []
+        while not isinstance(screen.console.screen, GuidePage) or not screen.at_rest():
+            seen.append([index for index, text in enumerate(screen.lines) if "━ Kerio Connect: the archive mailbox ━" in text])
+            await asyncio.sleep(0)
+        await screen.until_shown("━ Kerio Connect: the archive mailbox ━", "copy of each message")
+        at = next(index for index, text in enumerate(screen.lines) if "━ Kerio Connect: the archive mailbox ━" in text)
+        assert {tuple(rows) for rows in seen} == {(), (at,)}
 
 
 async def test_a_box_is_not_covered_by_the_keys_of_the_place_behind_it() -> None:

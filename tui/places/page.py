@@ -20,6 +20,8 @@ from tui.widgets.shown import shown
 AROUND = 6
 #: The same for a text that needs all lines.
 AROUND_LONG = 3
+#: Cells of a box at most, and those of them beside its text: border, padding, scroll bar.
+WIDTH, BESIDE = 100, 5
 
 
 class Page(ModalScreen[None]):
@@ -46,22 +48,26 @@ class Page(ModalScreen[None]):
         self.show(self._compose_text)
 
     def on_resize(self, _event: events.Resize) -> None:
-        self.call_after_refresh(self._fit)
+        self._fit()
 
     def show(self, compose: Compose) -> None:
         """Replace the text."""
         self._compose_text = compose
         for text in self.query("#text").results(Lines):
             text.show(compose)
-            self.call_after_refresh(self._fit)
+            self._fit()
 
     def _fit(self) -> None:
-        """Fit the height to the text; the hint on scrolling is shown only where needed."""
+        """Fit the height to the text; the hint on scrolling is shown only where needed.
+
+        The width is computed: waiting for a layout would paint the box once at another height.
+        """
         text = self.query_one("#text", Lines)
-        length = len(self._compose_text(text.text_width))
-        long = length > self.size.height - AROUND
+        size = self.app.size
+        length = len(self._compose_text(text.width_within(min(WIDTH, size.width) - BESIDE)))
+        long = length > size.height - AROUND
         self.set_class(long, "long")
-        room = max(self.size.height - (AROUND_LONG if long else AROUND), 1)
+        room = max(size.height - (AROUND_LONG if long else AROUND), 1)
         text.styles.height = max(min(length, room), 1)
         keys = [*self._keys, *([own("↑ ↓  scroll")] if length > room else []), own("esc  close")]
         self.query_one(".keys", Static).update(shown(joined("      ", keys)))

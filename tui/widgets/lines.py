@@ -71,7 +71,11 @@ class Lines(ScrollView):
 
     @property
     def text_width(self) -> int:
-        return max(self.scrollable_content_region.width, 1)
+        return self.width_within(self.scrollable_content_region.width)
+
+    def width_within(self, cells: int) -> int:
+        """Cells of the text in a list of ``cells`` without its scroll bar."""
+        return max(cells, 1)
 
     def _rebuild(self) -> None:
         if not self.is_mounted:
@@ -161,9 +165,8 @@ class ChoiceList(Lines):
         self.touched = False
         self._drawn = 0
 
-    @property
-    def text_width(self) -> int:
-        return max(super().text_width - len(self.MARK), 1)
+    def width_within(self, cells: int) -> int:
+        return max(cells - len(self.MARK), 1)
 
     @property
     def per_item(self) -> int:
