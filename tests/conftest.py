@@ -15,10 +15,12 @@ from typing import Any, Protocol
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadGroupScheduling
 
 from core.config import Home
 from core.demo.odd import odd_messages
-from tests import forks, homes
+from tests import forks, homes, scheduling
 from tests.servers.dovecot import Dovecot, missing
 
 #: The environment variable that names a tar archive of odd mail, one raw message a file, to be tested beside what is made.
@@ -59,6 +61,15 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    scheduling.longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling:
+    return scheduling.BothEnds(config, log)
 
 
 USERS = {"alice@example.test": "secret", "bob@example.test": "geheim"}
