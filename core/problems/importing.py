@@ -34,7 +34,7 @@ SEVERAL_MAILBOXES = Code("store-of-several", "The store at {path} holds the mail
 NO_MAILBOX = Code("store-without-mailbox", "There is no mailbox of Kerio Connect at {path}.", _STORE, Family.INPUT)
 MAILBOX_UNUSABLE = Code(
     "store-without-usable-mailbox",
-    "There is no mailbox of Kerio Connect at {path}. {file}: {said}.",
+    "There is no mailbox of Kerio Connect at {path}. {file}: {why:clause}.",
     _STORE,
     Family.INPUT,
 )

@@ -25,6 +25,13 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _BESIDE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
+class NotRegular(OSError):
+    """A pipe, socket, device or folder where a regular file should be read."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EINVAL, "it is no regular file")
+
+
 class OpenFolder:
     """An open folder; ``path`` is its name for display. Names are in it, places are below it: ``a/b``."""
 
@@ -120,7 +127,7 @@ class OpenFolder:
         file = os.fdopen(self.open(name, os.O_RDONLY), "rb")
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             file.close()
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise NotRegular
         return file
 
     def facts(self, name: str) -> os.stat_result | None:

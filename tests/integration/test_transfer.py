@@ -289,6 +289,8 @@ def test_export_and_import_at_the_command_line(tmp_path: Path) -> None:
         (archivar.folder / "bad" / "empty.eml").touch()
         (archivar.folder / "bad" / "good.eml").write_bytes(message(1))
         (archivar.folder / "bad" / "\x1b[31mred.txt").write_text("hello")
+        planned = archivar("import", "--user", "anna", "bad", "--dry-run", "--json", code=1).json
+        assert planned["problems"] == [{"file": "empty.eml", "reason": "it is empty", "code": "import-empty"}]
         bad = archivar("import", "--user", "anna", "bad", code=1)
         assert "! empty.eml: it is empty" in bad.err
         assert "No mail, so left alone: 1 file" in bad.err
@@ -328,7 +330,8 @@ def test_a_store_and_what_is_no_mail_at_the_command_line(tmp_path: Path) -> None
         assert {**planned, "dry_run": False} == done.json
         assert (anna["user"], anna["messages"], anna["left_out"]) == ("anna", 2, {"calendar": 1})
         assert anna["folders"] == ["anna@example.test/INBOX", "anna@example.test/INBOX/Projekte"]
-        assert done.json["unknown"] == [{"mailbox": "bob@example.test", "messages": 1, "reason": "no user has this address"}]
+        unknown = {"mailbox": "bob@example.test", "messages": 1, "reason": "no user has this address"}
+        assert done.json["unknown"] == [{**unknown, "code": "import-mailbox-without-user"}]
         assert "! bob@example.test: 1 message left where they are" in done.err
         lf = archivar.folder / "lf.eml"
         lf.write_bytes(message(1).replace(b"\r\n", b"\n"))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from xml.parsers.expat import ExpatError
 
 from core.archive.transfer.trees import UnusableFile
+from core.problems import mail_file as problems
 
 _LENGTH = re.compile(rb"\s{0,20}(\d{1,12})[ \t]{0,20}\r?\n")
 #: The allowed bytes after a message.
@@ -50,16 +51,16 @@ def read(data: bytes) -> Apple:
     """
     match = _LENGTH.match(data)
     if match is None:
-        raise UnusableFile("it does not begin with the length of a message, so it is no .emlx of Apple Mail")
+        raise UnusableFile(problems.NO_LENGTH())
     told = int(match[1])
     end = match.end() + told
     wrong = None
     if end > len(data) or not _LIST.match(data, end):
         ending = _last_list(data, match.end())
         if ending is None and end > len(data):
-            raise UnusableFile("it is shorter than it says: the file is cut off")
+            raise UnusableFile(problems.CUT_OFF())
         if ending is None:
-            raise UnusableFile("it is longer than it says, and what follows is no property list: the length is wrong")
+            raise UnusableFile(problems.WRONG_LENGTH())
         end, wrong = ending, told
     flags, received = _properties(data[end:])
     return Apple(data[match.end() : end], flags, received, wrong)

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.problems import mail_file as problems
+from core.problems.code import Reason
+
 #: Bytes that are read to recognise a file.
 BEGINNING = 4096
 
@@ -25,13 +28,14 @@ class Other(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """A recognised kind. ``text`` continues a sentence after the file's name: "it is ..."."""
+    """A recognised kind. ``reason`` says that it is no mail."""
 
     other: Other
-    text: str
+    reason: Reason
 
 
-_NOT_YET = "which is not read yet"
+#: The codes of kinds that have names.
+_CODES = {Other.PACKED: problems.PACKED, Other.STORE: problems.OTHER_STORE}
 _MAGIC: tuple[tuple[bytes, Other, str], ...] = (
     (b"\x00\x05\x16\x07", Other.LEFTOVER, "what macOS keeps beside a file (AppleDouble)"),
     (b"\x00\x05\x16\x00", Other.LEFTOVER, "a file in the form of AppleSingle"),
@@ -46,12 +50,12 @@ _MAGIC: tuple[tuple[bytes, Other, str], ...] = (
     (b"Dovecot-LZ4", Other.PACKED, "packed with lz4 by Dovecot"),
     (b"7z\xbc\xaf\x27\x1c", Other.PACKED, "a 7z file"),
     (b"Rar!\x1a\x07", Other.PACKED, "a rar file"),
-    (b"!BDN", Other.STORE, f"an Outlook data file (PST or OST), {_NOT_YET}"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Other.STORE, f"an Outlook message (MSG) or another OLE document, {_NOT_YET}"),
-    (b"\xcf\xad\x12\xfe", Other.STORE, f"a folder of Outlook Express (DBX), {_NOT_YET}"),
-    (b"JMF9", Other.STORE, f"a folder of Outlook Express 4 (MBX), {_NOT_YET}"),
-    (b"\x1a\x00\x00\x04\x00\x00", Other.STORE, f"a Notes database (NSF), {_NOT_YET}"),
-    (b"\x78\x9f\x3e\x22", Other.STORE, f"an attachment in the form of Outlook (TNEF), {_NOT_YET}"),
+    (b"!BDN", Other.STORE, "an Outlook data file (PST or OST)"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Other.STORE, "an Outlook message (MSG) or another OLE document"),
+    (b"\xcf\xad\x12\xfe", Other.STORE, "a folder of Outlook Express (DBX)"),
+    (b"JMF9", Other.STORE, "a folder of Outlook Express 4 (MBX)"),
+    (b"\x1a\x00\x00\x04\x00\x00", Other.STORE, "a Notes database (NSF)"),
+    (b"\x78\x9f\x3e\x22", Other.STORE, "an attachment in the form of Outlook (TNEF)"),
     (b"SQLite format 3\x00", Other.FOREIGN, "a SQLite database"),
     (b"bplist00", Other.FOREIGN, "a property list of macOS"),
     (b"%PDF-", Other.DOCUMENT, "a PDF document"),
@@ -64,8 +68,6 @@ _MAGIC: tuple[tuple[bytes, Other, str], ...] = (
     (b"II*\x00", Other.FOREIGN, "a picture (TIFF)"),
     (b"MM\x00*", Other.FOREIGN, "a picture (TIFF)"),
     (b"\x7fELF", Other.FOREIGN, "a program"),
-    (b"\xff\xfe", Other.WIDE_TEXT, "text as UTF-16, as no mail is; it was changed after it came"),
-    (b"\xfe\xff", Other.WIDE_TEXT, "text as UTF-16, as no mail is; it was changed after it came"),
 )
 #: Documents in text, in lower case; blanks, empty lines and a byte order mark may come before.
 _TEXTS: tuple[tuple[bytes, str], ...] = (
@@ -80,19 +82,25 @@ _TEXTS: tuple[tuple[bytes, str], ...] = (
 _FIELD = re.compile(rb"(?:\A|[\r\n])[A-Za-z][A-Za-z0-9_-]{1,60}[ \t]{0,20}:")
 #: Control characters that text does not have; escape begins Japanese.
 _CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+#: Byte order marks of UTF-16.
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _WIDE = re.compile(rb"(?:[\t\n\r -~]\x00){8}|(?:\x00[\t\n\r -~]){8}")
 _PROGRAM = re.compile(rb"MZ[\x00-\xff]{58}[\x00-\xff]{2}", re.DOTALL)
 #: Names of files that macOS and Windows leave in folders, whatever their content.
 _LEFTOVER_NAMES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "icon\r", ".localized", "__macosx"))
 #: File name endings that tell the kind, whatever the content.
 _NAMED = {
-    ".pst": f"an Outlook data file (PST), {_NOT_YET}",
-    ".ost": f"an Outlook data file (OST), {_NOT_YET}",
-    ".msg": f"an Outlook message (MSG), {_NOT_YET}",
-    ".olm": f"an archive of Outlook for Mac (OLM), {_NOT_YET}",
-    ".dbx": f"a folder of Outlook Express (DBX), {_NOT_YET}",
-    ".nsf": f"a Notes database (NSF), {_NOT_YET}",
+    ".pst": "an Outlook data file (PST)",
+    ".ost": "an Outlook data file (OST)",
+    ".msg": "an Outlook message (MSG)",
+    ".olm": "an archive of Outlook for Mac (OLM)",
+    ".dbx": "a folder of Outlook Express (DBX)",
+    ".nsf": "a Notes database (NSF)",
 }
+
+
+def _kind(other: Other, name: str) -> FileKind:
+    return FileKind(other, _CODES.get(other, problems.NO_MAIL)(kind=name))
 
 
 def is_leftover(name: str) -> bool:
@@ -103,30 +111,30 @@ def is_leftover(name: str) -> bool:
 def named(name: str) -> FileKind | None:
     """The kind of a file by its name's ending, where that is another program's mail store."""
     ending = name[name.rfind(".") :].casefold() if "." in name else ""
-    return FileKind(Other.STORE, _NAMED[ending]) if ending in _NAMED else None
+    return _kind(Other.STORE, _NAMED[ending]) if ending in _NAMED else None
 
 
 def told(beginning: bytes) -> FileKind | None:
     """The kind of a file by its first bytes; None when it may be a message."""
-    for magic, other, text in _MAGIC:
+    for magic, other, name in _MAGIC:
         if beginning.startswith(magic):
-            return FileKind(other, text)
+            return _kind(other, name)
+    if beginning.startswith(_WIDE_MARKS) or _WIDE.match(beginning):
+        return FileKind(Other.WIDE_TEXT, problems.WIDE_TEXT())
     if beginning and not beginning[:512].strip(b"\0"):
-        return FileKind(Other.ZEROS, "nothing but zeros where a message should begin")
+        return FileKind(Other.ZEROS, problems.ZEROS())
     if len(beginning) >= 64 and not beginning[:512].strip(b"\xff"):
-        return FileKind(Other.ZEROS, "nothing but the byte FF where a message should begin, as on an erased disk")
-    if _WIDE.match(beginning):
-        return FileKind(Other.WIDE_TEXT, "text as UTF-16, as no mail is; it was changed after it came")
+        return FileKind(Other.ZEROS, problems.ERASED())
     if _PROGRAM.match(beginning) and b"\0" in beginning[:64]:
-        return FileKind(Other.FOREIGN, "a program")
+        return _kind(Other.FOREIGN, "a program")
     if len(beginning) > 262 and beginning[257:262] == b"ustar":
-        return FileKind(Other.PACKED, "a tar file")
+        return _kind(Other.PACKED, "a tar file")
     if _FIELD.search(beginning) is None and len(_CONTROL.findall(beginning)) > len(beginning) // 50:
-        return FileKind(Other.BINARY, "no text, and begins with no header")
+        return FileKind(Other.BINARY, problems.BINARY())
     return None
 
 
 def document(beginning: bytes) -> FileKind | None:
     """The kind of a text document by its first bytes. A mailbox may hold such a message, which has no header."""
     text = beginning[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return next((FileKind(Other.FOREIGN, name) for magic, name in _TEXTS if text.startswith(magic)), None)
+    return next((_kind(Other.FOREIGN, name) for magic, name in _TEXTS if text.startswith(magic)), None)

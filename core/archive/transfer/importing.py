@@ -36,10 +36,11 @@ from core.archive.transfer.mail_items import (
     Unusable,
     text,
 )
-from core.archive.transfer.trees import UnusableFile
+from core.archive.transfer.trees import UnusableFile, unread
 from core.errors import InputError
 from core.model import User
 from core.problems import importing as problems
+from core.problems import mail_file
 from core.system.tasks import spawn
 from core.text.format import counted
 
@@ -47,17 +48,6 @@ from core.text.format import counted
 DEFAULT_FOLDER = "Imported"
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_MESSAGES = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A message, file or folder that could not be imported. ``name`` is below the imported path."""
-
-    name: str
-    reason: str
-
-    def as_json(self) -> dict[str, str]:
-        return {"file": self.name, "reason": self.reason}
 
 
 @dataclass(slots=True)
@@ -79,7 +69,7 @@ class ImportProgress:
     folder: str = ""
     found: Counter[str] = field(default_factory=Counter)
     formats: set[ImportFormat] = field(default_factory=set)
-    problems: list[Failure] = field(default_factory=list)
+    problems: list[Unusable] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     left_out: Counter[Item] = field(default_factory=Counter)
 
@@ -132,7 +122,7 @@ class _Batch:
 
     messages: list[_Read] = field(default_factory=list)
     bytes: int = 0
-    problems: list[Failure] = field(default_factory=list)
+    problems: list[Unusable] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     left_out: list[Item] = field(default_factory=list)
 
@@ -313,7 +303,7 @@ class _Batches:
                 case LeftOut():
                     batch.left_out.append(found.item)
                 case Unusable():
-                    batch.problems.append(Failure(found.name, found.reason))
+                    batch.problems.append(found)
                 case FoundMail():
                     if batch.messages and batch.bytes + found.size > BATCH_BYTES:
                         self._held = found
@@ -325,8 +315,7 @@ class _Batches:
         try:
             message = found.read()
         except (OSError, UnusableFile) as error:
-            reason = f"it cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-            batch.problems.append(Failure(found.name, reason))
+            batch.problems.append(Unusable(found.name, unread(error) if isinstance(error, OSError) else error.reason))
             return
         raw = message.raw
         sha256 = hashlib.sha256(raw).digest()
@@ -337,11 +326,11 @@ class _Batches:
         if message.item is not None:
             batch.left_out.append(message.item)
         elif not raw and found.size and not found.sha256:
-            batch.problems.append(Failure(found.name, "it is empty"))
+            batch.problems.append(Unusable(found.name, mail_file.EMPTY()))
         elif found.sha256 and found.sha256 != sha256.hex():
-            batch.problems.append(Failure(found.name, "it is not what the manifest says: the file was changed or is damaged"))
+            batch.problems.append(Unusable(found.name, mail_file.NOT_AS_LISTED()))
         elif kind is not None:
-            batch.problems.append(Failure(found.name, f"{kind.text}, and no mail"))
+            batch.problems.append(Unusable(found.name, kind.reason))
         else:
             for folder in message.folders or (found.folder,):
                 batch.messages.append(
@@ -349,7 +338,7 @@ class _Batches:
                 )
             batch.bytes += len(raw)
             if message.lacking:
-                batch.problems.append(Failure(found.name, f"it was imported, but {message.lacking}"))
+                batch.problems.append(Unusable(found.name, message.lacking))
 
 
 async def _store(

@@ -29,11 +29,13 @@ from core.archive.transfer.mail_items import (
     entries,
     level,
     text,
+    too_large,
 )
-from core.archive.transfer.trees import Disk, Tree, TreeEntry, UnusableFile, look, open_regular
+from core.archive.transfer.trees import Disk, Tree, TreeEntry, UnusableFile, look, open_regular, unread
 from core.message import arrival
 from core.message.envelope import describe_header
 from core.message.splitter import header_end
+from core.problems import mail_file as problems
 
 MESSAGES = "#msgs"
 #: Levels below the given path at which mailboxes are looked for.
@@ -120,7 +122,7 @@ def _opened(path: Path, shown: str, unusable: list[Unusable] | None) -> Iterator
         file = open_regular(path)
     except OSError as error:
         if unusable is not None:
-            unusable.append(Unusable(shown, f"it cannot be read: {error.strerror}"))
+            unusable.append(Unusable(shown, unread(error)))
         yield None
         return
     with file:
@@ -129,7 +131,7 @@ def _opened(path: Path, shown: str, unusable: list[Unusable] | None) -> Iterator
             tree: Tree | None = context.__enter__()
         except (UnusableFile, OSError) as error:
             if unusable is not None:
-                unusable.append(Unusable(shown, str(error)))
+                unusable.append(Unusable(shown, unread(error) if isinstance(error, OSError) else error.reason))
             yield None
             return
         try:
@@ -235,7 +237,7 @@ def _messages(tree: Tree, path: str, shown: str, folder: str, item: Item | None)
 
 def _message(tree: Tree, path: str, name: str, folder: str, entry: TreeEntry) -> Finding:
     if not entry.size or entry.size > LARGEST:
-        return Unusable(name, "it is empty" if not entry.size else "it is too large")
+        return Unusable(name, problems.EMPTY() if not entry.size else too_large())
 
     def read() -> Message:
         with tree.open(path) as source:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from core.archive.transfer import emlx, file_kinds, kerio, maildir_files, manifest, packed
+from core.archive.transfer.emlx import Apple
 from core.archive.transfer.file_kinds import BEGINNING, Other
 from core.archive.transfer.kerio import Account
 from core.archive.transfer.mail_items import (
@@ -28,12 +29,15 @@ from core.archive.transfer.mail_items import (
     entries,
     level,
     text,
+    too_large,
 )
 from core.archive.transfer.manifest import ManifestLine
-from core.archive.transfer.trees import Disk, Tree, TreeEntry, UnusableFile, look
+from core.archive.transfer.trees import Disk, Tree, TreeEntry, UnusableFile, look, unread
 from core.errors import InputError
 from core.message import arrival, gmail, mbox, separators
 from core.message.mbox import Before, Quoting
+from core.problems import mail_file as problems
+from core.problems.code import Reason
 from core.problems.disk import UNREAD
 from core.problems.importing import NOT_THERE
 
@@ -68,16 +72,16 @@ def _told(tree: Disk, line: ManifestLine, kind: ImportFormat) -> FoundMail | Unu
     folder = text(line.folder).strip("/")
     name = line.file if line.offset is None else f"{line.file} at byte {line.offset}"
     if not folder or "\0" in folder:
-        return Unusable(name, "the manifest names no folder for it")
+        return Unusable(name, problems.NO_FOLDER_NAMED())
     try:
         place = _place(tree, line, kind)
         entry = tree.look(place)
     except OSError as error:
-        return Unusable(name, f"it cannot be read: {error.strerror}")
-    if reason := entry.refusal or ("no regular file" if entry.folder else ""):
-        return Unusable(name, reason)
+        return Unusable(name, unread(error))
+    if why := entry.refusal or (problems.NO_REGULAR_FILE() if entry.folder else None):
+        return Unusable(name, why)
     if line.offset is None and entry.size > LARGEST:
-        return Unusable(name, "it is too large")
+        return Unusable(name, too_large())
     flags = " ".join(flag for flag in line.flags.split() if _FLAG.fullmatch(flag))
 
     def read() -> Message:
@@ -210,21 +214,25 @@ class _Search:
         try:
             yield from self._file(entry, path, name, place, alone)
         except UnusableFile as error:
-            yield Unusable(name, str(error))
+            yield Unusable(name, error.reason)
         except OSError as error:
-            yield Unusable(name, f"it cannot be read: {error.strerror or error}")
+            yield Unusable(name, unread(error))
 
     def _file(self, entry: TreeEntry, path: str, name: str, place: str, alone: bool) -> Iterator[Finding]:
         form, auto = self._form, self._form is ImportFormat.AUTO
         lower = entry.name.casefold()
         mail = lower.endswith((".eml", ".emlx"))
         if file_kinds.is_leftover(entry.name):
-            yield Unusable(name, "what macOS or Windows keeps beside files, and no mail") if alone else StrangeFile(name)
+            yield (
+                Unusable(name, problems.NO_MAIL(kind="what macOS or Windows keeps beside files"))
+                if alone
+                else StrangeFile(name)
+            )
         elif entry.refusal:
             yield Unusable(name, entry.refusal)
         elif not entry.size:
             # An empty file may be of any kind.
-            yield StrangeFile(name) if auto and not mail else Unusable(name, "it is empty")
+            yield StrangeFile(name) if auto and not mail else Unusable(name, problems.EMPTY())
         elif form is ImportFormat.EML or (auto and mail):
             if auto and self._holds_several(path):
                 yield from self._several(path, name, place)
@@ -260,35 +268,35 @@ class _Search:
 
     def _packed(self, file: BinaryIO, entry: TreeEntry, name: str, place: str) -> Iterator[Finding]:
         if self._inside:
-            yield Unusable(name, "a packed file in a packed file, which is not opened: import it by itself")
+            yield Unusable(name, problems.PACKED_WITHIN())
             return
         with packed.opened(file, entry.size) as tree:
-            for refused, reason in tree.refused:
-                yield Unusable(f"{name}/{text(refused)}", reason)
+            for refused, why in tree.refused:
+                yield Unusable(f"{name}/{text(refused)}", why)
             roots = kerio.mailboxes(tree, ()) if self._form is ImportFormat.AUTO else {}
             yield from _Search(tree, self._form, self._account, roots, inside=True).folder("", name, place)
 
     def _mbox(self, file: BinaryIO, beginning: bytes, name: str, place: str) -> Iterator[Finding]:
         kind = file_kinds.told(beginning)
         if kind is not None and not mbox.begins(beginning):
-            yield Unusable(name, f"{kind.text}, and no mail")
+            yield Unusable(name, kind.reason)
             return
         quoting = Quoting.MBOXO if self._form is ImportFormat.MBOXO else Quoting.MBOXRD
         count = 0
         for one in mbox.scan(file):
             if isinstance(one, Before):
-                yield Unusable(name, f'{one.size:,} bytes before its first line "From ..." belong to no message')
+                yield Unusable(name, problems.BEFORE_FIRST(size=one.size))
                 continue
             count += 1
             shown = f"{name}, message {count}"
             size = one.end - one.start
             if not 0 < size <= LARGEST:
-                yield Unusable(shown, "it is empty" if not size else "it is too large")
+                yield Unusable(shown, problems.EMPTY() if not size else too_large())
             else:
                 read = _boxed(file, one, Quoting.NONE if one.plain else quoting)
                 yield FoundMail(shown, ImportFormat.MBOX, place, size, read)
         if not count:
-            yield Unusable(name, 'it has no line "From ..." with a message after it, so it is no mbox')
+            yield Unusable(name, problems.NO_MBOX())
 
     def _other(self, entry: TreeEntry, path: str, name: str, place: str, beginning: bytes) -> Finding:
         """The finding on a file whose name does not mark it as mail."""
@@ -296,20 +304,18 @@ class _Search:
         if self._form is not ImportFormat.AUTO:
             return StrangeFile(name)
         if kind is not None and kind.other not in (Other.FOREIGN, Other.LEFTOVER, Other.BINARY):
-            return Unusable(name, f"{kind.text}, and no mail")
+            return Unusable(name, kind.reason)
         if store := file_kinds.named(entry.name):
-            return Unusable(name, f"{store.text}, and no mail")
+            return Unusable(name, store.reason)
         if kind is None and separators.is_header(beginning):
             if "." not in entry.name.rstrip(".") or _NUMBERED.fullmatch(entry.name):
                 return self._message(entry, path, name, place)
-            return Unusable(
-                name, "it looks like a message, but its name does not end with .eml; the format EML takes it as one"
-            )
+            return Unusable(name, problems.UNLIKELY_NAME())
         return StrangeFile(name)
 
     def _message(self, entry: TreeEntry, path: str, name: str, place: str) -> Finding:
         if entry.size > LARGEST:
-            return Unusable(name, "it is too large")
+            return Unusable(name, too_large())
         if not entry.name.casefold().endswith(".emlx"):
             return FoundMail(name, ImportFormat.EML, place, entry.size, lambda: _plain(self._tree, path))
         return FoundMail(name, ImportFormat.EMLX, place, entry.size, lambda: _apple(self._tree, path))
@@ -343,11 +349,16 @@ def _apple(tree: Tree, path: str) -> Message:
         number = name.partition(".")[0]
         attachments = below(below(folder.rpartition("/")[0], _ATTACHMENTS), number)
         raw, missing = emlx.completed(raw, lambda part: _attachment(tree, f"{attachments}/{part}"))
-    lacking = f"its attachments are not there (part {', '.join(missing[:5])})" if missing else ""
-    if apple.wrong_length is not None:
-        wrong = f"the file says that it has {apple.wrong_length:,} bytes, and it has {len(apple.raw):,}"
-        lacking = f"{lacking}; {wrong}" if lacking else wrong
-    return Message(raw, apple.flags, arrival.arrived(raw, apple.received), lacking=lacking)
+    return Message(raw, apple.flags, arrival.arrived(raw, apple.received), lacking=_lacking(apple, tuple(missing[:5])))
+
+
+def _lacking(apple: Apple, missing: tuple[str, ...]) -> Reason | None:
+    told, size = apple.wrong_length, len(apple.raw)
+    if told is None:
+        return problems.WITHOUT_ATTACHMENTS(parts=missing) if missing else None
+    if missing:
+        return problems.INCOMPLETE(parts=missing, told=told, size=size)
+    return problems.OTHER_LENGTH(told=told, size=size)
 
 
 def _attachment(tree: Tree, folder: str) -> bytes | None:

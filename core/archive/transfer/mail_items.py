@@ -7,14 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.archive.transfer.trees import Tree, TreeEntry
+from core.archive.transfer.trees import Tree, TreeEntry, unread
+from core.problems import command_line
+from core.problems import mail_file as problems
+from core.problems.code import Reason
 from core.text.utf7 import decoded_utf7, modified_utf7
 
 #: Bytes; SQLite keeps no longer value.
 LARGEST = 2**31 - 1
 #: Levels of folders that are searched; each level costs time for everything below it.
 DEEPEST = 100
-TOO_DEEP = f"it lies in more than {DEEPEST} folders in one another"
 #: Python's escapes for bytes of a file name that are not text.
 _BYTES = re.compile("[\ud800-\udfff]")
 
@@ -51,8 +53,8 @@ class Message:
     flags: str = ""
     internaldate: int | None = None
     folders: tuple[str, ...] = ()
-    #: The missing parts, in words.
-    lacking: str = ""
+    #: The reason why it is named although it is imported.
+    lacking: Reason | None = None
     #: The item's kind when it is no mail.
     item: Item | None = None
 
@@ -75,10 +77,18 @@ class FoundMail:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A mail file that cannot be used."""
+    """A message, file or folder that cannot be imported, or not whole. ``name`` is below the imported path."""
 
     name: str
-    reason: str
+    why: Reason
+
+    @property
+    def reason(self) -> str:
+        """The sentence for a log, a file or the command line."""
+        return command_line.sentence(self.why)
+
+    def as_json(self) -> dict[str, str]:
+        return {"file": self.name, "reason": self.reason, "code": self.why.code.word}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +112,16 @@ Finding = FoundMail | Unusable | StrangeFile | LeftOut
 def entries(tree: Tree, path: str, shown: str) -> list[TreeEntry] | Unusable:
     """The entries of a folder that is searched for mail, by name; ``shown`` is its name in the finding where that fails."""
     if path.count("/") >= DEEPEST:
-        return Unusable(shown, TOO_DEEP)
+        return Unusable(shown, problems.TOO_DEEP(levels=DEEPEST))
     try:
         return tree.entries(path)
     except OSError as error:
-        return Unusable(shown or "this folder", f"the folder cannot be read: {error.strerror}")
+        return Unusable(shown or "this folder", unread(error, problems.FOLDER_UNREAD))
+
+
+def too_large() -> Reason:
+    """The reason of a message over ``LARGEST``."""
+    return problems.TOO_LARGE(most=LARGEST)
 
 
 def below(name: str, level: str) -> str:

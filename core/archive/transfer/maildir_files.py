@@ -7,9 +7,21 @@ from collections.abc import Iterator, Sequence
 
 from core.archive.transfer import packed
 from core.archive.transfer.filenames import MAILDIR_FLAGS
-from core.archive.transfer.mail_items import LARGEST, Finding, FoundMail, ImportFormat, Message, Unusable, below, level, text
-from core.archive.transfer.trees import PackedTree, Tree, TreeEntry, UnusableFile
+from core.archive.transfer.mail_items import (
+    LARGEST,
+    Finding,
+    FoundMail,
+    ImportFormat,
+    Message,
+    Unusable,
+    below,
+    level,
+    text,
+    too_large,
+)
+from core.archive.transfer.trees import PackedTree, Tree, TreeEntry, UnusableFile, unread
 from core.message import arrival
+from core.problems import mail_file as problems
 
 PARTS = frozenset(("cur", "new", "tmp"))
 #: Files that servers keep in a Maildir beside the mail.
@@ -35,7 +47,7 @@ def messages(tree: Tree, path: str, name: str, folder: str) -> Iterator[Finding]
     try:
         entries = {entry.name: entry for entry in tree.entries(path)}
     except OSError as error:
-        yield Unusable(name, f"the folder cannot be read: {error.strerror}")
+        yield Unusable(name, unread(error, problems.FOLDER_UNREAD))
         return
     keywords = _keywords(tree, path) if "dovecot-keywords" in entries else {}
     for part in ("new", "cur"):
@@ -48,7 +60,7 @@ def messages(tree: Tree, path: str, name: str, folder: str) -> Iterator[Finding]
         try:
             files = [file for file in tree.entries(below(path, part)) if not file.name.startswith(".")]
         except OSError as error:
-            yield Unusable(below(name, part), f"the folder cannot be read: {error.strerror}")
+            yield Unusable(below(name, part), unread(error, problems.FOLDER_UNREAD))
             continue
         for file in files:
             yield _file(
@@ -58,11 +70,11 @@ def messages(tree: Tree, path: str, name: str, folder: str) -> Iterator[Finding]
 
 def _file(tree: Tree, path: str, shown: str, folder: str, file: TreeEntry, keywords: dict[str, str]) -> Finding:
     if file.folder or file.refusal:
-        return Unusable(shown, file.refusal or "a folder where a message should be")
+        return Unusable(shown, file.refusal or problems.FOLDER())
     if not file.size and not _EMPTY.search(file.name):
-        return Unusable(shown, "it is empty")
+        return Unusable(shown, problems.EMPTY())
     if file.size > LARGEST:
-        return Unusable(shown, "it is too large")
+        return Unusable(shown, too_large())
     info = _INFO.search(file.name)
     letters = info[1] if info else ""
     flags = [flag for letter, flag in MAILDIR_FLAGS.items() if letter in letters]

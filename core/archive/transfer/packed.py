@@ -23,6 +23,8 @@ from typing import BinaryIO, Protocol, cast
 
 from core.archive.transfer.file_kinds import BEGINNING
 from core.archive.transfer.trees import PackedTree, TreeEntry, UnusableFile
+from core.problems import mail_file as problems
+from core.problems.code import Reason
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -31,7 +33,7 @@ else:
 
 #: Beyond so many bytes a file may unpack to at most so many times its size.
 _FREE, _RATIO = 256 * 1024 * 1024, 200
-_BOMB = f"it unpacks to more than {_RATIO} times its size, as no mail does"
+_BOMB = problems.BOMB(ratio=_RATIO)
 #: Bytes; larger files are kept on the disk while they are read.
 _IN_MEMORY = 8 * 1024 * 1024
 _PIECE = 1024 * 1024
@@ -74,7 +76,7 @@ def opened(file: BinaryIO, size: int) -> Iterator[PackedTree]:
         try:
             tree = _tree(stack, file, size)
         except DAMAGE as error:
-            raise UnusableFile(f"it is damaged, or packed in a way that is not known ({type(error).__name__})") from error
+            raise UnusableFile(problems.PACKED_DAMAGED(error=type(error).__name__)) from error
         yield tree
 
 
@@ -85,13 +87,13 @@ def _tree(stack: ExitStack, file: BinaryIO, size: int) -> PackedTree:
     if beginning.startswith(b"PK"):
         return _zip(stack.enter_context(zipfile.ZipFile(file)), size)
     if not is_packed(beginning):
-        raise UnusableFile("it is no packed file that is known")
+        raise UnusableFile(problems.PACKED_UNKNOWN())
     if not _is_tar(beginning):
         plain = stack.enter_context(tempfile.TemporaryFile(prefix="archivar-"))  # noqa: SIM115
         unpack(_decompressor(file, beginning), size, plain.write)
         plain.seek(0)
         if not _is_tar(plain.read(BEGINNING)):
-            raise UnusableFile("it is packed, and what is in it is no tar file: unpack it, and import what comes out")
+            raise UnusableFile(problems.PACKED_NO_TAR())
         plain.seek(0)
         file = cast(BinaryIO, plain)
     return _tar(stack.enter_context(tarfile.open(fileobj=file, mode="r:")), file)
@@ -119,7 +121,7 @@ class _Names:
 
     def __init__(self) -> None:
         self.folders: dict[str, dict[str, TreeEntry]] = {"": {}}
-        self.refused: list[tuple[str, str]] = []
+        self.refused: list[tuple[str, Reason]] = []
         self.files: dict[str, object] = {}
 
     def folder(self, path: str) -> bool:
@@ -135,15 +137,15 @@ class _Names:
 
     def add(self, name: str, size: int, modified: float | None, member: object) -> None:
         if len(self.files) >= _MOST_NAMES:
-            raise UnusableFile(f"it holds more than {_MOST_NAMES:,} files")
+            raise UnusableFile(problems.TOO_MANY(most=_MOST_NAMES))
         path = self.path(name)
         if path is None:
             return
         parent, _, last = path.rpartition("/")
         if path in self.files or path in self.folders:
-            self.refused.append((path, "the packed file holds two of this name"))
+            self.refused.append((path, problems.TWICE()))
         elif not self.folder(parent):
-            self.refused.append((path, "it lies in a file, as the packed file has it"))
+            self.refused.append((path, problems.WITHIN_FILE()))
         else:
             self.files[path] = member
             self.folders[parent][last] = TreeEntry(last, size=size, modified=modified)
@@ -152,10 +154,10 @@ class _Names:
         """The normalised name; None, with a refusal, when it leads out of the packed file."""
         levels = [level for level in name.replace("\\", "/").split("/") if level not in ("", ".")]
         if name.startswith(("/", "\\")) or ".." in levels or (levels and levels[0].endswith(":")) or "\0" in name:
-            self.refused.append((name, "its name leads out of the packed file"))
+            self.refused.append((name, problems.OUTSIDE()))
             return None
         if len(levels) > _MOST_LEVELS:
-            self.refused.append(("/".join(levels[:3]), f"it lies in more than {_MOST_LEVELS} folders in one another"))
+            self.refused.append(("/".join(levels[:3]), problems.TOO_DEEP(levels=_MOST_LEVELS)))
             return None
         return "/".join(levels) or None
 
@@ -170,12 +172,12 @@ def _zip(archive: zipfile.ZipFile, size: int) -> PackedTree:
         name = _name(info)
         kind = info.external_attr >> 16
         if stat.S_ISLNK(kind) or (stat.S_IFMT(kind) and not stat.S_ISREG(kind) and not stat.S_ISDIR(kind)):
-            names.refused.append((name, "a link or no regular file, which is not followed"))
+            names.refused.append((name, problems.PACKED_LINK()))
         elif info.is_dir():
             if path := names.path(name):
                 names.folder(path)
         elif info.flag_bits & _ENCRYPTED:
-            names.refused.append((name, "it is encrypted: unpack it with its password first"))
+            names.refused.append((name, problems.ENCRYPTED()))
         else:
             names.add(name, info.file_size, None, info)
 
@@ -204,7 +206,7 @@ def _tar(tar: tarfile.TarFile, file: BinaryIO) -> PackedTree:
             if path := names.path(member.name):
                 names.folder(path)
         elif not member.isreg() or member.issparse():
-            names.refused.append((member.name, "a link or no regular file, which is not followed"))
+            names.refused.append((member.name, problems.PACKED_LINK()))
         else:
             names.add(member.name, member.size, float(member.mtime) or None, (member.offset_data, member.size))
         # The library would keep all of them in memory.
@@ -250,7 +252,7 @@ def _translated(read: Callable[[str], BinaryIO]) -> Callable[[str], BinaryIO]:
         try:
             return read(path)
         except DAMAGE as error:
-            raise UnusableFile(f"it is damaged in the packed file ({type(error).__name__})") from error
+            raise UnusableFile(problems.DAMAGED_WITHIN(error=type(error).__name__)) from error
 
     return opened
 
@@ -267,13 +269,13 @@ def unpacked(raw: bytes, largest: int) -> bytes:
 
     def write(piece: bytes) -> None:
         if found.tell() + len(piece) > largest:
-            raise UnusableFile("it is too large")
+            raise UnusableFile(problems.TOO_LARGE(most=largest))
         found.write(piece)
 
     try:
         unpack(source, len(raw), write)
     except (*DAMAGE, OSError) as error:
-        raise UnusableFile("it is packed and damaged") from error
+        raise UnusableFile(problems.PACKED_MESSAGE_DAMAGED()) from error
     return found.getvalue()
 
 

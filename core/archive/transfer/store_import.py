@@ -11,12 +11,14 @@ from typing import Any
 from core.archive.archive import Archive
 from core.archive.registry import users
 from core.archive.transfer import kerio
-from core.archive.transfer.importing import Failure, ImportProgress, belongs, import_mail, refuse_own
+from core.archive.transfer.importing import ImportProgress, belongs, import_mail, refuse_own
 from core.archive.transfer.kerio import Account
-from core.archive.transfer.mail_items import FoundMail, ImportFormat
+from core.archive.transfer.mail_items import FoundMail, ImportFormat, Unusable
 from core.errors import InputError
 from core.model import User
+from core.problems import command_line, mail_file
 from core.problems import importing as problems
+from core.problems.code import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,15 @@ class UnknownMailbox:
 
     mailbox: str
     messages: int
-    reason: str
+    why: Reason
+
+    @property
+    def reason(self) -> str:
+        """The sentence for a log, a file or the command line."""
+        return command_line.sentence(self.why)
 
     def as_json(self) -> dict[str, Any]:
-        return {"mailbox": self.mailbox, "messages": self.messages, "reason": self.reason}
+        return {"mailbox": self.mailbox, "messages": self.messages, "reason": self.reason, "code": self.why.code.word}
 
 
 @dataclass(slots=True)
@@ -37,7 +44,7 @@ class Filled:
 
     imported: dict[tuple[str, str], ImportProgress] = field(default_factory=dict)
     unknown: list[UnknownMailbox] = field(default_factory=list)
-    problems: list[Failure] = field(default_factory=list)
+    problems: list[Unusable] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -69,12 +76,12 @@ async def import_store(
     if not path.exists():
         raise InputError(problems.NOT_THERE(path=str(path)))
     store = await asyncio.to_thread(kerio.accounts, path)
-    filled = Filled(problems=[Failure(one.name, one.reason) for one in store.unusable])
+    filled = Filled(problems=[*store.unusable])
     if not store.found:
         if not store.unusable:
             raise InputError(problems.NO_MAILBOX(path=str(path)))
         first = store.unusable[0]
-        raise InputError(problems.MAILBOX_UNUSABLE(path=str(path), file=first.name, said=first.reason))
+        raise InputError(problems.MAILBOX_UNUSABLE(path=str(path), file=first.name, why=first.why))
     everybody = await users.all_users(archive)
     for account in store.found:
         fitting = [user for user in everybody if belongs(account, user)]
@@ -95,9 +102,9 @@ async def import_store(
 def _unknown(path: Path, account: Account, fitting: list[User]) -> UnknownMailbox:
     messages = sum(isinstance(found, FoundMail) for found in kerio.mail(path, account))
     if fitting:
-        reason = f"several users have it: {', '.join(user.name for user in fitting)}"
+        why = mail_file.SEVERAL_USERS(users=tuple(user.name for user in fitting))
     elif account.user.startswith("#"):
-        reason = "it is no user's: folders that all share"
+        why = mail_file.SHARED()
     else:
-        reason = "no user has this address"
-    return UnknownMailbox(account.address, messages, reason)
+        why = mail_file.NO_USER()
+    return UnknownMailbox(account.address, messages, why)

@@ -13,11 +13,21 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from core.errors import InputError
-from core.system.open_folder import OpenFolder
+from core.problems import command_line
+from core.problems import mail_file as problems
+from core.problems.code import Code, Reason
+from core.system.open_folder import NotRegular, OpenFolder
 
 
 class UnusableFile(Exception):
-    """A file that cannot be used; the text is the reason."""
+    """A file that cannot be used, with the reason."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return command_line.sentence(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +42,14 @@ class TreeEntry:
     size: int = 0
     modified: float | None = None
     changed: float | None = None
-    refusal: str = ""
+    refusal: Reason | None = None
 
 
 class Tree(Protocol):
     """A tree of folders. Paths are below its top, with ``/`` between the levels; the top is empty."""
 
     #: Names refused without being opened, with reasons.
-    refused: Sequence[tuple[str, str]]
+    refused: Sequence[tuple[str, Reason]]
 
     def entries(self, path: str) -> list[TreeEntry]:
         """The entries of a folder, by name. Raises ``OSError``."""
@@ -53,7 +63,7 @@ class Tree(Protocol):
 class Disk:
     """A folder on the disk. No link below it is followed, at any level; the folder read last stays open."""
 
-    refused: Sequence[tuple[str, str]] = ()
+    refused: Sequence[tuple[str, Reason]] = ()
 
     def __init__(self, top: Path) -> None:
         self.top = top
@@ -89,11 +99,20 @@ class Disk:
 
 @contextmanager
 def _links() -> Iterator[None]:
-    """Raise ``UnusableFile`` for a link."""
+    """Raise ``OSError`` with ``ELOOP`` for a link, as the system does."""
     try:
         yield
     except InputError:
-        raise OSError(errno.ELOOP, "it is a link, or lies behind one, which is not followed") from None
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+
+
+def unread(error: OSError, code: Code = problems.UNREAD) -> Reason:
+    """The reason of a file, or with ``code`` of a folder, that could not be read."""
+    if error.errno == errno.ELOOP:
+        return code(said=problems.BEHIND_LINK())
+    if isinstance(error, NotRegular):
+        return problems.NO_REGULAR_FILE()
+    return code(said=error.strerror or str(error))
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -101,7 +120,7 @@ def open_regular(path: Path) -> BinaryIO:
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError(errno.EINVAL, "it is no regular file any more")
+        raise NotRegular
     return file
 
 
@@ -114,16 +133,16 @@ def _entry(found: os.DirEntry[str]) -> TreeEntry:
     try:
         return _told(found.name, found.stat(follow_symlinks=False))
     except OSError as error:
-        return TreeEntry(found.name, refusal=f"it cannot be read: {error.strerror}")
+        return TreeEntry(found.name, refusal=unread(error))
 
 
 def _told(name: str, facts: os.stat_result) -> TreeEntry:
     if stat.S_ISDIR(facts.st_mode):
         return TreeEntry(name, folder=True)
     if stat.S_ISLNK(facts.st_mode):
-        return TreeEntry(name, refusal="a link, which is not followed")
+        return TreeEntry(name, refusal=problems.LINK())
     if not stat.S_ISREG(facts.st_mode):
-        return TreeEntry(name, refusal="no regular file")
+        return TreeEntry(name, refusal=problems.NO_REGULAR_FILE())
     return TreeEntry(name, size=facts.st_size, modified=facts.st_mtime, changed=facts.st_ctime)
 
 
@@ -133,7 +152,7 @@ class PackedTree:
     def __init__(
         self,
         folders: Mapping[str, Mapping[str, TreeEntry]],
-        refused: Sequence[tuple[str, str]],
+        refused: Sequence[tuple[str, Reason]],
         read: Callable[[str], BinaryIO],
     ) -> None:
         self._folders = folders
