@@ -10,14 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from re import _constants as kinds  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from types import ModuleType
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("core", "tui")
+from tests import sources
+
 #: Calls of ``re`` that take a pattern first.
 CALLS = frozenset(("compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"))
 #: A class of characters is tried with those of these that are in it.
@@ -39,19 +38,11 @@ class Expression:
     methods: set[str] = field(default_factory=set)
 
 
-@cache
-def modules() -> tuple[tuple[ModuleType, ast.Module], ...]:
-    """Every module of the product, imported, with its syntax tree."""
-    return tuple(_modules())
-
-
-def _modules() -> Iterator[tuple[ModuleType, ast.Module]]:
-    for package in PACKAGES:
-        for file in sorted((ROOT / package).rglob("*.py")):
-            if file.name == "__main__.py":
-                continue
-            name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            yield importlib.import_module(name), ast.parse(file.read_text("utf-8"))
+def modules() -> Iterator[tuple[ModuleType, ast.Module]]:
+    """Every module of the core and the console, imported, with its syntax tree."""
+    for module in (*sources.modules("core"), *sources.modules("tui")):
+        if module.file.name != "__main__.py":
+            yield importlib.import_module(module.name), module.tree
 
 
 @cache
@@ -67,7 +58,7 @@ def expressions() -> tuple[Expression, ...]:
         for name, value in vars(module).items():
             for pattern in _patterns(value):
                 add(f"{module.__name__}.{name}", pattern, _methods(tree, name))
-        for call in ast.walk(tree):
+        for call in sources.walk(tree):
             if method := _called(call):
                 assert isinstance(call, ast.Call)
                 where = f"{module.__name__}:{call.lineno}"
@@ -94,13 +85,17 @@ def _called(node: ast.AST) -> str:
 
 
 def _methods(tree: ast.Module, name: str) -> set[str]:
-    return {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and node.attr in CALLS
-        and name in {one.id for one in ast.walk(node.value) if isinstance(one, ast.Name)}
-    }
+    return {method for method, names in _uses(tree) if name in names}
+
+
+@cache
+def _uses(tree: ast.Module) -> tuple[tuple[str, frozenset[str]], ...]:
+    """The methods of patterns that a module calls, each with the names in what it is called of."""
+    return tuple(
+        (node.attr, frozenset(one.id for one in ast.walk(node.value) if isinstance(one, ast.Name)))
+        for node in sources.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in CALLS
+    )
 
 
 class _Names(dict[str, Any]):

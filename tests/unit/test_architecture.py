@@ -18,13 +18,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.sources import ROOT, product, walk
 from tui.console import Console
 from tui.shell import Shell
 
-# The modules are parsed once for all these tests.
 pytestmark = pytest.mark.xdist_group("modules")
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "tui", "themes")
 
 # Each library has one home, where its exceptions are translated and its surprises are known.
 HOMES = {
@@ -101,17 +99,9 @@ PIN = re.compile(
 )
 
 
-def paths() -> Iterator[tuple[str, Path]]:
-    """Every module of the product: its dotted name and its file."""
-    for package in PACKAGES:
-        for file in sorted((ROOT / package).rglob("*.py")):
-            yield ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), file
-
-
-@cache
-def modules() -> tuple[tuple[str, ast.Module], ...]:
-    """Every module of the product: its dotted name and its syntax tree, parsed once."""
-    return tuple((name, ast.parse(file.read_text("utf-8"), filename=str(file))) for name, file in paths())
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """Every module of the product: its dotted name and its syntax tree."""
+    return ((module.name, module.tree) for module in product())
 
 
 @cache
@@ -121,7 +111,7 @@ def imports(tree: ast.Module) -> tuple[str, ...]:
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Import(names=names):
                 yield from (alias.name for alias in names)
@@ -140,7 +130,7 @@ def import_graph(package: str) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {name: set() for name in trees}
     for name, tree in trees.items():
         found = set(imports(tree))
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 found |= {f"{node.module}.{alias.name}" for alias in node.names}
         # ``from package import module`` needs the module; what the package itself has is in its own file.
@@ -185,7 +175,7 @@ def too_long(module: str, tree: ast.Module, lines: int) -> Iterator[str]:
     """The parts of a module above their limits: the module itself, functions, and ``__init__`` with too many values."""
     if lines > LINES:
         yield module
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             arguments = node.args
             values = len(arguments.posonlyargs) + len(arguments.args) + len(arguments.kwonlyargs) - 1
@@ -196,9 +186,9 @@ def too_long(module: str, tree: ast.Module, lines: int) -> Iterator[str]:
 
 def terminal_uses(tree: ast.Module) -> Iterator[int]:
     """The lines on which a module prints or touches standard output or error; asking whether it is a terminal is none."""
-    asked = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in ASKING}
+    asked = {id(node.value) for node in walk(tree) if isinstance(node, ast.Attribute) and node.attr in ASKING}
     streams = {"stdout", "stderr", "__stdout__", "__stderr__"}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Call(func=ast.Name(id="print")):
                 yield node.lineno
@@ -220,7 +210,7 @@ def tellings(module: str, tree: ast.Module) -> Iterator[str]:
 def task_starts(tree: ast.Module) -> Iterator[int]:
     """The lines on which a module starts a bare task; those of a ``TaskGroup`` are awaited and so are none."""
     starters = {"create_task", "ensure_future"}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id="asyncio" | "loop" | "_loop"), attr=name) if name in starters:
                 yield node.lineno
@@ -394,7 +384,7 @@ def test_imports_name_their_module_from_the_top() -> None:
     relative = [
         f"{module}:{node.lineno}"
         for module, tree in modules()
-        for node in ast.walk(tree)
+        for node in walk(tree)
         if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert relative == []
@@ -415,8 +405,7 @@ def test_circles_are_found() -> None:
 
 def test_files_functions_and_constructors_are_short() -> None:
     """No file over 400 lines, no function over 60, no object made of more than six values, but for what the table names."""
-    files = {name: len(file.read_text("utf-8").splitlines()) for name, file in paths()}
-    found = {one for name, tree in modules() for one in too_long(name, tree, files[name])}
+    found = {one for each in product() for one in too_long(each.name, each.tree, len(each.text.splitlines()))}
     assert found - set(EXCEPTIONS) == set()
     assert set(EXCEPTIONS) - found == set(), "these are short now: take them out of their table"
     assert len(EXCEPTIONS) <= 10
@@ -434,14 +423,9 @@ def test_what_is_too_long_is_found() -> None:
 
 def test_every_package_says_what_it_is_for() -> None:
     """Every folder with code is a package, and its first lines say what it is for."""
-    folders = {file.parent for package in PACKAGES for file in (ROOT / package).rglob("*.py")}
-    silent = [
-        str(folder.relative_to(ROOT))
-        for folder in folders
-        if not (folder / "__init__.py").is_file()
-        or not ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
-    ]
-    assert silent == []
+    packages = {each.file.parent: ast.get_docstring(each.tree) for each in product() if each.file.name == "__init__.py"}
+    folders = {each.file.parent for each in product()}
+    assert [str(folder.relative_to(ROOT)) for folder in folders if not packages.get(folder)] == []
 
 
 def test_the_lock_file_pins_everything_and_names_no_place() -> None:

@@ -35,6 +35,7 @@ from core.text import layout, normal, utf7
 from core.text.format import safe
 from tests import growth
 from tests.growth import LARGE, SMALL, Expression
+from tests.sources import walk
 from tui import keys
 from tui.desk import present
 from tui.desk.message import SourceLines, message_view
@@ -88,6 +89,8 @@ THROUGH = frozenset(
 )
 
 
+#: The modules and their patterns are read once for these tests.
+in_one_process = pytest.mark.xdist_group("modules")
 #: Of each pattern so many texts are tried, evenly out of all, beside those of signs alone.
 MOST_SHAPES = 30
 #: What no linear pattern takes for a text of the larger size: each character is looked at by this one as often as not.
@@ -115,6 +118,7 @@ def _slow(one: Expression, size: int = 10_000) -> str:
     return ""
 
 
+@in_one_process
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_no_pattern_takes_more_than_its_share(chunk: int) -> None:
     """Every regular expression of the product, for any use; a new one is tried without being named here."""
@@ -311,6 +315,7 @@ def test_no_reader_takes_more_than_its_share(module: str) -> None:
     assert slow == []
 
 
+@in_one_process
 def test_every_module_with_patterns_has_a_reader_here_or_reads_nothing_from_outside() -> None:
     """A new one must be put into one of the lists."""
     known = READERS.keys() | INSIDE | THROUGH
@@ -321,11 +326,12 @@ def test_every_module_with_patterns_has_a_reader_here_or_reads_nothing_from_outs
     assert {one for one in known if one not in modules} == set()
 
 
+@in_one_process
 def test_text_is_normalised_and_references_are_resolved_in_one_place_each() -> None:
     """The library's own take the square of the time, or raise."""
     wanted = {("unicodedata", "normalize"): "core.text.normal", ("html", "unescape"): "core.message.html_references"}
     for module, tree in growth.modules():
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 home = wanted.get((node.value.id, node.attr), module.__name__)
                 assert home == module.__name__, f"{module.__name__}:{node.lineno}"

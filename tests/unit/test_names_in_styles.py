@@ -15,7 +15,7 @@ from textual.dom import DOMNode
 from textual.message import Message
 
 import tui
-from tests.unit.test_safe_texts import console
+from tests.sources import modules, walk
 
 pytestmark = pytest.mark.xdist_group("modules")
 T = TypeVar("T")
@@ -49,8 +49,8 @@ def test_styles_and_queries_name_classes_that_exist() -> None:
                 named.update(dict.fromkeys(_types(css), one.__module__))
     for path in sorted(ROOT.rglob("*.tcss")):
         named.update(dict.fromkeys(_types(path.read_text()), path.name))
-    for module, tree in console():
-        for node in ast.walk(tree):
+    for module in modules("tui"):
+        for node in walk(module.tree):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
@@ -59,11 +59,11 @@ def test_styles_and_queries_name_classes_that_exist() -> None:
                 and isinstance(node.args[0], ast.Constant)
                 and isinstance(node.args[0].value, str)
             ):
-                named.update(dict.fromkeys(_types(node.args[0].value + " {}"), module))
+                named.update(dict.fromkeys(_types(node.args[0].value + " {}"), module.name))
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
                 target = node.targets[0]
                 if isinstance(target, ast.Name) and target.id == "AUTO_FOCUS":
-                    named.update(dict.fromkeys(_types(node.value.value + " {}"), module))
+                    named.update(dict.fromkeys(_types(node.value.value + " {}"), module.name))
     assert len(named) > 30
     assert {name: where for name, where in named.items() if name not in known} == {}
 
@@ -73,9 +73,9 @@ def test_handlers_name_messages_that_exist() -> None:
     load()
     known = {one.handler_name for one in below(Message)}
     found = {
-        node.name: module
-        for module, tree in console()
-        for node in ast.walk(tree)
+        node.name: module.name
+        for module in modules("tui")
+        for node in walk(module.tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and HANDLER.fullmatch(node.name)
     }
     assert len(found) > 20

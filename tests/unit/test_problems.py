@@ -23,9 +23,11 @@ from core.problems.command_line import COMMAND_LINE
 from core.profiles.schema.directories import DIRECTORIES
 from core.profiles.schema.profiles import PROFILES
 from tests import problem_page
+from tests.sources import product, walk
 from tui.desk import face
 from tui.desk.face import CONSOLE
 
+pytestmark = pytest.mark.xdist_group("modules")
 ROOT = Path(core.__file__).parent
 DOCS = ROOT.parent / "docs" / "problem-codes.md"
 CODES = sorted(table.CODES.values(), key=lambda code: code.word)
@@ -111,7 +113,7 @@ def _imported(tree: ast.Module) -> dict[str, Any]:
     """The names of codes, and of modules of codes, in a module."""
     found: dict[str, Any] = {}
     modules = {subject.__name__.rpartition(".")[2]: subject for subject in table.SUBJECTS}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if not isinstance(node, ast.ImportFrom):
             continue
         for alias in node.names:
@@ -131,9 +133,7 @@ Source = tuple[Path, ast.Module, dict[str, Any]]
 @pytest.fixture(scope="module")
 def sources() -> list[Source]:
     """Each module of the program, and what its names for codes stand for."""
-    paths = [path for package in (ROOT, ROOT.parent / "tui") for path in sorted(package.rglob("*.py"))]
-    trees = [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
-    return [(path, tree, _imported(tree)) for path, tree in trees]
+    return [(one.file, one.tree, _imported(one.tree)) for one in product()]
 
 
 def _code(node: ast.expr, known: dict[str, Any]) -> Code | None:
@@ -147,7 +147,7 @@ def _code(node: ast.expr, known: dict[str, Any]) -> Code | None:
 
 
 def _calls(tree: ast.Module, known: dict[str, Any]) -> Iterator[tuple[ast.Call, Code]]:
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call) and (code := _code(node.func, known)) is not None:
             yield node, code
 
@@ -169,7 +169,7 @@ def test_each_code_is_used(sources: list[Source]) -> None:
         code.word
         for path, tree, known in sources
         if path.parent.name != "problems" and known
-        for node in ast.walk(tree)
+        for node in walk(tree)
         if isinstance(node, ast.Name | ast.Attribute) and (code := _code(node, known)) is not None
     }
     assert set(table.CODES) - named - {code.word for code in FRAMES} == set()
@@ -188,7 +188,7 @@ def test_the_family_of_a_code_is_the_exit_code_of_its_error(sources: list[Source
     """The exit code on the page of codes is that of the command."""
     wrong = []
     for path, tree, known in sources:
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ERRORS):
                 continue
             for argument in node.args:
@@ -214,7 +214,7 @@ def test_each_error_is_raised_with_a_reason(sources: list[Source]) -> None:
     families = {*_ERRORS, "QueryError", "StampError", "PlaceError", "Busy"}
     old = []
     for path, tree, known in sources:
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in families):
                 continue
             if not any(_is_reason(argument, known) for argument in node.args):

@@ -29,6 +29,7 @@ from core.profiles.schema.kinds import Choice
 from core.profiles.schema.profiles import PROFILES
 from core.profiles.schema.reading import parse
 from tests.manual import BESIDE, DOCS, ROOT, page, said, sections
+from tests.sources import modules, walk
 
 # Commands --------------------------------------------------------------------------------------------------------------------
 
@@ -74,7 +75,7 @@ def test_the_page_has_every_command_with_its_arguments_and_no_other() -> None:
 def named(tree: ast.Module, module: str) -> set[str]:
     """Names used by a module of the command line, as ``module.function``: its own, those of others, and imports."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Name(id=name):
                 found.add(f"{module}.{name}")
@@ -85,9 +86,10 @@ def named(tree: ast.Module, module: str) -> set[str]:
     return found
 
 
+@pytest.mark.xdist_group("modules")
 def test_every_function_that_answers_is_a_command() -> None:
     """One that is written and never registered would otherwise be missing from every list without a word."""
-    trees = {path.stem: ast.parse(path.read_text("utf-8")) for path in (ROOT / "core" / "cli").glob("*.py")}
+    trees = {one.file.stem: one.tree for one in modules("core") if one.name.startswith("core.cli.")}
     used = set().union(*(named(tree, module) for module, tree in trees.items()))
     answering = {
         f"{module}.{function.name}"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.test_architecture import ROOT, modules
+from tests.sources import ROOT, modules, walk
 from tui.desk.present import own, text
 
 pytestmark = pytest.mark.xdist_group("modules")
@@ -44,7 +44,7 @@ AttachmentRow(0, name, text(name), text(name))
 
 def calls(tree: ast.Module, *names: str) -> Iterator[ast.Call]:
     """Calls of functions of these names, by themselves or as attributes."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if called in names:
@@ -52,7 +52,8 @@ def calls(tree: ast.Module, *names: str) -> Iterator[ast.Call]:
 
 
 def console() -> Iterator[tuple[str, ast.Module]]:
-    return ((name, tree) for name, tree in modules() if name.partition(".")[0] == "tui")
+    """The modules of the console: name and syntax tree."""
+    return ((module.name, module.tree) for module in modules("tui"))
 
 
 def unproved(tree: ast.Module) -> list[int]:
@@ -99,7 +100,7 @@ def handed(tree: ast.Module) -> list[int]:
     """The lines on which a text goes to the toolkit without ``shown`` or ``tell``, which take safe texts alone."""
     lines = [one.lineno for one in calls(tree, "Content", "styled", "notify", "from_markup")]
     given = [one.args[0] for one in calls(tree, "Static", "Label", "update") if one.args]
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith(("border_title", "border_subtitle")):
             given.append(node.value)
     return lines + [one.lineno for one in given if not (isinstance(one, ast.Call) and ast.unparse(one.func) == "shown")]

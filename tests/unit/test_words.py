@@ -7,11 +7,12 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.sources import Module, modules, walk
+
+pytestmark = pytest.mark.xdist_group("modules")
 #: A first line that begins so asks a question, or speaks of people, in place of naming the thing.
 BEGINS = re.compile(r"(?:What|Who|Whom|Whose|Where|Why|How|Whether|Which|Whatever|Whoever|Nobody|Somebody|Everybody)\b")
 #: Subjects that are nowhere in the code.
@@ -28,16 +29,14 @@ SHARED = {
 }
 
 
-def sources(*folders: str) -> Iterator[tuple[str, str]]:
-    """Every module of these folders: its path and its text."""
-    for folder in folders:
-        for file in sorted((ROOT / folder).rglob("*.py")):
-            yield str(file.relative_to(ROOT)), file.read_text("utf-8")
+def sources(*packages: str) -> Iterator[Module]:
+    """Every module of these packages."""
+    return (module for package in packages for module in modules(package))
 
 
-def docstrings(text: str) -> Iterator[tuple[int, str]]:
+def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """The docstrings of a module and all in it, each with its line."""
-    for node in ast.walk(ast.parse(text)):
+    for node in walk(tree):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         if doc := ast.get_docstring(node):
@@ -51,33 +50,35 @@ def comments(text: str) -> Iterator[tuple[int, str]]:
             yield token.start[0], token.string
 
 
-def questions(text: str) -> list[int]:
+def questions(tree: ast.Module) -> list[int]:
     """The lines of docstrings that begin with a question, or with people."""
-    return [line for line, doc in docstrings(text) if BEGINS.match(doc)]
+    return [line for line, doc in docstrings(tree) if BEGINS.match(doc)]
 
 
-def riddles(text: str) -> list[int]:
+def riddles(text: str, tree: ast.Module) -> list[int]:
     """The lines of docstrings and comments with a subject that is not in the code."""
-    return [line for line, words in (*docstrings(text), *comments(text)) if RIDDLE.search(words)]
+    if not RIDDLE.search(text):
+        return []
+    return [line for line, words in (*docstrings(tree), *comments(text)) if RIDDLE.search(words)]
 
 
 def test_docstrings_name_the_thing() -> None:
     """A docstring begins with the thing, its unit or shape, or with a verb; never with a question."""
-    assert [f"{path}:{line}" for path, text in sources("core", "tui", "tests") for line in questions(text)] == []
+    assert [f"{one.path}:{line}" for one in sources("core", "tui", "tests") for line in questions(one.tree)] == []
 
 
 def test_docstrings_and_comments_have_no_subject_from_outside_the_code() -> None:
     """Users, clients, servers, processes and other tasks have names of their own."""
-    assert [f"{path}:{line}" for path, text in sources("core", "tui") for line in riddles(text)] == []
+    assert [f"{one.path}:{line}" for one in sources("core", "tui") for line in riddles(one.text, one.tree)] == []
 
 
 def test_a_class_name_stands_for_one_thing() -> None:
     """No two modules have a public class of the same name; functions go by the name of their module (``users.find``)."""
     places: dict[str, list[str]] = {}
-    for path, text in sources("core", "tui"):
-        for node in ast.parse(text).body:
+    for module in sources("core", "tui"):
+        for node in module.tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places.setdefault(node.name, []).append(path)
+                places.setdefault(node.name, []).append(module.path)
     assert {name: found for name, found in places.items() if len(found) > 1 and name not in SHARED} == {}
     assert [name for name in SHARED if len(places.get(name, [])) < 2] == []
 
@@ -93,5 +94,5 @@ def test_a_class_name_stands_for_one_thing() -> None:
 )
 def test_questions_and_riddles_are_found(guilty: str, innocent: str) -> None:
     """In modules, classes, functions and comments; plain sentences pass."""
-    assert len([*questions(guilty), *riddles(guilty)]) == 1
-    assert [*questions(innocent), *riddles(innocent)] == []
+    found = [[*questions(ast.parse(text)), *riddles(text, ast.parse(text))] for text in (guilty, innocent)]
+    assert [len(lines) for lines in found] == [1, 0]

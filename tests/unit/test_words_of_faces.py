@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-import core
+import pytest
 
-ROOT = Path(core.__file__).parent.parent
+from tests.sources import modules, walk
+
+pytestmark = pytest.mark.xdist_group("modules")
 #: Commands and options, and keys of the keyboard.
 COMMAND = re.compile(r"\barchivar [a-z]|(?<![\w-])--[a-z]{2,}")
 KEY = re.compile(r"\bthe key [a-zA-Z]\b|(?<!\w)\^[a-z]\b")
@@ -35,12 +36,11 @@ EXCEPTIONS = {
 }
 
 
-def texts(path: Path) -> Iterator[str]:
+def texts(tree: ast.Module) -> Iterator[str]:
     """The string constants of a module, but for its docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    documented = [node.body[0].value for node in ast.walk(tree) if isinstance(node, owners) and ast.get_docstring(node)]  # type: ignore[attr-defined]
-    for node in ast.walk(tree):
+    documented = {node.body[0].value for node in walk(tree) if isinstance(node, owners) and ast.get_docstring(node)}  # type: ignore[attr-defined]
+    for node in walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in documented:
             yield node.value
 
@@ -48,10 +48,9 @@ def texts(path: Path) -> Iterator[str]:
 def naming(package: str, words: re.Pattern[str]) -> dict[str, list[str]]:
     """The texts of a package that match, by module; without the modules of the command line."""
     found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / package).rglob("*.py")):
-        name = path.relative_to(ROOT).as_posix()
-        if not name.startswith(COMMAND_LINE):
-            found[name] = [text for text in texts(path) if words.search(text)]
+    for module in modules(package):
+        if not module.path.startswith(COMMAND_LINE):
+            found[module.path] = [text for text in texts(module.tree) if words.search(text)]
     return {name: texts for name, texts in found.items() if texts}
 
 
