@@ -16,12 +16,19 @@ class Panel(Vertical):
         border: round $border-blurred; border-title-style: bold; border-title-color: $foreground;
         border-subtitle-color: $foreground; background: $surface; padding: 0 1; height: auto;
     }
-    Panel:focus-within { border: heavy $border; }
+    Panel.-focused { border: heavy $border; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._titles = (BLANK, BLANK)
+
+    def on_mount(self) -> None:
+        # For ``:focus-within`` the toolkit styles all in the box again with each move of the focus in it.
+        self.watch(self.screen, "focused", self._focus_moved)
+
+    def _focus_moved(self) -> None:
+        self.set_class(self.has_focus_within, "-focused")
 
     def head(self, title: Safe, subtitle: Safe = BLANK) -> None:
         """Write on the border, at the top left and at the bottom right."""
