@@ -14,9 +14,9 @@ _HEAD = """\
 Each problem of a run, and each error of a command, has a code: a word that stays the same from version to version, for
 monitoring and scripts. It is `code` in the JSON of problems (`archivar watch RUN --json`) and of errors (any command with
 `--json` that fails). So is it in a finding of `archivar verify --json`, in a lost message of `archivar repair
---json` and in a problem of `archivar restore --json` and of `archivar import --json`, be it of a file or of a mailbox without a
-user. A problem of a run also has `values`, the values of its sentence by name; a value may be a problem itself
-(`{"code": …, "values": …}`): the reason behind it.
+--json` and in a problem of `archivar restore --json`, `import --json` (of a file, or of a mailbox without a user), `export
+--json` and `backup --json`. A problem of a run also has `values`, the values of its sentence by name; a value may be a problem
+itself (`{"code": …, "values": …}`): the reason behind it.
 
 Sentences may be worded better in time; codes and the names of their values are not changed. Problems that a version without
 codes kept are `earlier`.

@@ -15,6 +15,7 @@ from core.cli.context import actor, context
 from core.cli.help import Command
 from core.cli.progress import ProgressLine
 from core.errors import InputError
+from core.problems.command_line import sentence
 from core.problems.disk import NO_FOLDER
 from core.text.format import counted, number, size
 
@@ -67,7 +68,9 @@ def _as_json(done: Backup, place: Path, *, with_key: bool) -> dict[str, Any]:
         "volumes": done.volumes,
         "already": done.already,
         "bytes": done.bytes,
-        "damaged": done.damaged,
+        "damaged": [sentence(one.why) for one in done.damaged],
+        "problems": [one.as_json() for one in done.damaged],
+        "unnoted": {"reason": sentence(done.unnoted), "code": done.unnoted.code.word} if done.unnoted else None,
         "key": with_key,
         "head": {"seq": done.head.seq, "hash": done.head.hash.hex()},
     }
@@ -77,10 +80,10 @@ def _told(done: Backup, place: Path, *, with_key: bool) -> Iterator[str]:
     unchanged = f", {number(done.already)} unchanged" if done.already else ""
     yield f"Backed up to {place}: {counted(done.volumes, 'volume')} copied ({size(done.bytes)}){unchanged}."
     if done.unnoted:
-        yield f"! The backup could not be noted in the ledger: {done.unnoted}"
+        yield f"! The backup could not be noted in the ledger: {sentence(done.unnoted)}"
     if done.damaged:
-        for reason in done.damaged:
-            yield f"✘ Not copied: {reason}"
+        for one in done.damaged:
+            yield f"✘ Not copied: {sentence(one.why)}"
         yield "Where the archive itself is damaged: archivar repair; then back up again."
         return
     if not with_key:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,7 @@ from core.cli.help import Command
 from core.cli.progress import ProgressLine
 from core.errors import InputError
 from core.problems import usage
+from core.problems.command_line import COMMAND_LINE, sentence
 from core.problems.folder import NOT_ARCHIVED
 from core.text.format import counted, number, size
 
@@ -70,20 +71,31 @@ async def export(
             )
         finally:
             progress.end()
-    names = ("messages", "bytes", "already", "damaged")
-    value = {"directory": str(directory), "format": form.value} | {name: getattr(done, name) for name in names}
-    return Answer(json=lambda: value, notes=_written(done, directory), exit_code=4 if done.damaged else 0)
+    return Answer(
+        json=lambda: {"directory": str(directory), "format": form.value} | _exported(done),
+        notes=_written(done, directory),
+        exit_code=4 if done.damaged else 0,
+    )
+
+
+def _exported(done: ExportProgress) -> dict[str, Any]:
+    return {
+        **{name: getattr(done, name) for name in ("messages", "bytes", "already")},
+        "damaged": [one.told(COMMAND_LINE) for one in done.damaged],
+        "problems": [one.as_json() for one in done.damaged],
+        "unnoted": {"reason": sentence(done.unnoted), "code": done.unnoted.code.word} if done.unnoted else None,
+    }
 
 
 def _written(done: ExportProgress, directory: Path) -> Iterator[str]:
     already = f"; {number(done.already)} there already" if done.already else ""
     yield f"{counted(done.messages, 'message')}, {size(done.bytes)} written to {directory}{already}."
-    for name in done.damaged:
-        yield f"Damaged: {name}"
+    for one in done.damaged:
+        yield f"Damaged: {one.told(COMMAND_LINE)}"
     if done.damaged:
         yield "archivar repair fetches damaged messages again."
     if done.unnoted:
-        yield f"! The export could not be noted in the ledger: {done.unnoted}"
+        yield f"! The export could not be noted in the ledger: {sentence(done.unnoted)}"
 
 
 async def import_(

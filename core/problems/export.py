@@ -18,6 +18,7 @@ OTHER_MESSAGE = Code("export-other-message", "{path} is there already and is ano
 OF_NO_EXPORT = Code("export-foreign-file", "{path} is there already and is of no export.", _EMPTY, Family.INPUT)
 CUT = Code("export-cut", "{path} is shorter than the manifest says.", _EMPTY, Family.INPUT)
 APPEARED = Code("export-file-appeared", "{path} has come there meanwhile.", _EMPTY, Family.INPUT)
+MESSAGE_MISSING = Code("export-message-missing", "missing", f"{Do.VERIFY}", Family.ITEM)
 
 # The manifest ------------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -233,6 +234,25 @@ def test_what_does_not_need_the_damaged_volume_goes_on(
     if saved.code:
         _check_way_out(saved, "backup")
     assert set(Home(tmp_path / "backup").volume_numbers()) >= set(template.volume_numbers()) - {number}
+
+
+@pytest.mark.parametrize("which", ["middle", "last"])
+def test_what_could_not_be_copied_has_a_code(home: Home, archivar: Commands, tmp_path: Path, which: str) -> None:
+    """In the JSON of an export and of a backup: each message and volume, and that the ledger has no entry of it."""
+    number = _number(home, which)
+    hit = rows(home.catalog, "SELECT id FROM message WHERE volume = ?", number)
+    _overwrite(b"This is no volume.\n" * 100)(home.volume(number))
+    exported = json.loads(archivar(home, "export", "--json", "--format", "eml", str(tmp_path / "out")).out)
+    assert {(one["message"],) for one in exported["problems"]} == set(hit)
+    places = [f"message {one['message']} in {one['user']}: {one['folder']}: {one['reason']}" for one in exported["problems"]]
+    assert exported["damaged"] == places
+    saved = json.loads(archivar(home, "backup", "--json", str(tmp_path / "backup")).out)
+    assert [one["file"] for one in saved["problems"]] == [home.volume(number).name]
+    assert saved["damaged"] == [one["reason"] for one in saved["problems"]]
+    told = [*exported["problems"], *saved["problems"], *filter(None, [exported["unnoted"]])]
+    assert {one["code"] for one in told} == {"volume-damaged"}
+    assert (exported["unnoted"] is None) == (which == "middle")
+    assert saved["unnoted"] is None
 
 
 @pytest.mark.parametrize("harm", HARMS)

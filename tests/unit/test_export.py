@@ -18,12 +18,14 @@ from core.archive.archive import Archive
 from core.archive.read.selection import Selection
 from core.archive.registry import users
 from core.archive.transfer import filenames
-from core.archive.transfer.export import ExportFormat, ExportProgress, export
+from core.archive.transfer.export import ExportFormat, ExportProgress, UnexportedMessage, export
 from core.archive.transfer.filenames import file_name, fold, maildirs, tree
 from core.demo.odd import odd_messages
 from core.errors import InputError, StorageError
 from core.message import mbox
 from core.problems import export as problems
+from core.problems import volume
+from core.problems.command_line import COMMAND_LINE, sentence
 from core.problems.search import NO_MAIL
 from core.system.actor import Actor
 from tests import homes
@@ -404,8 +406,9 @@ async def test_a_damaged_message_is_named_and_the_rest_comes(tmp_path: Path) -> 
     )
     done = await export(archive, Selection(), tmp_path / "out", ExportFormat.EML)
     assert done.messages == 2
-    assert len(done.damaged) == 1
-    assert "alice" in done.damaged[0]
-    assert "INBOX" in done.damaged[0]
+    [lost] = done.damaged
+    why = volume.MESSAGE_MISSING(message=hashlib.sha256(message(2)).hexdigest()[:16], file="000001.sqlite")
+    assert lost == UnexportedMessage(2, "alice", f"{ALICE}/INBOX", why)
+    assert lost.told(COMMAND_LINE) == f"message 2 in alice: {ALICE}/INBOX: {sentence(why)}"
     _sums(tmp_path / "out")
     await archive.close()

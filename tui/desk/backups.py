@@ -11,7 +11,7 @@ from core.errors import DamagedError
 from core.model import now
 from core.problems.backup import IN_PART
 from core.text import format as texts
-from tui.desk import present, typed
+from tui.desk import face, present, typed
 from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import Safe
 from tui.desk.refusals import translated
@@ -47,7 +47,7 @@ class BackupDesk:
 
             done = await backup.back_up(archive, target, actor="console", tick=tick)
             if done.damaged:
-                raise DamagedError(IN_PART(damaged=" ".join(done.damaged)))
+                raise DamagedError(IN_PART(damaged=" ".join(face.sentence(one.why) for one in done.damaged)))
             unchanged = f" {present.count(done.already, 'volume')} unchanged since the last time." if done.already else ""
             place = shlex.quote(str(target))
             return JobOutcome(

@@ -13,7 +13,7 @@ from core.archive.search.search_index import bring_up
 from core.archive.transfer import export as exporting
 from core.archive.transfer.export import ExportFormat, ExportProgress
 from core.text import format as texts
-from tui.desk import present, typed
+from tui.desk import face, present, typed
 from tui.desk.archive import MailSelection
 from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import Safe
@@ -101,4 +101,4 @@ def _outcome(done: ExportProgress, target: Path) -> JobOutcome:
         sentences.append(f"{damaged} could not be read from the archive; the reasons are below.")
     else:
         sentences.append("There, sha256sum -c SHA256SUMS proves that every file is as it was archived.")
-    return JobOutcome(tuple(sentences), tuple(done.damaged))
+    return JobOutcome(tuple(sentences), tuple(one.told(face.CONSOLE) for one in done.damaged))

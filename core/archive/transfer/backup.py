@@ -30,7 +30,8 @@ from core.db.database import Database
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.model import now, timestamp
 from core.problems import backup as problems
-from core.problems import disk
+from core.problems import command_line, disk
+from core.problems.code import Reason
 from core.system.open_folder import OpenFolder, account, refuse_unsafe_way
 
 VERSION = 1
@@ -38,12 +39,23 @@ VERSION = 1
 _NOTHING = {"lost+found"}
 
 
+@dataclass(frozen=True, slots=True)
+class UncopiedVolume:
+    """A volume that could not be copied: the name of its file, and the reason, whose sentence names it too."""
+
+    file: str
+    why: Reason
+
+    def as_json(self) -> dict[str, str]:
+        return {"file": self.file, "reason": command_line.sentence(self.why), "code": self.why.code.word}
+
+
 @dataclass(slots=True)
 class Backup:
     """The progress of a backup. ``total``: bytes to be copied, estimated at its beginning; ``head``: the last entry copied.
 
-    ``already``: volumes there and unchanged. ``damaged``: reasons why volumes could not be copied, whose earlier copies the
-    backup keeps; ``unnoted``: the reason why the ledger has no entry of the backup.
+    ``already``: volumes there and unchanged. ``damaged``: volumes that could not be copied, whose earlier copies the backup
+    keeps; ``unnoted``: the reason why the ledger has no entry of the backup.
     """
 
     total: int = 0
@@ -51,8 +63,8 @@ class Backup:
     volumes: int = 0
     already: int = 0
     where: str = ""
-    damaged: list[str] = field(default_factory=list)
-    unnoted: str = ""
+    damaged: list[UncopiedVolume] = field(default_factory=list)
+    unnoted: Reason | None = None
     #: The backup had the key, and has lost it on request.
     key_removed: bool = False
     head: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
@@ -243,7 +255,7 @@ async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> No
             await refuse_damaged(home.volume(number))
         except DamagedError as error:
             # The other volumes are copied all the same, and the backup's copy of this one is kept.
-            done.damaged.append(error.message)
+            done.damaged.append(UncopiedVolume(done.where, error.reason))
             continue
         done.head, copied = await bring_up(home.volume(number), place.volume(number), count)
         done.volumes += copied
@@ -310,6 +322,6 @@ async def _record(archive: Archive, place: Home, done: Backup, actor: str, *, wi
             await last_backup.keep(transaction, ended)
     except (StorageError, DamagedError) as error:
         # The backup is done; a failure to record it does not undo it.
-        done.unnoted = error.message
+        done.unnoted = error.reason
     except BusyError as error:
         raise BusyError(problems.NOT_NOTED(why=error.reason)) from error

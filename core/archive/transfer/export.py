@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.archive.archive import Archive
 from core.archive.read import selection as selecting
@@ -24,8 +24,10 @@ from core.archive.transfer.export_files import Emls, Maildirs
 from core.archive.transfer.export_mbox import Mboxes
 from core.archive.transfer.filenames import file_name, maildirs, tree, unique
 from core.archive.transfer.manifest import NAME, SUMS, Header, Manifest
-from core.errors import ArchivarError, DamagedError, InputError, StorageError
+from core.errors import DamagedError, InputError, StorageError
+from core.problems import command_line
 from core.problems import export as problems
+from core.problems.code import Face, Reason
 from core.system.open_folder import OpenFolder
 
 
@@ -35,6 +37,24 @@ class ExportFormat(StrEnum):
     EML = "eml"
     MBOX = "mbox"
     MAILDIR = "maildir"
+
+
+@dataclass(frozen=True, slots=True)
+class UnexportedMessage:
+    """A message that could not be read from the archive: its id, the user's name, the folder's path, and the reason."""
+
+    message: int
+    user: str
+    folder: str
+    why: Reason
+
+    def told(self, face: Face) -> str:
+        """All of it in a line, in the words of a face."""
+        return f"message {self.message} in {self.user}: {self.folder}: {self.why.sentence(face)}"
+
+    def as_json(self) -> dict[str, Any]:
+        place = {"message": self.message, "user": self.user, "folder": self.folder}
+        return place | {"reason": command_line.sentence(self.why), "code": self.why.code.word}
 
 
 @dataclass(slots=True)
@@ -50,9 +70,9 @@ class ExportProgress:
     bytes: int = 0
     already: int = 0
     folder: str = ""
-    damaged: list[str] = field(default_factory=list)
+    damaged: list[UnexportedMessage] = field(default_factory=list)
     #: The reason why the ledger has no entry of it, if nothing can be written.
-    unnoted: str = ""
+    unnoted: Reason | None = None
 
     @property
     def done(self) -> int:
@@ -171,8 +191,8 @@ async def _export_folder(
             try:
                 raw = await archive.raw(message.sha256)
             except (DamagedError, KeyError) as error:
-                reason = error.message if isinstance(error, ArchivarError) else "missing"
-                done.damaged.append(f"message {message.message} in {folder.user}: {folder.path}: {reason}")
+                why = error.reason if isinstance(error, DamagedError) else problems.MESSAGE_MISSING()
+                done.damaged.append(UnexportedMessage(message.message, folder.user, folder.path, why))
             else:
                 await writer.write(message, raw)
                 done.messages += 1
@@ -187,13 +207,13 @@ async def _record(archive: Archive, selection: Selection, form: ExportFormat, do
     folder = OwnedFolder(selection.user, selection.folder)
     counts = (done.messages, done.already, len(done.damaged))
     if archive.refusal is not None:
-        done.unnoted = archive.refusal.message
+        done.unnoted = archive.refusal.reason
         return
     try:
         await archive.append([Draft(transfers.Exported(folder, form.value, *counts, complete=done.done == done.total), actor)])
     except (StorageError, DamagedError) as error:
         # The files are written; a failure to record them does not undo it.
-        done.unnoted = error.message
+        done.unnoted = error.reason
 
 
 async def _places(archive: Archive, folders: Sequence[SelectedFolder], form: ExportFormat) -> dict[int, str]:
