@@ -18,10 +18,13 @@ from core.archive.search.search_index import Index
 from core.archive.store.entries import KINDS
 from core.archive.transfer import export_files, last_backup
 from core.config import Home
+from core.errors import StorageError
+from core.problems import storage
 from tests import homes
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_archive import fill, in_folders, in_inbox, mail
 from tests.unit.test_tui_screens import straight
+from tui.desk import face
 from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
 from tui.desk.home import Remedy
@@ -172,6 +175,21 @@ async def test_a_backup_is_a_home_that_can_be_proved(archive: Archive, desk: Des
     assert where == str(tmp_path / "copy")
     assert when
     assert (await last_backup.last(archive)) is not None
+
+
+async def test_a_transfer_that_the_ledger_could_not_take_says_so(
+    archive: Archive, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files are there all the same; the reason is told, as on the command line."""
+    await fill(archive, 3)
+    full = storage.FULL(file="000001.sqlite", said="database or disk is full")
+    monkeypatch.setattr(Archive, "append", AsyncMock(side_effect=StorageError(full)))
+    exported = await over(desk, await desk.exports.begin(MailSelection(), str(tmp_path / "out"), "eml"))
+    saved = await over(desk, await desk.backups.begin(str(tmp_path / "copy")))
+    said = f"could not be noted in the ledger: {face.sentence(full)}"
+    assert [view.state.word for view in (exported, saved)] == ["done", "done"]
+    assert f"The export {said}" in exported.result
+    assert f"The backup {said}" in saved.result
 
 
 async def test_a_seal_is_checked_against_the_volumes(archive: Archive, desk: Desk, tmp_path: Path) -> None:

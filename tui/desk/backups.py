@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 from core.archive.archive import Archive
 from core.archive.transfer import backup, last_backup
@@ -48,15 +49,19 @@ class BackupDesk:
             done = await backup.back_up(archive, target, actor="console", tick=tick)
             if done.damaged:
                 raise DamagedError(IN_PART(damaged=" ".join(face.sentence(one.why) for one in done.damaged)))
-            unchanged = f" {present.count(done.already, 'volume')} unchanged since the last time." if done.already else ""
-            place = shlex.quote(str(target))
-            return JobOutcome(
-                (
-                    f"{present.count(done.volumes, 'volume')} copied ({texts.size(done.bytes)}) to {target}.{unchanged}",
-                    f"The copy has everything up to entry {texts.number(done.head.seq)} of the ledger.",
-                    f"To prove it: archivar verify --home {place}",
-                    "To restore: copy all that is in it to an empty folder HOME, then archivar rebuild --home HOME",
-                )
-            )
+            return _outcome(done, target)
 
         return self._jobs.start("Backup", f"The archive to {target}", AGAIN, work)
+
+
+def _outcome(done: Backup, target: Path) -> JobOutcome:
+    unchanged = f" {present.count(done.already, 'volume')} unchanged since the last time." if done.already else ""
+    unnoted = f"The backup could not be noted in the ledger: {face.sentence(done.unnoted)}" if done.unnoted else ""
+    sentences = (
+        f"{present.count(done.volumes, 'volume')} copied ({texts.size(done.bytes)}) to {target}.{unchanged}",
+        f"The copy has everything up to entry {texts.number(done.head.seq)} of the ledger.",
+        unnoted,
+        f"To prove it: archivar verify --home {shlex.quote(str(target))}",
+        "To restore: copy all that is in it to an empty folder HOME, then archivar rebuild --home HOME",
+    )
+    return JobOutcome(tuple(filter(None, sentences)))

@@ -101,4 +101,6 @@ def _outcome(done: ExportProgress, target: Path) -> JobOutcome:
         sentences.append(f"{damaged} could not be read from the archive; the reasons are below.")
     else:
         sentences.append("There, sha256sum -c SHA256SUMS proves that every file is as it was archived.")
+    if done.unnoted:
+        sentences.append(f"The export could not be noted in the ledger: {face.sentence(done.unnoted)}")
     return JobOutcome(tuple(sentences), tuple(one.told(face.CONSOLE) for one in done.damaged))
