@@ -141,16 +141,19 @@ class Typed:
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         options = archivar.options()
         options["env"] |= {"TERM": "xterm-256color", **(variables or {})}
-        options["stdin"] = inner
-        self.process = subprocess.Popen(
-            archivar.command(*words),
-            **options,
-            stdout=inner,
-            stderr=inner,
-            start_new_session=True,
-            # The terminal of the new session, so that Ctrl-C comes from it.
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
+        self.process: subprocess.Popen[bytes] | forks.Fork
+        if not archivar.whole and forks.fits(options["env"]):
+            self.process = forks.at_terminal("tui", words, options["env"], options["cwd"], inner)
+        else:
+            self.process = subprocess.Popen(
+                archivar.command(*words),
+                **{**options, "stdin": inner},
+                stdout=inner,
+                stderr=inner,
+                start_new_session=True,
+                # The terminal of the new session, so that Ctrl-C comes from it.
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            )
         os.close(inner)
 
     def __enter__(self) -> Self:

@@ -3,8 +3,9 @@
 A third of the time of the integration tests was the start of Python and the import of the same modules, some thousand
 times. A fork is a process of its own with its own environment, folder, umask, session, standard streams, command line and
 exit code, and ends as an interpreter ends. ``run`` is for commands; ``beside`` and ``detached`` stand for those of
-``core.system.launch`` in the tests' own process and in every fork, so that services and their helpers are forks too. Commands
-at a terminal, in another locale, or started whole by a test, and all that these start, go the product's own way.
+``core.system.launch`` in the tests' own process and in every fork, so that services and their helpers are forks too;
+``at_terminal`` and ``tests/terminal/pane.py`` give a fork a terminal. What is in another locale, or started whole by a test,
+and all that it starts, goes the product's own way.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -42,6 +45,8 @@ MODULES = (
     *("core.service", "core.service.indexing", "core.service.verifying", "core.service.sealing"),
     "core.archive.store.offload",
 )
+#: The console, and its stage for tests. Without Textual a fork is cheaper, so it is imported for the first of them.
+CONSOLES = ("tui", "tests.terminal.staged")
 #: What the program imports of others in the middle of its work.
 _LATE = (
     *("importlib.readers", "importlib.resources.readers", "encodings.idna", "encodings.utf_8_sig", "typer._click.decorators"),
@@ -134,10 +139,10 @@ class Fork:
 
 
 class Forks:
-    """The process that is forked, as it is seen by others: it listens at ``address``."""
+    """The process that is forked, as it is seen by others: it listens at the abstract socket ``name``."""
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.standing = _standing()
 
     def ask(self, request: Mapping[str, Any], files: Mapping[int, int]) -> tuple[int, int]:
@@ -152,7 +157,7 @@ class Forks:
         given = array.array("i", [theirs, *files.values()])
         try:
             with socket.socket(socket.AF_UNIX) as connection:
-                connection.connect(self._address)
+                connection.connect(f"\0{self.name}")
                 connection.sendmsg([len(data).to_bytes(_HEADER)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, given)])
                 connection.sendall(data)
                 pid = int(connection.recv(32) or 0)
@@ -183,9 +188,9 @@ def _server() -> Forks:
 
 def _started() -> Forks:
     """Start the process that is forked. It ends with this one."""
-    address = f"archivar-forks-{os.getpid()}-{os.urandom(8).hex()}"
+    name = f"archivar-forks-{os.getpid()}-{os.urandom(8).hex()}"
     life, theirs = socket.socketpair()
-    command = [sys.executable, "-P", "-c", "from tests import forks; forks.serve()", str(theirs.fileno()), address]
+    command = [sys.executable, "-P", "-c", "from tests import forks; forks.serve()", str(theirs.fileno()), name]
     # Where the command lines of forks are written.
     command.append(" " * _ROOM)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
@@ -199,7 +204,7 @@ def _started() -> Forks:
         server.wait()
 
     atexit.register(end)
-    return Forks(f"\0{address}")
+    return Forks(name)
 
 
 def run(arguments: Sequence[str], env: Mapping[str, str], cwd: Path | str, seconds: float) -> tuple[int, bytes, bytes]:
@@ -310,6 +315,29 @@ def start(module: str, words: Sequence[str], env: Mapping[str, str]) -> Fork:
     return Fork(pid, end, None, None)
 
 
+def at_terminal(
+    module: str, words: Sequence[str], env: Mapping[str, str], cwd: Path | str, terminal: int, *, own: bool = True
+) -> Fork:
+    """A module of the program as a fork in a session of its own whose standard streams are the descriptor ``terminal``.
+
+    ``own``: it is the terminal of the session, so that signals of keys and the hang-up come from it.
+    """
+    console = module != "tui" or not words or words[0] == "--home"
+    request = {**_request(module, words, env), "cwd": str(cwd), "terminal": own, "console": console}
+    pid, end = _server().ask(request, dict.fromkeys((0, 1, 2), terminal))
+    return Fork(pid, end, None, None)
+
+
+def plain(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what an interpreter would read of it at its start, but for where the program is."""
+    return {key: value for key, value in environment.items() if not key.startswith("PYTHON")} | {"PYTHONPATH": str(ROOT)}
+
+
+def name() -> str:
+    """The name of the abstract socket at which the process that is forked is asked."""
+    return _server().name
+
+
 def _request(module: str, words: Sequence[str], env: Mapping[str, str]) -> dict[str, Any]:
     return {"module": module, "words": list(words), "env": dict(env), "cwd": "/", "session": True}
 
@@ -328,9 +356,8 @@ def serve() -> None:
     gc.collect()
     # So that a fork copies no page for looking whether anything in it can be freed.
     gc.freeze()
-    address = f"\0{sys.argv[2]}"
-    _forks = Forks(address)
-    asked = _wait(int(sys.argv[1]), address)
+    _forks = Forks(sys.argv[2])
+    asked = _wait(int(sys.argv[1]), f"\0{sys.argv[2]}")
     if asked is not None:
         _end(_become(*asked))
 
@@ -373,6 +400,8 @@ def _answer(listener: socket.socket, children: dict[int, int]) -> tuple[dict[str
     with connection:
         asked, descriptors = _received(connection)
         if asked is not None:
+            if asked.get("console"):
+                _import_console()
             child = os.fork()
             if child == 0:
                 return asked, descriptors
@@ -382,6 +411,21 @@ def _answer(listener: socket.socket, children: dict[int, int]) -> tuple[dict[str
     for descriptor in descriptors:
         os.close(descriptor)
     return None
+
+
+@cache
+def _import_console() -> None:
+    """Import what the console consists of, with the settings that it makes before it imports Textual."""
+    from tui.app import SETTINGS
+
+    os.environ.update(SETTINGS)
+    for package in ("tui", "themes"):
+        for found in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+            if not found.name.endswith(".__main__"):
+                import_module(found.name)
+    import_module("tests.terminal.staged")
+    gc.collect()
+    gc.freeze()
 
 
 def _received(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
@@ -421,6 +465,10 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> Callable[[], obj
         os.close(_HIGH + number)
     if request["session"]:
         os.setsid()
+    if request.get("terminal"):
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    if os.isatty(1):
+        _open_streams()
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
@@ -437,6 +485,16 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> Callable[[], obj
 
         return main
     return lambda: _run(module)
+
+
+def _open_streams() -> None:
+    """Make the standard streams anew, as an interpreter does: they keep what they learnt of the file that was there before."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        old = getattr(sys, name)
+        made = open(number, "w" if number else "r", -1, old.encoding, old.errors, "\n" if number else None, closefd=False)  # noqa: SIM115
+        made.reconfigure(line_buffering=number == 2 or made.isatty())
+        setattr(sys, name, made)
+        setattr(sys, f"__{name}__", made)
 
 
 def _end(work: Callable[[], object]) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from core.text.cells import cell_len
+from tests import forks
 from tests.terminal.tmux import Tmux
 
 pytestmark = pytest.mark.terminal
@@ -148,22 +149,27 @@ def test_a_terminal_that_is_too_little_is_refused_with_a_hint() -> None:
 
 
 class Line:
-    """A terminal of which only the bytes count."""
+    """A terminal of which only the bytes count. With ``before``, which is called in it, the console is no fork."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], before: Callable[[], object] | None = None) -> None:
+    def __init__(self, scene: str, environment: dict[str, str], before: Callable[[], object] | None = None) -> None:
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        variables = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLORTERM")}
-        self.process = subprocess.Popen(
-            command,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=ROOT,
-            env=variables | environment,
-            start_new_session=True,
-            preexec_fn=before,
-        )
+        variables = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLORTERM")} | environment
+        self.process: subprocess.Popen[bytes] | forks.Fork
+        if before is None and forks.fits(forks.plain(variables)):
+            module, words = forks.CONSOLES[1], [scene]
+            self.process = forks.at_terminal(module, words, forks.plain(variables), ROOT, slave, own=False)
+        else:
+            self.process = subprocess.Popen(
+                staged(scene),
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                cwd=ROOT,
+                env=variables,
+                start_new_session=True,
+                preexec_fn=before,
+            )
         os.close(slave)
         self._master = master
 
@@ -206,7 +212,7 @@ class Line:
 def painted(scene: str, settings: Path, before: Callable[[], object] | None = None) -> Iterator[Line]:
     """The console on a terminal, painted and quiet."""
     environment = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "XDG_CONFIG_HOME": str(settings)}
-    terminal = Line(staged(scene), environment, before)
+    terminal = Line(scene, environment, before)
     try:
         deadline = time.monotonic() + 30
         received = b""

@@ -87,15 +87,16 @@ async def status_of(home: config.Home, run: int) -> RunStatus:
         await archive.close()
 
 
-def console(home: config.Home, tmp_path: Path, **options: str) -> Tmux:
+def console(home: config.Home, tmp_path: Path, *, whole: bool = False, **options: str) -> Tmux:
     environment = {"XDG_CONFIG_HOME": str(tmp_path), **options}
-    return Tmux([sys.executable, "-m", "tui", "--home", str(home.path)], environment=environment, cwd=str(ROOT))
+    command = [sys.executable, "-m", "tui", "--home", str(home.path)]
+    return Tmux(command, environment=environment, cwd=str(ROOT), whole=whole)
 
 
 def test_a_run_outlives_the_terminal_it_was_started_in(server: Proxy, home: config.Home, tmp_path: Path) -> None:
     """r starts a run; the window is closed in the middle; the next console shows it going on, and how it ends."""
     server.stall_after_bytes = 2_000_000
-    with console(home, tmp_path) as terminal:
+    with console(home, tmp_path, whole=True) as terminal:
         title = terminal.title
         terminal.until_shown("Profiles (1)", "▸ Alice", "· never run", "service ○ idle", "connects without TLS")
         terminal.until(lambda: terminal.straight)
@@ -122,7 +123,7 @@ def test_the_end_of_a_console_is_not_the_end_of_a_run(
 ) -> None:
     """A console that is killed, or whose line drops, leaves the run untouched; reopening shows it."""
     server.stall_after_bytes = 2_000_000
-    with console(home, tmp_path) as terminal:
+    with console(home, tmp_path, whole=True) as terminal:
         terminal.until_shown("▸ Alice")
         terminal.keys("r")
         terminal.until_shown("run 1", FOLDER_SHOWN)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.command import Archivar
 from tests.terminal.tmux import Tmux
 
 ROOT = Path(__file__).parents[2]
+#: Seconds without a change after which a screen is taken for painted.
+SETTLED = 0.05
 #: What no terminal may be sent as text: controls, and characters that turn, hide or join others.
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 
@@ -133,16 +136,16 @@ class Wizard(Tmux):
         """Press a key that moves the mark of the focus, and wait until the mark stands elsewhere.
 
         A screen is painted in parts: a look in between shows no mark, or two. Taken for the new place, it would have
-        the key pressed once more, past what is looked for.
+        the key pressed once more, past what is looked for. So it must be the same for a while.
         """
-        before, last = self.marked, [""]
+        before, last, since = self.marked, [""], 0.0
         self.keys(key)
 
         def moved() -> bool:
-            nonlocal last
-            now, last_but_one = self.marked, last
-            last = now
-            return len(now) == max(1, len(before)) and now != before and now == last_but_one
+            nonlocal last, since
+            if (now := self.marked) != last:
+                last, since = now, time.monotonic()
+            return len(now) == max(1, len(before)) and now != before and time.monotonic() - since >= SETTLED
 
         self.until(moved)
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests import forks, homes
-from tests.command import Archivar
+from tests.command import Archivar, Typed
 
 
 def test_one_who_dies_while_asking_does_no_harm(tmp_path: Path) -> None:
     """Killed before it asked, in the middle, and before it was answered: the next one is served."""
     archivar = Archivar(tmp_path)
     assert archivar("--version").out.startswith("archivar ")
-    address = forks._server()._address
+    address = f"\0{forks.name()}"
     for said in (b"", (1_000_000).to_bytes(8), (1_000_000).to_bytes(8) + b'{"module"'):
         with socket.socket(socket.AF_UNIX) as asking:
             asking.connect(address)
@@ -53,3 +53,18 @@ def test_a_fork_is_seen_to_end(tmp_path: Path) -> None:
     homes.wait_for(lambda: str(archivar.home).encode() in line.read_bytes().split(b"\0"), "the command line")
     fork.kill()
     assert fork.wait(60) == fork.poll() == -signal.SIGKILL
+
+
+def test_a_fork_has_a_terminal_for_its_own(tmp_path: Path) -> None:
+    """It is the first of its session and in the foreground: what the terminal's keys mean comes to it, and to nobody else."""
+    archivar = Archivar(tmp_path)
+    archivar("user", "add", "alice", "--email", "alice@example.test")
+    with Typed(archivar, "service", "run", columns=400) as typed:
+        assert isinstance(typed.process, forks.Fork)
+        typed.until(lambda text: "is running; its log is" in text)
+        fields = Path(f"/proc/{typed.process.pid}/stat").read_text().rpartition(")")[2].split()
+        group, session, terminal, foreground = fields[2:6]
+        assert group == session == foreground == str(typed.process.pid)
+        assert int(terminal)
+        typed.type("\x03")
+        assert typed.end() in (0, 130)
