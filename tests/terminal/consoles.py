@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from core.archive.archive import Archive
+from core.archive.catalog import records
 from core.archive.registry import users
 from core.config import Home
-from core.model import COUNTERS, RunStatus, now, timestamp
+from core.model import COUNTERS, RunStatus, User, now, timestamp
 from core.service.queue import Queue
-from tests import homes
 from tests.unit.test_tui_screens import Shown
 from tui.console import Console
 from tui.desk.desk import open_desk
@@ -29,20 +29,14 @@ async def console_on(home: Home, size: tuple[int, int] = (80, 24), **options: An
         yield screen
 
 
-async def add_users(archive: Archive, count: int, *, first: int = 0) -> None:
-    """Add users in one step: user0000 and so on."""
+async def add_users(archive: Archive, count: int) -> None:
+    """Add users to the catalog alone, user000000 and so on: through the ledger 100,000 take half a minute."""
     people = [
-        {
-            "id": f"id{number:08}",
-            "name": f"user{number:06}",
-            "addresses": [f"user{number:06}@example.test"],
-            "login": "",
-            "full_name": f"Person {number}",
-            "removed": False,
-        }
-        for number in range(first, first + count)
+        User(f"id{number:08}", f"user{number:06}", (f"user{number:06}@example.test",), "", f"Person {number}")
+        for number in range(count)
     ]
-    await archive.append([homes.draft("user.saved", {"user": one}) for one in people])
+    async with archive.database.transaction() as transaction:
+        assert await records.users_saved(transaction, people, (await archive.head()).seq)
 
 
 async def add_run(

@@ -18,6 +18,9 @@ from core.system.actor import Actor
 from tests import homes
 from tests.homes import ALICE
 
+#: More than the 32,766 values that a statement of SQLite takes, where it was built as usual.
+MANY = 33_000
+
 
 @pytest.fixture
 async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
@@ -115,14 +118,14 @@ async def test_a_name_twice_is_a_conflict_too(archive: Archive) -> None:
     ]
 
 
-async def test_fifty_thousand_users_are_imported_at_once(archive: Archive) -> None:
-    """Read, planned and written in one go; the archive is whole, and its catalog is what the ledger says."""
-    lines = [f"user{n:05};user{n:05}@example.test,u{n}@example.test;u{n};Jörg Müller {n}" for n in range(50_000)]
+async def test_any_number_of_users_is_imported_at_once(archive: Archive) -> None:
+    """Read, planned and written in one go, although no statement of SQLite takes so many values; the catalog has them all."""
+    lines = [f"user{n:05};user{n:05}@example.test,u{n}@example.test;u{n};Jörg Müller {n}" for n in range(MANY)]
     data = "\n".join(["Name;E-Mail;Login;Vollständiger Name", *lines]).encode()
     planned = await user_import.plan(archive, read(data).rows)
     await user_import.carry_out(archive, planned)
-    assert await users.count(archive) == 50_001
-    assert await users.count(archive, contains="MÜLLER 4999") == 11
+    assert await users.count(archive) == MANY + 1
+    assert await users.count(archive, contains="MÜLLER 2999") == 11
     assert await archive.database.value("SELECT seq FROM applied") == (await archive.head()).seq
 
 
