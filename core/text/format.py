@@ -48,7 +48,15 @@ def _clean(text: str) -> str:
     out: list[str] = []
     marks = filled = 0
     joiner = ""
-    for character in text:
+    at = 0
+    while at < len(text):
+        if not joiner and (run := _ORDINARY.match(text, at)) and (end := run.end()) > at:
+            # The last one by itself: marks and joiners look at what is before them.
+            out += (text[at : end - 1], text[end - 1])
+            marks, filled, at = 0, len(text[end - 1].encode()), end
+            continue
+        character = text[at]
+        at += 1
         if codepoints.INVISIBLE.match(character):
             if codepoints.is_joiner(character):
                 joiner = character
