@@ -31,6 +31,8 @@ _WORD = re.compile(r"[A-Za-z_][0-9A-Za-z_]*")
 #: Differences listed; more are counted.
 NAMED = 3
 LONGEST_NAME = 40
+#: Characters of SQL whose plain form is kept for the next file: all files of an archive have the same statements.
+LONGEST_KEPT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ class Shape:
         objects, numbers = set(), {}
         for kind, name, table, value in rows:
             if kind:
-                objects.add(((str(kind), str(name), str(table)), _plain(str(value))))
+                sql = str(value)
+                plain = _kept(sql) if len(sql) <= LONGEST_KEPT else _plain(sql)
+                objects.add(((str(kind), str(name), str(table)), plain))
             else:
                 numbers[name] = value
         return cls(
@@ -98,6 +102,9 @@ def _plain(sql: str) -> str:
     Read in SQLite's own tokens, so that nothing can hide in a place that is ignored here and heeded there.
     """
     return " ".join(filter(None, map(_token, _TOKEN.findall(sql))))
+
+
+_kept = lru_cache(maxsize=256)(_plain)
 
 
 def _token(text: str) -> str:
