@@ -28,7 +28,10 @@ class Panel(Vertical):
         self.watch(self.screen, "focused", self._focus_moved)
 
     def _focus_moved(self) -> None:
-        self.set_class(self.has_focus_within, "-focused")
+        if (within := self.has_focus_within) != self.has_class("-focused"):
+            self.set_class(within, "-focused", update=False)
+            # The border is the box's alone.
+            self.app.stylesheet.update_nodes([self])
 
     def head(self, title: Safe, subtitle: Safe = BLANK) -> None:
         """Write on the border, at the top left and at the bottom right."""
