@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import shutil
 import sqlite3
@@ -153,27 +154,28 @@ async def test_a_backup_broken_off_anywhere_leaves_a_whole_copy_and_is_carried_o
 async def test_what_is_archived_meanwhile_makes_no_copy_that_is_ahead_of_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A writer that never rests, through several volumes: each copy is clean, opens, and reads back what it lists."""
+    """A writer that never rests during a backup, through several volumes: each copy is clean, and reads back what it lists."""
     monkeypatch.setattr(volume_copy, "PIECE", 30_000)
     archive = await _filled(tmp_path / "home", count=4)
     writer = await Archive.open(archive.home)
-    ended = asyncio.Event()
+    copying = asyncio.Event()
 
     async def write() -> None:
-        number = 100
-        while not ended.is_set():
-            number += 1
+        for number in itertools.count(101):
+            await copying.wait()
             await homes.store(writer, {number: message(number, 40_000 if number % 3 else 300)})
 
     copy = Home(tmp_path / "copy")
     async with asyncio.TaskGroup() as group:
-        group.create_task(write())
+        writing = group.create_task(write())
         for _ in range(4):
             head = await archive.head()
+            copying.set()
             done = await back_up(archive, copy.path)
+            copying.clear()
             assert done.head.seq >= head.seq
             assert await _findings(copy) == []
-        ended.set()
+        writing.cancel()
     await writer.close()
     opened = await Archive.open(copy)
     assert len(await homes.raws(opened)) > 4

@@ -111,9 +111,9 @@ def _slow(one: Expression, size: int = 10_000) -> str:
         tried = growth.hostile(one.pattern)
         for shape in [*tried[:16], *tried[16 :: max(len(tried) // MOST_SHAPES, 1)]]:
             large = text(shape, size)
-            if growth.seconds(partial(work, large)) <= enough:
+            if (took := growth.seconds(partial(work, large))) <= enough:
                 continue
-            if ratio := growth.grows_too_fast(work, text(shape, size // 8), large):
+            if ratio := growth.grows_too_fast(work, text(shape, size // 8), large, took):
                 return f"{one.where} by {method}: {shape} takes {ratio:.0f} times as long"
     return ""
 
@@ -308,9 +308,9 @@ def test_no_reader_takes_more_than_its_share(module: str) -> None:
         for unit in UNITS:
             large = shaping(unit, LARGE)
             # Nothing that takes so little longer than harmless text of this size can be the square.
-            if growth.seconds(partial(reader, large)) <= 8 * harmless:
+            if (took := growth.seconds(partial(reader, large))) <= 8 * harmless:
                 continue
-            if ratio := growth.grows_too_fast(reader, shaping(unit, SMALL), large):
+            if ratio := growth.grows_too_fast(reader, shaping(unit, SMALL), large, took):
                 slow.append(f"{shaping.__name__}({unit!r}) takes {ratio:.0f} times as long")
     assert slow == []
 
