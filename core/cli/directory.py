@@ -161,7 +161,7 @@ async def synchronise(
     from core.engine.examine import directory_sync
 
     async with context.archive() as archive:
-        result = await directory_sync.sync(archive, dry_run=dry_run, force=force, asked_by=actor())
+        result = await directory_sync.sync(archive, dry_run=dry_run, agreed=None if force else frozenset(), asked_by=actor())
     return Answer(
         json=result.as_json,
         notes=_synchronised(result),

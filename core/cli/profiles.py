@@ -148,7 +148,7 @@ async def rename(name: Name, new: New) -> Answer:
     async with context.archive() as archive:
         before = await saved_profiles.find(archive, name)
         profile = replace(before, name=checked_name(new))
-        await saved_profiles.save(archive, profile, actor=actor(), renames=before.name)
+        await saved_profiles.save(archive, profile, actor=actor(), edited=saved_profiles.Edited(before.name))
     return Answer(
         json=lambda: {"renamed": before.name, "profile": profile.name},
         notes=[f"Profile {before.name} is called {profile.name} now."],

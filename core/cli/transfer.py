@@ -128,7 +128,7 @@ async def import_(
 
 
 async def _import_one(path: Path, user: str, folder: str, form: ImportFormat, of: str, dry_run: bool) -> Answer:
-    from core.archive.transfer import importing
+    from core.archive.transfer import import_source, importing
 
     async with context.archive() as archive:
         owner = await users.find(archive, user)
@@ -136,11 +136,8 @@ async def _import_one(path: Path, user: str, folder: str, form: ImportFormat, of
         try:
             done = await importing.import_mail(
                 archive,
-                owner,
-                path,
-                folder=folder,
-                form=form,
-                of=of,
+                import_source.ImportSource(path, form, of),
+                import_source.ImportTarget(owner, folder),
                 dry_run=dry_run,
                 actor=actor(),
                 tick=lambda done: progress.messages(done.done, 0, done.bytes, done.folder),

@@ -39,17 +39,17 @@ def compare(
     users: Sequence[User],
     *,
     left: LeaverPolicy = LeaverPolicy.KEEP,
-    guard: int = 100,
-    force: bool = False,
+    guard: int | None = 100,
     mailboxes: Mapping[str, str] = MappingProxyType({}),
     new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
 ) -> Difference:
     """Compare ``entries``, a whole directory, with ``users``, including removed ones.
 
-    ``mailboxes``: the addresses of catch-all mailboxes, with the profile's name. ``force`` ignores the limit ``guard``.
+    ``mailboxes``: the addresses of catch-all mailboxes, with the profile's name. ``guard``: the
+    percentage of users that may leave at once; None for any number.
     ``entries`` is never empty: that is an earlier error.
     """
-    return _Comparison(entries, users, mailboxes, new_id).result(left, guard, force=force)
+    return _Comparison(entries, users, mailboxes, new_id).result(left, guard)
 
 
 class _Comparison:
@@ -149,7 +149,7 @@ class _Comparison:
 
     # Changes ----------------------------------------------------------------------------------------------------------
 
-    def result(self, left: LeaverPolicy, guard: int, *, force: bool) -> Difference:
+    def result(self, left: LeaverPolicy, guard: int | None) -> Difference:
         matched = {user.id for user in self._match.values()}
         gone = [
             user
@@ -157,7 +157,7 @@ class _Comparison:
             if user.id not in matched and not user.removed and scheme(user.directory_id) in self._schemes
         ]
         going = [user for user in gone if left is LeaverPolicy.DELETE or (left is LeaverPolicy.DISABLE and not user.disabled)]
-        withheld = self._withheld(going, guard, force=force)
+        withheld = self._withheld(going, guard)
         kept = tuple(sorted(going, key=lambda user: user.name.casefold())) if withheld else ()
         names = self._names()
         there = [entry for entry in self._entries if entry.id in names or entry.id in self._match]
@@ -181,13 +181,13 @@ class _Comparison:
         notes = tuple(self._notes)
         return Difference(tuple(changes), tuple(self._conflicts), tuple(gone), unchanged, entries, withheld, kept, notes)
 
-    def _withheld(self, going: Sequence[User], guard: int, *, force: bool) -> Reason | None:
+    def _withheld(self, going: Sequence[User], guard: int | None) -> Reason | None:
         leaving = {user.id for user in going}
         known = sum(
             user.id in leaving or not (user.removed or user.disabled or scheme(user.directory_id) not in self._schemes)
             for user in self._users.values()
         )
-        if force or not going or len(going) * 100 <= guard * known:
+        if guard is None or not going or len(going) * 100 <= guard * known:
             return None
         return problems.TOO_MANY_LEAVE(going=len(going), known=known, guard=guard)
 

@@ -10,6 +10,7 @@ from core.archive.proof.verify import verify
 from core.archive.read import reading
 from core.archive.read.selection import Selection
 from core.archive.registry import users
+from core.archive.transfer.import_source import ImportSource, ImportTarget
 from core.archive.transfer.importing import import_mail
 from core.demo.mail import sample_mailbox
 from core.engine.restore.restore_plan import plan
@@ -37,7 +38,7 @@ async def test_files_with_lf_and_a_run_are_one(first: str, dovecot: StartDovecot
         run = profile(At(server.host, server.plain_port))
         if first == "server":
             await box.run(run)
-        done = await import_mail(archive, owner, files, folder=f"{ALICE}/INBOX")
+        done = await import_mail(archive, ImportSource(files), ImportTarget(owner, f"{ALICE}/INBOX"))
         if first == "files":
             await box.run(run)
         assert done.messages + done.already == len(samples)
@@ -49,7 +50,7 @@ async def test_files_with_lf_and_a_run_are_one(first: str, dovecot: StartDovecot
         again = await box.run(run)
         assert again.tally.archived == 0
         # What is there in the other form is not put there again, from whichever folder it is restored.
-        await import_mail(archive, owner, files, folder="Old")
+        await import_mail(archive, ImportSource(files), ImportTarget(owner, "Old"))
         wanted = await plan(archive, run, Selection(owner.id, "Old"), to="INBOX")
         restored = await Restoring(archive, wanted, Secret("secret")).run()
         assert (restored.messages, restored.already) == (0, len(samples))

@@ -217,7 +217,7 @@ class StagedDesk(Desk):
             service_running=self.service_running,
             busy=sum(not run.status.final for run in latest.values()),
             profiles=tuple(
-                home.profile_row(each, run, self.snapshots.get(run.id) if run else None, self.moment, chosen)
+                home.profile_row(each, home.LastRun(run, self.snapshots.get(run.id) if run else None), self.moment, chosen)
                 for each, run in rows
             ),
             attention=attention(self.profiles, latest, chosen, self.condition),
@@ -230,7 +230,7 @@ class StagedDesk(Desk):
         chosen = {found.selection: select(found.selection, self.people).counted()} if found.selection else {}
         last = last_runs[0] if last_runs else None
         return ProfileView(
-            home.profile_row(found, last, self.snapshots.get(last.id) if last else None, self.moment, chosen),
+            home.profile_row(found, home.LastRun(last, self.snapshots.get(last.id) if last else None), self.moment, chosen),
             present.named(facts(found)),
             tuple(present.text(warning) for warning in found.warnings()),
             tuple(runs.run_row(run, self.snapshots.get(run.id), self.moment) for run in last_runs),

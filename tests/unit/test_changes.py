@@ -128,13 +128,15 @@ async def test_a_renamed_profile_is_compared_with_what_it_was(archive: Archive) 
     """The new one says its old name, and which fields differ; the password that it keeps is no change."""
     profile = homes.profile("mail.example.test", 993, name="Old")
     await saved_profiles.save(archive, profile, Secret(WORD))
-    await saved_profiles.save(archive, replace(profile, name="New", deletion=Deletion(When.IMMEDIATELY)), renames="old")
+    await saved_profiles.save(
+        archive, replace(profile, name="New", deletion=Deletion(When.IMMEDIATELY)), edited=saved_profiles.Edited("old")
+    )
     found = _fields(await _last(archive))
     assert (found.pop("name"), found.pop("delete.when")) == (("Old", "New"), ("never", "immediately"))
     assert found == {}
     [entry] = await archive.entries_before(None, 1)
     assert entry.sentence().startswith("Profile Old was saved as New. ")
-    await saved_profiles.save(archive, replace(profile, name="Newer"), Secret(WORD), renames="new")
+    await saved_profiles.save(archive, replace(profile, name="Newer"), Secret(WORD), edited=saved_profiles.Edited("new"))
     assert {"field": "login.password", "secret": True} in await _last(archive)
 
 

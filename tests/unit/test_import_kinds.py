@@ -20,6 +20,7 @@ from core.archive.archive import Archive
 from core.archive.read.selection import Selection, places, select
 from core.archive.registry import users
 from core.archive.transfer import packed
+from core.archive.transfer.import_source import ImportSource, ImportTarget
 from core.archive.transfer.importing import ImportProgress, import_mail
 from core.archive.transfer.mail_items import ImportFormat, Item
 from core.archive.transfer.store_import import import_store
@@ -48,9 +49,9 @@ async def _content(archive: Archive, user: str = "alice") -> Content:
 
 
 async def _import(
-    archive: Archive, path: Path, folder: str = "F", form: ImportFormat = ImportFormat.AUTO, **more: str
+    archive: Archive, path: Path, folder: str = "F", form: ImportFormat = ImportFormat.AUTO, of: str = ""
 ) -> ImportProgress:
-    return await import_mail(archive, await users.find(archive, "alice"), path, folder=folder, form=form, **more)  # type: ignore[arg-type]
+    return await import_mail(archive, ImportSource(path, form, of), ImportTarget(await users.find(archive, "alice"), folder))
 
 
 def _reasons(done: ImportProgress) -> dict[str, str]:

@@ -19,6 +19,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.registry import users
 from core.archive.transfer import packed
+from core.archive.transfer.import_source import ImportSource, ImportTarget
 from core.archive.transfer.importing import import_mail
 from core.archive.transfer.mail_items import LARGEST
 from core.archive.transfer.store_import import import_store
@@ -187,8 +188,8 @@ async def test_each_kind_of_unusable_file_has_its_code(
         folder = tmp_path / code.word
         folder.mkdir()
         make(folder)
-        planned = await import_mail(archive, alice, folder, dry_run=True)
-        done = await import_mail(archive, alice, folder)
+        planned = await import_mail(archive, ImportSource(folder), ImportTarget(alice), dry_run=True)
+        done = await import_mail(archive, ImportSource(folder), ImportTarget(alice))
         assert planned.as_json()["problems"] == done.as_json()["problems"], code.word
         for one in done.problems:
             sentence = command_line.sentence(one.why)
@@ -206,7 +207,8 @@ async def test_what_lies_behind_a_link_is_not_read(archive: Archive, tmp_path: P
     folder.mkdir()
     _manifest(file="Work/a.eml")(folder)
     (folder / "Work").symlink_to(folder)
-    done = await import_mail(archive, await users.find(archive, "alice"), folder)
+    target = ImportTarget(await users.find(archive, "alice"))
+    done = await import_mail(archive, ImportSource(folder), target)
     assert [one.why for one in done.problems] == [mail_file.UNREAD(said=mail_file.BEHIND_LINK())]
     assert done.problems[0].reason == "it cannot be read: it is a link, or lies behind one, which is not followed"
 

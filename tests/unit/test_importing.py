@@ -18,6 +18,7 @@ from core.archive.registry import users
 from core.archive.transfer import importing, mail_files
 from core.archive.transfer.export import ExportFormat as As
 from core.archive.transfer.export import export
+from core.archive.transfer.import_source import ImportSource, ImportTarget
 from core.archive.transfer.importing import ImportProgress, import_mail
 from core.archive.transfer.mail_items import FoundMail, ImportFormat
 from core.archive.transfer.trees import unread
@@ -60,7 +61,7 @@ async def _findings(archive: Archive) -> list[str]:
 
 
 async def _import(archive: Archive, path: Path, folder: str = "", form: ImportFormat = ImportFormat.AUTO) -> ImportProgress:
-    return await import_mail(archive, await users.find(archive, "alice"), path, folder=folder, form=form)
+    return await import_mail(archive, ImportSource(path, form), ImportTarget(await users.find(archive, "alice"), folder))
 
 
 def _digest(raw: bytes) -> str:
@@ -248,11 +249,11 @@ async def test_of_an_export_of_everybody_one_archive_is_taken(tmp_path: Path) ->
     bob, _ = await users.add(archive, "bob", ["bob@example.test"])
     await archive.append([homes.archived({2: message(2)}, owner=bob.id)], await archive.writer.prepare([message(2)]))
     await export(archive, Selection(), tmp_path / "out", As.MBOX)
-    done = await import_mail(archive, bob, tmp_path / "out", of="alice", folder="From Alice")
+    done = await import_mail(archive, ImportSource(tmp_path / "out", of="alice"), ImportTarget(bob, "From Alice"))
     assert (done.messages, sorted(done.folders)) == (1, [f"From Alice/{ALICE}/INBOX"])
     eve, _ = await users.add(archive, "eve", ["eve@example.test"])
     with pytest.raises(InputError, match="alice, bob", check=coded(problems.SEVERAL_ARCHIVES)):
-        await import_mail(archive, eve, tmp_path / "out")
+        await import_mail(archive, ImportSource(tmp_path / "out"), ImportTarget(eve))
     await archive.close()
 
 
@@ -280,7 +281,8 @@ async def test_a_stopped_import_carries_on_without_doubles(tmp_path: Path, monke
     assert len(await _content(archive)) == 4
     ticks: list[int] = []
     alice = await users.find(archive, "alice")
-    done = await import_mail(archive, alice, tmp_path / "mail", tick=lambda done: ticks.append(done.done))
+    source, target = ImportSource(tmp_path / "mail"), ImportTarget(alice)
+    done = await import_mail(archive, source, target, tick=lambda done: ticks.append(done.done))
     assert (done.messages, done.already) == (2, 5)
     assert ticks == [2, 4, 6, 7]
     assert len(await _content(archive)) == 6

@@ -145,7 +145,7 @@ async def test_nobody_goes_at_an_error_or_when_too_many_would(archive: Archive, 
     assert "10 of 20 users" in refused.refusal.message
     assert refused.refusal.exit_code == 3
     assert refused.difference.changes == ()
-    forced = await directory_sync.sync(archive, force=True)
+    forced = await directory_sync.sync(archive, agreed=None)
     assert forced.refusal is None
     assert forced.difference.counts()["removed"] == 10
 
@@ -175,7 +175,7 @@ async def test_the_last_attempt_is_remembered_until_the_next(archive: Archive, m
     with pytest.raises(DirectoryError):
         await directory_sync.sync(archive, dry_run=True)
     assert (await attempt(archive))[0] is AttemptOutcome.WITHHELD
-    await directory_sync.sync(archive, force=True)
+    await directory_sync.sync(archive, agreed=None)
     assert (await attempt(archive))[0] is AttemptOutcome.DONE
     await saved_directory.remove(archive)
     assert await last_attempt.last(archive) is None

@@ -84,7 +84,7 @@ async def test_a_renamed_profile_keeps_all_that_is_its_own(archive: Archive) -> 
     start = (await planning.planned(archive.database))["old"].next
     seen = (await archive.head()).seq
     renamed = replace(scheduled, name="New")
-    await saved_profiles.save(archive, renamed, renames="old")
+    await saved_profiles.save(archive, renamed, edited=saved_profiles.Edited("old"))
     assert [entry.kind for entry in (await homes.entries(archive))[seen:]] == ["profile.removed", "profile.saved"]
     assert await saved_profiles.all_profiles(archive) == [renamed]
     assert (await saved_profiles.password(archive, renamed)).reveal() == "geheim"
@@ -102,10 +102,10 @@ async def test_a_profile_is_renamed_with_another_password_or_with_none(archive: 
     old = homes.profile("mail.example.test", 993, name="Old")
     await saved_profiles.save(archive, old, Secret("one"))
     new = replace(old, name="New")
-    await saved_profiles.save(archive, new, Secret("two"), renames="Old")
+    await saved_profiles.save(archive, new, Secret("two"), edited=saved_profiles.Edited("Old"))
     assert (await saved_profiles.password(archive, new)).reveal() == "two"
     from_file = replace(old, name="Newer", login=replace(old.login, password_file="/etc/archivar/word"))
-    await saved_profiles.save(archive, from_file, renames="New")
+    await saved_profiles.save(archive, from_file, edited=saved_profiles.Edited("New"))
     assert await archive.database.read("SELECT profile FROM password") == []
 
 
@@ -117,15 +117,15 @@ async def test_a_rename_that_cannot_be_is_refused_and_nothing_changes(archive: A
     await saved_profiles.save(archive, two, Secret("two"))
     head = await archive.head()
     with pytest.raises(InputError, match="a profile Two already"):
-        await saved_profiles.save(archive, replace(one, name="TWO"), renames="One")
+        await saved_profiles.save(archive, replace(one, name="TWO"), edited=saved_profiles.Edited("One"))
     with pytest.raises(InputError, match="no profile"):
-        await saved_profiles.save(archive, replace(one, name="Four"), renames="Three")
+        await saved_profiles.save(archive, replace(one, name="Four"), edited=saved_profiles.Edited("Three"))
     with pytest.raises(InputError, match="no profile"):
-        await saved_profiles.save(archive, replace(one, name="THREE"), renames="Three")
+        await saved_profiles.save(archive, replace(one, name="THREE"), edited=saved_profiles.Edited("Three"))
     run, _ = await Queue(archive.database).enqueue("One")
     for name in ("Five", "ONE"):
         with pytest.raises(InputError, match=f"run {run.id}"):
-            await saved_profiles.save(archive, replace(one, name=name), renames="One")
+            await saved_profiles.save(archive, replace(one, name=name), edited=saved_profiles.Edited("One"))
     assert await archive.head() == head
     assert (await saved_profiles.password(archive, two)).reveal() == "two"
 
@@ -135,7 +135,7 @@ async def test_a_name_whose_case_changes_beyond_ascii_is_renamed_too(archive: Ar
     profile = homes.profile("mail.example.test", 993, name="Ärzte")
     await saved_profiles.save(archive, profile, Secret("one"))
     renamed = replace(profile, name="ärzte")
-    await saved_profiles.save(archive, renamed, renames="Ärzte")
+    await saved_profiles.save(archive, renamed, edited=saved_profiles.Edited("Ärzte"))
     assert await saved_profiles.all_profiles(archive) == [renamed]
     assert (await saved_profiles.password(archive, renamed)).reveal() == "one"
 
@@ -146,7 +146,7 @@ async def test_runs_are_told_under_the_name_as_it_is_spelled_now(archive: Archiv
     await saved_profiles.save(archive, profile, Secret("one"))
     run, _ = await Queue(archive.database).enqueue("Staff")
     await archive.database.read("UPDATE run SET status = 'failed'")
-    await saved_profiles.save(archive, replace(profile, name="STAFF"), renames="Staff")
+    await saved_profiles.save(archive, replace(profile, name="STAFF"), edited=saved_profiles.Edited("Staff"))
     assert (await Queue(archive.database).latest())["STAFF"].id == run.id
     assert (await saved_profiles.password(archive, replace(profile, name="STAFF"))).reveal() == "one"
 
@@ -269,7 +269,7 @@ async def test_a_crash_leaves_no_password_to_a_later_profile_of_that_name(
 
     with monkeypatch.context() as patch:
         patch.setattr(archive, "append", crash)
-        renaming = saved_profiles.save(archive, replace(old, name="New"), renames="Old")
+        renaming = saved_profiles.save(archive, replace(old, name="New"), edited=saved_profiles.Edited("Old"))
         removing = saved_profiles.remove(archive, "Old")
         job, other_job = (renaming, removing) if ends == "rename" else (removing, renaming)
         other_job.close()
@@ -279,7 +279,7 @@ async def test_a_crash_leaves_no_password_to_a_later_profile_of_that_name(
     if then == "save":
         await saved_profiles.save(archive, again)
     elif then == "rename":
-        await saved_profiles.save(archive, again, renames="Other")
+        await saved_profiles.save(archive, again, edited=saved_profiles.Edited("Other"))
     elif then == "copy":
         await saved_profiles.copy(archive, "Other", "Old")
     else:
@@ -304,7 +304,7 @@ async def test_a_rename_that_does_not_come_to_the_ledger_leaves_no_password(
     with monkeypatch.context() as patch:
         patch.setattr(archive, "append", crash)
         with pytest.raises(Crash):
-            await saved_profiles.save(archive, replace(old, name="New"), renames="Old")
+            await saved_profiles.save(archive, replace(old, name="New"), edited=saved_profiles.Edited("Old"))
     assert (await saved_profiles.password(archive, old)).reveal() == "secret of old"
     await saved_profiles.save(archive, homes.profile("mail.example.test", 993, name="Other"))
     assert await archive.database.read("SELECT profile FROM password") == [("Old",)]

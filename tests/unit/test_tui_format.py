@@ -110,7 +110,8 @@ def rows(*profiles: str) -> list[ProfileRow]:
     desk = StagedDesk(*(profile(name, name if name is HOSTILE else "") for name in profiles))
     run = desk.add_run(profiles[0], RunStatus.RUNNING)
     return [
-        home.profile_row(each, run if each.name == profiles[0] else None, snapshot(), desk.moment) for each in desk.profiles
+        home.profile_row(each, home.LastRun(run if each.name == profiles[0] else None, snapshot()), desk.moment)
+        for each in desk.profiles
     ]
 
 
@@ -329,7 +330,7 @@ def test_a_profile_tells_how_it_is_started() -> None:
     schedule = Schedule(daily="02:00", time_zone="Europe/Berlin")
 
     def told(schedule: Schedule | None) -> str:
-        return home.profile_row(replace(profile("Office"), schedule=schedule), None, None, now()).schedule
+        return home.profile_row(replace(profile("Office"), schedule=schedule), home.LastRun(), now()).schedule
 
     assert told(None) == "manual"
     assert told(replace(schedule, automatic=False)) == "switched off"

@@ -17,6 +17,7 @@ from core.archive.search.search import matching
 from core.archive.search.search_index import Index, bring_up
 from core.archive.transfer.export import ExportFormat as As
 from core.archive.transfer.export import export
+from core.archive.transfer.import_source import ImportSource, ImportTarget
 from core.archive.transfer.importing import ImportProgress, import_mail
 from core.message.canonical import canonical
 from tests import homes
@@ -29,7 +30,7 @@ INBOX = f"{ALICE}/INBOX"
 
 
 async def _import(archive: Archive, path: Path, folder: str) -> ImportProgress:
-    return await import_mail(archive, await users.find(archive, "alice"), path, folder=folder)
+    return await import_mail(archive, ImportSource(path), ImportTarget(await users.find(archive, "alice"), folder))
 
 
 def _files(path: Path, messages: dict[int, bytes]) -> Path:
@@ -137,7 +138,7 @@ async def test_two_messages_of_a_server_stay_two(tmp_path: Path) -> None:
     await export(archive, Selection(), tmp_path / "out", As.MAILDIR)
     await archive.close()
     second = await homes.begin(tmp_path / "second")
-    done = await import_mail(second, await users.find(second, "alice"), tmp_path / "out")
+    done = await import_mail(second, ImportSource(tmp_path / "out"), ImportTarget(await users.find(second, "alice")))
     assert done.messages == 3
     assert await _counts(second) == {INBOX: 3}
     await second.close()

@@ -145,12 +145,10 @@ class Desk:
             profiles=tuple(
                 home.profile_row(
                     profile,
-                    run,
-                    snapshots.get(run.id) if run else None,
+                    home.LastRun(run, snapshots.get(run.id) if run else None, profile.name in tried),
                     moment,
                     chosen,
                     starts.get(profile.name),
-                    tried=profile.name in tried,
                 )
                 for profile, run in rows
             ),
@@ -231,7 +229,7 @@ class Desk:
         tried = any(run.dry_run and not run.status.final for run in last_runs)
         whose = f"{chosen[profile.selection].sentence()}." if profile.selection else ""
         return ProfileView(
-            home.profile_row(profile, last, snapshot, moment, chosen, starts.get(profile.name), tried=tried),
+            home.profile_row(profile, home.LastRun(last, snapshot, tried), moment, chosen, starts.get(profile.name)),
             tuple((present.sentence(label), present.text(value, 500)) for label, value in facts(profile, whose)),
             tuple(present.text(warning, 500) for warning in profile.warnings()),
             tuple(runs.run_row(run, snapshots.get(run.id), moment) for run in last_runs),

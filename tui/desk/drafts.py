@@ -362,9 +362,8 @@ class Drafts:
                 profile,
                 secret,
                 actor="console",
-                renames=draft.replaces,
+                edited=saved_profiles.Edited(draft.replaces, draft.definition) if draft.replaces else None,
                 new=not draft.replaces,
-                expected=draft.definition,
             )
         return profile.name
 

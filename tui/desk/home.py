@@ -207,20 +207,28 @@ def _without_address(profile: Profile, chosen: Chosen | None) -> Safe:
 # Home --------------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The last run of a profile with its progress, if any; ``tried`` when a dry run is active beside it.
+
+    Dry runs do not count as the last run.
+    """
+
+    run: Run | None = None
+    snapshot: Snapshot | None = None
+    tried: bool = False
+
+
 def profile_row(
     profile: Profile,
-    run: Run | None,
-    snapshot: Snapshot | None,
+    last: LastRun,
     now: datetime,
     chosen: Mapping[UserSelection, Chosen] = _NOTHING,
     next_start: datetime | None = None,
-    tried: bool = False,
 ) -> ProfileRow:
-    """A profile with its last run, and its progress. ``chosen`` has the results of selections.
-
-    Dry runs do not count as the last run; an active one (``tried``) is a fact beside it.
-    """
-    facts = sentences(run_facts(run, snapshot, now) if run else ())
+    """A profile with its last run, and its progress. ``chosen`` has the results of selections."""
+    run = last.run
+    facts = sentences(run_facts(run, last.snapshot, now) if run else ())
     return ProfileRow(
         key=profile.name,
         name=text(profile.name),
@@ -232,7 +240,7 @@ def profile_row(
         next_start=sentence(texts.soon(next_start, now)) if next_start else BLANK,
         deletes=sentence(profile.deletion.sentence()) if profile.deletion.active else BLANK,
         state=state(run) if run else NEVER,
-        facts=(*facts[:1], own("dry run under way"), *facts[1:]) if tried else facts,
+        facts=(*facts[:1], own("dry run under way"), *facts[1:]) if last.tried else facts,
         active=run is not None and not run.status.final,
         last_run=run.id if run else None,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.archive.archive import Archive
 from core.archive.registry import users
-from core.archive.transfer import importing, mail_files
+from core.archive.transfer import import_source, importing, mail_files
 from core.archive.transfer.importing import ImportProgress
 from core.archive.transfer.mail_items import ImportFormat, StrangeFile
 from core.errors import InputError
@@ -88,7 +88,11 @@ class ImportDesk:
 
             job.stage = Stage(where=str(path), unit="")
             done = await importing.import_mail(
-                archive, owner, path, folder=folder, form=form, of=of, actor="console", tick=tick
+                archive,
+                import_source.ImportSource(path, form, of),
+                import_source.ImportTarget(owner, folder),
+                actor="console",
+                tick=tick,
             )
             return _outcome(done, owner)
 
@@ -106,7 +110,7 @@ def _checked(archive: Archive, owner: User, text: str, form: ImportFormat, folde
     """The typed path. Raises ``WrongField`` for one that clearly cannot be imported. Blocking."""
     path = _path(text)
     try:
-        importing.refuse_own(archive.home, path)
+        import_source.refuse_own(archive.home, path)
         if not path.is_dir():
             # A file is checked for existence and readability.
             first = next(mail_files.search(path, form), None)
@@ -125,15 +129,15 @@ def _checked(archive: Archive, owner: User, text: str, form: ImportFormat, folde
             present.own("Check its owner and mode."),
         ) from error
     try:
-        importing.check_folder(folder)
+        import_source.check_folder(folder)
     except InputError as error:
         raise _wrong("folder", error) from error
     try:
-        if not (form is ImportFormat.AUTO and importing.whose(path, of, owner)) and form in (
+        if not (form is ImportFormat.AUTO and import_source.whose(path, of, owner)) and form in (
             ImportFormat.AUTO,
             ImportFormat.KERIO,
         ):
-            importing.account_of(path, of, owner, form)
+            import_source.account_of(path, of, owner, form)
     except InputError as error:
         raise _wrong("of", error) from error
     return path

@@ -77,7 +77,7 @@ async def whole(home: Home, state: dict[str, Any], tell: Tell, save: Save, pause
     ``tell`` gets 1 while the catalog, which comes last, is compared with the ledger.
     """
     place, verdict = _resumed(state)
-    await _go(home, place, verdict, 1.0, tell, save, pause)
+    await _go(home, place, verdict, 1.0, _Follower(tell, save, pause))
     await _settle(home, verdict)
     await save(_as_state(place, verdict))
     tell(1.0, verdict)
@@ -103,7 +103,7 @@ async def share(
             await kept.keep(transaction, ROUND, json.dumps(state | {"began": timestamp(began)}))
             await damage.keep(transaction, verdict.findings, now())
 
-    complete = await _go(archive.home, place, verdict, percent / 100, tell, save, pause)
+    complete = await _go(archive.home, place, verdict, percent / 100, _Follower(tell, save, pause))
     settled |= await _settle(archive.home, verdict)
     if complete:
         looked_at = ALL_BUT_CATALOG if verdict.findings else EVERYTHING
@@ -176,20 +176,29 @@ async def keep(home: Home, verdict: Verdict, *, actor: str) -> str:
     return ""
 
 
-async def _go(home: Home, place: CheckPosition, verdict: Verdict, wanted: float, tell: Tell, save: Save, pause: Pause) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Follower:
+    """The functions called on the way."""
+
+    tell: Tell
+    save: Save
+    pause: Pause
+
+
+async def _go(home: Home, place: CheckPosition, verdict: Verdict, wanted: float, follower: _Follower) -> bool:
     """Check ``wanted`` of everything (0 to 1) from ``place`` on; True when the end was reached."""
     start, saved = done(home, place), time.monotonic()
-    tell(start, verdict)
+    follower.tell(start, verdict)
     async with aclosing(walk(home, place, verdict, gentle=True)) as steps:
         async for _ in steps:
             reached = done(home, place)
-            tell(reached, verdict)
+            follower.tell(reached, verdict)
             if wanted < 1 and reached - start >= wanted:
                 return place.volume > (home.volume_numbers() or [0])[-1]
             if time.monotonic() - saved > SAVE_SECONDS:
-                await save(_as_state(place, verdict))
+                await follower.save(_as_state(place, verdict))
                 saved = time.monotonic()
-            await pause()
+            await follower.pause()
     return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -44,33 +44,40 @@ async def find(archive: Archive, name: str) -> Profile:
     return from_json(json.loads(row[0]))
 
 
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The saved profile of which another is the edited form. ``definition``: as it was when the edit began; None for any."""
+
+    name: str
+    definition: dict[str, Any] | None = None
+
+
 async def save(
     archive: Archive,
     profile: Profile,
     password: Secret | None = None,
     *,
     actor: str = "archivar",
-    renames: str = "",
+    edited: Edited | None = None,
     new: bool = False,
-    expected: dict[str, Any] | None = None,
 ) -> None:
     """Save a profile, and its password (encrypted) when one is given. Raises ``InputError``; then nothing is saved.
 
-    ``renames``: the profile's earlier name, whose runs, next start and, if none is given, stored password it takes over.
-    Refused while that profile runs, or when the new name is taken. ``new``: refused when there is one of that name.
-    ``expected``: the definition that was edited; refused when the saved one differs by now, or is gone.
+    ``edited``: the profile as it was, whose runs, next start and, if none is given, stored password it takes over under a new
+    name. Refused while that profile runs, when the new name is taken, or when its definition has been changed or is gone.
+    ``new``: refused when there is one of that name.
     """
     async with archive.changing():
         await _forget_orphans(archive)
         if new:
             await _refuse_taken(archive, profile.name)
-        if expected is not None:
-            await _refuse_changed(archive, renames or profile.name, expected)
-        if renames and name_key(renames) != name_key(profile.name):
-            await _rename(archive, await find(archive, renames), profile, password, actor)
+        if edited is not None and edited.definition is not None:
+            await _refuse_changed(archive, edited.name, edited.definition)
+        if edited is not None and name_key(edited.name) != name_key(profile.name):
+            await _rename(archive, await find(archive, edited.name), profile, password, actor)
         else:
-            if renames:
-                await _refuse_active(archive, (await find(archive, renames)).name)
+            if edited is not None:
+                await _refuse_active(archive, (await find(archive, edited.name)).name)
             await check(archive, profile)
             await _save(archive, profile, password, actor)
 

@@ -117,55 +117,64 @@ async def export(
     done = ExportProgress(sum(folder.messages for folder in folders), sum(folder.bytes for folder in folders))
     places = await _places(archive, folders, form)
     try:
-        return await _export(archive, folders, places, target, form, done, tick)
+        await _Export(archive, form, done, tick).write(folders, places, target)
+        return done
     except OSError as error:
         raise StorageError(problems.UNWRITTEN(path=str(target), said=str(error.strerror))) from error
     finally:
         await _record(archive, selection, form, done, actor)
 
 
-async def _export(
-    archive: Archive,
-    folders: Sequence[SelectedFolder],
-    places: dict[int, str],
-    target: Path,
-    form: ExportFormat,
-    done: ExportProgress,
-    tick: Callable[[ExportProgress], None],
-) -> ExportProgress:
-    if archive.home.holds(target):
-        raise InputError(problems.WITHIN_HOME(path=str(target)))
-    header = Header(form.value, str(await archive.database.value("SELECT archive_id FROM applied")))
-    with await asyncio.to_thread(OpenFolder.own, target) as opened:
-        return await _write(archive, folders, places, opened, form, header, done, tick)
+@dataclass(frozen=True, slots=True)
+class _Export:
+    """One export under way."""
 
+    archive: Archive
+    form: ExportFormat
+    done: ExportProgress
+    tick: Callable[[ExportProgress], None]
 
-async def _write(
-    archive: Archive,
-    folders: Sequence[SelectedFolder],
-    places: dict[int, str],
-    target: OpenFolder,
-    form: ExportFormat,
-    header: Header,
-    done: ExportProgress,
-    tick: Callable[[ExportProgress], None],
-) -> ExportProgress:
-    manifest = await asyncio.to_thread(Manifest.open, target, header)
-    try:
-        writer = _WRITERS[form](target, manifest)
-        for folder in folders:
-            done.folder = folder.path
+    async def write(self, folders: Sequence[SelectedFolder], places: dict[int, str], target: Path) -> None:
+        """Write ``folders`` below ``target``, each at its of ``places``, which has their ids."""
+        if self.archive.home.holds(target):
+            raise InputError(problems.WITHIN_HOME(path=str(target)))
+        header = Header(self.form.value, str(await self.archive.database.value("SELECT archive_id FROM applied")))
+        with await asyncio.to_thread(OpenFolder.own, target) as opened:
+            manifest = await asyncio.to_thread(Manifest.open, opened, header)
             try:
-                await writer.begin(folder, places[folder.id])
-                await _export_folder(archive, folder, writer, done, tick)
-                await writer.end()
-            except BaseException:
-                writer.stop()
-                raise
-        await asyncio.to_thread(_finish, manifest)
-    finally:
-        manifest.close()
-    return done
+                writer = _WRITERS[self.form](opened, manifest)
+                for folder in folders:
+                    await self._folder(folder, places[folder.id], writer)
+                await asyncio.to_thread(_finish, manifest)
+            finally:
+                manifest.close()
+
+    async def _folder(self, folder: SelectedFolder, place: str, writer: ExportWriter) -> None:
+        self.done.folder = folder.path
+        try:
+            await writer.begin(folder, place)
+            async for message in selecting.places(self.archive, folder):
+                await self._message(folder, message, writer)
+                self.tick(self.done)
+            await writer.end()
+        except BaseException:
+            writer.stop()
+            raise
+
+    async def _message(self, folder: SelectedFolder, message: SelectedMessage, writer: ExportWriter) -> None:
+        done = self.done
+        if await writer.has(message):
+            done.already += 1
+            return
+        try:
+            raw = await self.archive.raw(message.sha256)
+        except (DamagedError, KeyError) as error:
+            why = error.reason if isinstance(error, DamagedError) else problems.MESSAGE_MISSING()
+            done.damaged.append(UnexportedMessage(message.message, folder.user, folder.path, why))
+        else:
+            await writer.write(message, raw)
+            done.messages += 1
+            done.bytes += len(raw)
 
 
 _WRITERS: dict[ExportFormat, Callable[[OpenFolder, Manifest], ExportWriter]] = {
@@ -179,25 +188,6 @@ def _finish(manifest: Manifest) -> None:
     # Before the checksums that stand for complete files: single files may not be synced yet.
     os.sync()
     manifest.finish()
-
-
-async def _export_folder(
-    archive: Archive, folder: SelectedFolder, writer: ExportWriter, done: ExportProgress, tick: Callable[[ExportProgress], None]
-) -> None:
-    async for message in selecting.places(archive, folder):
-        if await writer.has(message):
-            done.already += 1
-        else:
-            try:
-                raw = await archive.raw(message.sha256)
-            except (DamagedError, KeyError) as error:
-                why = error.reason if isinstance(error, DamagedError) else problems.MESSAGE_MISSING()
-                done.damaged.append(UnexportedMessage(message.message, folder.user, folder.path, why))
-            else:
-                await writer.write(message, raw)
-                done.messages += 1
-                done.bytes += len(raw)
-        tick(done)
 
 
 async def _record(archive: Archive, selection: Selection, form: ExportFormat, done: ExportProgress, actor: str) -> None:

@@ -16,15 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core import config
 from core.archive.archive import Archive
 from core.archive.catalog import twins
 from core.archive.store.entries import transfers
 from core.archive.store.entries.transfers import Files, ImportedMessage
 from core.archive.store.entries.values import OwnedFolder
 from core.archive.store.ledger import Draft
-from core.archive.transfer import file_kinds, kerio, mail_files, manifest
-from core.archive.transfer.kerio import Account
+from core.archive.transfer import file_kinds, import_source
+from core.archive.transfer.import_source import ImportSource, ImportTarget
 from core.archive.transfer.mail_items import (
     Finding,
     FoundMail,
@@ -34,7 +33,6 @@ from core.archive.transfer.mail_items import (
     Message,
     StrangeFile,
     Unusable,
-    text,
 )
 from core.archive.transfer.trees import UnusableFile, unread
 from core.errors import InputError
@@ -44,8 +42,6 @@ from core.problems import mail_file
 from core.system.tasks import spawn
 from core.text.format import counted
 
-#: The archive folder of mail without one.
-DEFAULT_FOLDER = "Imported"
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_MESSAGES = 500
 
@@ -131,140 +127,43 @@ class _Batch:
         return len(self.messages) + len(self.problems) + len(self.strangers) + len(self.left_out)
 
 
-def refuse_own(home: config.Home, path: Path) -> None:
-    """Raise ``InputError`` for the archive's own files, also for a folder that contains them.
-
-    They hold no mail files, and closing a file of the archive would release the locks that this process has on it.
-    """
-    if home.holds(path):
-        raise InputError(problems.WITHIN_HOME(path=str(path)))
-    if config.Home(path).holds(home.path):
-        raise InputError(problems.AROUND_HOME(path=str(path)))
-
-
 async def import_mail(
     archive: Archive,
-    user: User,
-    path: Path,
+    source: ImportSource,
+    target: ImportTarget,
     *,
-    folder: str = "",
-    form: ImportFormat = ImportFormat.AUTO,
-    of: str = "",
-    account: Account | None = None,
     dry_run: bool = False,
     actor: str = "archivar",
     tick: Callable[[ImportProgress], None] = lambda imported: None,
 ) -> ImportProgress:
-    """Put the mail at ``path`` into ``folder`` of the user's archive and below; ``tick`` is called after each batch.
+    """Put the mail of ``source`` into ``target`` and below; ``tick`` is called after each batch. ``dry_run`` writes nothing.
 
-    Without ``folder``, mail of an export goes to its former folders, other mail to ``DEFAULT_FOLDER``, and mail of Kerio's
-    store (if ``form`` says so) to the folders of a run. ``of``: the user wanted from an export or a store with several;
-    ``account`` is the same for a store. ``dry_run`` writes nothing. Raises ``InputError`` (nothing there), ``StorageError``.
+    Raises ``InputError`` (nothing there), ``StorageError``.
     """
-    check_folder(folder)
-    refuse_own(archive.home, path)
+    path = source.path
+    import_source.check_folder(target.folder)
+    import_source.refuse_own(archive.home, path)
     if not dry_run:
         archive.check_usable()
-    source, base = await asyncio.to_thread(_source, path, form, user, folder, of, account)
+    found, base = await asyncio.to_thread(import_source.findings, source, target)
     done = ImportProgress(await asyncio.to_thread(_size, path))
-    batches = _Batches(source, base)
+    work = _Import(archive, target.user, path, done, actor, dry_run)
+    batches = _Batches(found, base)
     coming = spawn(asyncio.to_thread(batches.take), name="read mail")
     try:
         while (batch := await coming) is not None:
             coming = spawn(asyncio.to_thread(batches.take), name="read mail")
-            await _store(archive, user, path, batch, done, actor, dry_run)
+            await work.store(batch)
             tick(done)
     finally:
         # The thread reads its batch to the end; after an error it would be left unawaited.
         await asyncio.wait([coming])
         _ = coming.cancelled() or coming.exception()
-    if not done.done and not done.left_out and account is None:
+    if not done.done and not done.left_out and source.account is None:
         if done.strangers:
             raise InputError(problems.OTHER_FILES(path=str(path), file=done.strangers[0]))
         raise InputError(problems.NO_MAIL(path=str(path)))
     return done
-
-
-def _source(
-    path: Path, form: ImportFormat, user: User, folder: str, of: str, account: Account | None
-) -> tuple[Iterator[Finding], str]:
-    """The findings at the path, and their destination folder. Blocking. Raises ``InputError``."""
-    owner = whose(path, of, user) if form is ImportFormat.AUTO else ""
-    if owner:
-        return mail_files.exported(path, owner), folder
-    if account is None and form in (ImportFormat.AUTO, ImportFormat.KERIO):
-        account = account_of(path, of, user, form)
-    if form is ImportFormat.KERIO and account is not None:
-        return mail_files.search(path, form, account), folder or _mailbox(user, account)
-    stem = text(path.stem) or "mail"
-    base = DEFAULT_FOLDER if mail_files.holds_folders(path, form) else f"{DEFAULT_FOLDER}/{stem}"
-    return mail_files.search(path, form, account), folder or base
-
-
-def _mailbox(user: User, account: Account) -> str:
-    """The folder to which a run files this mailbox: the user's own, under the first address."""
-    return user.addresses[0] if user.addresses and belongs(account, user) else account.address
-
-
-def check_folder(folder: str) -> None:
-    """Raise ``InputError`` for a path that cannot be a folder of the archive."""
-    if not all(folder.split("/")) and folder:
-        raise InputError(problems.NO_FOLDER_NAME(folder=folder))
-    if any(ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in folder):
-        raise InputError(problems.CONTROL_CHARACTER())
-
-
-def whose(path: Path, of: str, user: User) -> str:
-    """The id of the export's owner that is meant; empty where there is no export. Blocking. Raises ``InputError``."""
-    if not path.is_dir() or manifest.header(path) is None:
-        return ""
-    found = mail_files.owners(path)
-    wanted = of or user.name
-    fitting = [owner for owner, name in found.items() if name.casefold() == wanted.casefold()]
-    if len(fitting) == 1:
-        return fitting[0]
-    if not of and len(found) == 1:
-        return next(iter(found))
-    if not found:
-        raise InputError(problems.NO_ARCHIVE(path=str(path)))
-    raise InputError(problems.SEVERAL_ARCHIVES(path=str(path), owners=tuple(sorted(found.values())[:20])))
-
-
-def account_of(path: Path, of: str, user: User, form: ImportFormat) -> Account | None:
-    """The mailbox of Kerio's store at ``path`` that is meant; None where there is no such store. Blocking.
-
-    Raises ``InputError`` when it is ambiguous.
-    """
-    if not path.exists():
-        return None
-    found = list(kerio.accounts(path).found)
-    wanted = of or user.name
-    fitting = [one for one in found if wanted.casefold() in (one.address.casefold(), one.user.casefold())]
-    if not of:
-        fitting = [one for one in found if belongs(one, user)]
-    if len(fitting) == 1:
-        return fitting[0]
-    if not found and form is ImportFormat.AUTO:
-        return None
-    if not found:
-        raise InputError(problems.NO_MAILBOX(path=str(path)))
-    if not of and len(found) == 1:
-        return found[0]
-    owners = tuple(sorted(one.address for one in found)[:20])
-    raise InputError(problems.SEVERAL_MAILBOXES(path=str(path), owners=owners))
-
-
-def belongs(account: Account, user: User) -> bool:
-    """True when a mailbox of a store is the user's.
-
-    By address; by login or name where the store has no domain, or the user no address.
-    """
-    addresses = {address.casefold() for address in user.addresses}
-    if account.domain and any("@" in address for address in addresses):
-        login = user.login.casefold()
-        return account.address.casefold() in addresses or login == account.address.casefold()
-    names = {user.name.casefold(), user.login.casefold(), *(address.partition("@")[0] for address in addresses)}
-    return account.user.casefold() in names
 
 
 def _size(path: Path) -> int:
@@ -341,49 +240,56 @@ class _Batches:
                 batch.problems.append(Unusable(found.name, message.lacking))
 
 
-async def _store(
-    archive: Archive, user: User, path: Path, batch: _Batch, done: ImportProgress, actor: str, dry_run: bool
-) -> None:
-    done.problems += batch.problems
-    done.strangers += batch.strangers
-    done.left_out.update(batch.left_out)
-    done.read += batch.bytes
-    by_folder: dict[str, dict[bytes, _Read]] = {}
-    for one in batch.messages:
-        by_folder.setdefault(one.folder, {}).setdefault(one.sha256, one)
-    fresh: dict[bytes, bytes] = {}
-    drafts: list[Draft] = []
-    for folder, found in by_folder.items():
-        raws = {sha256: one.message.raw for sha256, one in found.items()}
-        exported = all(one.exported for one in found.values())
-        there = await twins.there(archive.database, user.id, folder, raws, exact=exported)
-        kept = {sha256: one for sha256, one in found.items() if sha256 not in there.same}
-        new = [sha256 for sha256 in kept if sha256 not in there.alike]
-        count = sum(one.folder == folder for one in batch.messages)
-        done.folder = folder
-        done.found[folder] += count
-        if not dry_run:
-            done.repaired += await archive.writer.mend(raws, str(path), actor)
-        done.formats |= {one.kind for one in found.values()}
-        done.messages += len(new)
-        done.already += count - len(new)
-        done.twins += len(kept) - len(new)
-        done.bytes += sum(len(raws[sha256]) for sha256 in new)
-        if kept and not dry_run:
-            drafts.append(_draft(user, path, folder, kept, there.forms, actor))
-            fresh |= {sha256: raws[sha256] for sha256 in kept}
-    if drafts:
-        await archive.writer.append(drafts, await archive.writer.prepare(list(fresh.values())))
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """One import under way."""
 
+    archive: Archive
+    user: User
+    path: Path
+    done: ImportProgress
+    actor: str
+    dry_run: bool
 
-def _draft(
-    user: User, path: Path, folder: str, messages: dict[bytes, _Read], forms: Mapping[bytes, bytes], actor: str
-) -> Draft:
-    rows = tuple(
-        ImportedMessage(sha256, len(one.message.raw), one.message.internaldate, one.message.flags)
-        for sha256, one in messages.items()
-    )
-    kinds = ", ".join(sorted({one.kind for one in messages.values()}))
-    files = Files(kinds, str(path), exported=all(one.exported for one in messages.values()))
-    said = {sha256: forms[sha256] for sha256 in messages if sha256 in forms}
-    return Draft(transfers.Imported(OwnedFolder(user.id, folder), user.name, files, rows, said), actor)
+    async def store(self, batch: _Batch) -> None:
+        done = self.done
+        done.problems += batch.problems
+        done.strangers += batch.strangers
+        done.left_out.update(batch.left_out)
+        done.read += batch.bytes
+        by_folder: dict[str, dict[bytes, _Read]] = {}
+        for one in batch.messages:
+            by_folder.setdefault(one.folder, {}).setdefault(one.sha256, one)
+        fresh: dict[bytes, bytes] = {}
+        drafts: list[Draft] = []
+        for folder, found in by_folder.items():
+            raws = {sha256: one.message.raw for sha256, one in found.items()}
+            exported = all(one.exported for one in found.values())
+            there = await twins.there(self.archive.database, self.user.id, folder, raws, exact=exported)
+            kept = {sha256: one for sha256, one in found.items() if sha256 not in there.same}
+            new = [sha256 for sha256 in kept if sha256 not in there.alike]
+            count = sum(one.folder == folder for one in batch.messages)
+            done.folder = folder
+            done.found[folder] += count
+            if not self.dry_run:
+                done.repaired += await self.archive.writer.mend(raws, str(self.path), self.actor)
+            done.formats |= {one.kind for one in found.values()}
+            done.messages += len(new)
+            done.already += count - len(new)
+            done.twins += len(kept) - len(new)
+            done.bytes += sum(len(raws[sha256]) for sha256 in new)
+            if kept and not self.dry_run:
+                drafts.append(self._draft(folder, kept, there.forms))
+                fresh |= {sha256: raws[sha256] for sha256 in kept}
+        if drafts:
+            await self.archive.writer.append(drafts, await self.archive.writer.prepare(list(fresh.values())))
+
+    def _draft(self, folder: str, messages: dict[bytes, _Read], forms: Mapping[bytes, bytes]) -> Draft:
+        rows = tuple(
+            ImportedMessage(sha256, len(one.message.raw), one.message.internaldate, one.message.flags)
+            for sha256, one in messages.items()
+        )
+        kinds = ", ".join(sorted({one.kind for one in messages.values()}))
+        files = Files(kinds, str(self.path), exported=all(one.exported for one in messages.values()))
+        said = {sha256: forms[sha256] for sha256 in messages if sha256 in forms}
+        return Draft(transfers.Imported(OwnedFolder(self.user.id, folder), self.user.name, files, rows, said), self.actor)

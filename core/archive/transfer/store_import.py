@@ -11,7 +11,8 @@ from typing import Any
 from core.archive.archive import Archive
 from core.archive.registry import users
 from core.archive.transfer import kerio
-from core.archive.transfer.importing import ImportProgress, belongs, import_mail, refuse_own
+from core.archive.transfer.import_source import ImportSource, ImportTarget, belongs, refuse_own
+from core.archive.transfer.importing import ImportProgress, import_mail
 from core.archive.transfer.kerio import Account
 from core.archive.transfer.mail_items import FoundMail, ImportFormat, Unusable
 from core.errors import InputError
@@ -94,7 +95,12 @@ async def import_store(
             tick(name, imported)
 
         filled.imported[name, account.address] = await import_mail(
-            archive, fitting[0], path, form=ImportFormat.KERIO, account=account, dry_run=dry_run, actor=actor, tick=told
+            archive,
+            ImportSource(path, ImportFormat.KERIO, account=account),
+            ImportTarget(fitting[0]),
+            dry_run=dry_run,
+            actor=actor,
+            tick=told,
         )
     return filled
 

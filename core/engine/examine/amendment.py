@@ -6,20 +6,18 @@ Numbers that the server has recomputed are recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from core.archive.archive import Archive
 from core.archive.catalog import settings
+from core.engine.examine.comparison import ComparedMailbox
 from core.engine.run.mailbox import archive_mailbox
 from core.engine.visit import catchall
 from core.engine.visit.catchall import SortedFiling
 from core.engine.visit.filing import NO_RUN, Destination, Filing, OwnFiling
 from core.engine.visit.limits import Budget
-from core.engine.visit.link import Link
 from core.engine.visit.mailbox_lock import alone
 from core.engine.visit.progress import MailboxProgress
-from core.engine.visit.server import KnownServer
 from core.engine.visit.story import Silence, Story
 from core.engine.visit.visit import Rules, Visit
 from core.model import MailboxResult, now
@@ -27,25 +25,22 @@ from core.profiles.deletion import When
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 
-Doubted = Mapping[tuple[str, int], Iterable[int]]
 
-
-async def amend(
-    archive: Archive, profile: Profile, mailbox: Mailbox, link: Link, server: KnownServer, budget: Budget, doubted: Doubted
-) -> str:
-    """Archive messages that a mailbox has and the archive lacks, and read the UIDs ``doubted``, by folder and UIDVALIDITY.
+async def amend(compared: ComparedMailbox, mailbox: Mailbox, budget: Budget) -> str:
+    """Archive messages that a compared mailbox has and the archive lacks, and read the UIDs that it doubted.
 
     The result is the reason why it failed as a whole; empty when it did not. Raises ``BusyError`` when a restore fills the
     mailbox, ``StorageError``.
     """
+    archive, profile = compared.archive, compared.profile
     with alone(archive.home, profile.server.source(mailbox.login.casefold()), mailbox.top):
         to = Destination(NO_RUN, mailbox.source(profile.server), mailbox.user.id, mailbox.top, mailbox.everybody, mailbox.login)
         # Remaining differences are found by the comparison that follows.
         story = Story(MailboxProgress(MailboxResult(mailbox.top, mailbox.user.name), source=to.source), Silence())
         nothing = replace(profile.deletion, when=When.NEVER, age=None, trash_too=False)
         rules = Rules(profile.folders, profile.filter, nothing, now(), await settings.read(archive.database))
-        visit = Visit(archive, link, await _filing(archive, profile, to), rules, budget, server, story)
-        error = await archive_mailbox(visit, {place: frozenset(uids) for place, uids in doubted.items()})
+        visit = Visit(compared.link, await _filing(archive, profile, to), rules, budget, compared.server, story)
+        error = await archive_mailbox(visit, {place: frozenset(uids) for place, uids in compared.doubted.items()})
     return str(error) if error else ""
 
 

@@ -85,16 +85,15 @@ async def sync(
     archive: Archive,
     *,
     dry_run: bool = False,
-    force: bool = False,
-    agreed: frozenset[str] = frozenset(),
+    agreed: frozenset[str] | None = frozenset(),
     asked_by: str = "",
     report: Report = lambda step, text: None,
     unsaved: Unsaved | None = None,
 ) -> SyncResult:
     """Synchronise by the saved settings, or by ``unsaved`` ones, which are saved as soon as the directory has answered.
 
-    Every change is in the ledger. ``asked_by``: the channel or run that asked for it. ``force`` lets any number of users go;
-    ``agreed`` only these (ids): when others would go as well, the limit applies.
+    Every change is in the ledger. ``asked_by``: the channel or run that asked for it. ``agreed``: the ids of users who
+    may go beyond the limit; when others would go as well, the limit applies. None lets any number go.
 
     The outcome is kept as the last attempt, unless it was a dry run, or one by ``unsaved`` settings that failed: then nothing
     changes.
@@ -108,12 +107,12 @@ async def sync(
     try:
         password = unsaved.password if unsaved is not None else await saved_directory.password(archive, directory)
         if dry_run:
-            return await plan(archive, directory, password, report, force=force)
+            return await plan(archive, directory, password, report, force=agreed is None)
         groups: list[GroupNote] = []
         found = await people(directory, password, report, groups.append)
         if unsaved is not None:
             await unsaved.save()
-        result = await _carry_out(archive, directory, found, force=force, agreed=agreed, asked_by=asked_by)
+        result = await _carry_out(archive, directory, found, agreed, asked_by)
         result = replace(result, groups=tuple(groups))
     except (BusyError, DamagedError, StorageError):
         # An error of the archive, not of the directory: it is no attempt to remember.
@@ -135,15 +134,13 @@ async def _carry_out(
     archive: Archive,
     directory: Directory,
     found: tuple[DirectoryEntry, ...],
-    *,
-    force: bool,
-    agreed: frozenset[str],
+    agreed: frozenset[str] | None,
     asked_by: str,
 ) -> SyncResult:
     async with archive.changing():
         # Compared with the users as they are now, not as they were when the directory was asked.
-        difference = await _compare(archive, directory, found, force=force)
-        if difference.kept and {user.id for user in difference.kept} <= agreed:
+        difference = await _compare(archive, directory, found, force=agreed is None)
+        if agreed and difference.kept and {user.id for user in difference.kept} <= agreed:
             difference = await _compare(archive, directory, found, force=True)
         saved = in_order(difference.changes)
         await saved_directory.write(archive, saved, difference.counts(), actor=ACTOR, asked_by=asked_by)
@@ -153,4 +150,4 @@ async def _carry_out(
 async def _compare(archive: Archive, directory: Directory, found: tuple[DirectoryEntry, ...], *, force: bool) -> Difference:
     everybody = await users.all_users(archive, removed=True)
     mailboxes = await saved_profiles.catchall_mailboxes(archive)
-    return compare(found, everybody, left=directory.left, guard=directory.guard, force=force, mailboxes=mailboxes)
+    return compare(found, everybody, left=directory.left, guard=None if force else directory.guard, mailboxes=mailboxes)

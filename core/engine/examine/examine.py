@@ -245,7 +245,7 @@ class MailboxComparison:
             return ""
         await deep.quiet()
         try:
-            error = await amend(self.archive, self.profile, mailbox, scope.link, self.server, deep.budget, scope.doubted)
+            error = await amend(scope, mailbox, deep.budget)
         except BusyError as busy:
             error = busy.message
         if error:

@@ -235,7 +235,7 @@ class ProfileRun:
         rules = replace(self._rules, early=bool(self._unseen - {to.source}))
         if mailbox.login.casefold() in self._found.roster.shared:
             rules = replace(rules, deletion=Deletion())
-        visit = Visit(self._archive, link, self._filing(to), rules, job.limits.budget, self._found.server, story)
+        visit = Visit(link, self._filing(to), rules, job.limits.budget, self._found.server, story)
         try:
             error = await archive_mailbox(visit, dry_run=job.run.dry_run)
         except BaseException:

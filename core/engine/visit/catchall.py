@@ -130,7 +130,7 @@ class SortedFiling:
     """Files a catch-all mailbox; see ``filing.Filing``."""
 
     def __init__(self, archive: Archive, to: Destination, sorting: Sorting) -> None:
-        self._archive = archive
+        self.archive = archive
         self.to = to
         self._sorting = sorting
         self._reading = sorting.reading
@@ -156,7 +156,7 @@ class SortedFiling:
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> StoredBatch:
         """Sort a batch, archive its messages, durably, and record those that are left."""
         done = await asyncio.to_thread(lambda: [self._sorting.sort(raw) for _, raw, _ in messages])
-        ready = await self._archive.writer.prepare([one.content for one in done if self._sorting.places(one.route)])
+        ready = await self.archive.writer.prepare([one.content for one in done if self._sorting.places(one.route)])
         source = self.to.folder(folder.name, uidvalidity)
         entry = _Entry(self._sorting)
         left: list[tuple[int, Listed, Correspondents, Route]] = []
@@ -178,8 +178,8 @@ class SortedFiling:
             drafts.append(Draft(everybody.Left(self.to.run, source, self._reading, *_left(left))))
         if drafts:
             if any(owner == CATCHALL for owner, _ in entry.places):
-                await users.nobody(self._archive)
-            await self._archive.writer.append(drafts, ready)
+                await users.nobody(self.archive)
+            await self.archive.writer.append(drafts, ready)
         self._left += len(left)
         return StoredBatch(size, frozenset(uid for uid, *_ in left))
 

@@ -89,6 +89,10 @@ class Filing(Protocol):
     """The way of a mailbox's fetched messages into the archive."""
 
     @property
+    def archive(self) -> Archive:
+        """The archive as a whole."""
+
+    @property
     def to(self) -> Destination:
         """The archive that they go to."""
 
@@ -109,7 +113,7 @@ class OwnFiling:
     """Files a mailbox into its owner's archive, folder by folder."""
 
     def __init__(self, archive: Archive, to: Destination) -> None:
-        self._archive = archive
+        self.archive = archive
         self.to = to
 
     def content(self, raw: bytes) -> bytes:
@@ -121,14 +125,14 @@ class OwnFiling:
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> StoredBatch:
         path = self.to.path(folder)
         assert path is not None
-        ready = await self._archive.writer.prepare([raw for _, raw, _ in messages])
+        ready = await self.archive.writer.prepare([raw for _, raw, _ in messages])
         rows = tuple(
             source_message(message.sha256, uid, listed)
             for message, (uid, _, listed) in zip(ready.messages, messages, strict=True)
         )
         source = self.to.folder(folder.name, uidvalidity)
         entry = Archived(self.to.run, source, OwnedFolder(self.to.owner, path), rows)
-        await self._archive.writer.append([Draft(entry)], ready)
+        await self.archive.writer.append([Draft(entry)], ready)
         return StoredBatch(sum(len(raw) for _, raw, _ in messages))
 
     def remarks(self) -> list[str]:

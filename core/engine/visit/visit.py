@@ -35,13 +35,17 @@ class Rules:
 class Visit:
     """One mailbox in one run. Counts, problems and events go to its ``story``."""
 
-    archive: Archive
     link: Link
     filing: Filing
     rules: Rules
     budget: Budget
     server: KnownServer
     story: Story
+
+    @property
+    def archive(self) -> Archive:
+        """The archive that its messages are filed into."""
+        return self.filing.archive
 
     @property
     def to(self) -> Destination:
