@@ -306,10 +306,10 @@ def detached(module: str, words: Sequence[str], log: Path) -> None:
 
 
 def start(module: str, words: Sequence[str], env: Mapping[str, str]) -> Fork:
-    """A module of the program as a fork without any streams, which its maker ends."""
+    """A module of the program as a fork without any streams, which its maker ends; nothing for an interpreter is in ``env``."""
     null = os.open(os.devnull, os.O_RDWR)
     try:
-        pid, end = _server().ask(_request(module, words, env), {0: null, 1: null, 2: null})
+        pid, end = _server().ask(_request(module, words, plain(env)), {0: null, 1: null, 2: null})
     finally:
         os.close(null)
     return Fork(pid, end, None, None)

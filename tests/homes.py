@@ -33,7 +33,6 @@ from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service.queue import Queue
 from core.service.worker import Service
-from core.system import launch
 from tests import forks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -241,19 +240,24 @@ async def with_profile(path: Path, *profiles: Profile, password: str = "secret",
 # -- processes
 
 
-def start_service(home: Home, *, stays: bool = False) -> subprocess.Popen[bytes]:
-    """The service of a home as a child of the test, so that its process id is known from the first moment.
+def start_service(home: Home, *, stays: bool = False) -> forks.Fork:
+    """The service of a home as a fork whose process id is known from the first moment.
 
     It ends when it has been idle for some seconds, which on a busy machine pass before the test goes on, unless it ``stays``.
     """
+    return start(home, "service", "run") if stays else forks.start("core.service", [str(home.path)], environment())
+
+
+def start_process(home: Home, *, stays: bool = False) -> subprocess.Popen[bytes]:
+    """As ``start_service``, but a child of the test and an interpreter of its own, as are the processes beside it."""
     until_idle = [sys.executable, "-P", "-m", "core.service", str(home.path)]
     words = command(home, "service", "run") if stays else until_idle
     return subprocess.Popen(words, cwd="/", env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def fork_service(home: Home) -> forks.Fork:
-    """The service of a home as a fork, for tests that start many."""
-    return forks.start("core.service", [str(home.path)], launch._environment())
+def start(home: Home, *arguments: str) -> forks.Fork:
+    """A command on a home as a fork that nobody waits for and whose output nobody reads."""
+    return forks.start("tui", [*arguments, "--home", str(home.path)], environment())
 
 
 def end(process: subprocess.Popen[Any] | forks.Fork) -> int:

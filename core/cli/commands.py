@@ -5,6 +5,7 @@ What holds here: the help of all commands loads none of them, so each command's 
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -77,8 +78,9 @@ class Commands(Group):
         return super().get_command(ctx, cmd_name)
 
 
+@cache
 def _load(module: str) -> dict[str, Any]:
-    """The commands of a module."""
+    """The commands of a module, made once: reading the types of their options takes longer than many a command."""
     app = typer.Typer(rich_markup_mode=None)
     # Otherwise Typer would make a lone command the whole program.
     app.callback()(lambda: None)

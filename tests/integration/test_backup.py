@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,16 @@ from core.archive.archive import Archive
 from core.config import Home
 from core.demo.mail import sample_mailbox
 from core.model import RunStatus
-from tests import homes
+from tests import forks, homes
 from tests.conftest import StartDovecot
 from tests.homes import ALICE
 from tests.integration.test_full_disk import MEGABYTE, fill, small_disk
+from tests.servers.dovecot import Dovecot
+from tests.servers.proxy import Proxy
 from tests.support import all_digests
 
 __all__ = ["small_disk"]
-MESSAGES = 2_000
+MESSAGES = 600
 #: What verify may say of a first backup that was broken off: no state, no volumes yet.
 NOT_YET = ("catalog: archive.sqlite is missing", "volumes: There are no volumes")
 
@@ -43,23 +46,40 @@ async def _digests(home: Home) -> set[str]:
         await archive.close()
 
 
-@pytest.mark.server
-@pytest.mark.slow
-def test_backups_during_a_run_are_clean_and_can_be_restored(dovecot: StartDovecot, tmp_path: Path) -> None:
-    """Taken again and again while the service archives through several volumes; the restored home has all and goes on."""
+@pytest.fixture
+def server(dovecot: StartDovecot) -> Dovecot:
+    """A mailbox of several volumes."""
     server = dovecot()
     for sample in sample_mailbox(ALICE, MESSAGES, seed=5, average_size=30_000):
         server.deliver(ALICE, sample.folder, sample.raw, sample.flags, sample.internaldate)
-    one = homes.profile(server.host, server.plain_port)
-    home = asyncio.run(homes.with_profile(tmp_path / "home", one, volume_bytes=2 * MEGABYTE))
+    return server
+
+
+@pytest.fixture
+def way(server: Dovecot) -> Iterator[Proxy]:
+    """The way to that mailbox, which ends in the middle until it is opened."""
+    with Proxy(server.host, server.plain_port) as proxy:
+        proxy.stall_after_bytes = 5 * MEGABYTE
+        yield proxy
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_backups_during_a_run_are_clean_and_can_be_restored(server: Dovecot, way: Proxy, tmp_path: Path) -> None:
+    """Taken again and again while the service archives through several volumes; the restored home has all and goes on."""
+    one = homes.profile(way.host, way.port, timeout=homes.DEADLINE)
+    home = asyncio.run(homes.with_profile(tmp_path / "home", one, volume_bytes=MEGABYTE // 2))
     copy = Home(tmp_path / "copy")
     homes.enqueue(home)
     service = homes.start_service(home)
+    homes.wait_for(lambda: homes.rows(home.volume(1), "SELECT 1 FROM message"), "the first messages")
     during = 0
     while homes.status(home) not in homes.FINAL:
         _backup(home, copy)
         during += homes.status(home) == "running"
         assert homes.findings(copy) == []
+        # The first one surely fell into the run, however quick that is; the next ones meet it writing.
+        way.stall_after_bytes = None
     assert homes.wait_until_final(home).status is RunStatus.SUCCEEDED
     homes.end(service)
     assert during, "no backup was taken during the run"
@@ -97,8 +117,7 @@ def test_a_killed_backup_leaves_no_half_copy_and_the_next_one_completes_it(tmp_p
     copy = Home(tmp_path / "copy")
     killed = 0
     for step in range(1, 9):
-        command = homes.command(home, "backup", str(copy.path))
-        process = subprocess.Popen(command, cwd="/", env=homes.environment(), stderr=subprocess.DEVNULL)
+        process = homes.start(home, "backup", str(copy.path))
         _wait_for_growth(process, copy, step * total // 10)
         process.kill()
         killed += process.wait() != 0
@@ -110,7 +129,7 @@ def test_a_killed_backup_leaves_no_half_copy_and_the_next_one_completes_it(tmp_p
     assert asyncio.run(_digests(copy)) == asyncio.run(_digests(home))
 
 
-def _wait_for_growth(process: subprocess.Popen[bytes], copy: Home, size: int) -> None:
+def _wait_for_growth(process: forks.Fork, copy: Home, size: int) -> None:
     homes.wait_for(lambda: _size(copy) >= size or process.poll() is not None, f"{size} bytes")
 
 

@@ -77,7 +77,7 @@ def test_a_service_killed_at_ten_random_moments_loses_and_doubles_nothing(
 
     whole = _copy(template, tmp_path / "whole")
     begun = time.monotonic()
-    service = homes.fork_service(whole)
+    service = homes.start_service(whole)
     assert homes.wait_until_final(whole).status is RunStatus.SUCCEEDED
     duration, growth = time.monotonic() - begun, _ledgered(whole) - empty
     homes.end(service)
@@ -92,7 +92,7 @@ def test_a_service_killed_at_ten_random_moments_loses_and_doubles_nothing(
         share = (kill + random.random()) / KILLS
         where = f"seed {seed!r}, kill {kill} at {share:.0%} of {'growth' if kill % 2 else 'time'}"
         home = _copy(template, tmp_path / f"kill{kill}")
-        service = homes.fork_service(home)
+        service = homes.start_service(home)
         began = time.monotonic()
         if kill % 2:
             _wait_for_growth(home, empty + share * growth)
@@ -103,7 +103,7 @@ def test_a_service_killed_at_ten_random_moments_loses_and_doubles_nothing(
         reached.append((homes.status(home), _count_in_ledger(home)))
 
         number = homes.enqueue(home) if reached[-1][0] in homes.FINAL else 1
-        service = homes.fork_service(home)
+        service = homes.start_service(home)
         ended = homes.wait_until_final(home, number)
         homes.end(service)
         assert ended.status is RunStatus.SUCCEEDED, f"{where}: {ended.reason}"

@@ -113,7 +113,7 @@ def test_a_service_killed_while_it_files_everybodys_mail_loses_and_doubles_nothi
     """After kill -9 the next service goes on: the same places and unknown addresses, totals of the whole, verify clean."""
     everybody = people(40, Random(2))
     server = dovecot({OWN: "secret"})
-    made = list(Maker(everybody, 3).messages(1500))
+    made = list(Maker(everybody, 3).messages(600))
     for one in made:
         server.deliver(OWN, f"Box{len(one.raw) % 7}", one.raw)
     template = asyncio.run(_prepared(tmp_path / "template", everybody, profile(server)))

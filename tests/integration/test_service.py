@@ -8,7 +8,6 @@ import os
 import pty
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -36,7 +35,7 @@ from core.service.queue import Queue
 from core.service.run_work import RunWork
 from core.service.scheduler import Scheduler
 from core.service.worker import Service
-from tests import homes
+from tests import forks, homes
 from tests.conftest import StartDovecot
 from tests.homes import ALICE, message, profile, wait_for
 from tests.reasons import said
@@ -48,7 +47,7 @@ from tests.support import all_digests, placed
 class StartService(Protocol):
     """Starts a service; see ``homes.start_service``."""
 
-    def __call__(self, home: Home, *, stays: bool = False) -> subprocess.Popen[bytes]: ...
+    def __call__(self, home: Home, *, stays: bool = False) -> forks.Fork: ...
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def service() -> Iterator[StartService]:
     """Starts services that are ended with the test."""
     with ExitStack() as ending:
 
-        def start(home: Home, *, stays: bool = False) -> subprocess.Popen[bytes]:
+        def start(home: Home, *, stays: bool = False) -> forks.Fork:
             process = homes.start_service(home, stays=stays)
             ending.callback(lambda: process.poll() is None and homes.end(process))
             wait_for(lambda: is_running(home) or process.poll() is not None, "the service's lock")

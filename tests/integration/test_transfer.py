@@ -28,7 +28,7 @@ from core.config import Home
 from core.demo.mail import sample_mailbox
 from core.demo.odd import odd_messages
 from core.message import mbox
-from tests import homes
+from tests import forks, homes
 from tests.command import Archivar
 from tests.conftest import StartDovecot
 from tests.homes import ALICE, message
@@ -59,6 +59,18 @@ async def _filled(path: Path, count: int) -> Home:
         await archive.close()
 
 
+@pytest.fixture(scope="module")
+def much(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with over a thousand messages, to be copied."""
+    return asyncio.run(_filled(tmp_path_factory.mktemp("much") / "home", 1200))
+
+
+@pytest.fixture
+def home(much: Home, tmp_path: Path) -> Home:
+    """A home with over a thousand messages."""
+    return Home(Path(shutil.copytree(much.path, tmp_path / "home")))
+
+
 def _placed(home: Home) -> Placed:
     """The messages in each folder, with flags and dates, read past the product."""
     sql = (
@@ -83,9 +95,8 @@ def _sums(target: Path) -> None:
     subprocess.run(["sha256sum", "-c", "--strict", "--quiet", "SHA256SUMS"], cwd=target, check=True, capture_output=True)
 
 
-def _killed(command: list[str], size: Callable[[], int], limit: float) -> bool:
-    """Start a command and kill it when ``size`` has reached ``limit``; was it still going on?"""
-    process = subprocess.Popen(command, env=homes.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _killed(process: forks.Fork, size: Callable[[], int], limit: float) -> bool:
+    """Kill a command when ``size`` has reached ``limit``; was it still going on?"""
     try:
         homes.wait_for(lambda: size() >= limit or process.poll() is not None, f"{limit:.0f} bytes")
         return process.poll() is None
@@ -96,9 +107,8 @@ def _killed(command: list[str], size: Callable[[], int], limit: float) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ExportFormat)
-def test_an_export_killed_at_several_moments_carries_on(form: ExportFormat, tmp_path: Path) -> None:
+def test_an_export_killed_at_several_moments_carries_on(form: ExportFormat, home: Home, tmp_path: Path) -> None:
     """kill -9: nothing half written has a final name, and in the end all is as if it had never been stopped."""
-    home = asyncio.run(_filled(tmp_path / "home", 1200))
     words = ("export", "--format", form.value)
     assert homes.cli(home, *words, str(tmp_path / "whole")).returncode == 0
     whole, target = _mail(tmp_path / "whole"), tmp_path / "out"
@@ -115,7 +125,7 @@ def test_an_export_killed_at_several_moments_carries_on(form: ExportFormat, tmp_
 
     killed = 0
     for share in (0.1, 0.3, 0.5, 0.7, 0.9):
-        killed += _killed(homes.command(home, *words, str(target)), size, share * total)
+        killed += _killed(homes.start(home, *words, str(target)), size, share * total)
         for name, raw in _mail(target).items():
             assert whole[name] == raw, f"{name} at {share:.0%}"
     assert killed >= 3
@@ -130,16 +140,15 @@ def test_an_export_killed_at_several_moments_carries_on(form: ExportFormat, tmp_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ExportFormat)
-def test_an_import_killed_at_several_moments_carries_on(form: ExportFormat, tmp_path: Path) -> None:
+def test_an_import_killed_at_several_moments_carries_on(form: ExportFormat, home: Home, tmp_path: Path) -> None:
     """kill -9: the same folders, SHA-256, flags and dates as where it came from, each once; verify and replay are clean."""
-    home = asyncio.run(_filled(tmp_path / "home", 1200))
     assert homes.cli(home, "export", "--format", form.value, str(tmp_path / "out")).returncode == 0
     other = asyncio.run(_empty(tmp_path / "other"))
     volume, words = other.volume(1), ("import", "--user", "alice", str(tmp_path / "out"))
     growth, begun = home.volume(1).stat().st_size, volume.stat().st_size
     killed = 0
     for share in (0.1, 0.4, 0.7):
-        killed += _killed(homes.command(other, *words), lambda: volume.stat().st_size, begun + share * (growth - begun))
+        killed += _killed(homes.start(other, *words), lambda: volume.stat().st_size, begun + share * (growth - begun))
     assert killed >= 2
     done = homes.cli(other, *words)
     assert done.returncode == 0, done.stderr

@@ -60,11 +60,7 @@ def start() -> Iterator[Start]:
     with ExitStack() as ending:
 
         def begin(home: Home, kind: str) -> subprocess.Popen[bytes]:
-            if kind == "lasting":
-                options: dict[str, Any] = {"cwd": "/", "env": homes.environment(), "stdin": subprocess.DEVNULL}
-                process = subprocess.Popen(homes.command(home, "service", "run"), stderr=subprocess.DEVNULL, **options)
-            else:
-                process = homes.start_service(home)
+            process = homes.start_process(home, stays=kind == "lasting")
             ending.callback(lambda: process.poll() is None and homes.end(process))
             wait_for(lambda: is_running(home) or process.poll() is not None, "the service's lock")
             return process

@@ -149,6 +149,19 @@ class Wizard(Tmux):
 
         self.until(moved)
 
+    def settled(self, condition: Callable[[], object]) -> list[str]:
+        """Wait until ``condition`` holds for a screen that has been the same for a while; its lines."""
+        last, since = [""], 0.0
+
+        def same() -> bool:
+            nonlocal last, since
+            if (now := self.lines) != last:
+                last, since = now, time.monotonic()
+            return bool(condition()) and time.monotonic() - since >= SETTLED
+
+        self.until(same)
+        return last
+
     def toggle(self, key: str, change: Callable[[], object]) -> None:
         """Press a key and wait for what it changes."""
         self.keys(key)
