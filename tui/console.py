@@ -19,7 +19,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tui import keymap, palette
+from tui import keymap, palette, stylesheets
 from tui.actions import EVERYWHERE
 from tui.bindings import Action, bindings, shown_key
 from tui.desk.desk import Desk
@@ -77,6 +77,7 @@ class Console(Failing):
         note: Callable[[str], None] = lambda text: None,
         driver: type[Driver] | None = None,
     ) -> None:
+        stylesheets.keep()
         # Colour filters are made in App.__init__, so it must know at once.
         super().__init__(note, driver_class=driver, ansi_color=True if few_colours else None)
         self._doubt = start.doubt
