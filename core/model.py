@@ -215,6 +215,14 @@ class Run:
     result: dict[str, Any] | None = None
     automatic: bool = False
 
+    @property
+    def why(self) -> Reason | None:
+        """The reason why it failed; of a run of an older version the sentence alone is known."""
+        if not self.reason:
+            return None
+        result = self.result or {}
+        return table.kept({"reason": self.reason, "code": result.get("code"), "values": result.get("values")})
+
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests import forks
+from tests import coded, forks
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Only what hangs takes so long; a busy machine does not.
@@ -70,6 +70,7 @@ class Archivar:
         done = self._done(words, self.options(**options))
         answer = Answer(done[0], done[1].decode("utf-8", "replace"), done[2].decode("utf-8", "replace"), done[1])
         assert "Traceback" not in answer.text, answer.text
+        coded.check(words, answer.out)
         assert code is None or answer.code == code, f"archivar {' '.join(words)}: exit code {answer.code}\n{answer.text}"
         return answer
 

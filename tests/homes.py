@@ -33,7 +33,7 @@ from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service.queue import Queue
 from core.service.worker import Service
-from tests import forks
+from tests import coded, forks
 
 ROOT = Path(__file__).resolve().parents[1]
 ALICE = "alice@example.test"
@@ -285,6 +285,7 @@ def cli(home: Home | Path, *arguments: str, **more: str) -> subprocess.Completed
     path = home.path if isinstance(home, Home) else home
     words = [*arguments, "--home", str(path)]
     code, out, err = forks.run(words, environment(LANG="C.UTF-8", **more), "/", DEADLINE)
+    coded.check(words, out.decode())
     return subprocess.CompletedProcess(["archivar", *words], code, out.decode(), err.decode())
 
 

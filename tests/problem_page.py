@@ -18,11 +18,15 @@ monitoring and scripts. It is `code` in the JSON of problems (`archivar watch RU
 --json` and `backup --json`. A problem of a run also has `values`, the values of its sentence by name; a value may be a problem
 itself (`{"code": …, "values": …}`): the reason behind it.
 
+Warnings, of a run, of a profile and of the directory, have codes too: beside `warnings`, their sentences, stands
+`warning_reasons`, a list in the same order of objects with `reason` (the sentence), `code` and `values`.
+
 Sentences may be worded better in time; codes and the names of their values are not changed. Problems that a version without
 codes kept are `earlier`.
 
-The numbers are exit codes: 1 is a problem of one mailbox, folder, file or message, which is named before the work goes on; 2
-wrong input, nothing was changed; 3 the work failed; 4 the archive is damaged; 5 somebody else holds what is needed.
+The numbers are exit codes: 0 is a warning, which changes none; 1 is a problem of one mailbox, folder, file or message, which is
+named before the work goes on; 2 wrong input, nothing was changed; 3 the work failed; 4 the archive is damaged; 5 somebody else
+holds what is needed.
 """
 
 

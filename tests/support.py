@@ -22,8 +22,8 @@ from core.engine.run.run import ProfileRun, RunParameters
 from core.engine.visit.progress import Snapshot
 from core.errors import ArchivarError
 from core.model import MailboxResult, Run, RunStatus, Tally, User, now
-from core.problems.code import Code
-from core.problems.command_line import COMMAND_LINE
+from core.problems.code import Code, Reason
+from core.problems.command_line import COMMAND_LINE, sentence
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
 from core.profiles.mailboxes import Mailbox, of_target
@@ -158,6 +158,9 @@ class Told:
 
     def tell(self, kind: str, mailbox: str, text: str) -> None:
         self.events.append((kind, text))
+
+    def warn(self, mailbox: str, reason: Reason) -> None:
+        self.events.append(("warning", sentence(reason)))
 
 
 class Sandbox:

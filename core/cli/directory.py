@@ -17,7 +17,8 @@ from core.cli.help import Command, Group
 from core.cli.moments import minute
 from core.cli.passwords import entered
 from core.model import timestamp
-from core.problems.command_line import COMMAND_LINE
+from core.problems.command_line import COMMAND_LINE, told
+from core.problems.table import warned
 from core.profiles.directory import Directory
 from core.profiles.schema.directories import DIRECTORIES
 from core.profiles.schema.reading import SettingsFile, read
@@ -51,7 +52,7 @@ def apply(file: Annotated[Path, typer.Argument(metavar="FILE.toml", help="The di
     secret = _password(wanted, stored=context.exists() and run(_stored(directory)))
     run(_save(directory, secret))
     return Answer(
-        json=lambda: {"directory": directory.as_json(), "warnings": directory.warnings(), "advice": directory.advice()},
+        json=lambda: {"directory": directory.as_json(), **warned(directory.warnings()), "advice": directory.advice()},
         notes=[
             "Directory saved. Try it: archivar directory test; see what would change: archivar directory sync --dry-run",
             *_notes(directory),
@@ -69,7 +70,7 @@ def _notes(directory: Directory) -> list[str]:
 
 
 def _warnings(directory: Directory) -> list[str]:
-    return [f"Warning: {warning}" for warning in directory.warnings()]
+    return [f"Warning: {told(warning)}" for warning in directory.warnings()]
 
 
 async def _stored(directory: Directory) -> bool:
@@ -104,7 +105,7 @@ async def show() -> Answer:
     value = {
         "directory": directory.as_json(),
         "password": stored,
-        "warnings": directory.warnings(),
+        **warned(directory.warnings()),
         "last_sync": {"at": last[0], **last[1].payload()} if last else None,
         "last_attempt": attempt.as_json() if attempt else None,
     }

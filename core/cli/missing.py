@@ -20,6 +20,8 @@ from core.cli.progress import ProgressLine
 from core.engine.examine.differences import DifferenceKind, Differing, MissingFolder, MissingMailbox, account
 from core.errors import DamagedError, InputError
 from core.model import now, timestamp
+from core.problems.code import Reason
+from core.problems.command_line import told
 from core.problems.usage import NEEDS_OTHER
 from core.text.format import counted, number, size
 
@@ -62,7 +64,7 @@ async def missing(
         secret = await saved_profiles.password(archive, profile)
         wanted = None
         if deep:
-            wanted = Deep(repair=repair, anew=anew, actor=actor(), tick=_Told(), warn=_warn)
+            wanted = Deep(repair=repair, anew=anew, actor=actor(), tick=_Told(), told=_warn)
             wanted.quiet = lambda: until_idle(archive, profile.name, output.note)
         try:
             found = await examine.missing(archive, profile, secret, wanted)
@@ -82,8 +84,8 @@ async def missing(
     )
 
 
-def _warn(text: str) -> None:
-    output.note(f"Warning: {text}")
+def _warn(reason: Reason) -> None:
+    output.note(f"Warning: {told(reason)}")
 
 
 class _Told:
@@ -207,6 +209,6 @@ def _verb(folder: MissingFolder) -> str:
 
 def _named(one: Differing) -> str:
     """A differing message, with the difference."""
-    reason = f" ({one.reason})" if one.reason else ""
+    reason = f" ({one.told})" if one.told else ""
     known = f"UID {one.uid}: {counted(one.size, 'byte')}, {day_and_time(one.internaldate) or 'no date'}"
     return f"{known}, {one.what.words}{reason}"

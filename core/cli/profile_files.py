@@ -18,6 +18,7 @@ from core.cli.passwords import entered
 from core.errors import InputError
 from core.model import now
 from core.problems import profile as profile_problems
+from core.problems.table import warned
 from core.profiles.deleting_more import SENTENCES, More, more
 from core.profiles.profile import Profile, name_key
 from core.profiles.schema.profiles import PROFILES
@@ -47,15 +48,15 @@ async def _apply(profile: Profile, secret: Secret | None) -> Answer:
     async with context.archive() as archive:
         await saved_profiles.save(archive, profile, secret, actor=actor())
         selected = await saved_profiles.check(archive, profile)
-        alike = await profile_advice.alike(archive, profile)
+        more = await profile_advice.warnings(archive, profile, secret, selected)
         directory = await saved_directory.load(archive) is not None
-    advice = [*profile.advice(), *profile_advice.doubts(profile, secret), *profile_advice.selection(profile, selected), *alike]
+    advice = [*profile.advice(), *profile_advice.selection(selected), *profile_advice.told(more)]
     if profile.sync_directory_first and not directory:
         advice.append("Warning: no directory is set up yet to synchronise with: archivar directory apply FILE.toml")
     saved = f"Profile {profile.name} saved. Try it: archivar profile test {quote(profile.name)}"
     return Answer(
-        json=lambda: {"profile": profile.as_json(), "warnings": profile.warnings(), "advice": advice},
-        notes=[saved, *profile_advice.without_service(profile), *advice, *profile_advice.warnings(profile)],
+        json=lambda: {"profile": profile.as_json(), **warned([*profile.warnings(), *more]), "advice": advice},
+        notes=[saved, *profile_advice.without_service(profile), *advice, *profile_advice.told(profile.warnings())],
     )
 
 

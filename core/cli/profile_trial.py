@@ -52,7 +52,7 @@ async def try_profile(
         secret = await saved_profiles.password(archive, profile)
         mailbox = await _one_mailbox(archive, profile, user)
         selected = await _selected(archive, profile)
-        alike = await profile_advice.alike(archive, profile)
+        more = await profile_advice.warnings(archive, profile, secret, selected)
         steps = await examine.connection_test(profile, mailbox, secret, trial.tell, renamed=RenamedLogins(archive))
     ok = all(step.ok for step in steps)
     deletion: dict[str, Any] = {"error": ""}
@@ -62,11 +62,11 @@ async def try_profile(
         deletion, said = (verdict.as_json(), verdict.sentences(COMMAND_LINE)) if verdict else ({"error": refusal}, [refusal])
         ok = not refusal
     value = {"profile": profile.name, "mailbox": mailbox.top, "ok": ok, "steps": [step.as_json() for step in steps]}
-    advice = [*profile.advice(), *profile_advice.doubts(profile, secret), *profile_advice.selection(profile, selected), *alike]
+    advice = [*profile.advice(), *profile_advice.selection(selected), *profile_advice.told(more)]
     return Answer(
         json=lambda: value | ({"deletion": deletion} if probe_deletion else {}),
         lines=trial.left_out(steps),
-        notes=[*said, *advice, *profile_advice.warnings(profile)],
+        notes=[*said, *advice, *profile_advice.told(profile.warnings())],
         exit_code=0 if ok else 3,
     )
 

@@ -18,6 +18,7 @@ from core.cli.context import actor, context
 from core.cli.help import Command, Group
 from core.cli.words import NO_SERVICE, next_start
 from core.model import User, timestamp
+from core.problems.table import warned
 from core.profiles.profile import Profile
 from core.profiles.schema.profiles import PROFILES, checked_name
 from core.profiles.schema.writing import as_toml
@@ -112,7 +113,7 @@ async def show(name: Name) -> Answer:
         profile = await saved_profiles.find(archive, name)
         stored = await saved_profiles.has_password(archive, profile)
         start = (await next_starts(archive)).get(profile.name)
-    value = {"profile": profile.as_json(), "password": stored, "warnings": profile.warnings()}
+    value = {"profile": profile.as_json(), "password": stored, **warned(profile.warnings())}
     return Answer(json=lambda: value | {"advice": profile.advice(), "next_start": _time(start)}, lines=_shown(profile, stored))
 
 
@@ -122,7 +123,7 @@ def _shown(profile: Profile, stored: bool) -> Iterator[Part]:
     if not profile.login.password_file:
         yield Note("")
         yield Note("The password is kept encrypted." if stored else "No password is stored: apply the profile again.")
-    for text in (*profile.advice(), *profile_advice.warnings(profile)):
+    for text in (*profile.advice(), *profile_advice.told(profile.warnings())):
         yield Note(text)
 
 

@@ -15,7 +15,9 @@ from core.cli.output import output
 from core.cli.progress import ProgressLine
 from core.cli.transfer import QUERY, selected
 from core.errors import InputError
+from core.problems.command_line import told
 from core.problems.restore import NOT_ASKED, NOT_CONFIRMED
+from core.problems.table import warned
 from core.text.format import counted, number, size
 
 if TYPE_CHECKING:
@@ -51,8 +53,8 @@ def restore(
     Exit code 1 when something was not restored.
     """
     plan = run(_plan(profile, user, folder, ids or [], query, to))
-    for text in plan.warnings():
-        output.note(f"Warning: {text}")
+    for warning in plan.warnings():
+        output.note(f"Warning: {told(warning)}")
     if not dry_run and not yes:
         _announce(plan)
         # Not in a coroutine: during a prompt there, Ctrl-C would not be handled.
@@ -157,5 +159,5 @@ def _json(plan: RestorePlan, done: Restored, dry_run: bool) -> dict[str, Any]:
         "folders": [one.as_json() for one in done.used],
         "problems": [one.as_json() for one in done.problems],
         "remarks": done.remarks,
-        "warnings": plan.warnings(),
+        **warned(plan.warnings()),
     }

@@ -20,6 +20,7 @@ from core.cli.words import called, run_state
 from core.errors import BusyError, InputError
 from core.model import Run, RunStatus, now, timestamp
 from core.problems import run as run_problems
+from core.problems.table import failed, warned, warnings_kept
 from core.service import liveness
 from core.service.detach import ensure_running
 from core.service.queue import Queue
@@ -73,8 +74,11 @@ async def _watch(archive: Archive, wanted: Run, *, until_stuck: bool = False) ->
 
 def _finished(ended: Run) -> Answer:
     def value() -> dict[str, Any]:
-        # Results of older versions do not tell the kind of run.
-        return ended.result | {"dry_run": ended.dry_run} if ended.result else as_json(ended)
+        # Results of older versions tell neither the kind of run nor codes.
+        if ended.result is None:
+            return as_json(ended)
+        older = failed(ended.why) | warned(warnings_kept(ended.result))
+        return older | ended.result | {"dry_run": ended.dry_run}
 
     return Answer(json=value, lines=result_lines(ended), exit_code=ended.status.exit_code)
 
@@ -90,7 +94,7 @@ def as_json(one: Run) -> dict[str, Any]:
         "requested": timestamp(one.requested),
         "started": timestamp(one.started) if one.started else None,
         "finished": timestamp(one.finished) if one.finished else None,
-        "reason": one.reason,
+        **failed(one.why),
         "totals": one.result["totals"] if one.result else None,
     }
 

@@ -84,7 +84,7 @@ class _Glance:
         found += [self.disk.sentence()] if self.disk.low else []
         keyless = command_line.told(self.keyless) if self.keyless else ""
         found += filter(None, (keyless, *(one.sentence() for one in self.exposed), refusal))
-        found += (warning for profile in self.profiles for warning in profile.warnings())
+        found += (command_line.sentence(one) for profile in self.profiles for one in profile.warnings())
         return found + self.seal_troubles
 
     def as_json(self) -> dict[str, Any]:

@@ -17,9 +17,11 @@ from core.engine.visit.progress import Snapshot
 from core.errors import ArchivarError, BusyError
 from core.model import COUNTERS, Run, RunEvent, RunStatus
 from core.problems import service
-from core.problems.command_line import COMMAND_LINE
+from core.problems.code import Reason
+from core.problems.command_line import COMMAND_LINE, sentence
 from core.problems.command_line import told as told_with_remedy
-from core.problems.table import kept
+from core.problems.table import kept, warnings_kept
+from core.problems.unnamed import EARLIER
 from core.service import liveness
 from core.service.detach import ensure_running
 from core.service.lock import is_running
@@ -199,9 +201,9 @@ def _bar(fraction: float, width: int) -> str:
     return "━" * done + "·" * (width - done) + " "
 
 
-def _advice(problem: dict[str, Any] | None, advised: set[str]) -> Iterator[Line]:
+def _advice(problem: Reason, advised: set[str]) -> Iterator[Line]:
     """The remedy of a problem; one already ``advised`` is not repeated."""
-    remedy = kept(problem).remedy(COMMAND_LINE) if problem is not None else ""
+    remedy = problem.remedy(COMMAND_LINE)
     if remedy and remedy not in advised:
         advised.add(remedy)
         yield Line(remedy, 2)
@@ -212,17 +214,18 @@ def result_lines(run: Run) -> Iterator[Line]:
     took = f" in {duration(_seconds(run))}" if run.started and run.finished and run.status is not RunStatus.FAILED else ""
     yield Line(f"{called(run)} of {run.profile}: {WORDS[run.status]}{took}")
     advised: set[str] = set()
-    if run.reason:
-        yield Line(run.reason)
-        why = (one for mailbox in (run.result or {}).get("mailboxes", ()) for one in mailbox["problems"])
-        yield from _advice(next((one for one in why if one["reason"] == run.reason), None), advised)
+    if run.why is not None:
+        yield Line(sentence(run.why))
+        yield from _advice(run.why, advised) if run.why.code != EARLIER else ()
     if run.result is None:
         return
     if counts := _counts(run):
         yield Line(counts, 2)
-    warnings: list[str] = run.result["warnings"]
+    warnings = warnings_kept(run.result)
     for warning in warnings[:SHOWN_WARNINGS]:
-        yield Line(f"Warning: {warning}", 2)
+        yield Line(f"Warning: {sentence(warning)}", 2)
+        if warning.code != EARLIER:
+            yield from _advice(warning, advised)
     if len(warnings) > SHOWN_WARNINGS:
         yield Line(f"{counted(len(warnings) - SHOWN_WARNINGS, 'more warning')}; all of them: archivar watch {run.id} --json")
     problems = [
@@ -237,7 +240,7 @@ def result_lines(run: Run) -> Iterator[Line]:
     for mailbox, problem in problems[:SHOWN_PROBLEMS]:
         where = ", ".join(filter(None, (mailbox, problem["folder"], f"UID {problem['uid']}" if problem["uid"] else "")))
         yield Line(f"Problem: {where}: {problem['reason']}", 2)
-        yield from _advice(problem, advised)
+        yield from _advice(kept(problem), advised)
     if len(problems) > SHOWN_PROBLEMS:
         more = counted(len(problems) - SHOWN_PROBLEMS, "more problem")
         yield Line(f"{more}; all of them: archivar watch {run.id} --json")

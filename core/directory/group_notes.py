@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from core.text.format import counted
+from core.problems import command_line, warning
+from core.problems.code import Reason
 
 #: Members listed by name.
 NAMED = 5
@@ -35,21 +36,28 @@ class GroupNote:
     names: tuple[str, ...] = ()
     via: str = ""
 
-    def sentence(self) -> str:
-        """The note in a sentence."""
-        named = ", ".join(self.names[:NAMED]) + (", …" if self.count > NAMED else "")
-        inside = f" (in {self.via})" if self.via else ""
-        members = counted(self.count, "member")
+    @property
+    def reason(self) -> Reason:
+        """The note as a warning."""
+        group, count = self.group, self.count
+        named = ", ".join(self.names[:NAMED]) + (", …" if count > NAMED else "")
         match self.lack:
             case GroupLack.EMPTY:
-                return f'The group "{self.group}" is empty: no users come of it.'
+                return warning.GROUP_EMPTY(group=group)
             case GroupLack.NOBODY:
-                return f'The group "{self.group}" leads to no users: none of its members is one whom the search finds.'
+                return warning.GROUP_NOBODY(group=group)
+            case GroupLack.FOREIGN if self.via:
+                return warning.GROUP_FOREIGN_WITHIN(group=group, count=count, names=named, via=self.via)
             case GroupLack.FOREIGN:
-                return f'The group "{self.group}" has {members} of another domain, which is not read{inside}: {named}.'
+                return warning.GROUP_FOREIGN(group=group, count=count, names=named)
             case GroupLack.STRANGE:
-                return f'Of the group "{self.group}" {members} cannot be found by the search, or are no users: {named}.'
-        return f'The group "{self.group}" holds groups within groups too deeply; these were not read: {named}.'
+                return warning.GROUP_STRANGE(group=group, count=count, names=named)
+            case GroupLack.DEEP:
+                return warning.GROUP_DEEP(group=group, names=named)
+
+    def sentence(self) -> str:
+        """The note in a sentence."""
+        return command_line.sentence(self.reason)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -59,4 +67,5 @@ class GroupNote:
             "names": list(self.names[:NAMED]),
             "via": self.via,
             "text": self.sentence(),
+            **self.reason.as_json(),
         }

@@ -31,8 +31,12 @@ from core.text.format import counted, number, size
 
 
 class Family(IntEnum):
-    """The reach of a problem, and exit code of a command that meets it; after an ``ITEM`` the work continues."""
+    """The reach of a problem, and exit code of a command that meets it; after an ``ITEM`` the work continues.
 
+    A ``WARNING`` changes neither the result nor the exit code.
+    """
+
+    WARNING = 0
     ITEM = 1
     INPUT = 2
     FAILURE = 3
@@ -96,6 +100,8 @@ class Do(Enum):
     TYPE_PASSWORD = "type-password"
     NAME_TRIED_USER = "name-tried-user"
     IGNORE_ADDRESS = "ignore-address"
+    FILE_MAIL = "file-mail"
+    COMPARE_DEEPLY = "compare-deeply"
     KEEP_BY_HAND = "keep-by-hand"
 
     def __format__(self, spec: str) -> str:

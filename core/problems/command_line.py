@@ -58,6 +58,8 @@ ACTIONS: dict[Do, str] = {
     Do.TYPE_PASSWORD: "archivar profile apply FILE.toml asks for it.",
     Do.NAME_TRIED_USER: "Give --user NAME.",
     Do.IGNORE_ADDRESS: "archivar unknown ignore says that it is not ours.",
+    Do.COMPARE_DEEPLY: "archivar missing PROFILE --deep compares every byte; with --repair it archives what differs.",
+    Do.FILE_MAIL: "archivar refile files it.",
     Do.KEEP_BY_HAND: "archivar user edit NAME --by-hand keeps the user by hand.",
 }
 #: Sections whose keys need the section to be distinguished.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -12,6 +12,7 @@ from core.problems import (
     backup,
     certificate,
     command_line,
+    comparison,
     connection,
     console,
     deletion,
@@ -46,6 +47,7 @@ from core.problems import (
     user,
     user_list,
     volume,
+    warning,
 )
 from core.problems.code import Code, Reason, Value
 
@@ -58,7 +60,9 @@ SUBJECTS: tuple[ModuleType, ...] = (
     message,
     deletion,
     mailbox,
+    comparison,
     run,
+    warning,
     profile,
     restore,
     archive,
@@ -99,6 +103,23 @@ def codes(subject: ModuleType) -> list[Code]:
 def as_kept(reason: Reason) -> dict[str, Any]:
     """A reason as ``kept`` reads it."""
     return {"reason": command_line.sentence(reason), **reason.as_json()}
+
+
+def failed(reason: Reason | None) -> dict[str, Any]:
+    """The three fields of a failure in JSON: ``reason`` (its sentence), ``code`` and ``values``; empty without one."""
+    return {"reason": "", "code": "", "values": {}} if reason is None else as_kept(reason)
+
+
+def warned(reasons: Iterable[Reason]) -> dict[str, Any]:
+    """The two fields of warnings in JSON: ``warnings`` are sentences, ``warning_reasons`` the same with codes and values."""
+    kept_ = [as_kept(one) for one in reasons]
+    return {"warnings": [one["reason"] for one in kept_], "warning_reasons": kept_}
+
+
+def warnings_kept(result: Mapping[str, Any]) -> list[Reason]:
+    """The warnings of a kept result; those of older versions have only their sentences."""
+    told = result.get("warnings", ())
+    return [kept(one) for one in result.get("warning_reasons", [{"reason": text} for text in told])]
 
 
 CODES: dict[str, Code] = {one.word: one for subject in SUBJECTS for one in codes(subject)}

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from core.problems import warning
+from core.problems.code import Reason
 from core.profiles import plain
 
 
@@ -153,16 +155,10 @@ class Directory:
             and not self.server.exposed_by(other.server)
         )
 
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[Reason]:
         """Warnings about allowed but unsafe settings."""
-        found = []
-        if self.server.accept_all_certificates:
-            found.append(
-                "The directory's certificate is not checked: anyone in between can read the password, and make up users."
-            )
-        if self.server.access is DirectoryAccess.LDAP:
-            found.append("The directory is reached without TLS: password and answer cross the network readable.")
-        return found
+        found = [warning.DIRECTORY_ALL_CERTIFICATES()] if self.server.accept_all_certificates else []
+        return found + ([warning.DIRECTORY_NO_TLS()] if self.server.access is DirectoryAccess.LDAP else [])
 
     def advice(self) -> list[str]:
         """Advice on the effects of a synchronisation."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from core.problems.code import Face
+from core.problems import warning
+from core.problems.code import Face, Reason
 from core.problems.command_line import COMMAND_LINE
 from core.problems.profile import OWN_ADDRESS_UNKNOWN
 from core.profiles import plain
@@ -105,21 +106,15 @@ class Login:
     password_file: str = ""
     method: Method = Method.PASSWORD
 
-    def doubts(self, password: Secret) -> list[str]:
-        """Doubts about this password, in sentences."""
+    def doubts(self, password: Secret) -> list[Reason]:
+        """Doubts about this password."""
         if self.method is not Method.KERIO_MASTER:
             return []
         found = []
         if not password.reveal().isascii():
-            found.append(
-                "The master password has characters outside ASCII: servers may read them another way. "
-                "If the login is refused, choose one of plain letters, digits and signs."
-            )
+            found.append(warning.MASTER_NOT_ASCII())
         if len(password.reveal()) > KERIO_CHARACTERS:
-            found.append(
-                f"The master password is longer than {KERIO_CHARACTERS} characters, and old versions of Kerio Connect "
-                "count no more of it. Both forms are tried."
-            )
+            found.append(warning.MASTER_LONG(most=KERIO_CHARACTERS))
         return found
 
 
@@ -179,24 +174,18 @@ class Profile:
             return "manual"
         return self.schedule.sentence() if self.automatic else f"manual (off: {self.schedule.sentence()})"
 
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[Reason]:
         """Warnings about allowed but unsafe settings; shown with every run."""
-        found = []
+        found, master = [], self.login.method.master
         if self.server.accept_all_certificates:
-            found.append(
-                f"{self.name} accepts all certificates: anyone in between can read the mail and "
-                + ("the master password, which opens every mailbox." if self.login.method.master else "the password.")
-            )
+            found.append(warning.ALL_CERTIFICATES_MASTER if master else warning.ALL_CERTIFICATES)
         if self.server.access is Access.IMAP:
-            found.append(
-                f"{self.name} connects without TLS: password and mail cross the network readable"
-                + (", and with that password every mailbox can be opened." if self.login.method.master else ".")
-            )
+            found.append(warning.NO_TLS_MASTER if master else warning.NO_TLS)
         if self.deletion.active and self.deletion.shared and self.folders.includes_public:
-            found.append(f"{self.name} deletes mail in public folders too, which are everybody's.")
+            found.append(warning.DELETES_PUBLIC)
         if self.deletion.active and self.deletion.shared:
-            found.append(f"{self.name} deletes mail in folders of others and shared ones too, if they are archived.")
-        return found
+            found.append(warning.DELETES_SHARED)
+        return [code(profile=self.name) for code in found]
 
     def advice(self, face: Face = COMMAND_LINE) -> list[str]:
         """Advice on possibly unintended settings; shown when the profile is saved or tested."""

@@ -13,10 +13,11 @@ from core.engine.visit.progress import Snapshot
 from core.errors import BusyError, InputError
 from core.model import Problem, Run, RunEvent, RunStatus, moment, now, timestamp
 from core.problems import run as problems
-from core.problems.unnamed import EARLIER
+from core.problems.table import kept
 
 _COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, result, automatic"
-_BRIEF = "CASE WHEN result IS NOT NULL THEN json_object('totals', json_extract(result, '$.totals')) END"
+_PARTS = ", ".join(f"'{name}', json_extract(result, '$.{name}')" for name in ("totals", "code", "values"))
+_BRIEF = f"CASE WHEN result IS NOT NULL THEN json_object({_PARTS}) END"
 _PROBLEMS = (
     "SELECT mailbox.value ->> 'mailbox', problem.value "
     "FROM run, json_each(run.result, '$.mailboxes') mailbox, json_each(mailbox.value, '$.problems') problem "
@@ -123,7 +124,7 @@ class Queue:
     ) -> list[Run]:
         """The last runs, of one profile or in some states if given; the newest first, ``offset`` of them skipped.
 
-        With ``brief`` results contain only their totals: those of many mailboxes are megabytes each.
+        With ``brief`` results contain only their totals and why they failed: those of many mailboxes are megabytes each.
         """
         where, values = _where(profile, status)
         columns = _COLUMNS.replace(" result,", f" {_BRIEF},") if brief else _COLUMNS
@@ -146,16 +147,17 @@ class Queue:
         found: list[RunProblem] = []
         before = LAST_RUN
         sql = (
-            "SELECT id, profile, status, finished, reason, dry_run FROM run "
+            f"SELECT id, profile, status, finished, reason, dry_run, {_BRIEF} FROM run "
             "WHERE id < ? AND finished IS NOT NULL AND status <> 'succeeded' ORDER BY id DESC LIMIT 50"
         )
         while len(found) < limit and (rows := await self._database.read(sql, (before,))):
-            for run, profile, status, finished, reason, dry in rows:
+            for run, profile, status, finished, reason, dry, brief in rows:
                 at = moment(finished)
                 rows_ = await self._database.read(_PROBLEMS, (run, limit))
                 listed = [(mailbox, json.loads(problem)) for mailbox, problem in rows_]
                 if reason and status == RunStatus.FAILED and reason not in {problem["reason"] for _, problem in listed}:
-                    found.append(RunProblem(run, profile, at, "", Problem("", None, EARLIER(message=reason)), bool(dry)))
+                    why = kept({**json.loads(brief or "{}"), "reason": reason})
+                    found.append(RunProblem(run, profile, at, "", Problem("", None, why), bool(dry)))
                 found += [
                     RunProblem(run, profile, at, mailbox, Problem.kept(problem), bool(dry)) for mailbox, problem in listed
                 ]

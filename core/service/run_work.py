@@ -18,13 +18,15 @@ from core.archive.store.entries.statement import Newer
 from core.archive.store.entries.values import count_of
 from core.engine.run.run import ProfileRun, RunParameters, finished_entry, result, rows
 from core.engine.visit.limits import Limits
-from core.engine.visit.progress import MailboxProgress, Progress
+from core.engine.visit.progress import SHOWN_PROBLEMS, MailboxProgress, Progress
 from core.engine.visit.roster import roster
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
 from core.problems import run as problems
 from core.problems.code import Reason
 from core.problems.command_line import COMMAND_LINE, sentence
+from core.problems.table import as_kept, warned, warnings_kept
+from core.problems.warning import NOT_IN_LEDGER, NOT_SYNCHRONISED
 from core.profiles.profile import Profile
 from core.service.queue import Queue
 from core.system.tasks import spawn
@@ -49,7 +51,7 @@ class RunWork:
         self._run = run
         self._limits = limits
         self._started = run.started or now()
-        self._warnings: list[str] = []
+        self._warnings: list[Reason] = []
         self._events: list[tuple[datetime, str, str, str]] = []
         self._mailboxes: list[MailboxProgress] = []
         self._before: dict[str, Tally] = {}
@@ -85,10 +87,10 @@ class RunWork:
         if profile.sync_directory_first and await self._synchronise(profile):
             await self._finish(RunStatus.CANCELLED)
             return
-        said = await clock.doubt(self._archive, profile.name, self._run.id, dry_run=self._run.dry_run)
-        if said:
-            self.tell("warning", "", said)
-        job = RunParameters(self._run, profile, password, self, limits=self._limits, ageless=bool(said))
+        doubt = await clock.doubt(self._archive, profile.name, self._run.id, dry_run=self._run.dry_run)
+        if doubt is not None:
+            self.warn("", doubt)
+        job = RunParameters(self._run, profile, password, self, limits=self._limits, ageless=doubt is not None)
         work = await ProfileRun.prepare(self._archive, job)
         self._mailboxes = work.mailboxes
         logger.info("run %d (%s) started", self._run.id, self._run.profile)
@@ -111,15 +113,14 @@ class RunWork:
             except (StorageError, DamagedError):
                 raise
             except ArchivarError as error:
-                text = "Users were not synchronised with the directory, so those that are known are archived"
-                self.tell("warning", "", f"{text}: {error}")
+                self.warn("", NOT_SYNCHRONISED(why=error.reason))
                 return
             would = "" if result.done else "Nothing of it was done in a dry run. "
             self.tell("directory", "", would + result.sentence())
-            groups = (one.sentence() for one in result.groups)
+            groups = (one.reason for one in result.groups)
             withheld = result.difference.withheld
-            for warning in (*result.warnings, *groups, *([sentence(withheld)] if withheld else [])):
-                self.tell("warning", "", warning)
+            for warning in (*result.warnings, *groups, *([withheld] if withheld else [])):
+                self.warn("", warning)
             for conflict in result.difference.conflicts[:CONFLICTS]:
                 self.tell("directory", "", f"Conflict: {conflict.told(COMMAND_LINE)}")
 
@@ -161,7 +162,9 @@ class RunWork:
             while True:
                 done, _ = await asyncio.wait({task}, timeout=TICK_SECONDS)
                 events, self._events = self._events, []
-                wanted = await self._queue.report(self._run.id, progress.snapshot(time.monotonic() - begun), events)
+                snapshot = progress.snapshot(time.monotonic() - begun)
+                snapshot = replace(snapshot, warnings=tuple(map(as_kept, self._warnings[-SHOWN_PROBLEMS:])))
+                wanted = await self._queue.report(self._run.id, snapshot, events)
                 if done:
                     task.result()
                     return False
@@ -178,9 +181,13 @@ class RunWork:
 
     def tell(self, kind: str, mailbox: str, text: str) -> None:
         """Take an event of the run (``story.Listener``); it is written with the next look at the progress."""
-        if kind == "warning" and text not in self._warnings:
-            self._warnings.append(text)
         self._events.append((now(), kind, mailbox, text))
+
+    def warn(self, mailbox: str, reason: Reason) -> None:
+        """Take a warning of the run (``story.Listener``); the result has it once."""
+        if reason not in self._warnings:
+            self._warnings.append(reason)
+        self.tell("warning", mailbox, sentence(reason))
 
     async def _finish(self, status: RunStatus, reason: Reason | None = None) -> None:
         """Write the result, to the ledger first. Called again after an error it continues."""
@@ -193,15 +200,12 @@ class RunWork:
                 if status in (RunStatus.CANCELLED, RunStatus.FAILED) and not mailbox.result.status.final:
                     mailbox.result.status = status
                 mailbox.phase = Phase.DONE
-            self._value = result(self._run, status, self._started, now(), self._warnings, self._mailboxes)
+            why = self._why(reason) if status is RunStatus.FAILED else None
+            self._value = result(self._run, status, self._started, now(), self._warnings, self._mailboxes, why)
             self._events = [event for event in self._events if event[1] != "finished"]
             self.tell("finished", "", status.value)
         assert self._value is not None
-        status = RunStatus(self._value["status"])
-        text = ""
-        if status is RunStatus.FAILED:
-            named = (problem.text for mailbox in self._mailboxes for problem in mailbox.result.problems)
-            text = sentence(reason) if reason is not None else next(named, "")
+        status, text = RunStatus(self._value["status"]), self._value["reason"]
         if not self._in_ledger:
             await self._archive.append([finished_entry(self._value)])
             self._in_ledger = True
@@ -211,6 +215,11 @@ class RunWork:
         await self._queue.finish(self._run.id, status, self._value, text, snapshot, self._events)
         self._events = []
         logger.info("run %d (%s): %s", self._run.id, self._run.profile, status.value)
+
+    def _why(self, reason: Reason | None) -> Reason | None:
+        """The reason of a run that failed: its own, or the first problem of a mailbox."""
+        named = (problem.reason for mailbox in self._mailboxes for problem in mailbox.result.problems)
+        return reason if reason is not None else next(named, None)
 
     def _name_reason(self, reason: Reason) -> None:
         if not self._mailboxes:
@@ -263,7 +272,7 @@ class RunWork:
         logger.error("the result of run %d cannot be written to the ledger: %s", self._run.id, error)
         self._in_ledger = True
         if self._value is not None:
-            self._value["warnings"].append(f"The ledger could not take this result: {error.message}")
+            self._value |= warned([*warnings_kept(self._value), NOT_IN_LEDGER(why=error.reason)])
 
 
 def reason_of(error: BaseException) -> Reason:

@@ -30,7 +30,21 @@ pytestmark = pytest.mark.skipif(missing() is not None, reason=f"needs the Debian
 ALICE = "alice@example.test"
 WORD = "Se-sam-97531"
 TOTALS = {"found", "archived", "known", "moved", "excluded", "failed", "deleted", "bytes"}
-RESULT = {"run", "profile", "dry_run", "status", "started", "finished", "warnings", "totals", "mailboxes"}
+RESULT = {
+    "run",
+    "profile",
+    "dry_run",
+    "status",
+    "started",
+    "finished",
+    "reason",
+    "code",
+    "values",
+    "warnings",
+    "warning_reasons",
+    "totals",
+    "mailboxes",
+}
 MAILBOX = {"mailbox", "user", "status", "problems", "excluded_folders", *TOTALS}
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202egnp.exe\u2066[/b][bold]\u0085\x08" + "x" * 10_000
 
@@ -109,9 +123,16 @@ def test_every_command_answers_with_one_json_object(alice: Archivar, dovecot: Do
     assert keys("user", "show", "bob", "--json") == {"user", "folders", "messages", "bytes"}
     assert keys("user", "edit", "bob", "--json", "--login", "b") == {"user"}
     assert keys("user", "remove", "bob", "--json") == {"removed"}
-    assert keys("--json", "profile", "apply", file) == {"profile", "warnings", "advice"}
+    assert keys("--json", "profile", "apply", file) == {"profile", "warnings", "warning_reasons", "advice"}
     assert keys("profile", "list", "--json") == {"profiles"}
-    assert keys("profile", "--json", "show", "Alice") == {"profile", "password", "warnings", "advice", "next_start"}
+    assert keys("profile", "--json", "show", "Alice") == {
+        "profile",
+        "password",
+        "warnings",
+        "warning_reasons",
+        "advice",
+        "next_start",
+    }
     assert keys("profile", "copy", "--json", "Alice", "Copy") == {"copied", "profile"}
     assert keys("profile", "rename", "Copy", "Other", "--json") == {"renamed", "profile"}
     assert keys("profile", "test", "--json", "Alice") == {"profile", "mailbox", "ok", "steps"}

@@ -22,7 +22,7 @@ from core.engine.visit.story import Silence
 from core.errors import InputError
 from core.imap.login import digest
 from core.model import Run, RunStatus, now
-from core.problems.command_line import COMMAND_LINE
+from core.problems.command_line import COMMAND_LINE, sentence
 from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Method, Profile, Server
 from core.profiles.selection import SelectionMode, UserSelection
@@ -290,7 +290,7 @@ async def test_users_without_address_and_users_gone_since_are_told(dovecot: Star
     rest = await box.run(
         staff(at, Method.MASTER_USER, selection=UserSelection(SelectionMode.ALL_EXCEPT, ("user02", "nobody"))), WORD
     )
-    assert "users.list names users who are no more: user02." in rest.told("warning")
+    assert "The profile lists users who are no more: user02." in rest.told("warning")
 
 
 async def test_unknown_users_are_refused_when_a_profile_is_saved(box: Sandbox) -> None:
@@ -316,7 +316,7 @@ async def test_two_users_of_one_mailbox_are_told(box: Sandbox) -> None:
     selected = await saved_profiles.check(box.archive, wanted)
     assert selected is not None
     [warning] = shared_logins.warnings(wanted, selected.users)
-    assert "a and b have the same login name (shared@example.test)" in warning
+    assert "a and b have the same login name (shared@example.test)" in sentence(warning)
 
 
 # -- Limits and trouble
@@ -418,16 +418,16 @@ async def test_cancelling_ends_all_mailboxes_at_once(dovecot: StartDovecot, box:
 async def test_a_plain_connection_warns_of_the_master_password(box: Sandbox) -> None:
     """With it every mailbox can be opened, so the warning is louder than for one mailbox."""
     profile = staff(At("mail.example.test", 143), Method.KERIO_MASTER)
-    assert "every mailbox can be opened" in profile.warnings()[0]
+    assert "every mailbox can be opened" in sentence(profile.warnings()[0])
     accepting = replace(profile, server=Server("mail.example.test", Access.IMAP_SSL, accept_all_certificates=True))
-    assert "the master password, which opens every mailbox" in accepting.warnings()[0]
+    assert "the master password, which opens every mailbox" in sentence(accepting.warnings()[0])
 
 
 async def test_a_master_password_outside_ascii_or_too_long_is_doubtful() -> None:
     """It may work, so it is said and not refused."""
     login = staff(At("h", 1), Method.KERIO_MASTER).login
-    assert "outside ASCII" in login.doubts(Secret("pä55wörd"))[0]
-    assert "longer than 24" in login.doubts(Secret("x" * 25))[0]
+    assert "outside ASCII" in sentence(login.doubts(Secret("pä55wörd"))[0])
+    assert "longer than 24" in sentence(login.doubts(Secret("x" * 25))[0])
     assert login.doubts(Secret("x" * 24)) == []
 
 

@@ -22,6 +22,7 @@ from core.errors import BusyError, DamagedError, InputError
 from core.imap import appending, deleting
 from core.imap.names import Folder
 from core.imap.session import Selected, Session
+from core.problems.command_line import sentence
 from core.problems.table import CODES
 from core.profiles.age import Age
 from core.profiles.catchall import CatchAll
@@ -407,7 +408,7 @@ async def test_a_deletion_rule_that_would_take_it_again_is_said(box: Sandbox, do
     for rule, count in ((Deletion(When.IMMEDIATELY), 5), (Deletion(When.OLDER_THAN, Age(100, "year")), 0)):
         found = await planned(box, profile(at, deletion=rule))
         assert found.doomed == count
-        assert any("deletes 5 of these messages" in text for text in found.warnings()) == bool(count)
+        assert any("deletes 5 of these messages" in sentence(one) for one in found.warnings()) == bool(count)
 
 
 async def test_restored_mail_is_deleted_by_a_rule_only_once_it_was_compared(box: Sandbox, dovecot: StartDovecot) -> None:

@@ -15,7 +15,7 @@ from core.message.content import Attachment, Content
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import select
-from tui.desk import archive, home, message, present, runs
+from tui.desk import archive, face, home, message, present, runs
 from tui.desk.archive import ArchiveDesk, ArchiveFolder, FolderSnapshot, OwnerRow
 from tui.desk.described import facts
 from tui.desk.desk import Desk
@@ -232,7 +232,7 @@ class StagedDesk(Desk):
         return ProfileView(
             home.profile_row(found, home.LastRun(last, self.snapshots.get(last.id) if last else None), self.moment, chosen),
             present.named(facts(found)),
-            tuple(present.text(warning) for warning in found.warnings()),
+            tuple(present.text(face.told(warning)) for warning in found.warnings()),
             tuple(runs.run_row(run, self.snapshots.get(run.id), self.moment) for run in last_runs),
         )
 

@@ -11,6 +11,8 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.registry import clock
 from core.archive.registry.clock import Reading, jump
+from core.problems.code import Code, Reason
+from core.problems.warning import CLOCK_BACK, CLOCK_FORWARD, CLOCK_UNKNOWN
 from tests import homes
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -51,6 +53,10 @@ def test_what_counts_as_a_jump(before: Reading, present: Reading, days: float | 
         assert found.total_seconds() / DAY == pytest.approx(days)
 
 
+#: A clock set forward; without an id of the machine's start that cannot be told from a machine that was off.
+FORWARD = (CLOCK_FORWARD, CLOCK_UNKNOWN)
+
+
 class _Clock:
     """Readings as they are set."""
 
@@ -64,29 +70,35 @@ class _Clock:
         return Reading(begun.wall + self.passed + self.ahead, begun.uptime + self.passed.total_seconds(), begun.boot)
 
 
+def code(reason: Reason | None) -> Code | None:
+    return reason.code if reason is not None else None
+
+
 async def test_each_profile_waits_for_one_run_after_a_jump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forward and back again; a run that was interrupted keeps what it was told, and a dry run takes nothing from the next."""
     archive = await Archive.open(await homes.filled(tmp_path / "home"))
     faked = _Clock(monkeypatch)
     try:
-        assert await clock.doubt(archive, "Staff", 1) == ""
-        assert await clock.doubt(archive, "Other", 2) == ""
+        assert await clock.doubt(archive, "Staff", 1) is None
+        assert await clock.doubt(archive, "Other", 2) is None
         faked.passed = timedelta(days=40)
-        assert await clock.doubt(archive, "Staff", 3) == ""
+        assert await clock.doubt(archive, "Staff", 3) is None
         faked.ahead = timedelta(days=3650)
         await clock.watch(archive)
-        assert "3650 days" in (await clock.doubt(archive, "Staff", 4, dry_run=True)).replace(",", "")
-        assert "forward" in await clock.doubt(archive, "Staff", 5)
-        assert "forward" in await clock.doubt(archive, "Staff", 5)
-        assert await clock.doubt(archive, "staff", 6) == ""
-        assert "forward" in await clock.doubt(archive, "Other", 7)
+        first = await clock.doubt(archive, "Staff", 4, dry_run=True)
+        assert first is not None
+        assert (first.code in FORWARD, first.values["by"]) == (True, 3650)
+        assert await clock.doubt(archive, "Staff", 5) == first
+        assert await clock.doubt(archive, "Staff", 5) == first
+        assert await clock.doubt(archive, "staff", 6) is None
+        assert await clock.doubt(archive, "Other", 7) == first
         faked.ahead = timedelta()
-        assert "back" in await clock.doubt(archive, "Staff", 8)
-        assert await clock.doubt(archive, "Staff", 9) == ""
-        assert "back" in await clock.doubt(archive, "New", 10)
-        assert await clock.doubt(archive, "New", 11) == ""
+        assert code(await clock.doubt(archive, "Staff", 8)) is CLOCK_BACK
+        assert await clock.doubt(archive, "Staff", 9) is None
+        assert code(await clock.doubt(archive, "New", 10)) is CLOCK_BACK
+        assert await clock.doubt(archive, "New", 11) is None
         faked.passed += timedelta(days=2)
-        assert await clock.doubt(archive, "Newer", 12) == ""
+        assert await clock.doubt(archive, "Newer", 12) is None
     finally:
         await archive.close()
 
@@ -97,8 +109,10 @@ async def test_the_first_run_is_held_against_the_ledger(tmp_path: Path, monkeypa
     faked = _Clock(monkeypatch)
     faked.ahead = timedelta(days=3650)
     try:
-        assert "3,6" in await clock.doubt(archive, "Staff", 1)
-        assert await clock.doubt(archive, "Staff", 2) == ""
+        doubt = await clock.doubt(archive, "Staff", 1)
+        assert doubt is not None
+        assert doubt.code is CLOCK_UNKNOWN
+        assert await clock.doubt(archive, "Staff", 2) is None
     finally:
         await archive.close()
 
@@ -111,7 +125,7 @@ async def test_what_cannot_be_read_of_it_counts_as_nothing(tmp_path: Path, text:
         async with archive.database.transaction() as transaction:
             await transaction.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (clock.NAME, text))
         await clock.watch(archive)
-        assert await clock.doubt(archive, "Staff", 1) == ""
+        assert await clock.doubt(archive, "Staff", 1) is None
     finally:
         await archive.close()
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
+from core.problems.command_line import sentence
 from core.profiles import ldap_filter
 from core.profiles.directory import (
     ATTRIBUTES,
@@ -148,8 +149,8 @@ def test_what_is_not_safe_is_warned_of() -> None:
     """Unchecked certificates, and passwords in the clear."""
     open_ = parse(LDAP.replace("[login]", 'access = "ldap"\n[login]'), WHERE).settings
     trusting = parse(LDAP.replace("[login]", "accept_all_certificates = true\n[login]"), WHERE).settings
-    assert "without TLS" in " ".join(open_.warnings())
-    assert "not checked" in " ".join(trusting.warnings())
+    assert "without TLS" in sentence(open_.warnings()[0])
+    assert "not checked" in sentence(trusting.warnings()[0])
     assert parse(LDAP, WHERE).settings.warnings() == []
 
 

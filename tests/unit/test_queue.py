@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from core.archive.archive import Archive
+from core.cli.runs import as_json
 from core.engine.visit.progress import Progress
 from core.errors import BusyError, InputError
 from core.model import RunStatus, now
+from core.problems import connection, login, table
+from core.problems.unnamed import EARLIER
 from core.service.queue import Queue
 from tests import homes
 
@@ -131,7 +134,7 @@ async def test_another_process_s_writing_is_noticed(archive: Archive) -> None:
 
 
 async def test_runs_are_counted_and_paged(archive: Archive) -> None:
-    """By profile and states, newest first, with the totals alone when that is enough."""
+    """By profile and states, newest first, with the totals and the code alone when that is enough."""
     queue = Queue(archive.database)
     states = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.WITH_ERRORS, RunStatus.SUCCEEDED)
     for number, status in enumerate(states):
@@ -144,10 +147,28 @@ async def test_runs_are_counted_and_paged(archive: Archive) -> None:
     assert await queue.count(status=RunStatus.SUCCEEDED, after=1) == 1
     assert [run.id for run in await queue.runs(limit=2, offset=1)] == [3, 2]
     assert [run.id for run in await queue.runs("B", status=[RunStatus.SUCCEEDED], limit=2)] == [4]
-    assert [run.result for run in await queue.runs(limit=1, brief=True)] == [{"totals": {"archived": 3}}]
+    assert [run.result for run in await queue.runs(limit=1, brief=True)] == [
+        {"totals": {"archived": 3}, "code": None, "values": None}
+    ]
     await queue.enqueue("A")
     assert (await queue.runs(limit=1, brief=True))[0].result is None
     assert await queue.profiles() == ["A", "B"]
+
+
+async def test_why_a_run_failed_keeps_its_code(archive: Archive) -> None:
+    """Within its result, also where only a part of that is read; a run of an older version has its sentence alone."""
+    queue = Queue(archive.database)
+    why = connection.NOT_TRIED(why=login.REFUSED(host="mail", login="anna", said="no"))
+    for values in (table.as_kept(why), {"reason": table.as_kept(why)["reason"]}):
+        run, _ = await queue.enqueue("Staff")
+        value = {"finished": "2026-01-01T00:00:00.000Z", "totals": {}, "mailboxes": [], **values}
+        await queue.finish(run.id, RunStatus.FAILED, value, values["reason"])
+    for found in (await queue.runs(), await queue.runs(brief=True)):
+        older, newer = found
+        assert newer.why == why
+        assert older.why == EARLIER(message=older.reason)
+        assert [as_json(one)["code"] for one in found] == ["earlier", "not-tried"]
+    assert [one.problem.reason.code.word for one in await queue.problems(9)] == ["earlier", "not-tried"]
 
 
 async def test_the_latest_problems_are_those_of_all_runs(archive: Archive) -> None:

@@ -259,8 +259,8 @@ def run_row(run: Run, moment: datetime) -> PastRun:
         more.append(
             present.sentence(f"Nothing was archived or deleted; {failed} failed.") if run.dry_run else present.sentence(said)
         )
-    if run.reason:
-        more.append(present.text(run.reason))
+    if run.why is not None:
+        more.append(present.text(face.sentence(run.why)))
     return PastRun(
         id=run.id,
         profile=present.text(run.profile, 100),

@@ -11,7 +11,7 @@ from core.engine.examine.comparison import Compared, Deep
 from core.engine.examine.differences import MissingFolder, MissingMailbox, account
 from core.service.idle import until_idle
 from core.text import format as texts
-from tui.desk import present
+from tui.desk import face, present
 from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.refusals import translated
 
@@ -78,7 +78,7 @@ def outcome(found: Sequence[MissingMailbox], deep: Deep | None) -> JobOutcome:
     problems: list[str] = []
     for mailbox in found:
         where = f"{mailbox.mailbox}: " if len(found) > 1 else ""
-        problems += [f"{where}{mailbox.error}"] if mailbox.error else []
+        problems += [f"{where}{face.sentence(why)}" for why in mailbox.reasons]
         for folder in mailbox.folders:
             problems += [f"{where}{text}" for text in _named(folder)]
     missing = sum(one.missing for one in found)
@@ -100,8 +100,8 @@ def outcome(found: Sequence[MissingMailbox], deep: Deep | None) -> JobOutcome:
 
 
 def _named(folder: MissingFolder) -> list[str]:
-    named = [f"{folder.path}: {folder.error}"] if folder.error else []
+    named = [f"{folder.path}: {face.sentence(why)}" for why in folder.reasons]
     for one in folder.differences:
-        reason = f" ({one.reason})" if one.reason else ""
+        reason = f" ({face.sentence(one.reason)})" if one.reason else ""
         named.append(f"{folder.path}, UID {one.uid}, {texts.size(one.size)}: {one.what.words}{reason}")
     return named

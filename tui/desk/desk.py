@@ -231,7 +231,7 @@ class Desk:
         return ProfileView(
             home.profile_row(profile, home.LastRun(last, snapshot, tried), moment, chosen, starts.get(profile.name)),
             tuple((present.sentence(label), present.text(value, 500)) for label, value in facts(profile, whose)),
-            tuple(present.text(warning, 500) for warning in profile.warnings()),
+            tuple(present.text(face.told(warning), 500) for warning in profile.warnings()),
             tuple(runs.run_row(run, snapshots.get(run.id), moment) for run in last_runs),
         )
 

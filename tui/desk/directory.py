@@ -263,8 +263,9 @@ class _Rows(Sequence[ImportRow]):
         self._rows: list[tuple[Mark, UserChange | Conflict | str]] = [
             *([(Mark.WRONG, f"{face.sentence(found.withheld)} {_WITHHELD}")] if found.withheld else []),
             *((Mark.WRONG, conflict) for conflict in found.conflicts),
-            *((Mark.WRONG, one.sentence()) for one in result.groups),
-            *((Mark.NOTE, text) for text in (*result.warnings, *found.notes)),
+            *((Mark.WRONG, face.sentence(one.reason)) for one in result.groups),
+            *((Mark.NOTE, face.sentence(one)) for one in result.warnings),
+            *((Mark.NOTE, text) for text in found.notes),
             *((mark, change) for what, mark in _MARKS.items() for change in found.of(what)),
             *((Mark.NOTE, f"{name}: no longer in the directory, stays as it is") for name in stay),
         ]
@@ -281,7 +282,7 @@ class _Rows(Sequence[ImportRow]):
 def _lacking(notes: Sequence[GroupNote]) -> str:
     """Gaps in groups, shortened to the available room; the preview of changes shows all."""
     more = f" {present.count(len(notes) - _NOTES, 'more note')} under what would change." if len(notes) > _NOTES else ""
-    return " ".join(present.text(one.sentence(), 150) for one in notes[:_NOTES]) + more
+    return " ".join(present.text(face.sentence(one.reason), 150) for one in notes[:_NOTES]) + more
 
 
 def _view(result: SyncResult, left: LeaverPolicy) -> SyncView:

@@ -27,7 +27,7 @@ from core.profiles.schema.profiles import PROFILES
 from core.profiles.selection import SelectionMode, UserSelection
 from core.secrets import Secret
 from core.text import format as texts
-from tui.desk import everybody, present, trial
+from tui.desk import everybody, face, present, trial
 from tui.desk.described import DELETION, facts
 from tui.desk.draft import ExampleRow, FolderRow, FolderTree, ProfileDraft, Summary, Turned
 from tui.desk.drafted import complete, filled, login_of, made, needed, stand_in
@@ -332,9 +332,10 @@ class Drafts:
         with translated():
             profile = made(draft)
             selected = await saved_profiles.check(self._archive, profile)
-            known = [*profile.advice(CONSOLE), *(profile.login.doubts(draft.password) if draft.password else ())]
+            known = profile.advice(CONSOLE)
+            known += map(face.told, profile.login.doubts(draft.password) if draft.password else ())
             if selected is not None:
-                known += shared_logins.warnings(profile, selected.users)
+                known += map(face.told, shared_logins.warnings(profile, selected.users))
             doubts = await saved_profiles.case_doubts(self._archive, profile)
         whose = f"{selected.sentence()}." if selected else ""
         said = (profile.deletion.sentence(), profile.catchall.sentence() if profile.catchall else "")
@@ -344,7 +345,7 @@ class Drafts:
                 for label, value in facts(profile, whose, run_now=draft.run_now)
             ),
             tuple(present.text(text, 500) for text in known if text not in said),
-            tuple(present.text(text, 500) for text in (*profile.warnings(), *doubts)),
+            tuple(present.text(face.told(one), 500) for one in (*profile.warnings(), *doubts)),
             present.sentence(DELETION) if profile.deletion.active else present.sentence(present.BLANK),
         )
 

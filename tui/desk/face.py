@@ -62,6 +62,8 @@ ACTIONS: dict[Do, str] = {
     Do.TYPE_PASSWORD: "Type it on the page Login.",
     Do.NAME_TRIED_USER: "Name one on the page Login.",
     Do.IGNORE_ADDRESS: "The key x says that it is not ours.",
+    Do.COMPARE_DEEPLY: "The key v on the page of the profile compares every byte, and archives what differs.",
+    Do.FILE_MAIL: "The key f in Unknown addresses (the key w on Home) files it.",
     Do.KEEP_BY_HAND: "On the command line, archivar user edit NAME --by-hand keeps the user by hand.",
 }
 #: Labels of settings that have no line of their own name in a form.

@@ -12,6 +12,7 @@ from core.model import Run, RunStatus
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, UserSelection
 from core.text import format as texts
+from tui.desk import face
 from tui.desk.jobs import JobView
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, count, own, sentence, sentences, text
 from tui.desk.run_words import failed_mailboxes, run_facts, state, totals
@@ -139,7 +140,9 @@ def attention(
         run = latest.get(profile.name)
         if run and (said := _of_run(text(profile.name, 60), run)):
             found.append(Attention(said, Remedy.RESULT, str(run.id), own("show it")))
-        warnings += [Attention(text(said), Remedy.EDIT, profile.name, own("change it")) for said in profile.warnings()]
+        warnings += [
+            Attention(text(face.sentence(one)), Remedy.EDIT, profile.name, own("change it")) for one in profile.warnings()
+        ]
         if profile.sync_directory_first and not condition.has_directory:
             said = sentence(f"{text(profile.name, 60)} is to synchronise users before each run, and no directory is set up.")
             warnings.append(Attention(said, Remedy.DIRECTORY, "", own("set one up")))
@@ -181,7 +184,7 @@ def _of_archive(condition: Condition) -> Iterable[Attention]:
 
 def _of_run(name: str, run: Run) -> Safe:
     if run.status is RunStatus.FAILED:
-        return sentence(f"{name} failed: {text(run.reason, 160) or 'no reason is known'}")
+        return sentence(f"{name} failed: {text(face.sentence(run.why), 160) if run.why else 'no reason is known'}")
     if run.status is RunStatus.INTERRUPTED:
         return sentence(f"{name} was interrupted; it carries on by itself.")
     if run.status is not RunStatus.WITH_ERRORS:

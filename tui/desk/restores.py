@@ -163,7 +163,7 @@ class RestoreDesk:
         strangers = sorted({folder.user for folder in plan.folders if folder.owner != plan.mailbox.user.id})
         whose = plan.mailbox.user.name
         warnings = [f"This is mail of {', '.join(strangers)}, and {whose} will be able to read it."] if strangers else []
-        warnings += plan.warnings()
+        warnings += map(face.told, plan.warnings())
         if others > 0:
             warnings.append(
                 f"Of what is chosen {present.count(others, 'message')} of other users stay out: "
@@ -314,7 +314,7 @@ def _outcome(plan: RestorePlan, done: Restored) -> JobOutcome:
     if len(done.remarks) > NAMED:
         sentences.append(f"And {texts.number(len(done.remarks) - NAMED)} more remarks like these.")
     if done.messages:
-        sentences += plan.warnings()
+        sentences += map(face.told, plan.warnings())
     return JobOutcome(tuple(sentences), tuple(_problem(one) for one in done.problems))
 
 

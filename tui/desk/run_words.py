@@ -10,6 +10,7 @@ from core.engine.run.foreseen import Foreseen, of_result
 from core.engine.visit.progress import Snapshot
 from core.model import COUNTERS, Run, RunStatus
 from core.text import format as texts
+from tui.desk import face
 from tui.desk.present import Badge, Safe, Tone, badge, count, sentence, sentences, text
 
 
@@ -121,7 +122,7 @@ def summary(run: Run) -> tuple[str, ...]:
         RunStatus.SUCCEEDED: "Everything is archived.",
         RunStatus.WITH_ERRORS: "Finished, but not everything could be archived. The next run tries again.",
         RunStatus.CANCELLED: "Cancelled. What was archived is kept; the next run carries on from there.",
-        RunStatus.FAILED: f"Failed: {text(run.reason) or 'no reason is known'}",
+        RunStatus.FAILED: f"Failed: {text(face.sentence(run.why)) if run.why else 'no reason is known'}",
     }
     head = _TRIED.get(run.status, heads[RunStatus.FAILED]) if run.dry_run else heads.get(run.status, "")
     if run.result is None:

@@ -21,7 +21,9 @@ from core.archive.archive import Archive
 from core.db import kept
 from core.db.database import Transaction
 from core.model import moment, now, timestamp
-from core.text.format import counted
+from core.problems import table, warning
+from core.problems.code import Reason
+from core.problems.command_line import sentence
 
 #: The setting that holds the last reading.
 NAME = "clock"
@@ -73,8 +75,8 @@ async def watch(archive: Archive) -> None:
         await _look(transaction, read(), None)
 
 
-async def doubt(archive: Archive, profile: str, run: int, *, dry_run: bool = False) -> str:
-    """The reason in a sentence why ages do not count in this run of a profile; empty when they do."""
+async def doubt(archive: Archive, profile: str, run: int, *, dry_run: bool = False) -> Reason | None:
+    """The reason why ages do not count in this run of a profile; None when they do."""
     last = await archive.entries_before(None, 1)
     newest = moment(last[0].at) if last else None
     async with archive.database.transaction() as transaction:
@@ -86,11 +88,13 @@ async def doubt(archive: Archive, profile: str, run: int, *, dry_run: bool = Fal
         late = "at" in state and abs(present.wall - moment(state["at"])) <= MOST
         known = runs.get(key, {"run": 0, "jumps": state["jumps"] - late, "said": ""})
         if known["run"] != run:
-            known = {"run": run, "jumps": state["jumps"], "said": state["said"] if state["jumps"] != known["jumps"] else ""}
+            why = {name: state[name] for name in ("said", "why") if name in state}
+            known = {"run": run, "jumps": state["jumps"], **(why if state["jumps"] != known["jumps"] else {"said": ""})}
         if not dry_run:
             runs[key] = known
             await kept.keep(transaction, NAME, json.dumps(state))
-        return str(known["said"])
+        # A state of an older version has the sentence alone.
+        return table.kept({"reason": known["said"], **known.get("why", {})}) if known["said"] else None
 
 
 async def _look(transaction: Transaction, present: Reading, newest: datetime | None) -> dict[str, Any]:
@@ -105,7 +109,8 @@ async def _look(transaction: Transaction, present: Reading, newest: datetime | N
         # No earlier reading and no ledger: this reading begins the record.
         return state
     if (by := jump(before, present)) is not None:
-        state |= {"jumps": state["jumps"] + 1, "said": _said(by, before, present), "at": timestamp(present.wall)}
+        why = _why(by, before, present)
+        state |= {"jumps": state["jumps"] + 1, "said": sentence(why), "why": why.as_json(), "at": timestamp(present.wall)}
     state |= {"wall": timestamp(present.wall), "uptime": present.uptime, "boot": present.boot}
     await kept.keep(transaction, NAME, json.dumps(state))
     return state
@@ -119,13 +124,9 @@ async def _state(transaction: Transaction) -> dict[str, Any]:
         return {}
 
 
-def _said(by: timedelta, before: Reading, present: Reading) -> str:
-    days = counted(max(abs(by).days, 1), "day")
+def _why(by: timedelta, before: Reading, present: Reading) -> Reason:
     if by < timedelta():
-        what = f"The clock went back by {days}: it says {present.wall:%Y-%m-%d %H:%M} UTC"
-    elif before.boot and before.boot == present.boot:
-        what = f"The clock jumped forward by {days}: it says {present.wall:%Y-%m-%d %H:%M} UTC"
+        code = warning.CLOCK_BACK
     else:
-        at = f"{present.wall:%Y-%m-%d %H:%M} UTC"
-        what = f"By the clock ({at}) the machine was off for {days}; whether that is so, or it was set forward, cannot be told"
-    return f"{what}. Rules that go by age wait for the next run."
+        code = warning.CLOCK_FORWARD if before.boot and before.boot == present.boot else warning.CLOCK_UNKNOWN
+    return code(by=max(abs(by).days, 1), at=f"{present.wall:%Y-%m-%d %H:%M}")

@@ -19,6 +19,8 @@ from core.archive.store.ledger import Draft
 from core.errors import ArchivarError, InputError
 from core.model import now
 from core.problems import profile as problems
+from core.problems.code import Reason
+from core.problems.warning import OTHER_CASE
 from core.profiles import templates
 from core.profiles.profile import Access, Profile, Server, from_json, name_key
 from core.profiles.routing import AddressBook
@@ -226,7 +228,7 @@ async def catchall_mailboxes(archive: Archive) -> dict[str, str]:
     return {address: one.name for one in profiles if one.catchall for address in one.catchall.own(one.login.username)}
 
 
-async def case_doubts(archive: Archive, profile: Profile) -> list[str]:
+async def case_doubts(archive: Archive, profile: Profile) -> list[Reason]:
     """Warnings about folders of a catch-all profile that differ only by case from those into which mailboxes are archived."""
     if profile.catchall is None:
         return []
@@ -244,11 +246,7 @@ async def case_doubts(archive: Archive, profile: Profile) -> list[str]:
             for place in {templates.place(template, user.addresses[0], address) for address in user.addresses}:
                 if others := there.get(place.casefold(), set()) - {place}:
                     found.setdefault(template, min(others))
-    return [
-        f'Files into {template}, while mailboxes are archived into "{path}": that differs only by case, and makes two folders. '
-        "Spell it alike."
-        for template, path in found.items()
-    ]
+    return [OTHER_CASE(template=template, path=path) for template, path in found.items()]
 
 
 async def _is_stored(archive: Archive, name: str) -> bool:

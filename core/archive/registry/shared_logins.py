@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from core.model import User
+from core.problems.code import Reason
+from core.problems.warning import SAME_LOGIN
 from core.profiles.mailboxes import login_name
 from core.profiles.profile import Profile
 
 
-def warnings(profile: Profile, chosen: Iterable[User]) -> list[str]:
+def warnings(profile: Profile, chosen: Iterable[User]) -> list[Reason]:
     """Warnings about users whose logins open the same mailbox."""
     return [
-        f"{' and '.join(names)} have the same login name ({login}): the same mailbox would go into each of their archives."
+        SAME_LOGIN(names=" and ".join(names), login=login)
         for login, names in _by_login(profile, chosen).items()
         if len(names) > 1
     ]

@@ -21,15 +21,16 @@ from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.story import Silence, Story
 from core.engine.visit.visit import Rules, Visit
 from core.model import MailboxResult, now
+from core.problems.code import Reason
 from core.profiles.deletion import When
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 
 
-async def amend(compared: ComparedMailbox, mailbox: Mailbox, budget: Budget) -> str:
+async def amend(compared: ComparedMailbox, mailbox: Mailbox, budget: Budget) -> Reason | None:
     """Archive messages that a compared mailbox has and the archive lacks, and read the UIDs that it doubted.
 
-    The result is the reason why it failed as a whole; empty when it did not. Raises ``BusyError`` when a restore fills the
+    The result is the reason why it failed as a whole; None when it did not. Raises ``BusyError`` when a restore fills the
     mailbox, ``StorageError``.
     """
     archive, profile = compared.archive, compared.profile
@@ -41,7 +42,7 @@ async def amend(compared: ComparedMailbox, mailbox: Mailbox, budget: Budget) -> 
         rules = Rules(profile.folders, profile.filter, nothing, now(), await settings.read(archive.database))
         visit = Visit(compared.link, await _filing(archive, profile, to), rules, budget, compared.server, story)
         error = await archive_mailbox(visit, {place: frozenset(uids) for place, uids in compared.doubted.items()})
-    return str(error) if error else ""
+    return error.reason if error else None
 
 
 async def _filing(archive: Archive, profile: Profile, to: Destination) -> Filing:

@@ -34,9 +34,9 @@ from core.errors import ConnectError, DamagedError, Dropped, ProtocolError
 from core.imap.names import Folder, Status
 from core.model import now
 from core.problems.code import Reason
-from core.problems.command_line import sentence
+from core.problems.comparison import OTHER_LENGTH
+from core.problems.folder import COUNT, UID_TWICE
 from core.profiles.profile import Profile
-from core.text.format import counted, number
 
 #: Bytes assumed for a message of unknown length when memory is shared out.
 UNTOLD = 1024 * 1024
@@ -61,7 +61,7 @@ async def _at_once() -> None:
 class Deep:
     """A deep comparison of a profile. ``repair`` archives differences, ``anew`` forgets earlier results.
 
-    ``tick`` gets the progress, ``warn`` warnings about the server. ``quiet`` waits until no run of the profile is under way.
+    ``tick`` gets the progress, ``told`` warnings about the server. ``quiet`` waits until no run of the profile is under way.
     ``started`` is the time at which the comparison was begun, which may be long ago.
     """
 
@@ -69,16 +69,18 @@ class Deep:
     anew: bool = False
     actor: str = "archivar"
     tick: Callable[[Compared], None] = lambda compared: None
-    warn: Callable[[str], None] = lambda text: None
+    told: Callable[[Reason], None] = lambda reason: None
     quiet: Callable[[], Awaitable[None]] = _at_once
     budget: Budget = field(default_factory=Budget)
     progress: Compared = field(default_factory=Compared)
     started: datetime = field(default_factory=now)
 
     def tell(self, kind: str, mailbox: str, text: str) -> None:
+        """Drop an event (``story.Listener``)."""
+
+    def warn(self, mailbox: str, reason: Reason) -> None:
         """Pass on a warning (``story.Listener``)."""
-        if kind == "warning":
-            self.warn(text)
+        self.told(reason)
 
     def settled(self, messages: int, bytes_: int, differing: int) -> None:
         """Count messages that are done."""
@@ -113,22 +115,22 @@ class ComparedMailbox:
         except (Dropped, ProtocolError) as error:
             # The failure of one folder must not count against the next.
             self.link.progressed()
-            return self.unread(folder, error.message)
+            return self.unread(folder, error.reason)
         except ConnectError as error:
             if len(self._folders) == 1:
                 raise
             self.lost = error
-            return self.unread(folder, error.message)
+            return self.unread(folder, error.reason)
 
-    def unread(self, folder: Folder, error: str) -> MissingFolder:
+    def unread(self, folder: Folder, why: Reason) -> MissingFolder:
         """The result of a folder that could not be compared at all."""
-        return MissingFolder(folder.path, 0, 0, "", error=error, depth=Depth(left_over=1) if self.deep else None)
+        return MissingFolder(folder.path, 0, 0, "", reasons=(why,), depth=Depth(left_over=1) if self.deep else None)
 
     async def again(self, before: MissingFolder) -> MissingFolder:
         """Compare a folder once more after its differences were archived: equal messages are not read again."""
         after = await self.folder(self._folders[before.path])
         if before.depth is None or after.depth is None or not after.done:
-            return replace(before, error="; ".join(filter(None, (before.error, after.error))))
+            return replace(before, reasons=before.reasons + after.reasons)
         left, equal = {one.uid for one in after.differences}, self.equal[before.path]
         repaired = tuple(one for one in before.differences if one.uid in equal and one.uid not in left)
         return replace(after, depth=replace(before.depth, repaired=before.depth.repaired + repaired))
@@ -164,7 +166,7 @@ class ComparedMailbox:
         return found | (look.left_before.keys() & set(look.plan.new))
 
 
-def _differing(look: Look, uid: int, what: DifferenceKind, reason: str = "") -> Differing:
+def _differing(look: Look, uid: int, what: DifferenceKind, reason: Reason | None = None) -> Differing:
     return Differing(uid, look.listed[uid].size, look.listed[uid].internaldate, what, reason)
 
 
@@ -184,20 +186,20 @@ def _odd(server: KnownServer, look: Look, recorded: Mapping[int, Recorded], same
             look,
             uid,
             DifferenceKind.OTHER_LENGTH,
-            f"announced with {number(look.listed[uid].size)} bytes, and archived with {number(length)}",
+            OTHER_LENGTH(announced=look.listed[uid].size, archived=length),
         )
         for uid, length in odd.items()
     ]
 
 
-def _doubts(look: Look) -> str:
-    """The reason why a folder's listing is incomplete; empty when it adds up."""
+def _doubts(look: Look) -> tuple[Reason, ...]:
+    """The reasons why a folder's listing is incomplete; none when it adds up."""
     found = []
     if look.unlisted:
-        found.append(f"the server counts {number(look.unlisted)} more messages here than it lists")
+        found.append(COUNT(count=look.unlisted))
     if look.twice:
-        found.append(f"the server names {counted(len(look.twice), 'UID')} for several messages each")
-    return "; ".join(found)
+        found.append(UID_TWICE(count=len(look.twice)))
+    return tuple(found)
 
 
 @dataclass(slots=True)
@@ -237,7 +239,7 @@ class _DeepFolder:
         wanted = [uid for uid in sorted(look.listed) if uid not in self._left_out and uid not in kept]
         deep.progress.total += len(kept) + len(wanted)
         deep.settled(len(kept), 0, 0)
-        error = await self._read(wanted)
+        unread = await self._read(wanted)
         left_over = len(wanted) - len(self._equal) + len(kept) - len(self._differing) - len(self._gone)
         differing = [*self._differing, *_odd(self._scope.server, look, self._recorded, self._equal)]
         depth = Depth(
@@ -250,7 +252,7 @@ class _DeepFolder:
             _sorted(self._repaired),
         )
         found = len(look.listed) - len(self._gone)
-        doubts = "; ".join(filter(None, (_doubts(look), error)))
+        doubts = _doubts(look) + ((unread,) if unread is not None else ())
         path, left_out = look.folder.path, len(self._left_out)
         self._doubt(differing)
         return MissingFolder(path, found, len(self._equal), "", _sorted(differing), doubts, left_out, depth)
@@ -272,8 +274,8 @@ class _DeepFolder:
         place = self._place
         return await sources.kept(self._scope.archive, place.source, place.name, place.uidvalidity, uids)
 
-    async def _read(self, wanted: list[int]) -> str:
-        """Download and compare; the reason why a part could not be read, else empty."""
+    async def _read(self, wanted: list[int]) -> Reason | None:
+        """Download and compare; the reason why a part could not be read, if any."""
         look, stream = self._look, Pipeline()
         sizes = {uid: replace(look.listed[uid], size=self._expected(uid)) for uid in wanted}
         asked = Wanted(look.folder, look.uidvalidity, sizes, wanted)
@@ -285,10 +287,10 @@ class _DeepFolder:
                 await stream.drain()
         except ConnectError as error:
             self._scope.lost = error
-            return error.message
+            return error.reason
         except ProtocolError as error:
-            return error.message
-        return ""
+            return error.reason
+        return None
 
     def _expected(self, uid: int) -> int:
         """The bytes reckoned for a message, bounded: the server's numbers alone must not decide how much memory is taken."""
@@ -297,7 +299,7 @@ class _DeepFolder:
 
     def failed(self, uid: int, reason: Reason) -> None:
         """The server does not give a message (``download.Losses``)."""
-        self._differing.append(_differing(self._look, uid, DifferenceKind.NOT_GIVEN, sentence(reason)))
+        self._differing.append(_differing(self._look, uid, DifferenceKind.NOT_GIVEN, reason))
         self._deep.settled(1, 0, 1)
 
     def expunged(self, uid: int) -> None:
@@ -318,7 +320,7 @@ class _DeepFolder:
             elif not reads_as(raw, one):
                 found.differing.append(_differing(look, uid, DifferenceKind.OTHER_BYTES))
             elif one.sha256 in damaged:
-                differing = _differing(look, uid, DifferenceKind.DAMAGED, damaged[one.sha256].message)
+                differing = _differing(look, uid, DifferenceKind.DAMAGED, damaged[one.sha256].reason)
                 if self._deep.repair and await self._renew(one, raw):
                     found.repaired.append(differing)
                     found.equal[uid] = one.sha256

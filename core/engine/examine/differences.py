@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from core.model import now, timestamp
+from core.problems import command_line, comparison, deletion, message, table
+from core.problems.code import Reason
 from core.text.format import counted, size, when
 
 
@@ -41,6 +43,25 @@ _WORDS = {
     DifferenceKind.NOT_GIVEN: "not given by the server",
     DifferenceKind.DAMAGED: "the archived copy is damaged",
 }
+#: The codes of differences without a reason of their own.
+_CODES = {
+    DifferenceKind.NOT_ARCHIVED: comparison.NOT_ARCHIVED,
+    DifferenceKind.OTHER_NUMBERS: comparison.OTHER_NUMBERS,
+    DifferenceKind.OTHER_BYTES: comparison.OTHER_BYTES,
+    DifferenceKind.OTHER_LENGTH: comparison.OTHER_LENGTH,
+    DifferenceKind.NOT_GIVEN: message.LEFT_OUT,
+    DifferenceKind.DAMAGED: deletion.DAMAGED_COPY,
+}
+
+
+def _told(reasons: Sequence[Reason]) -> dict[str, Any]:
+    """The fields of errors in JSON: their sentences in one, the code of the first, and all of them with codes and values."""
+    kept = [table.as_kept(one) for one in reasons]
+    return {"error": _joined(reasons), "code": kept[0]["code"] if kept else "", "reasons": kept}
+
+
+def _joined(reasons: Sequence[Reason]) -> str:
+    return "; ".join(map(command_line.sentence, reasons))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +72,12 @@ class Differing:
     size: int
     internaldate: int | None
     what: DifferenceKind
-    reason: str = ""
+    reason: Reason | None = None
+
+    @property
+    def told(self) -> str:
+        """The reason as a sentence of the command line; empty where the kind says all."""
+        return command_line.sentence(self.reason) if self.reason is not None else ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -59,7 +85,8 @@ class Differing:
             "size": self.size,
             "internaldate": self.internaldate,
             "what": self.what.value,
-            "reason": self.reason,
+            "reason": self.told,
+            "code": (self.reason.code if self.reason is not None else _CODES[self.what]).word,
         }
 
 
@@ -96,7 +123,7 @@ class Depth:
 class MissingFolder:
     """A folder compared with the archive. ``archived`` of its ``found`` messages are there, unchanged.
 
-    ``error`` is the reason why a part could not be compared. ``left_out`` counts messages that the profile's filter excludes,
+    ``reasons`` tell why a part could not be compared. ``left_out`` counts messages that the profile's filter excludes,
     and those left in a catch-all mailbox. ``depth`` is None where only numbers were compared.
     """
 
@@ -105,9 +132,14 @@ class MissingFolder:
     archived: int
     excluded: str
     differences: tuple[Differing, ...] = ()
-    error: str = ""
+    reasons: tuple[Reason, ...] = ()
     left_out: int = 0
     depth: Depth | None = None
+
+    @property
+    def error(self) -> str:
+        """The reasons as sentences of the command line; empty without any."""
+        return _joined(self.reasons)
 
     @property
     def missing(self) -> tuple[tuple[int, int, int | None], ...]:
@@ -126,7 +158,7 @@ class MissingFolder:
             "archived": self.archived,
             "excluded": self.excluded,
             "left_out": self.left_out,
-            "error": self.error,
+            **_told(self.reasons),
             "missing": [one.as_json() for one in self.differences],
         }
         return value | ({"deep": self.depth.as_json()} if self.depth else {})
@@ -134,7 +166,7 @@ class MissingFolder:
 
 @dataclass(frozen=True, slots=True)
 class MissingMailbox:
-    """A mailbox compared with the archive; ``error``: the reason why it was not, not wholly, or not repaired.
+    """A mailbox compared with the archive; ``reasons`` tell why it was not, not wholly, or not repaired.
 
     ``unfinished``: a later comparison can continue this one.
     """
@@ -142,8 +174,13 @@ class MissingMailbox:
     mailbox: str
     user: str
     folders: tuple[MissingFolder, ...] = ()
-    error: str = ""
+    reasons: tuple[Reason, ...] = ()
     unfinished: bool = False
+
+    @property
+    def error(self) -> str:
+        """The reasons as sentences of the command line; empty without any."""
+        return _joined(self.reasons)
 
     @property
     def missing(self) -> int:
@@ -164,7 +201,7 @@ class MissingMailbox:
         return {
             "mailbox": self.mailbox,
             "user": self.user,
-            "error": self.error,
+            **_told(self.reasons),
             "missing": self.missing,
             "folders": [folder.as_json() for folder in self.folders],
         }

@@ -17,7 +17,9 @@ from core.directory.group_notes import GroupNote
 from core.directory.people import people
 from core.errors import ArchivarError, BusyError, DamagedError, DirectoryError, StorageError
 from core.network import Report
+from core.problems.code import Reason
 from core.problems.command_line import sentence
+from core.problems.table import warned
 from core.profiles.directory import Directory
 from core.secrets import Secret
 from core.system.actor import PERSONAL, signed
@@ -32,7 +34,7 @@ class SyncResult:
 
     difference: Difference
     done: bool
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
     groups: tuple[GroupNote, ...] = ()
 
     @property
@@ -54,7 +56,7 @@ class SyncResult:
         return {
             **self.difference.as_json(),
             "done": self.done,
-            "warnings": list(self.warnings),
+            **warned(self.warnings),
             "groups": [one.as_json() for one in self.groups],
         }
 

@@ -29,7 +29,9 @@ from core.imap.login import ServerKnowledge
 from core.imap.names import Folder, Status, Unused
 from core.imap.session import Session
 from core.model import User
+from core.problems.code import Reason
 from core.problems.command_line import sentence
+from core.problems.comparison import NOT_REPAIRED
 from core.problems.connection import NOT_TRIED
 from core.profiles.mailboxes import Mailbox
 from core.profiles.ownership import OWN, Whose
@@ -136,7 +138,7 @@ async def missing(
         deep.started = await comparisons.begin(archive, name, anew=deep.anew, ended_too=deep.repair, days=days)
     work = MailboxComparison(archive, profile, password, server, deep, backoff, RenamedLogins(archive))
     found = [
-        MissingMailbox(one.mailbox, one.user, error="; ".join(problem.text for problem in one.problems))
+        MissingMailbox(one.mailbox, one.user, reasons=tuple(problem.reason for problem in one.problems))
         for one in wanted.impossible
     ]
     queue = deque(wanted.mailboxes)
@@ -145,8 +147,8 @@ async def missing(
         while queue:
             mailbox = queue.popleft()
             if breaker.open is not None:
-                error = sentence(NOT_TRIED(why=breaker.open))
-                found.append(MissingMailbox(mailbox.top, mailbox.user.name, error=error, unfinished=True))
+                reasons = (NOT_TRIED(why=breaker.open),)
+                found.append(MissingMailbox(mailbox.top, mailbox.user.name, reasons=reasons, unfinished=True))
                 continue
             try:
                 found.append(await work.compare(mailbox))
@@ -155,7 +157,7 @@ async def missing(
                     raise
                 if isinstance(error, ConnectError):
                     breaker.failed(error)
-                found.append(MissingMailbox(mailbox.top, mailbox.user.name, error=str(error), unfinished=True))
+                found.append(MissingMailbox(mailbox.top, mailbox.user.name, reasons=(error.reason,), unfinished=True))
             else:
                 breaker.succeeded()
 
@@ -206,15 +208,15 @@ class MailboxComparison:
         scope = ComparedMailbox(self.archive, link, self.profile, source, self.server, self.deep)
         try:
             found = await self._folders(scope, replace(_holder(mailbox), source=source))
-            error = str(scope.lost or "")
-            if self.deep is not None and self.deep.repair and not error:
-                error = await self._repair(scope, mailbox, self.deep, found)
+            why = scope.lost.reason if scope.lost else None
+            if self.deep is not None and self.deep.repair and why is None:
+                why = await self._repair(scope, mailbox, self.deep, found)
         except BaseException:
             await link.drop()
             raise
         await link.close()
         unfinished = bool(scope.lost) or not all(one.done for one in found)
-        return MissingMailbox(mailbox.top, mailbox.user.name, tuple(found), error, unfinished)
+        return MissingMailbox(mailbox.top, mailbox.user.name, tuple(found), (why,) if why else (), unfinished)
 
     async def _folders(self, scope: ComparedMailbox, holder: Holder) -> list[MissingFolder]:
         async def listed() -> tuple[list[Folder], dict[str, Status], list[Unused]]:
@@ -223,7 +225,7 @@ class MailboxComparison:
             return await whose.settled(self.archive, holder, session, folders, statuses), statuses, unreadable
 
         folders, statuses, unreadable = await scope.link.again(listed)
-        found = [MissingFolder(text, 0, 0, "", error=sentence(text.reason)) for text in unreadable]
+        found = [MissingFolder(text, 0, 0, "", reasons=(text.reason,)) for text in unreadable]
         for folder in folders:
             if not folder.selectable:
                 continue
@@ -235,21 +237,21 @@ class MailboxComparison:
             if scope.lost is None:
                 found.append(await scope.folder(folder))
             else:
-                found.append(scope.unread(folder, scope.lost.message))
+                found.append(scope.unread(folder, scope.lost.reason))
         return found
 
-    async def _repair(self, scope: ComparedMailbox, mailbox: Mailbox, deep: Deep, found: list[MissingFolder]) -> str:
-        """Archive the differences in ``found`` and compare again; the reason of a failure, else empty."""
+    async def _repair(self, scope: ComparedMailbox, mailbox: Mailbox, deep: Deep, found: list[MissingFolder]) -> Reason | None:
+        """Archive the differences in ``found`` and compare again; the reason of a failure, if any."""
         differing = [one for one in found if one.differences]
         if not differing:
-            return ""
+            return None
         await deep.quiet()
         try:
-            error = await amend(scope, mailbox, deep.budget)
+            why = await amend(scope, mailbox, deep.budget)
         except BusyError as busy:
-            error = busy.message
-        if error:
-            return f"not repaired: {error}"
+            why = busy.reason
+        if why is not None:
+            return NOT_REPAIRED(why=why)
         for one in differing:
             found[found.index(one)] = await scope.again(one)
-        return str(scope.lost or "")
+        return scope.lost.reason if scope.lost else None

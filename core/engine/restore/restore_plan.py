@@ -15,10 +15,10 @@ from core.errors import InputError
 from core.model import now
 from core.problems import restore as problems
 from core.problems.code import Reason
+from core.problems.warning import DELETED_AGAIN
 from core.profiles import rules
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
-from core.text.format import number
 
 #: Characters; no folder path on a server is longer.
 LONGEST = 1000
@@ -70,15 +70,11 @@ class RestorePlan:
         """The destination path of a folder's messages on the server."""
         return self.to or folder.path.removeprefix(f"{self.mailbox.top}/")
 
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[Reason]:
         """Warnings to be shown before the restore."""
         found = list(self.profile.warnings())
         if self.doomed:
-            what = "1 of these messages" if self.doomed == 1 else f"{number(self.doomed)} of these messages"
-            found.append(
-                f"The next run of {self.profile.name} deletes {what} on the server again, by its deletion rule. "
-                "Change the rule first, if they are to stay."
-            )
+            found.append(DELETED_AGAIN(profile=self.profile.name, count=self.doomed))
         return found
 
 

@@ -39,6 +39,8 @@ from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder, Status
 from core.imap.replies import Listed
 from core.problems import deletion, message
+from core.problems.code import Reason
+from core.problems.warning import NOT_LOOKED_AT
 from core.profiles import rules
 from core.profiles.filter import FLAGGED, has_flag
 from core.profiles.ownership import Evidence
@@ -105,15 +107,11 @@ class MailboxDeletion:
             return True
         return rules.is_trash(folder.path, folder.attributes) or rules.is_drafts(folder.path, folder.attributes)
 
-    def remarks(self) -> list[str]:
-        """Remarks on this run, in sentences."""
+    def remarks(self) -> list[Reason]:
+        """Warnings of this run."""
         more = len(self._postponed) - NAMED
         names = ", ".join(sorted(self._postponed)[:NAMED]) + (f" and {number(more)} more" if more > 0 else "")
-        told = [
-            f"Nothing is deleted yet in {names}: other mailboxes of the profile were not looked at before, and the server does "
-            "not tell whose folders are. The next run deletes there."
-        ]
-        return [*self.holds.remarks(), *(told if self._postponed else [])]
+        return [*self.holds.remarks(), *([NOT_LOOKED_AT(folders=names)] if self._postponed else [])]
 
     async def run(self, looks: Sequence[Look], folders: Iterable[Folder]) -> None:
         """Delete in all folders, then in the trash. Raises ``DamagedError`` (catalog and ledger disagree), ``ConnectError``."""

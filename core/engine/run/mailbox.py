@@ -31,9 +31,10 @@ from core.model import Forecast, Phase, Problem, RunStatus, moment, now
 from core.problems import folder as problems
 from core.problems.mailbox import PROGRAM_FAULT
 from core.problems.message import NOT_ARCHIVED
+from core.problems.warning import FOLDER_SHRUNK
 from core.profiles.rules import is_trash
 from core.text import sequence
-from core.text.format import counted, number
+from core.text.format import number
 from core.text.format import size as human
 
 #: Reasons listed in a remark.
@@ -97,8 +98,8 @@ class MailboxArchiver:
             *whose.remarks(folders, visit.rules.folders),
             *views.remarks(shown, visit.rules.folders, visit.rules.deletion),
         )
-        for text in (*visit.filing.remarks(), *self._deleting.remarks(), *remarks):
-            visit.story.warn(text)
+        for reason in (*visit.filing.remarks(), *self._deleting.remarks(), *remarks):
+            visit.story.warn(reason)
         self._finish()
 
     async def _list_folders(self) -> tuple[list[Folder], dict[str, Status], list[Unused]]:
@@ -184,15 +185,12 @@ class MailboxArchiver:
         visit.link.progressed()
 
     def _tell_shrunk(self, folder: Folder, before: int, gone: int) -> None:
-        there = before - gone
         if (
             gone >= SHRUNK
             and gone * 100 >= before * self._visit.rules.settings.shrunk
             and not is_trash(folder.path, folder.attributes)
         ):
-            left = f"{number(there)} are left" if there else "it is empty"
-            what = f"{folder.path} had {counted(before, 'message')} when it was last looked at, and {left} on the server"
-            self._visit.story.warn(f"{what}. What was archived of them is kept.")
+            self._visit.story.warn(FOLDER_SHRUNK(folder=folder.path, before=before, left=before - gone))
 
     async def _leave_out(self, looks: Sequence[Look]) -> None:
         """Apply the filter to new messages that are no moves; those left for an unknown address are left again."""

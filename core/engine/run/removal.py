@@ -18,6 +18,7 @@ from core.imap.session import Busy, Selected, Session
 from core.problems import deletion
 from core.problems import folder as problems
 from core.problems.code import Reason
+from core.problems.warning import HELD
 from core.profiles import rules
 from core.profiles.filter import DELETED, FLAGGED, has_flag
 from core.text.format import number
@@ -48,15 +49,14 @@ class Holds:
         for reason in held.values():
             self._counts[reason] = self._counts.get(reason, 0) + 1
 
-    def remarks(self) -> list[str]:
-        """Remarks on this run, in sentences."""
+    def remarks(self) -> list[Reason]:
+        """Warnings of this run."""
         if not self._counts:
             return []
         count = sum(self._counts.values())
         names = ", ".join(sorted(self._counts, key=lambda reason: -self._counts[reason])[:NAMED])
         more = f" and {number(len(self._counts) - NAMED)} more" if len(self._counts) > NAMED else ""
-        what = "1 message is" if count == 1 else f"{number(count)} messages are"
-        return [f"{what} archived and not deleted on the server yet: unknown addresses ({names}{more})."]
+        return [HELD(count=count, names=f"{names}{more}")]
 
 
 class Cause(Protocol):

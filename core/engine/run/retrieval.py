@@ -25,8 +25,8 @@ from core.imap.replies import Listed
 from core.problems import message as problems
 from core.problems.code import Reason
 from core.problems.folder import UID_REUSED
+from core.problems.warning import IN_TRASH
 from core.profiles import journal
-from core.text.format import number
 
 #: Messages read before a server counts as having recomputed its numbers, or as inexact.
 SAMPLE = 50
@@ -333,8 +333,5 @@ def count_moves(visit: Visit, moves: Sequence[Move]) -> int:
     # A message that we deleted was moved to the trash by the server, not by a user.
     visit.story.tally.known += len(moves) - moved
     if visit.rules.deletion.trash_too and (found := sum(move.deleted and not move.ours for move in moves)):
-        what = "1 message that was deleted here lies" if found == 1 else f"{number(found)} messages that were deleted here lie"
-        visit.story.warn(
-            f"{what} in the trash. Who put it there was not seen, as after a broken-off deletion, so trash_too leaves it."
-        )
+        visit.story.warn(IN_TRASH(count=found))
     return moved

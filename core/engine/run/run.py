@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -35,12 +36,13 @@ from core.imap.session import Session
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now, timestamp
 from core.problems.code import Reason
 from core.problems.connection import NOT_TRIED
+from core.problems.table import failed, warned
+from core.problems.warning import NOBODY, TO_BE_FILED
 from core.profiles.deletion import Deletion, When
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 from core.secrets import Secret
 from core.system.tasks import together
-from core.text.format import number
 
 #: An age limit by which no mail is old.
 NOTHING_IS_OLD = datetime(1000, 1, 1, tzinfo=UTC)
@@ -185,15 +187,14 @@ class ProfileRun:
         for warning in (*self._job.profile.warnings(), *self._found.roster.warnings):
             self._warn(warning)
         if not self.mailboxes:
-            self._warn("No user with an e-mail address is selected, so there was nothing to archive.")
+            self._warn(NOBODY())
         workers = min(self._job.profile.server.connections, len(self._queue))
         await together([self._work() for _ in range(workers)])
         if self._found.sorting is not None and (count := await unknown.to_be_filed(self._archive)):
-            what = "1 message waits" if count == 1 else f"{number(count)} messages wait"
-            self._warn(f"{what} to be filed to users who are known by now.")
+            self._warn(TO_BE_FILED(count=count))
 
-    def _warn(self, text: str) -> None:
-        self._job.listener.tell("warning", "", text)
+    def _warn(self, reason: Reason) -> None:
+        self._job.listener.warn("", reason)
 
     async def _work(self) -> None:
         """Take mailboxes from the queue until it is empty."""
@@ -284,9 +285,15 @@ def rows(profile: Profile, found: Roster) -> list[MailboxProgress]:
 
 
 def result(
-    run: Run, status: RunStatus, started: datetime, finished: datetime, warnings: list[str], mailboxes: list[MailboxProgress]
+    run: Run,
+    status: RunStatus,
+    started: datetime,
+    finished: datetime,
+    warnings: Sequence[Reason],
+    mailboxes: list[MailboxProgress],
+    reason: Reason | None = None,
 ) -> dict[str, Any]:
-    """The JSON object of ``run --json``."""
+    """The JSON object of ``run --json``; ``reason`` tells why the run failed as a whole."""
     totals = Tally()
     for mailbox in mailboxes:
         totals.add(mailbox.tally)
@@ -297,7 +304,8 @@ def result(
         "status": status.value,
         "started": timestamp(started),
         "finished": timestamp(finished),
-        "warnings": warnings,
+        **failed(reason),
+        **warned(warnings),
         "totals": totals.as_json(),
         "mailboxes": [mailbox.result.as_json() for mailbox in mailboxes],
     }

@@ -22,6 +22,8 @@ from core.engine.visit.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder, Status
 from core.imap.replies import Listed
+from core.problems.code import Reason
+from core.problems.warning import VIEW_NOT_DELETED
 from core.profiles import rules
 from core.profiles.deletion import Deletion
 from core.profiles.ownership import OWN
@@ -48,15 +50,12 @@ def beside(statuses: Mapping[str, Status], left_out: Iterable[Folder]) -> dict[s
     return {name: replace(status, beside=digest) for name, status in statuses.items()}
 
 
-def remarks(views: Sequence[Folder], folders: FolderRules, deletion: Deletion) -> list[str]:
-    """Remarks on views when mail is deleted, in sentences."""
+def remarks(views: Sequence[Folder], folders: FolderRules, deletion: Deletion) -> list[Reason]:
+    """Warnings about views when mail is deleted."""
     shown = [view.path for view in views if not folders.reason_to_exclude(view.path, view.attributes, view.whose)]
     if not shown or not deletion.active:
         return []
-    return [
-        f"Nothing is deleted in {', '.join(shown)}, which shows what lies in other folders. On Gmail a message that is deleted "
-        "in another folder loses its label there, and stays in the folder of all mail."
-    ]
+    return [VIEW_NOT_DELETED(folders=", ".join(shown))]
 
 
 async def shown_before(visit: Visit, look: Look, others: Iterable[Look]) -> list[int]:
@@ -176,7 +175,7 @@ class ViewFiling:
     def still_left(self, uids: Iterable[int], left: Mapping[int, LeftRecord]) -> set[int]:
         return self.inner.still_left(uids, left)
 
-    def remarks(self) -> list[str]:
+    def remarks(self) -> list[Reason]:
         return []
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> StoredBatch:

@@ -25,6 +25,8 @@ from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.message.splitter import header_end
 from core.model import User
+from core.problems.code import Reason
+from core.problems.warning import LEFT, UNKNOWN_ADDRESSES
 from core.profiles import addresses, correspondents, journal, templates
 from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.correspondents import Correspondents
@@ -183,16 +185,15 @@ class SortedFiling:
         self._left += len(left)
         return StoredBatch(size, frozenset(uid for uid, *_ in left))
 
-    def remarks(self) -> list[str]:
-        """Remarks on this run."""
+    def remarks(self) -> list[Reason]:
+        """Warnings of this run."""
         found = []
         if self._unknown:
             names = ", ".join(address for address, _ in self._unknown.most_common(NAMED))
             more = f" and {number(len(self._unknown) - NAMED)} more" if len(self._unknown) > NAMED else ""
-            found.append(f"Addresses in our domains that no user has: {names}{more}. They are listed as unknown addresses.")
+            found.append(UNKNOWN_ADDRESSES(names=f"{names}{more}"))
         if self._left:
-            what = "1 message stays" if self._left == 1 else f"{number(self._left)} messages stay"
-            found.append(f"{what} in the mailbox, not archived: no user has any of the addresses.")
+            found.append(LEFT(count=self._left))
         return found
 
 

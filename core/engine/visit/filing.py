@@ -25,6 +25,7 @@ from core.archive.store.ledger import Draft
 from core.engine.visit.plan import ServerPlace
 from core.imap.names import Folder
 from core.imap.replies import Listed
+from core.problems.code import Reason
 from core.text import sequence
 
 #: The run number in entries archived by a comparison.
@@ -105,8 +106,8 @@ class Filing(Protocol):
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> StoredBatch:
         """Archive a batch; durable when this returns. Several batches may be filed at once."""
 
-    def remarks(self) -> list[str]:
-        """Remarks on this run, in sentences."""
+    def remarks(self) -> list[Reason]:
+        """Warnings of this run."""
 
 
 class OwnFiling:
@@ -135,7 +136,7 @@ class OwnFiling:
         await self.archive.writer.append([Draft(entry)], ready)
         return StoredBatch(sum(len(raw) for _, raw, _ in messages))
 
-    def remarks(self) -> list[str]:
+    def remarks(self) -> list[Reason]:
         return []
 
 

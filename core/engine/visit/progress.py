@@ -124,6 +124,8 @@ class Snapshot:
     basis: str = Basis.NOTHING
     silent: float = 0.0
     received: int = 0
+    #: The latest of its warnings, as ``problems.table.kept`` reads them.
+    warnings: tuple[dict[str, Any], ...] = ()
 
     @property
     def fraction(self) -> float | None:
@@ -141,7 +143,8 @@ class Snapshot:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Snapshot:
         lines = tuple(MailboxLine(**line) for line in value["mailboxes"])
-        return cls(**{**value, "mailboxes": lines, "problems": tuple(value["problems"])})
+        told = {name: tuple(value.get(name, ())) for name in ("problems", "warnings")}
+        return cls(**{**value, "mailboxes": lines, **told})
 
 
 @dataclass(slots=True)

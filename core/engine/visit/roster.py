@@ -9,6 +9,7 @@ from core.archive.registry import saved_profiles, shared_logins, users
 from core.imap.login import Credentials, ServerKnowledge
 from core.model import MailboxResult, Problem, RunStatus
 from core.problems import mailbox as problems
+from core.problems import warning
 from core.problems.code import Reason
 from core.profiles.mailboxes import Mailbox, of_everybody, of_target, of_user
 from core.profiles.profile import Profile
@@ -26,7 +27,7 @@ class Roster:
 
     mailboxes: tuple[Mailbox, ...]
     impossible: tuple[MailboxResult, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
     #: Login names (casefolded) shared by several users: nothing is deleted there, or the others would never get it.
     shared: frozenset[str] = frozenset()
 
@@ -50,14 +51,13 @@ async def roster(archive: Archive, profile: Profile, *, removed: bool = False) -
         impossible += [_impossible(user.name, problems.NO_ADDRESS()) for user in selected.without_address]
     else:
         if selected.unknown:
-            warnings.append(f"users.list names users who are no more: {_names(selected.unknown)}.")
+            warnings.append(warning.USERS_GONE(names=_names(selected.unknown)))
         if selected.without_address:
-            names = _names([user.name for user in selected.without_address])
-            warnings.append(f"Without an e-mail address, so not archived: {names}.")
+            warnings.append(warning.NO_ADDRESS(names=_names([user.name for user in selected.without_address])))
     warnings += shared_logins.warnings(profile, selected.users)
     shared = shared_logins.logins(profile, selected.users)
     if shared and profile.deletion.active:
-        warnings.append("In mailboxes that several users have nothing is deleted: the others would never get it.")
+        warnings.append(warning.NOT_DELETED_SHARED())
     mailboxes = tuple(of_user(profile, user) for user in selected.users)
     return Roster(mailboxes, tuple(impossible), tuple(warnings), frozenset(shared))
 

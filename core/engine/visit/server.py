@@ -15,8 +15,9 @@ from core.archive.registry.servers import ServerState
 from core.engine.visit.story import Listener
 from core.errors import ProtocolError
 from core.imap.session import Session
+from core.problems.code import Reason
+from core.problems.warning import INEXACT, OTHER_CERTIFICATE, OTHER_SERVER, RECOMPUTED
 from core.profiles.profile import Server
-from core.text.format import counted, number
 
 #: Messages, and at least half of those with known length, that must differ before a server counts as inexact.
 MANY = 5
@@ -34,7 +35,7 @@ class KnownServer:
         self._state = state
         self._listener = listener
         self._met = False
-        self._told: set[str] = set()
+        self._warned: list[Reason] = []
         self._exact = self._differing = 0
         #: True when the server proved inexact in this very run.
         self.learnt = False
@@ -68,10 +69,7 @@ class KnownServer:
             await self._identify(*(await session.identity()))
         if session.certificate and session.certificate not in self._state.certificates:
             if self._state.certificates:
-                self.tell(
-                    f"{self._name} shows another certificate than before (SHA-256 {session.certificate[:16]}…). If it was not "
-                    "renewed, something else may answer in its place."
-                )
+                self.warn(OTHER_CERTIFICATE(server=self._name, digest=session.certificate[:16]))
             known = (*self._state.certificates, session.certificate)[-CERTIFICATES:]
             await self._remember(replace(self._state, certificates=known))
 
@@ -80,10 +78,7 @@ class KnownServer:
         if not product and not vendor:
             return
         if any(before) and (product, vendor) != before:
-            self.tell(
-                f"{self._name} is a different server behind the same name: it calls itself {_called(product, vendor)}, and was "
-                f"{_called(*before)}. Every folder is listed whole and compared."
-            )
+            self.warn(OTHER_SERVER(server=self._name, called=_called(product, vendor), before=_called(*before)))
             await servers.distrust(self._archive, self._name)
             await self._remember(replace(self._state, inexact=False))
         if (product, vendor) != before:
@@ -94,11 +89,11 @@ class KnownServer:
         if self._keeps:
             await servers.save(self._archive, self._name, state)
 
-    def tell(self, text: str) -> None:
+    def warn(self, reason: Reason) -> None:
         """Warn, once a run."""
-        if text not in self._told:
-            self._told.add(text)
-            self._listener.tell("warning", "", text)
+        if reason not in self._warned:
+            self._warned.append(reason)
+            self._listener.warn("", reason)
 
     @property
     def inexact(self) -> bool:
@@ -115,18 +110,11 @@ class KnownServer:
         if not self.inexact and self._differing >= MANY and self._differing >= self._exact:
             self.learnt = True
             await self._remember(replace(self._state, inexact=True))
-            self.tell(
-                f"{self._name} announces other sizes than its messages have ({number(self._differing)} of "
-                f"{counted(self._differing + self._exact, 'message')}): they are kept as sent. Nothing is deleted on it in "
-                "this run."
-            )
+            self.warn(INEXACT(server=self._name, differing=self._differing, all=self._differing + self._exact))
 
     def recomputes(self) -> None:
         """Record that the server lists other sizes or dates for unchanged messages."""
-        self.tell(
-            f"{self._name} names other sizes or dates than before for known messages that are the same: it has computed them "
-            "anew. Headers were compared instead."
-        )
+        self.warn(RECOMPUTED(server=self._name))
 
 
 def _called(product: str, vendor: str) -> str:

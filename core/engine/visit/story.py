@@ -18,12 +18,18 @@ class Listener(Protocol):
     def tell(self, kind: str, mailbox: str, text: str) -> None:
         """An event: its kind, the mailbox (empty for the whole run), and a sentence."""
 
+    def warn(self, mailbox: str, reason: Reason) -> None:
+        """What should be known of a mailbox, or of the whole run."""
+
 
 class Silence:
     """A listener for work whose events are of no account."""
 
     def tell(self, kind: str, mailbox: str, text: str) -> None:
         """Drop the event."""
+
+    def warn(self, mailbox: str, reason: Reason) -> None:
+        """Drop the warning."""
 
 
 class Story:
@@ -41,9 +47,9 @@ class Story:
         """Report an event of this mailbox."""
         self._listener.tell(kind, self.progress.result.mailbox, text)
 
-    def warn(self, text: str) -> None:
-        """Report what should be known of this run."""
-        self.tell("warning", text)
+    def warn(self, reason: Reason) -> None:
+        """Report what should be known of this mailbox."""
+        self._listener.warn(self.progress.result.mailbox, reason)
 
     def fail(self, folder: Folder, uid: int | None, reason: Reason) -> None:
         """Record a problem of a message (``uid``) or a folder: not archived, not deleted, or inconsistent answers."""

@@ -16,12 +16,21 @@ from core.engine.visit import lent
 from core.imap.names import Folder, Status
 from core.imap.session import Session
 from core.model import User
+from core.problems import warning
+from core.problems.code import Reason
 from core.profiles import rules
 from core.profiles.ownership import Evidence, Neighbours, Standing, Whose
 from core.profiles.rules import FolderRules
 
-#: Folders listed in a remark.
+#: Folders listed in a warning.
 NAMED = 5
+#: Warnings about doubtful folders, by the evidence against them.
+_DOUBTFUL = {
+    Evidence.NAMESPACE: warning.OUTSIDE_NAMESPACE,
+    Evidence.RIGHTS: warning.FEWER_RIGHTS,
+    Evidence.NAME: warning.NAMED_LIKE_OTHER,
+    Evidence.TWIN: warning.SAME_FOLDER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +136,14 @@ def _is_mailbox(top: str, tree: Sequence[Folder]) -> bool:
     return bool(below) and (root is None or not root.selectable)
 
 
-def remarks(folders: Sequence[Folder], chosen: FolderRules) -> list[str]:
-    """Remarks on archived folders that may be another user's, in sentences."""
-    found: dict[str, list[str]] = {}
+def remarks(folders: Sequence[Folder], chosen: FolderRules) -> list[Reason]:
+    """Warnings about archived folders that may be another user's."""
+    found: dict[Evidence, list[str]] = {}
     for folder in folders:
         archived = not chosen.reason_to_exclude(folder.path, folder.attributes, folder.whose)
         if folder.selectable and folder.whose.doubt and archived:
-            found.setdefault(folder.whose.doubt, []).append(folder.path)
-    return [
-        f"{_names(paths)}: may be somebody else's, since {doubt}; archived here, and nothing is deleted there "
-        "unless delete.shared says so."
-        for doubt, paths in found.items()
-    ]
+            found.setdefault(folder.whose.evidence, []).append(folder.path)
+    return [_DOUBTFUL[evidence](folders=_names(paths)) for evidence, paths in found.items()]
 
 
 def _names(paths: Sequence[str]) -> str:

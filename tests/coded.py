@@ -1,0 +1,58 @@
+"""Codes in JSON: objects that tell a problem without a code of the list are found wherever they stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from core.problems import table
+from core.problems.command_line import sentence
+
+#: Keys that hold the sentence of a problem; empty where there is none.
+SENTENCES = ("reason", "error", "failure")
+#: Keys of objects whose problems have no code yet.
+OPEN = (
+    {"file", "reason"},
+    {"mailbox", "messages", "reason"},
+    {"outcome", "reason"},
+    {"lack", "reason"},
+    {"broken", "failure"},
+    {"share", "failure"},
+)
+
+
+def uncoded(value: Any, path: str = "") -> Iterator[str]:
+    """The paths of objects that tell a problem without a code of the list."""
+    if isinstance(value, dict):
+        tells = any(isinstance(value.get(key), str) and value[key] for key in SENTENCES)
+        if (
+            tells
+            and not any(keys <= value.keys() for keys in OPEN)
+            and value.keys() != {"error"}
+            and value.get("code") not in table.CODES
+        ):
+            yield f"{path}: {value}"
+        if (
+            "warnings" in value
+            and "disk" not in value
+            and [sentence(table.kept(one)) for one in value.get("warning_reasons", ())] != value["warnings"]
+        ):
+            yield f"{path}/warnings: {value['warnings']}"
+        for key, inner in value.items():
+            yield from uncoded(inner, f"{path}/{key}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from uncoded(inner, f"{path}/{number}")
+
+
+def check(words: Sequence[str], out: str) -> None:
+    """Fail when a command with ``--json`` wrote a problem without a code."""
+    if "--json" not in words or not out.strip():
+        return
+    try:
+        value = json.loads(out)
+    except ValueError:
+        # Cut off, or not the object of a command: whoever reads it says so.
+        return
+    assert list(uncoded(value)) == [], f"archivar {' '.join(words)}"
