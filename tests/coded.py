@@ -10,34 +10,17 @@ from core.problems import table
 from core.problems.command_line import sentence
 
 #: Keys that hold the sentence of a problem; empty where there is none.
-SENTENCES = ("reason", "error", "failure")
-#: Keys of objects whose problems have no code yet.
-OPEN = (
-    {"file", "reason"},
-    {"mailbox", "messages", "reason"},
-    {"outcome", "reason"},
-    {"lack", "reason"},
-    {"broken", "failure"},
-    {"share", "failure"},
-)
+SENTENCES = ("reason", "error", "failure", "difference", "withheld")
 
 
 def uncoded(value: Any, path: str = "") -> Iterator[str]:
     """The paths of objects that tell a problem without a code of the list."""
     if isinstance(value, dict):
         tells = any(isinstance(value.get(key), str) and value[key] for key in SENTENCES)
-        if (
-            tells
-            and not any(keys <= value.keys() for keys in OPEN)
-            and value.keys() != {"error"}
-            and value.get("code") not in table.CODES
-        ):
+        tells = tells or ("ok" in value and value["ok"] is not True and bool(value.get("text")))
+        if tells and value.get("code") not in table.CODES:
             yield f"{path}: {value}"
-        if (
-            "warnings" in value
-            and "disk" not in value
-            and [sentence(table.kept(one)) for one in value.get("warning_reasons", ())] != value["warnings"]
-        ):
+        if "warnings" in value and [sentence(table.kept(one)) for one in value.get("warning_reasons", ())] != value["warnings"]:
             yield f"{path}/warnings: {value['warnings']}"
         for key, inner in value.items():
             yield from uncoded(inner, f"{path}/{key}")

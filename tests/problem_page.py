@@ -21,6 +21,12 @@ itself (`{"code": …, "values": …}`): the reason behind it.
 Warnings, of a run, of a profile and of the directory, have codes too: beside `warnings`, their sentences, stands
 `warning_reasons`, a list in the same order of objects with `reason` (the sentence), `code` and `values`.
 
+Where a result tells why something failed, `code` and `values` stand beside the sentence: `reason` of a run (`archivar run
+--json`, `runs --json`), `failure` of a seal's place (`seal list`), `reason` of the last synchronisation (`directory show`), of
+the last verification (`status`) and of a message in `index --problems`, `difference` of `seal check` and `ledger check`,
+`withheld` of `directory sync`, the checks of `doctor`, and `error` of `profile test --probe-deletion`. In `missing --json`
+`reasons` lists all that `error` tells of a mailbox or folder; each message that differs has a `code`.
+
 Sentences may be worded better in time; codes and the names of their values are not changed. Problems that a version without
 codes kept are `earlier`.
 

@@ -149,8 +149,8 @@ ACTS = (
         _lose,
         "",
         "is in the ledger, but in no volume",
-        "is missing or not whole",
-        "is missing or not whole",
+        "missing or not whole",
+        "missing or not whole",
     ),
     Act(
         "a trigger is put into a volume",

@@ -38,7 +38,7 @@ async def doctor(
 
     async with context.archive() as archive:
         open_to_others = await exposures.look(archive)
-        own = [CheckupFinding("Files of the archive", False, one.found, one.command) for one in open_to_others]
+        own = [CheckupFinding("Files of the archive", False, reason=one.reason) for one in open_to_others]
         if not own:
             own = [CheckupFinding("Files of the archive", True, "No other account can read them.")]
         wanted = await saved_profiles.find(archive, profile) if profile is not None else None

@@ -13,8 +13,11 @@ from core.cli import profile_advice, trial
 from core.cli.answer import Answer, Note, Part, Table
 from core.cli.context import context
 from core.errors import ConnectError, InputError, ProtocolError
+from core.problems import command_line
 from core.problems import profile as profile_problems
+from core.problems.code import Reason
 from core.problems.command_line import COMMAND_LINE
+from core.problems.deletion import NOT_PROBED
 from core.problems.restore import NOT_AMONG_USERS
 from core.profiles.mailboxes import Mailbox
 from core.profiles.ownership import Whose
@@ -59,8 +62,11 @@ async def try_profile(
     said: list[str] = []
     if ok and probe_deletion:
         verdict, refusal = await _probe(profile, mailbox, secret)
-        deletion, said = (verdict.as_json(), verdict.sentences(COMMAND_LINE)) if verdict else ({"error": refusal}, [refusal])
-        ok = not refusal
+        deletion = verdict.as_json() if verdict else {"error": ""}
+        said = verdict.sentences(COMMAND_LINE) if verdict else []
+        if refusal is not None:
+            ok, said = False, [command_line.told(refusal)]
+            deletion = {"error": said[0], **refusal.as_json()}
     value = {"profile": profile.name, "mailbox": mailbox.top, "ok": ok, "steps": [step.as_json() for step in steps]}
     advice = [*profile.advice(), *profile_advice.selection(selected), *profile_advice.told(more)]
     return Answer(
@@ -71,13 +77,13 @@ async def try_profile(
     )
 
 
-async def _probe(profile: Profile, mailbox: Mailbox, secret: Secret) -> tuple[ProbeResult | None, str]:
+async def _probe(profile: Profile, mailbox: Mailbox, secret: Secret) -> tuple[ProbeResult | None, Reason | None]:
     from core.engine.examine.probe import probe
 
     try:
-        return await probe(profile, mailbox, secret), ""
+        return await probe(profile, mailbox, secret), None
     except (ConnectError, ProtocolError) as error:
-        return None, f"What the server does with deleted mail could not be tried out: {error}"
+        return None, NOT_PROBED(why=error.reason)
 
 
 async def _selected(archive: Archive, profile: Profile) -> SelectedUsers | None:

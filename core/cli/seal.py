@@ -17,6 +17,7 @@ from core.errors import InputError
 from core.model import now
 from core.problems import seal as seal_problems
 from core.problems import usage
+from core.problems.command_line import sentence
 from core.profiles.seal_place import TARGETS, MailAccess, PlaceKind, SealPlace
 from core.secrets import Secret
 from core.text.format import when
@@ -223,9 +224,9 @@ async def check(deep: Annotated[bool, typer.Option("--deep", help="Read and hash
                 seals |= dict.fromkeys(seal.find(seal.text(one.place.target), identity))
             except InputError as error:
                 output.note(f"! {one.place.name}: {error.message}")
-        if said := seal_delivery.gone(one, identity, home):
+        if (lost := seal_delivery.gone(one, identity, home)) is not None:
             gone = True
-            output.note(f"! {one.place.name}: {said}")
+            output.note(f"! {one.place.name}: {sentence(lost)}")
     if not seals and not stamps:
         raise InputError(seal_problems.NEVER_SENT())
     answer = await evidence.check(home, seals, stamps, deep=deep)

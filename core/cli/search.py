@@ -19,6 +19,7 @@ from core.cli.moments import day_and_time, iso
 from core.cli.output import output
 from core.cli.progress import ProgressLine
 from core.errors import InputError
+from core.problems import table
 from core.problems.usage import NOT_ALLOWED
 from core.text.format import counted, number, safe
 from core.text.layout import cells
@@ -173,7 +174,7 @@ async def _problems(archive: Archive) -> Answer:
                 damaged = one.lack is Lack.DAMAGED
                 if output.json_wanted:
                     value = {"id": one.message, "subject": subject, "damaged": damaged, "lack": one.lack.value}
-                    listed.append({**value, "reason": one.reason})
+                    listed.append(value | table.as_kept(one.why))
                 output.line(
                     f"{'!' if one.lack is Lack.PARTLY else '✘'} {one.message} {subject or '(no subject)'}: {one.reason}",
                     indent=2,

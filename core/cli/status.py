@@ -30,6 +30,7 @@ from core.engine.visit.progress import Snapshot
 from core.model import Run, now, timestamp
 from core.problems import command_line
 from core.problems.code import Reason
+from core.problems.table import warned
 from core.profiles.profile import Profile
 from core.service import liveness, verifications
 from core.service.liveness import Presence
@@ -53,7 +54,7 @@ async def status() -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Glance:
-    """The archive at a glance. ``refusal``: why nothing can be written, empty if it can; ``noted``: a note tells it already."""
+    """The archive at a glance. ``refusal``: why nothing can be written, None if it can; ``noted``: a note tells it already."""
 
     home: Home
     presence: Presence
@@ -67,25 +68,23 @@ class _Glance:
     verifying: verifications.VerificationState
     backed_up: LastBackup | None
     places: list[PlaceState]
-    seal_troubles: list[str]
+    seal_troubles: list[Reason]
     head: Head
     exposed: list[Exposure]
     keyless: Reason | None
-    refusal: str
+    refusal: Reason | None
     noted: bool
     profiles: list[Profile]
     latest: dict[str, Run]
     snapshots: dict[int, Snapshot | None]
     starts: dict[str, datetime]
 
-    def warnings(self, refusal: str) -> list[str]:
+    def warnings(self, refusal: Reason | None) -> list[Reason]:
         """The matters that need attention, the worst first."""
-        found = [command_line.told(self.presence.fault)] if self.presence.fault is not None else []
-        found += [self.disk.sentence()] if self.disk.low else []
-        keyless = command_line.told(self.keyless) if self.keyless else ""
-        found += filter(None, (keyless, *(one.sentence() for one in self.exposed), refusal))
-        found += (command_line.sentence(one) for profile in self.profiles for one in profile.warnings())
-        return found + self.seal_troubles
+        exposed = (one.reason for one in self.exposed)
+        found = (self.presence.fault, self.disk.trouble, self.keyless, *exposed, refusal)
+        of_profiles = (one for profile in self.profiles for one in profile.warnings())
+        return [*(one for one in found if one is not None), *of_profiles, *self.seal_troubles]
 
     def as_json(self) -> dict[str, Any]:
         starts, latest = self.starts, self.latest
@@ -106,7 +105,7 @@ class _Glance:
             "seals": [one.as_json() for one in self.places],
             "head": {"seq": self.head.seq, "hash": self.head.hash.hex()},
             "exposed": [one.as_json() for one in self.exposed],
-            "warnings": self.warnings(self.refusal),
+            **warned(self.warnings(self.refusal)),
             "profiles": [_profile_json(one, latest.get(one.name), starts.get(one.name)) for one in self.profiles],
         }
 
@@ -128,7 +127,7 @@ class _Glance:
         if self.profiles:
             yield ""
             yield Table(("PROFILE", "STARTS", "NEXT", "LAST RUN", "WHEN", "DETAIL"), [self._row(one) for one in self.profiles])
-        warnings = self.warnings("" if self.noted else self.refusal)
+        warnings = [command_line.told(one) for one in self.warnings(None if self.noted else self.refusal)]
         warnings += [NO_SERVICE] if self.starts and not self.running else []
         if warnings:
             yield ""
@@ -166,7 +165,7 @@ async def _look() -> _Glance:
             head=await archive.projection.applied(),
             exposed=await exposures.look(archive),
             keyless=await passwords.without_key(archive),
-            refusal="" if archive.refusal is None else str(archive.refusal),
+            refusal=None if archive.refusal is None else archive.refusal.reason,
             noted=archive.refusal is not None and archive.volumes.is_noted(archive.refusal),
             profiles=await saved_profiles.all_profiles(archive),
             latest=latest,

@@ -11,6 +11,9 @@ from typing import Any
 
 from core.directory.kerio import ApiError, Found, KerioApi, domains, is_true, session
 from core.network import Report
+from core.problems import checkup as problems
+from core.problems import command_line
+from core.problems.code import Reason
 from core.profiles.directory import Directory
 from core.profiles.profile import Method, Profile
 from core.secrets import Secret
@@ -34,15 +37,30 @@ SPARE = 10
 
 @dataclass(frozen=True, slots=True)
 class CheckupFinding:
-    """A checked option: ``ok`` None means unknown. ``remedy`` is the advice, if any."""
+    """A checked option: ``ok`` None means unknown.
+
+    ``reason`` tells what is wrong or unknown; of a good one there are what was ``found`` and a ``note``.
+    """
 
     name: str
     ok: bool | None
-    text: str
-    remedy: str = ""
+    found: str = ""
+    note: str = ""
+    reason: Reason | None = None
+
+    @property
+    def text(self) -> str:
+        """What was found, in the words of the command line."""
+        return command_line.sentence(self.reason) if self.reason is not None else self.found
+
+    @property
+    def remedy(self) -> str:
+        """The advice, if any."""
+        return command_line.remedy(self.reason) if self.reason is not None else self.note
 
     def as_json(self) -> dict[str, Any]:
-        return {"check": self.name, "ok": self.ok, "text": self.text, "remedy": self.remedy}
+        value = {"check": self.name, "ok": self.ok, "text": self.text, "remedy": self.remedy}
+        return value | (self.reason.as_json() if self.reason is not None else {"code": "", "values": {}})
 
 
 async def examine(directory: Directory, password: Secret, profile: Profile | None, report: Report) -> list[CheckupFinding]:
@@ -57,7 +75,7 @@ async def examine(directory: Directory, password: Secret, profile: Profile | Non
 async def _findings(api: KerioApi, directory: Directory, profile: Profile | None) -> AsyncIterator[CheckupFinding]:
     version = await _ask(api, "Server.getVersion")
     told = f"{version.get('product', 'Kerio Connect')} {version.get('version', '')}".strip() if version else ""
-    yield CheckupFinding("Version", bool(told) or None, told or "not told")
+    yield CheckupFinding("Version", True, told) if told else _wrong("Version", None, problems.NO_VERSION())
     options = await _ask(api, "AdvancedOptions.get")
     yield _master(_look_up(options, "masterAuthentication"), profile)
     yield _envelope(_look_up(options, "insertXEnvelopeTo"))
@@ -94,26 +112,14 @@ def _master(options: Any, profile: Profile | None) -> CheckupFinding:
     if not is_true(options["isEnabled"]):
         if not needed:
             return CheckupFinding(name, True, "switched off; this profile does not need it")
-        return CheckupFinding(
-            name,
-            False,
-            "switched off",
-            "Switch it on in Configuration > Advanced Options > Master Authentication, with a password of its own and an IP "
-            "address group that holds the address of this machine alone.",
-        )
+        return _wrong(name, False, problems.MASTER_OFF())
     group = options.get("groupRestriction")
     if isinstance(group, dict) and is_true(group.get("enabled", group.get("isEnabled", bool(group.get("id"))))):
         which = group.get("name") or group.get("id") or "a group"
         return CheckupFinding(
             name, True, f'switched on, for the IP address group "{which}"', "That group must hold this machine."
         )
-    return CheckupFinding(
-        name,
-        False,
-        "switched on for every address",
-        "Whoever learns the password can open every mailbox from anywhere: restrict it to an IP address group that holds this "
-        "machine alone.",
-    )
+    return _wrong(name, False, problems.MASTER_EVERYWHERE())
 
 
 def _envelope(value: Any) -> CheckupFinding:
@@ -123,8 +129,7 @@ def _envelope(value: Any) -> CheckupFinding:
         return _unknown(name, f"{where} shows it.")
     if is_true(value):
         return CheckupFinding(name, True, "added to what is delivered, so BCC recipients are known in an archive mailbox")
-    remedy = f"For a catch-all profile switch it on in {where}: without it nobody can tell who got a message as BCC."
-    return CheckupFinding(name, None, "not added to what is delivered", remedy)
+    return _wrong(name, None, problems.NO_ENVELOPE())
 
 
 def _archive(answer: Found | None) -> CheckupFinding:
@@ -134,17 +139,12 @@ def _archive(answer: Found | None) -> CheckupFinding:
     if enabled is None:
         return _unknown(name, f"{where} shows it.")
     if not is_true(enabled):
-        remedy = f"Only a catch-all profile needs it: switch archiving to a remote address on in {where}."
-        return CheckupFinding(name, None, "Kerio's own archiving is switched off", remedy)
+        return _wrong(name, None, problems.ARCHIVING_OFF())
     remote = _look_up(answer, "remoteArchive")
     address = str(remote.get("value") or remote.get("address") or "") if isinstance(remote, dict) else str(remote or "")
     missing = [word for option, word in CLASSES.items() if not is_true(_look_up(answer, option))]
     if missing:
-        which = ", ".join(missing)
-        text = f"of the four classes of messages these are not archived: {which}"
-        return CheckupFinding(
-            name, False, text, f"Tick them in {where}; what is not ticked never comes to the archive mailbox."
-        )
+        return _wrong(name, False, problems.CLASSES_LEFT_OUT(classes=", ".join(missing)))
     return CheckupFinding(name, True, f"all four classes of messages go to {address or 'the archive'}")
 
 
@@ -155,15 +155,13 @@ def _services(services: Any, profile: Profile | None) -> list[CheckupFinding]:
         if "imap" not in title.casefold():
             continue
         if not is_true(one.get("isRunning")):
-            remedy = f"If the profile uses it: start {title} in Configuration > Services."
-            found.append(CheckupFinding(f"Service {title}", None, "not running", remedy))
+            found.append(_wrong(f"Service {title}", None, problems.NOT_RUNNING(service=title)))
             continue
         limit = next((one[key] for key in one if "connection" in key.casefold() and isinstance(one[key], int)), None)
         wanted = profile.server.connections if profile is not None else 0
         if limit and wanted + SPARE > limit:
-            text = f"running, with at most {limit} connections; the profile uses {wanted}"
-            remedy = f"Raise the limit of {title}, or lower connections in the profile: everybody else needs some too."
-            found.append(CheckupFinding(f"Service {title}", False, text, remedy))
+            reason = problems.FEW_CONNECTIONS(limit=limit, wanted=wanted, service=title)
+            found.append(_wrong(f"Service {title}", False, reason))
         else:
             found.append(
                 CheckupFinding(f"Service {title}", True, f"running{f', at most {limit} connections' if limit else ''}")
@@ -190,9 +188,12 @@ async def _clean_out(api: KerioApi, directory: Directory) -> CheckupFinding:
     ]
     if not active:
         return CheckupFinding(name, True, "the domains delete nothing by age", "Users may have rules of their own.")
-    remedy = "Archive more often than that, or what is deleted in between is never archived."
-    return CheckupFinding(name, None, "; ".join(active), remedy)
+    return _wrong(name, None, problems.CLEANS_OUT(rules="; ".join(active)))
 
 
-def _unknown(name: str, remedy: str) -> CheckupFinding:
-    return CheckupFinding(name, None, "the server did not tell, or this account may not ask", remedy)
+def _wrong(name: str, ok: bool | None, reason: Reason) -> CheckupFinding:
+    return CheckupFinding(name, ok, reason=reason)
+
+
+def _unknown(name: str, where: str) -> CheckupFinding:
+    return _wrong(name, None, problems.NOT_TOLD(where=where))

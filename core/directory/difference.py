@@ -124,6 +124,8 @@ class Difference:
             **self.counts(),
             "entries": self.entries,
             "withheld": sentence(self.withheld) if self.withheld else "",
+            "code": self.withheld.code.word if self.withheld else "",
+            "values": self.withheld.as_json()["values"] if self.withheld else {},
             "changes": [change.as_json() for change in self.changes],
             "conflict_list": [conflict.as_json() for conflict in self.conflicts],
             "left_users": [user.name for user in self.left],

@@ -102,6 +102,7 @@ class Do(Enum):
     IGNORE_ADDRESS = "ignore-address"
     FILE_MAIL = "file-mail"
     COMPARE_DEEPLY = "compare-deeply"
+    ACCEPT_STATE = "accept-state"
     KEEP_BY_HAND = "keep-by-hand"
 
     def __format__(self, spec: str) -> str:

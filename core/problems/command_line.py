@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.problems import unnamed
 from core.problems.code import Do, Reason, Setting
 
 ACTIONS: dict[Do, str] = {
@@ -58,6 +59,7 @@ ACTIONS: dict[Do, str] = {
     Do.TYPE_PASSWORD: "archivar profile apply FILE.toml asks for it.",
     Do.NAME_TRIED_USER: "Give --user NAME.",
     Do.IGNORE_ADDRESS: "archivar unknown ignore says that it is not ours.",
+    Do.ACCEPT_STATE: "archivar seal check tells more. If you put the archive back yourself: archivar seal now NAME --accept.",
     Do.COMPARE_DEEPLY: "archivar missing PROFILE --deep compares every byte; with --repair it archives what differs.",
     Do.FILE_MAIL: "archivar refile files it.",
     Do.KEEP_BY_HAND: "archivar user edit NAME --by-hand keeps the user by hand.",
@@ -103,4 +105,4 @@ def remedy(reason: Reason) -> str:
 
 def told(reason: Reason) -> str:
     """Sentence and remedy in one."""
-    return f"{sentence(reason)} {remedy(reason)}".strip()
+    return unnamed.told(reason, COMMAND_LINE)

@@ -116,6 +116,12 @@ PROBE_STAYS = Code(
     "See that the account may delete, and look into the server's log.",
 )
 
+NOT_PROBED = Code(
+    "deletion-not-probed",
+    "What the server does with deleted mail could not be tried out: {why}",
+    "{why:remedy}",
+)
+
 # What a server does with deleted mail, as tried out ---------------------------------------------------------------------
 
 GOES_FOR_GOOD = Code(

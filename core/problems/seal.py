@@ -79,3 +79,25 @@ FILE_PROVES_NOTHING = Code(
 )
 NO_PLACE = Code("no-seal-place", "No place is set up that seals could be sent to.", f"{Do.ADD_PLACE}", Family.INPUT)
 NEVER_SENT = Code("seal-never-sent", "No seal was sent anywhere yet.", f"{Do.SEND_SEAL}", Family.INPUT)
+
+# Attempts ------------------------------------------------------------------------------------------------------------------
+
+NOT_CONTAINED = Code(
+    "sealed-entry-not-contained",
+    "The archive does not contain what was sealed at entry {entry} and sent to {place}: it was changed, or put back to an "
+    "older state.",
+    f"{Do.ACCEPT_STATE}",
+    Family.DAMAGE,
+)
+TOOK_TOO_LONG = Code("seal-took-too-long", "{where} took too long.", "See whether it answers, and the network between.")
+ARCHIVE_DAMAGED = Code("sealed-archive-damaged", "The archive is damaged: {why}", "{why:remedy}", Family.DAMAGE)
+FILE_LOST_SEAL = Code(
+    "seal-file-changed",
+    "{path} has not the seal any more that was sent there: it was changed, moved, or its disk is not there.",
+    f"Bring it back, or find out who changed it. {Do.ACCEPT_STATE}",
+)
+STAMP_LOST = Code(
+    "time-stamp-lost",
+    "The time stamp of entry {entry} is not in {folder} any more, where it was kept.",
+    f"Bring it back from a backup. {Do.ACCEPT_STATE}",
+)

@@ -80,6 +80,20 @@ NOTHING_FOUND = Code("nothing-found", "Nothing is found by {query}.", f"{Do.TRY_
 INDEX_SCHEMA = Code("index-schema", "{file} is damaged: in its schema {wrong}.", f"{Do.INDEX_ANEW}", Family.DAMAGE)
 INDEX_NOT_MADE = Code("index-not-made", "The search index cannot be made, since nothing can be written: {why}", "{why:remedy}")
 
+INDEX_PARTLY = Code(
+    "indexed-in-part",
+    "{said}",
+    "All else of the message is found. Nothing is to be done: the message is archived byte for byte.",
+    Family.ITEM,
+)
+INDEX_DAMAGED = Code("not-indexed-damaged", "{said}", f"{Do.REPAIR}", Family.ITEM)
+INDEX_FAILED = Code(
+    "not-indexed-by-fault",
+    "{said}",
+    "This is a fault of Archivar. The folder log in the archive's folder has the details: please report it.",
+    Family.ITEM,
+)
+
 # By number and folder ----------------------------------------------------------------------------------------------------
 
 NO_MAIL = Code("no-mail-selected", "There is no mail that fits.", f"It may have been moved. {Do.LIST_FOLDERS}", Family.INPUT)

@@ -37,3 +37,8 @@ NO_UNIT = Code(
     "Move the archive or program to a plainer path.",
     Family.INPUT,
 )
+
+# Verifications of the service ------------------------------------------------------------------------------------------------
+
+VERIFICATION_NOT_STARTED = Code("verification-not-started", "Its process cannot be started: {said}.", _LOG)
+VERIFICATION_ENDS = Code("verification-ends-again", "It ended {tries} times without a result.", _LOG)

@@ -254,3 +254,32 @@ DELETED_AGAIN = _warning(
     "The next run of {profile} deletes {count:number} of these messages on the server again, by its deletion rule.",
     "Change the rule first, if they are to stay.",
 )
+
+# The archive ---------------------------------------------------------------------------------------------------------------
+
+SPACE_LOW = _warning(
+    "space-low",
+    "Only {free:bytes} of {total:bytes} are free on the archive's disk.",
+    "Make space, or runs will fail when it is full.",
+)
+_MENDS = "This mends it: {command}"
+EXPOSED = _warning("file-exposed", "{path} (mode {mode}) is open to other accounts of this machine.", _MENDS)
+EXPOSED_MORE = _warning(
+    "files-exposed", "{path} (mode {mode}), and {more:number} more, are open to other accounts of this machine.", _MENDS
+)
+SHELTERED = _warning("file-sheltered", "{path} (mode {mode}) is kept from other accounts only by a folder above.", _MENDS)
+SHELTERED_MORE = _warning(
+    "files-sheltered",
+    "{path} (mode {mode}), and {more:number} more, are kept from other accounts only by a folder above.",
+    _MENDS,
+)
+
+# Seals ---------------------------------------------------------------------------------------------------------------------
+
+SEAL_BROKEN = _warning("seal-broken", "DAMAGED: {why}", "{why:remedy}")
+_AGAIN = "It is tried again. {why:remedy}"
+SEAL_NOT_SENT = _warning("seal-not-sent", "No seal reaches {place}: {why}", _AGAIN)
+SEALS_NOT_SENT = _warning("seals-not-sent", "No seal reaches {place}: {why} So with {more:number} more.", _AGAIN)
+_SERVICE = f"A service sends them by itself. {Do.SHOW_SERVICE} {Do.SEND_SEAL}"
+SEAL_NEVER = _warning("place-never-sent-to", "No seal was sent to {place} yet: no service is running that does it.", _SERVICE)
+SEAL_OVERDUE = _warning("seal-overdue", "No seal was sent to {place} for days: no service is running that does it.", _SERVICE)

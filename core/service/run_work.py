@@ -107,9 +107,8 @@ class RunWork:
         from core.engine.examine import directory_sync
 
         async def work() -> None:
-            asked_by = f"run {self._run.id} of {profile.name}"
             try:
-                result = await directory_sync.sync(self._archive, dry_run=self._run.dry_run, asked_by=asked_by)
+                result = await directory_sync.sync(self._archive, dry_run=self._run.dry_run, asked_by=self._run)
             except (StorageError, DamagedError):
                 raise
             except ArchivarError as error:
@@ -201,7 +200,7 @@ class RunWork:
                     mailbox.result.status = status
                 mailbox.phase = Phase.DONE
             why = self._why(reason) if status is RunStatus.FAILED else None
-            self._value = result(self._run, status, self._started, now(), self._warnings, self._mailboxes, why)
+            self._value = result(self._run, status, (self._started, now()), self._warnings, self._mailboxes, why)
             self._events = [event for event in self._events if event[1] != "finished"]
             self.tell("finished", "", status.value)
         assert self._value is not None

@@ -20,6 +20,9 @@ from core.archive.proof import last_verification
 from core.db import kept
 from core.db.database import Transaction
 from core.model import moment, now, timestamp
+from core.problems import table
+from core.problems.code import Reason
+from core.problems.command_line import told
 from core.profiles.rhythm import Often, Rhythm
 from core.system.actor import signed
 from core.text.format import counted, size
@@ -86,16 +89,22 @@ class VerificationProgress:
 
 @dataclass(frozen=True, slots=True)
 class VerificationEnd:
-    """The end of the last verification. ``findings`` counts its own; ``reason`` is that of a failure."""
+    """The end of the last verification. ``findings`` counts its own; ``why`` is the reason of a failure."""
 
     at: datetime
     outcome: VerificationOutcome
     percent: int = 0
     findings: int = 0
-    reason: str = ""
+    why: Reason | None = None
+
+    @property
+    def reason(self) -> str:
+        """The reason with its remedy, in the words of the command line; empty without one."""
+        return told(self.why) if self.why is not None else ""
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "at": timestamp(self.at), "outcome": self.outcome.value}
+        value = {"at": timestamp(self.at), "outcome": self.outcome.value, "percent": self.percent, "findings": self.findings}
+        return value | table.failed(self.why) | {"reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +248,17 @@ async def report(archive: Archive, progress: VerificationProgress) -> None:
 
 
 async def finish(
-    archive: Archive, request: VerificationRequest, outcome: VerificationOutcome, *, findings: int = 0, reason: str = ""
+    archive: Archive,
+    request: VerificationRequest,
+    outcome: VerificationOutcome,
+    *,
+    findings: int = 0,
+    why: Reason | None = None,
 ) -> None:
     """Record the end of a verification; no effect when it was cancelled before."""
     async with archive.database.transaction() as transaction:
         if await _is(transaction, request):
-            await _end(transaction, VerificationEnd(now(), outcome, request.percent, findings, reason))
+            await _end(transaction, VerificationEnd(now(), outcome, request.percent, findings, why))
 
 
 async def _is(transaction: Transaction, request: VerificationRequest) -> bool:
@@ -289,7 +303,7 @@ def _ended(text: str | None) -> VerificationEnd | None:
             VerificationOutcome(value["outcome"]),
             int(value["percent"]),
             int(value["findings"]),
-            str(value["reason"]),
+            table.kept(value) if value["reason"] else None,
         )
     except (ValueError, KeyError, TypeError):
         return None

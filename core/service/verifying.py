@@ -20,6 +20,8 @@ from core.archive.proof.findings import Finding, Verdict
 from core.config import Home, find
 from core.errors import ArchivarError, BusyError, StorageError
 from core.model import now
+from core.problems import service as problems
+from core.problems.code import Reason
 from core.profiles.rhythm import Often
 from core.service import verifications
 from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main
@@ -50,7 +52,7 @@ class Verifying:
         self._looked = self._due = self._failed = float("-inf")
         self._tries = 0
         #: The reason why the process could not be started last time.
-        self._why = ""
+        self._why: Reason | None = None
         self._wanted = False
 
     async def look(self, *, busy: bool, lasting: bool) -> bool:
@@ -113,9 +115,8 @@ class Verifying:
         if request.id != self._doing:
             self._tries, self._failed = 0, float("-inf")
         if self._tries >= TRIES:
-            said = self._why or f"It ended {TRIES} times without a result."
-            reason = f"{said} See {self._archive.home.log}."
-            await verifications.finish(self._archive, request, VerificationOutcome.FAILED, reason=reason)
+            why = self._why or problems.VERIFICATION_ENDS(tries=TRIES, log=str(self._archive.home.log))
+            await verifications.finish(self._archive, request, VerificationOutcome.FAILED, why=why)
             return False
         if free and time.monotonic() - self._failed > AGAIN_SECONDS:
             self._start(request)
@@ -128,10 +129,11 @@ class Verifying:
         except OSError as error:
             self._failed = time.monotonic()
             self._tries += 1
-            self._why = f"Its process cannot be started: {error.strerror or error}."
+            log = str(self._archive.home.log)
+            self._why = problems.VERIFICATION_NOT_STARTED(said=error.strerror or str(error), log=log)
             logger.error("verifying cannot be started: %s", error)
         else:
-            self._why = ""
+            self._why = None
 
 
 async def verify(home: Home, request: str) -> None:
@@ -169,7 +171,7 @@ class _Work:
         except (BusyError, StorageError):
             raise
         except ArchivarError as error:
-            await verifications.finish(self._archive, asked, VerificationOutcome.FAILED, reason=str(error))
+            await verifications.finish(self._archive, asked, VerificationOutcome.FAILED, why=error.reason)
             raise
         outcome = VerificationOutcome.DAMAGED if verdict.findings else VerificationOutcome.CLEAN
         await verifications.finish(self._archive, asked, outcome, findings=len(verdict.findings))

@@ -237,7 +237,7 @@ class Service:
             run = await self._queue.run(number)
             if not run.status.final:
                 ended = now()
-                value = result(run, RunStatus.FAILED, run.started or run.requested, ended, [], [], reason)
+                value = result(run, RunStatus.FAILED, (run.started or run.requested, ended), [], [], reason)
                 story = [(ended, "finished", "", RunStatus.FAILED.value)]
                 await self._queue.finish(number, RunStatus.FAILED, value, sentence(reason), events=story)
             del self._lost[number]

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from core.config import Home
+from core.problems.code import Reason
+from core.problems.command_line import told
+from core.problems.warning import EXPOSED, EXPOSED_MORE, SHELTERED, SHELTERED_MORE
 
 _OTHERS, _ALL_OTHERS = 0o077, 0o007
 #: The most levels of folders below a home or a backup.
@@ -32,18 +35,16 @@ class Exposure:
     command: str
 
     @property
-    def found(self) -> str:
-        """The fault, in a sentence."""
-        beside = f", and {self.more} more," if self.more else ""
-        are = "are" if self.more else "is"
-        found = f"{self.path} (mode {self.mode:04o}){beside} {are}"
-        if self.reachable:
-            return f"{found} open to other accounts of this machine."
-        return f"{found} kept from other accounts only by a folder above."
+    def reason(self) -> Reason:
+        """The fault, with the command that corrects it."""
+        values: dict[str, str | int] = {"path": str(self.path), "mode": f"{self.mode:04o}", "command": self.command}
+        if self.more:
+            return (EXPOSED_MORE if self.reachable else SHELTERED_MORE)(**values, more=self.more)
+        return (EXPOSED if self.reachable else SHELTERED)(**values)
 
     def sentence(self) -> str:
-        """The fault and the command that corrects it, in a sentence."""
-        return f"{self.found} This mends it: {self.command}"
+        """The fault and the command that corrects it."""
+        return told(self.reason)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -52,6 +53,7 @@ class Exposure:
             "more": self.more,
             "reachable": self.reachable,
             "remedy": self.command,
+            "code": self.reason.code.word,
         }
 
 

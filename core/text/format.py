@@ -100,11 +100,16 @@ def _shown(character: str, category: str) -> str:
 
 def size(count: float) -> str:
     """Bytes in decimal units as disks are sold: ``137 MB``, ``4.3 GB``."""
+    return " ".join(amount(count))
+
+
+def amount(count: float) -> tuple[str, str]:
+    """The number and the unit of ``size``."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if abs(value) < 999.5 or unit == "TB":
             digits = 1 if unit not in ("B", "kB") and abs(value) < 9.95 else 0
-            return f"{value:.{digits}f} {unit}"
+            return f"{value:.{digits}f}", unit
         value /= 1000
     raise AssertionError("unreachable")
 

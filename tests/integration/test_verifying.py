@@ -34,6 +34,7 @@ from core.system.actor import Actor
 from core.system.tasks import spawn
 from tests import homes
 from tests.homes import rows, wait_for
+from tests.reasons import said
 from tui.desk.desk import open_desk
 from tui.desk.home import Remedy
 
@@ -415,7 +416,7 @@ async def test_one_that_was_cancelled_or_failed_is_not_begun_again_at_once(archi
     assert before is not None
     assert before.year == 2020
     request = await verifications.ask(archive, actor=verifications.SCHEDULE)
-    await verifications.finish(archive, request, VerificationOutcome.FAILED, reason="The disk is full.")
+    await verifications.finish(archive, request, VerificationOutcome.FAILED, why=said("The disk is full."))
     ended = (await verifications.standing(archive)).ended
     assert ended is not None
     assert (await verifications.standing(archive)).due == ended.at + verifications.AGAIN

@@ -64,6 +64,7 @@ def test_a_backup_and_a_password_file_are_looked_at_too(home: Home) -> None:
         "more": 1,
         "reachable": True,
         "remedy": f"chmod -R go= {copy.path}",
+        "code": "files-exposed",
     }
     assert of_password.path == password
     for one in (of_copy, of_password):

@@ -18,8 +18,11 @@ from core.engine.seals.seal_delivery import Parcel, deliver, gone
 from core.engine.seals.seal_troubles import overdue
 from core.engine.seals.sealing import AGAIN, LONGEST, due, last_night
 from core.errors import ArchivarError, InputError
+from core.problems.code import Reason
+from core.problems.command_line import told
 from core.profiles.seal_place import MailAccess, PlaceKind, SealPlace, checked
 from core.secrets import Secret
+from tests.reasons import said
 
 HERE, OTHER = "0123456789abcdef" * 2, "f" * 32
 SEALS = [Seal(number, bytes([number]) * 32, f"2026-11-2{number}T05:12:54.123Z") for number in (3, 4, 5)]
@@ -119,6 +122,10 @@ def test_a_long_text_is_read_in_linear_time() -> None:
 # Time ------------------------------------------------------------------------------------------------------------------------
 
 
+def _told(reason: Reason | None) -> str:
+    return told(reason) if reason is not None else ""
+
+
 def _ago(**age: float) -> datetime:
     return NOW - timedelta(**age)
 
@@ -131,10 +138,10 @@ def _ago(**age: float) -> datetime:
         (PlaceState(FILE, _ago(minutes=1)), None, False),
         (PlaceState(FILE, _ago(minutes=5)), _ago(minutes=1), True),
         (PlaceState(FILE, _ago(minutes=1)), _ago(minutes=5), False),
-        (PlaceState(FILE, _ago(minutes=5), failure="no", failures=1), None, False),
-        (PlaceState(FILE, NOW - AGAIN, failure="no", failures=1), None, True),
-        (PlaceState(FILE, NOW - AGAIN, failure="no", failures=2), None, False),
-        (PlaceState(FILE, NOW - LONGEST, failure="no", failures=1000), None, True),
+        (PlaceState(FILE, _ago(minutes=5), why=said("no"), failures=1), None, False),
+        (PlaceState(FILE, NOW - AGAIN, why=said("no"), failures=1), None, True),
+        (PlaceState(FILE, NOW - AGAIN, why=said("no"), failures=2), None, False),
+        (PlaceState(FILE, NOW - LONGEST, why=said("no"), failures=1000), None, True),
         (PlaceState(FILE, NOW + timedelta(days=400)), None, True),
     ],
 )
@@ -157,14 +164,14 @@ def test_the_night_is_that_of_the_place_where_the_machine_is() -> None:
 def test_what_does_not_arrive_is_told() -> None:
     """Failures by name, damage first, and places without a service."""
     good = PlaceState(FILE, _ago(hours=1))
-    failed = PlaceState(MAIL, _ago(hours=1), failure="mail.example.test refuses the mail.", failures=1)
-    broken = PlaceState(MAIL, _ago(hours=1), failure="The archive does not contain it.", failures=1, broken=True)
-    assert trouble([good]) == ""
-    assert trouble([good, failed]) == "No seal reaches mail: mail.example.test refuses the mail. It is tried again."
-    assert trouble([good, failed, broken]) == "DAMAGED: The archive does not contain it."
-    assert overdue([good, failed], NOW) == ""
-    assert "for days: no service" in overdue([PlaceState(FILE, _ago(days=3))], NOW)
-    assert "yet: no service" in overdue([PlaceState(FILE)], NOW)
+    failed = PlaceState(MAIL, _ago(hours=1), why=said("mail.example.test refuses the mail."), failures=1)
+    broken = PlaceState(MAIL, _ago(hours=1), why=said("The archive does not contain it."), failures=1, broken=True)
+    assert trouble([good]) is None
+    assert _told(trouble([good, failed])) == "No seal reaches mail: mail.example.test refuses the mail. It is tried again."
+    assert _told(trouble([good, failed, broken])) == "DAMAGED: The archive does not contain it."
+    assert overdue([good, failed], NOW) is None
+    assert "for days: no service" in _told(overdue([PlaceState(FILE, _ago(days=3))], NOW))
+    assert "yet: no service" in _told(overdue([PlaceState(FILE)], NOW))
     assert Path(FILE.target).name in FILE.where
 
 
@@ -259,12 +266,12 @@ def test_what_has_lost_a_seal_is_known(tmp_path: Path) -> None:
     """A file that is gone or has others only; a home without the stamp. One that may only be added to is believed."""
     home = Home(tmp_path)
     file, stamped = replace(FILE, target=str(tmp_path / "list")), SealPlace("stamp", PlaceKind.STAMP, "https://tsa.test")
-    assert "has not the seal any more" in gone(PlaceState(file, seal=SEALS[0]), HERE, home)
+    assert "has not the seal any more" in _told(gone(PlaceState(file, seal=SEALS[0]), HERE, home))
     Path(file.target).write_text("\n".join([line(HERE, SEALS[0]), *[line(OTHER, SEALS[1])] * 1000]))
-    assert gone(PlaceState(file, seal=SEALS[0]), HERE, home) == ""
-    assert "has not the seal any more" in gone(PlaceState(file, seal=SEALS[1]), HERE, home)
-    assert "time stamp of entry 3 is not in" in gone(PlaceState(stamped, seal=SEALS[0]), HERE, home)
+    assert gone(PlaceState(file, seal=SEALS[0]), HERE, home) is None
+    assert "has not the seal any more" in _told(gone(PlaceState(file, seal=SEALS[1]), HERE, home))
+    assert "time stamp of entry 3 is not in" in _told(gone(PlaceState(stamped, seal=SEALS[0]), HERE, home))
     (tmp_path / "seals").mkdir()
     (tmp_path / "seals" / "000000000003-0123456789abcdef.tsr").touch()
-    assert gone(PlaceState(stamped, seal=SEALS[0]), HERE, home) == ""
-    assert [gone(PlaceState(one), HERE, home) for one in (file, stamped)] == ["", ""]
+    assert gone(PlaceState(stamped, seal=SEALS[0]), HERE, home) is None
+    assert [gone(PlaceState(one), HERE, home) for one in (file, stamped)] == [None, None]

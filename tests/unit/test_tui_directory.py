@@ -19,6 +19,7 @@ from core.directory.group_notes import GroupLack, GroupNote
 from core.directory.people import steps
 from core.engine.examine import directory_sync
 from core.errors import DirectoryError
+from core.model import Run, RunStatus, now
 from core.network import Report
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind, DirectoryServer, LeaverPolicy
 from core.profiles.profile import Access, Login, Method, Profile, Server
@@ -388,7 +389,7 @@ async def test_home_tells_of_a_failed_synchronisation_until_one_succeeds(archive
     await saved_directory.save(archive, LDAP, Secret(WORD))
     played.refuses = DirectoryError(reasons.said(f"It gave a part only. {HOSTILE}", "Ask again later."))
     with pytest.raises(DirectoryError):
-        await directory_sync.sync(archive, asked_by="run 7 of Staff")
+        await directory_sync.sync(archive, asked_by=Run(7, "Staff", RunStatus.RUNNING, now()))
     async with console_on(archive.home) as screen:
         await screen.until_shown("1 ! Users could not be synchronised (", "before run 7 of Staff): It", "gave a part only.")
         await screen.until_shown("→ look at")

@@ -26,6 +26,7 @@ from core.service import verifications
 from core.service.verifications import VerificationOutcome, VerificationProgress, VerificationRequest, VerificationState
 from core.system.actor import Actor
 from tests import homes
+from tests.reasons import said
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_screens import Shown, straight
@@ -267,7 +268,7 @@ async def test_home_tells_of_an_archive_that_is_not_proved(archive: Archive) -> 
     [overdue] = await told()
     assert overdue.startswith("A verification is due since ")
     request = await verifications.ask(archive, actor=verifications.SCHEDULE)
-    await verifications.finish(archive, request, VerificationOutcome.FAILED, reason="It ended 5 times without a result.")
+    await verifications.finish(archive, request, VerificationOutcome.FAILED, why=said("It ended 5 times without a result."))
     [failed] = await told()
     assert re.fullmatch(r"The last verification, .+, failed: It ended 5 times without a result\.", failed)
     request = await verifications.ask(archive, actor=verifications.SCHEDULE)
@@ -325,7 +326,7 @@ def test_what_is_waited_for_is_told() -> None:
 async def test_one_that_failed_says_why(archive: Archive) -> None:
     """Until another one has ended."""
     request = await verifications.ask(archive, actor="root")
-    await verifications.finish(archive, request, VerificationOutcome.FAILED, reason="The disk \x1b[31mis full.")
+    await verifications.finish(archive, request, VerificationOutcome.FAILED, why=said("The disk \x1b[31mis full."))
     async with console_on(archive.home) as screen:
         await at_proof(screen)
         await screen.until_shown("Ended   ✗ failed", "is full.")

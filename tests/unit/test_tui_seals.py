@@ -15,6 +15,7 @@ from core.profiles.seal_place import MailAccess, PlaceKind, SealPlace
 from core.secrets import Secret
 from tests import homes
 from tests.homes import message
+from tests.reasons import said
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_screens import Shown, straight
 from tui.places.confirm import Confirm
@@ -101,7 +102,7 @@ async def test_a_place_that_fails_is_on_home_and_is_changed_or_removed(archive: 
     """The digit of Home leads there; its password stays when something else is changed."""
     mail = SealPlace("post", PlaceKind.MAIL, "seals@example.test", "127.0.0.1", 9, username="archivar")
     await seal_places.save(archive, mail, Secret("hidden"))
-    await seal_places.failed(archive, mail, "127.0.0.1 refuses\x1b[31m the mail.")
+    await seal_places.failed(archive, mail, said("127.0.0.1 refuses\x1b[31m the mail."))
     async with console_on(archive.home) as screen:
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
         await screen.until_shown("No seal reaches post: 127.0.0.1 refuses")

@@ -28,7 +28,7 @@ WARNINGS = [
 
 def _result(warnings: list[Reason]) -> dict[str, Any]:
     """A result, read back as from the database."""
-    value: dict[str, Any] = json.loads(json.dumps(result(RUN, RunStatus.SUCCEEDED, now(), now(), warnings, [])))
+    value: dict[str, Any] = json.loads(json.dumps(result(RUN, RunStatus.SUCCEEDED, (now(), now()), warnings, [])))
     return value
 
 

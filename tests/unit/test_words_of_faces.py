@@ -31,7 +31,7 @@ EXCEPTIONS = {
     "tui/places/home/start.py": "other archives, and the demo, are opened by another start",
     "tui/places/proof/ledger.py": "a list for programs, of what a page cannot show",
     "tui/places/proof/proof.py": "a list for programs, of what a page cannot show",
-    "tui/places/proof/seals.py": "all seals are checked on the command line alone; the name of a sender",
+    "tui/places/proof/seals.py": "the name of a sender",
     "tui/places/runs/run.py": "a list for programs, of what a page cannot show",
 }
 

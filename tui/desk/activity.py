@@ -229,8 +229,9 @@ class ActivityDesk:
                 job.stage = Stage(done, total, unit=what)
 
             found = await seal_check.check(archive.home, wanted, tell=tell)
-            if found.difference:
-                return JobOutcome(("The archive is not as it was when the seal was made.",), (found.difference,), bad=True)
+            if found.why is not None:
+                told = face.told(found.why)
+                return JobOutcome(("The archive is not as it was when the seal was made.",), (told,), bad=True)
             return JobOutcome((found.sentence(),))
 
         what = f"Prove all up to entry {last} by {'its seal' if len(wanted) == 1 else present.count(len(wanted), 'seal')}"

@@ -171,8 +171,8 @@ class Desk:
             stuck=face.told(fault) if (fault := liveness.look(self._home).fault) else "",
             damage=brief.damage,
             unproved=brief.unproved,
-            seals=next(iter(of_seals), ""),
-            space=disk.sentence() if disk.low else "",
+            seals=face.told(of_seals[0]) if of_seals else "",
+            space=face.told(disk.trouble) if disk.trouble is not None else "",
             exposed=await self._exposed(),
             strangers=await self._unknown_addresses(),
             directory=trouble(attempt, now()) if attempt else "",
@@ -208,7 +208,7 @@ class Desk:
                 keyless = await passwords.without_key(self._archive)
             self._modes = (
                 time.monotonic(),
-                " ".join(([face.told(keyless)] if keyless else []) + [one.sentence() for one in found]),
+                " ".join(([face.told(keyless)] if keyless else []) + [face.told(one.reason) for one in found]),
             )
         return self._modes[1]
 

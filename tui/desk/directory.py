@@ -246,11 +246,11 @@ def trouble(attempt: Attempt, moment: datetime) -> str:
     """The failure of the last synchronisation in a sentence; empty for none."""
     if attempt.outcome is AttemptOutcome.DONE:
         return ""
-    run = attempt.asked_by if attempt.asked_by.startswith("run ") else ""
-    when = texts.when(attempt.at, moment) + (f", before {run}" if run else "")
+    when = texts.when(attempt.at, moment) + (f", before {attempt.asked_by}" if attempt.of_run else "")
+    why = face.told(attempt.why) if attempt.why is not None else ""
     if attempt.outcome is AttemptOutcome.FAILED:
-        return present.text(f"Users could not be synchronised ({when}): {attempt.reason}", 380)
-    return present.text(f"Users were synchronised ({when}), but for those who left: {attempt.reason}", 380)
+        return present.text(f"Users could not be synchronised ({when}): {why}", 380)
+    return present.text(f"Users were synchronised ({when}), but for those who left: {why}", 380)
 
 
 class _Rows(Sequence[ImportRow]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.errors import ArchivarError
+from core.problems import unnamed
 from core.problems.code import Do, Reason, Setting
 from core.profiles.schema import forms
 from core.profiles.schema.directories import DIRECTORIES
@@ -62,6 +63,7 @@ ACTIONS: dict[Do, str] = {
     Do.TYPE_PASSWORD: "Type it on the page Login.",
     Do.NAME_TRIED_USER: "Name one on the page Login.",
     Do.IGNORE_ADDRESS: "The key x says that it is not ours.",
+    Do.ACCEPT_STATE: "If you put the archive back yourself, the key t in Seals accepts it.",
     Do.COMPARE_DEEPLY: "The key v on the page of the profile compares every byte, and archives what differs.",
     Do.FILE_MAIL: "The key f in Unknown addresses (the key w on Home) files it.",
     Do.KEEP_BY_HAND: "On the command line, archivar user edit NAME --by-hand keeps the user by hand.",
@@ -127,4 +129,4 @@ def said(error: ArchivarError) -> str:
 
 def told(reason: Reason) -> str:
     """Sentence and remedy in one."""
-    return f"{sentence(reason)} {remedy(reason)}".strip()
+    return unnamed.told(reason, CONSOLE)

@@ -277,7 +277,7 @@ def _facts(standing: VerificationState, round_: Round | None, running: bool, mom
     ended, due = standing.ended, standing.due
     if ended is not None and standing.request is None and ended.outcome in (End.CANCELLED, End.FAILED):
         glyph = "✗" if ended.outcome is End.FAILED else "■"
-        reason = f": {present.text(ended.reason)}" if ended.reason else ""
+        reason = f": {present.text(face.told(ended.why))}" if ended.why is not None else ""
         yield "Ended", f"{glyph} {ended.outcome}, {texts.when(ended.at, moment)}{reason}"
     if round_ is not None:
         found = f"; {present.count(round_.findings, 'finding')} so far" if round_.findings else "; clean so far"
@@ -300,7 +300,8 @@ def hint(standing: VerificationState, last: LastVerification | None, moment: dat
     ended = standing.ended if standing.progress is None else None
     if ended is not None and ended.outcome is End.FAILED and (last is None or last.at < ended.at):
         # The schedule tries again every hour, so it is never overdue.
-        return f"The last verification, {texts.when(ended.at, moment)}, failed: {ended.reason or 'no reason is known.'}"
+        why = face.told(ended.why) if ended.why is not None else "no reason is known."
+        return f"The last verification, {texts.when(ended.at, moment)}, failed: {why}"
     if standing.request is not None:
         return ""
     if standing.rhythm.often is not Often.OFF:

@@ -32,9 +32,9 @@ def counts(snapshot: Snapshot) -> tuple[str, ...]:
 
 def done_of(done: int, total: int, between: str = " of ") -> str:
     """Amounts with one unit if it is the same: ``84 of 137 MB``."""
-    (number, unit), whole = texts.size(done).split(" "), texts.size(total)
-    same = whole.endswith(f" {unit}") or done == 0
-    return f"{number if same else texts.size(done)}{between}{whole}"
+    (number, unit), (_, whole) = texts.amount(done), texts.amount(total)
+    same = unit == whole or done == 0
+    return f"{number if same else texts.size(done)}{between}{texts.size(total)}"
 
 
 def _percent(snapshot: Snapshot) -> str:

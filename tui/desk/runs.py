@@ -10,9 +10,7 @@ from typing import Any, overload
 from core.engine.run.foreseen import of_mailbox
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus
-from core.problems.code import Reason
 from core.problems.table import kept, warnings_kept
-from core.problems.unnamed import EARLIER
 from core.text import format as texts
 from tui.desk import face, run_words
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, sentence, sentences, text
@@ -274,10 +272,5 @@ def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
 def _notes(result: Mapping[str, Any], snapshot: Snapshot | None, events: Sequence[RunEvent]) -> tuple[Safe, ...]:
     """The warnings, each with its remedy. Those that an older service tells are in the events alone."""
     reasons = warnings_kept(result) or [kept(one) for one in (snapshot.warnings if snapshot else ())]
-    said = [_warning(one) for one in reasons] or [event.text for event in events if event.kind == "warning"]
+    said = [face.told(one) for one in reasons] or [event.text for event in events if event.kind == "warning"]
     return tuple(dict.fromkeys(text(one, LONGEST_REASON) for one in said))
-
-
-def _warning(reason: Reason) -> str:
-    # Of an earlier one only the sentence is known: its advice is for problems.
-    return face.sentence(reason) if reason.code == EARLIER else face.told(reason)

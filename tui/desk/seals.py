@@ -140,7 +140,7 @@ def sent(done: Sequence[PlaceState]) -> JobOutcome:
     good = [one for one in done if not one.failure]
     names = ", ".join(present.text(one.place.name, 60) for one in good)
     sentences = (f"The seal is at {present.count(len(good), 'place')}: {names}." if good else "The seal arrived nowhere.",)
-    problems = tuple(f"{present.text(one.place.name, 60)}: {present.text(one.failure, 500)}" for one in done if one.failure)
+    problems = tuple(f"{present.text(one.place.name, 60)}: {present.text(face.told(one.why), 500)}" for one in done if one.why)
     return JobOutcome(sentences, problems, bad=any(one.broken for one in done))
 
 
@@ -160,8 +160,9 @@ def seal_row(one: PlaceState) -> SealRow:
         ("Where", present.text(place.where, 300)),
         ("State", str(state)),
     ]
-    if one.failure:
-        facts.append(("Reason", present.text(one.failure, 600)))
+    why = face.told(one.why) if one.why is not None else ""
+    if why:
+        facts.append(("Reason", present.text(why, 600)))
     if one.at is not None:
         facts.append(("Last tried", texts.when(one.at, moment)))
     if one.seal is not None:
@@ -170,7 +171,7 @@ def seal_row(one: PlaceState) -> SealRow:
         facts.append(("Authority", present.text(place.ca_file, 300)))
     entry = texts.number(one.seal.seq) if one.seal is not None else present.BLANK
     where = present.text(place.where, 200)
-    name, reason = present.text(place.name, 60), present.text(one.failure, 600)
+    name, reason = present.text(place.name, 60), present.text(why, 600)
     return SealRow(
         name,
         present.sentence(place.kind.value),

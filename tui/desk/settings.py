@@ -21,7 +21,7 @@ from core.problems.disk import UNWRITTEN
 from core.service.lock import is_running
 from core.service.queue import Queue
 from core.text import format as texts
-from tui.desk import present
+from tui.desk import face, present
 from tui.desk.present import Safe
 from tui.desk.proof import last_sentence
 from tui.desk.refusals import translated
@@ -90,7 +90,7 @@ class SettingsDesk:
             service = await self._service(running)
             log = self._home.log
             volumes = len(self._home.volume_numbers())
-            open_to_others = [one.sentence() for one in await exposures.look(self._archive)]
+            open_to_others = [face.told(one.reason) for one in await exposures.look(self._archive)]
         sealed = "; the last one is written to, the others are sealed" if volumes > 1 else ""
         access = {"Access": present.text(" ".join(open_to_others), 600)} if open_to_others else {}
         facts = {

@@ -25,6 +25,9 @@ from core.db.database import Row
 from core.errors import DamagedError, InputError, StorageError
 from core.model import now
 from core.problems import ledger as problems
+from core.problems import seal_check as differences
+from core.problems.code import Reason
+from core.problems.command_line import sentence
 from core.problems.seal_line import NOTHING_TO_CHECK
 from core.problems.volume import REPLACED
 from core.text.format import counted, number, when
@@ -39,20 +42,25 @@ Tell = Callable[[int, int, str], None]
 
 @dataclass(slots=True)
 class SealCheck:
-    """The result of a check. ``difference`` is a sentence, empty when nothing differs. ``last``: the last entry reached.
+    """The result of a check. ``why`` tells what differs, None when nothing does. ``last``: the last entry reached.
 
     ``messages``: the number named by the entries up to there; ``missing``: those of which no volume has all parts, or, when
     they were ``read``, the right bytes. ``names``: the first of those, SHA-256 in hexadecimal digits. ``stamped``: the entries
     with time stamps, and the stamps.
     """
 
-    difference: str = ""
+    why: Reason | None = None
     last: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
     messages: int = 0
     missing: int = 0
     names: list[str] = field(default_factory=list)
     read: bool = False
     stamped: list[tuple[Seal, Stamp]] = field(default_factory=list)
+
+    @property
+    def difference(self) -> str:
+        """The difference in a sentence of the command line; empty without one."""
+        return sentence(self.why) if self.why is not None else ""
 
     def sentence(self) -> str:
         """The statements that hold when nothing differs, beginning with the extent of the check."""
@@ -77,6 +85,8 @@ class SealCheck:
         return {
             "ok": not self.difference,
             "difference": self.difference,
+            "code": self.why.code.word if self.why is not None else "",
+            "values": self.why.as_json()["values"] if self.why is not None else {},
             "reached": {"seq": self.last.seq, "hash": self.last.hash.hex()},
             "messages": {"named": self.messages, "missing": self.missing, "first": self.names, "read": self.read},
             "stamps": stamped,
@@ -115,16 +125,16 @@ async def check(
         raise InputError(NOTHING_TO_CHECK())
     found = SealCheck(read=deep)
     async with KnownDigests.open() as known:
-        found.difference = await _walk(home, kept, list(stamps), found, known, tell)
-        if not found.difference:
-            found.difference = await _look_at_messages(home, found, known, tell)
+        found.why = await _walk(home, kept, list(stamps), found, known, tell)
+        if found.why is None:
+            found.why = await _look_at_messages(home, found, known, tell)
     return found
 
 
 async def _walk(
     home: Home, kept: dict[int, list[Seal]], stamps: list[Stamp], found: SealCheck, known: KnownDigests, tell: Tell
-) -> str:
-    """The first difference in the chain, empty if there is none; collects the named messages in ``known``."""
+) -> Reason | None:
+    """The first difference in the chain, None if there is none; collects the named messages in ``known``."""
     last = max(kept, default=0)
     identity = await archive_id(home)
     left = {one.imprint: one for one in stamps}
@@ -133,52 +143,49 @@ async def _walk(
     try:
         async with aclosing(_entries(home)) as entries:
             async for name, entry in entries:
-                if said := _broken(name, entry, found.last):
-                    return said
+                if (broken := _broken(name, entry, found.last)) is not None:
+                    return broken
                 found.last = Head(entry.seq, entry.hash)
                 await known.add(named(entry))
                 tell(entry.seq, last, "entry")
                 for one in kept.get(entry.seq, ()):
-                    if said := _compared(one, entry):
-                        return said
+                    if (differs := _compared(one, entry)) is not None:
+                        return differs
                 if left:
                     here = Seal(entry.seq, entry.hash, entry.at)
                     if (stamp := left.pop(seals.imprint(identity, here), None)) is not None:
                         found.stamped.append((here, stamp))
                 if not left and entry.seq >= max(kept, default=0):
-                    return ""
+                    return None
     except (DamagedError, StorageError, KeyError, TypeError, ValueError) as error:
-        reason = error.message if isinstance(error, DamagedError | StorageError) else "an entry has not what it must have."
-        return f"After entry {found.last.seq} the ledger cannot be read: {reason}"
+        why = error.reason if isinstance(error, DamagedError | StorageError) else differences.ENTRY_INCOMPLETE()
+        return differences.UNREAD(entry=found.last.seq, why=why)
     if found.last.seq < max(kept, default=0):
         wanted = min(seq for seq in kept if seq > found.last.seq)
-        return f"The ledger ends with entry {found.last.seq}, before entry {wanted} of the seal: the end is missing."
+        return differences.END_MISSING(end=found.last.seq, entry=wanted)
     [stamp, *more] = left.values()
-    others = f", and {counted(len(more), 'other one')}" if more else ""
-    return (
-        f"The time stamp of {when(stamp.at, now())} by {stamp.authority}{others} is of no entry that is in the ledger: "
-        "the entry or one before it was changed, or the end is missing; or the stamp is of another archive."
-    )
+    at, authority = when(stamp.at, now()), stamp.authority
+    if more:
+        return differences.NO_ENTRIES(at=at, authority=authority, more=len(more))
+    return differences.NO_ENTRY(at=at, authority=authority)
 
 
-def _broken(name: str, entry: Entry, reached: Head) -> str:
-    if entry.seq != reached.seq + 1:
-        gap = f"entry {reached.seq + 1} is missing" if entry.seq > reached.seq else f"entry {entry.seq} comes twice"
-        return f"{name}: {gap}."
+def _broken(name: str, entry: Entry, reached: Head) -> Reason | None:
+    if entry.seq > reached.seq + 1:
+        return differences.ENTRY_MISSING(file=name, entry=reached.seq + 1)
+    if entry.seq <= reached.seq:
+        return differences.ENTRY_TWICE(file=name, entry=entry.seq)
     if not entry.follows(reached):
-        return f"{name}: entry {entry.seq} ({entry.kind}) does not follow from the entry before: it was changed."
-    return ""
+        return differences.ENTRY_CHANGED(file=name, entry=entry.seq, kind=entry.kind)
+    return None
 
 
-def _compared(seal: Seal, entry: Entry) -> str:
+def _compared(seal: Seal, entry: Entry) -> Reason | None:
     if entry.hash != seal.hash:
-        return (
-            f"Entry {seal.seq} has another hash than the seal: "
-            "it or one before it was changed, and the chain computed anew; or the seal is of another archive."
-        )
+        return differences.OTHER_HASH(entry=seal.seq)
     if seal.at and seal.at != entry.at:
-        return f"Entry {seal.seq} is of {entry.at}, but the seal says {seal.at}: the seal was changed."
-    return ""
+        return differences.OTHER_TIME(entry=seal.seq, at=entry.at, said=seal.at)
+    return None
 
 
 async def _entries(home: Home) -> AsyncGenerator[tuple[str, Entry]]:
@@ -210,8 +217,8 @@ async def _entries(home: Home) -> AsyncGenerator[tuple[str, Entry]]:
 # Messages ----------------------------------------------------------------------------------------------------------------
 
 
-async def _look_at_messages(home: Home, found: SealCheck, known: KnownDigests, tell: Tell) -> str:
-    """Count the messages ``known`` from the ledger, and look for each; the first fault, empty if there is none."""
+async def _look_at_messages(home: Home, found: SealCheck, known: KnownDigests, tell: Tell) -> Reason | None:
+    """Count the messages ``known`` from the ledger, and look for each; the first fault, None if there is none."""
     total = await known.count()
     async with AsyncExitStack() as stack:
         volumes = []
@@ -233,13 +240,9 @@ async def _look_at_messages(home: Home, found: SealCheck, known: KnownDigests, t
                 found.names += [sha256.hex() for sha256 in missing[: NAMED - len(found.names)]]
                 tell(found.messages, total, "message")
     if not found.missing:
-        return ""
-    what = f"{number(found.missing)} of {counted(found.messages, 'message')} up to there"
-    verb = "is" if found.missing == 1 else "are"
-    more = " and others" if found.missing > 1 else ""
-    return (
-        f"The ledger is unchanged up to entry {found.last.seq}, but {what} {verb} missing or not whole: "
-        f"{found.names[0][:16]}{more}. A verification names what is damaged."
+        return None
+    return differences.MESSAGES_MISSING(
+        entry=found.last.seq, missing=found.missing, messages=found.messages, first=found.names[0][:16]
     )
 
 

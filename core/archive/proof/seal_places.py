@@ -7,7 +7,8 @@ no profile can have.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,23 +20,30 @@ from core.archive.registry import passwords, saved_profiles
 from core.archive.store.entries.records import SealPlaceRemoved, SealPlaceSaved
 from core.archive.store.ledger import Draft
 from core.config import Home
-from core.db.database import Row
+from core.db import kept
+from core.db.database import Database, Row, Transaction
 from core.errors import InputError
 from core.model import moment, now, timestamp
 from core.problems import place as problems
+from core.problems import table
+from core.problems.code import Reason
+from core.problems.command_line import told
+from core.problems.warning import SEAL_BROKEN, SEAL_NOT_SENT, SEALS_NOT_SENT
 from core.profiles.seal_place import PlaceError, PlaceKind, SealPlace, checked
 from core.secrets import Secret
 
 LONGEST_REASON = 500
 #: The folder of the home for tokens of time-stamp authorities.
 FOLDER = "seals"
+#: The kept text with the reasons of failures: the table has only their sentences.
+FAILURES = "seal_failures"
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceState:
     """A place and its delivery state. ``at``: the last attempt; ``sent``: the time at which ``seal``, the last delivered, was.
 
-    ``failure``: the reason why the last attempt failed, the ``failures``-th in a row; ``broken``: the archive does not match
+    ``why``: the reason why the last attempt failed, the ``failures``-th in a row; ``broken``: the archive does not match
     the seal sent there.
     """
 
@@ -43,9 +51,14 @@ class PlaceState:
     at: datetime | None = None
     sent: datetime | None = None
     seal: Seal | None = None
-    failure: str = ""
+    why: Reason | None = None
     failures: int = 0
     broken: bool = False
+
+    @property
+    def failure(self) -> str:
+        """The reason of the failure with its remedy, in the words of the command line; empty without one."""
+        return told(self.why) if self.why is not None else ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -54,6 +67,8 @@ class PlaceState:
             "sent": timestamp(self.sent) if self.sent else None,
             "seal": self.seal.as_json() if self.seal else None,
             "failure": self.failure,
+            "code": self.why.code.word if self.why is not None else "",
+            "values": self.why.as_json()["values"] if self.why is not None else {},
             "broken": self.broken,
         }
 
@@ -63,15 +78,28 @@ async def standings(archive: Archive) -> list[PlaceState]:
     rows = await archive.database.read(
         "SELECT definition, at, sent, seq, hash, entry_at, failure, failures, broken FROM seal_place ORDER BY name"
     )
-    return [one for one in map(_standing, rows) if one is not None]
+    reasons = await _reasons(archive.database)
+    return [one for one in (_standing(row, reasons) for row in rows) if one is not None]
 
 
-def _standing(row: Row) -> PlaceState | None:
+async def _reasons(source: Database | Transaction) -> dict[str, Any]:
+    """The kept reasons of failures by name of the place: ``{"at": time of the attempt, "reason", "code", "values"}``."""
+    with suppress(ValueError):
+        value = json.loads(await kept.value(source, FAILURES) or "{}")
+        return value if isinstance(value, dict) else {}
+    return {}
+
+
+def _standing(row: Row, reasons: Mapping[str, Any]) -> PlaceState | None:
     definition, at, sent, seq, digest, entry_at, failure, failures, broken = row
     try:
         place = SealPlace.from_json(json.loads(definition))
         seal = Seal(seq, bytes(digest), entry_at) if seq is not None else None
-        return PlaceState(place, _moment(at), _moment(sent), seal, failure, failures, bool(broken))
+        # Another version may have failed there since, whose sentence alone is known.
+        known = reasons.get(place.name) if isinstance(reasons.get(place.name), dict) else None
+        why = known if known and known.get("at") == at else {"reason": failure}
+        reason = table.kept(why) if failure else None
+        return PlaceState(place, _moment(at), _moment(sent), seal, reason, failures, bool(broken))
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -166,25 +194,29 @@ async def arrived(archive: Archive, place: SealPlace, seal: Seal, *, sent: bool)
         )
 
 
-async def failed(archive: Archive, place: SealPlace, reason: str, *, broken: bool = False) -> None:
+async def failed(archive: Archive, place: SealPlace, reason: Reason, *, broken: bool = False) -> None:
     """Record a failed attempt, with its reason."""
+    at, text = timestamp(now()), told(reason)[:LONGEST_REASON].encode("utf-8", "replace").decode()
     async with archive.database.transaction() as transaction:
+        reasons = await _reasons(transaction) | {place.name: {"at": at, **table.as_kept(reason)}}
+        await kept.keep(transaction, FAILURES, json.dumps(reasons))
         await transaction.execute(
             "UPDATE seal_place SET at = ?, failure = ?, failures = failures + 1, broken = ? WHERE name = ?",
-            (timestamp(now()), reason[:LONGEST_REASON].encode("utf-8", "replace").decode(), broken, place.name),
+            (at, text, broken, place.name),
         )
 
 
-def trouble(found: Sequence[PlaceState]) -> str:
-    """The failures at places in a sentence for the administrator; empty when there are none."""
-    wrong = [one for one in found if one.failure]
-    if broken := [one for one in wrong if one.broken]:
-        return f"DAMAGED: {broken[0].failure}"
+def trouble(found: Sequence[PlaceState]) -> Reason | None:
+    """The warning of failures at places; None when there are none."""
+    wrong = [(one.place.name, one.why, one.broken) for one in found if one.why is not None]
+    if broken := [why for _, why, is_broken in wrong if is_broken]:
+        return SEAL_BROKEN(why=broken[0])
     if not wrong:
-        return ""
-    one = wrong[0]
-    more = f" So with {len(wrong) - 1} more." if len(wrong) > 1 else ""
-    return f"No seal reaches {one.place.name}: {one.failure}{more} It is tried again."
+        return None
+    name, why, _ = wrong[0]
+    if len(wrong) > 1:
+        return SEALS_NOT_SENT(place=name, why=why, more=len(wrong) - 1)
+    return SEAL_NOT_SENT(place=name, why=why)
 
 
 def tokens(home: Home) -> list[Path]:

@@ -14,6 +14,9 @@ from typing import Any
 from core.archive.archive import Archive
 from core.db import kept
 from core.model import moment, now, timestamp
+from core.problems import table
+from core.problems.code import Reason
+from core.problems.command_line import told
 
 NAME = "directory_attempt"
 LONGEST = 500
@@ -29,20 +32,35 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt: its time, outcome, and reason when not all was done (else empty). ``asked_by``: its actor."""
+    """An attempt: its time, outcome, and why not all was done, if so. ``asked_by``: its actor; ``of_run``: a run did."""
 
     at: datetime
     outcome: AttemptOutcome
-    reason: str = ""
+    why: Reason | None = None
     asked_by: str = ""
+    of_run: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The reason with its remedy, in the words of the command line; empty without one."""
+        return told(self.why)[:LONGEST] if self.why is not None else ""
 
     def as_json(self) -> dict[str, Any]:
-        return {"at": timestamp(self.at), "outcome": self.outcome.value, "reason": self.reason, "asked_by": self.asked_by}
+        why = {**table.failed(self.why), "reason": self.reason}
+        return {
+            "at": timestamp(self.at),
+            "outcome": self.outcome.value,
+            **why,
+            "asked_by": self.asked_by,
+            "of_run": self.of_run,
+        }
 
 
-async def remember(archive: Archive, outcome: AttemptOutcome, reason: str = "", *, asked_by: str = "") -> None:
+async def remember(
+    archive: Archive, outcome: AttemptOutcome, why: Reason | None, *, asked_by: str = "", of_run: bool = False
+) -> None:
     """Keep an attempt in place of the one before. Raises ``BusyError``, ``StorageError``."""
-    attempt = Attempt(now(), outcome, reason[:LONGEST], asked_by)
+    attempt = Attempt(now(), outcome, why, asked_by, of_run)
     async with archive.database.transaction() as transaction:
         await kept.keep(transaction, NAME, json.dumps(attempt.as_json()))
 
@@ -57,6 +75,9 @@ async def last(archive: Archive) -> Attempt | None:
     """The last attempt; None when none is recorded."""
     try:
         value = json.loads(await kept.value(archive.database, NAME) or "")
-        return Attempt(moment(value["at"]), AttemptOutcome(value["outcome"]), str(value["reason"]), str(value["asked_by"]))
+        why = table.kept(value) if value["reason"] else None
+        return Attempt(
+            moment(value["at"]), AttemptOutcome(value["outcome"]), why, str(value["asked_by"]), value.get("of_run") is True
+        )
     except (ValueError, TypeError, KeyError):
         return None

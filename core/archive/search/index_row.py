@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.problems.code import Reason
+from core.problems.search import INDEX_DAMAGED, INDEX_FAILED, INDEX_PARTLY
+
 #: The columns of the text, in order.
 COLUMNS = ("subject", "sender", "recipients", "copies", "body", "files", "links", "ids")
 #: Row ids per second; messages before 1970 or without any date sort last.
@@ -30,6 +33,14 @@ class Unread:
     message: int
     lack: Lack
     reason: str
+
+    @property
+    def why(self) -> Reason:
+        """The gap as a problem."""
+        return _CODES[self.lack](said=self.reason)
+
+
+_CODES = {Lack.PARTLY: INDEX_PARTLY, Lack.DAMAGED: INDEX_DAMAGED, Lack.FAILED: INDEX_FAILED}
 
 
 @dataclass(frozen=True, slots=True)

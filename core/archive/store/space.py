@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from core.config import Home
+from core.problems.code import Reason
+from core.problems.command_line import told
+from core.problems.warning import SPACE_LOW
 from core.text.format import size
 
 LEAST_FREE = 1_000_000_000
@@ -36,10 +39,16 @@ class DiskUse:
         """True when little space is left."""
         return self.free < max(LEAST_FREE, min(self.total * LEAST_SHARE, ENOUGH))
 
+    @property
+    def trouble(self) -> Reason | None:
+        """The warning of little space; None when there is enough."""
+        return SPACE_LOW(free=self.free, total=self.total) if self.low else None
+
     def sentence(self) -> str:
         """The free space in a sentence, with the remedy when it is low."""
-        free = f"{size(self.free)} of {size(self.total)} are free on the archive's disk"
-        return f"Only {free}: make space, or runs will fail when it is full." if self.low else f"{free}."
+        if self.trouble is not None:
+            return told(self.trouble)
+        return f"{size(self.free)} of {size(self.total)} are free on the archive's disk."
 
     def as_json(self) -> dict[str, Any]:
         names = ("volumes", "catalog", "log", "other", "free", "total", "low")

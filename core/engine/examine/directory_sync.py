@@ -16,9 +16,9 @@ from core.directory.entry import DirectoryEntry
 from core.directory.group_notes import GroupNote
 from core.directory.people import people
 from core.errors import ArchivarError, BusyError, DamagedError, DirectoryError, StorageError
+from core.model import Run
 from core.network import Report
 from core.problems.code import Reason
-from core.problems.command_line import sentence
 from core.problems.table import warned
 from core.profiles.directory import Directory
 from core.secrets import Secret
@@ -88,7 +88,7 @@ async def sync(
     *,
     dry_run: bool = False,
     agreed: frozenset[str] | None = frozenset(),
-    asked_by: str = "",
+    asked_by: str | Run = "",
     report: Report = lambda step, text: None,
     unsaved: Unsaved | None = None,
 ) -> SyncResult:
@@ -102,6 +102,9 @@ async def sync(
 
     Raises ``InputError`` (no settings, no password), ``ConnectError`` and ``DirectoryError`` (nothing is changed then).
     """
+    of_run = isinstance(asked_by, Run)
+    if isinstance(asked_by, Run):
+        asked_by = f"run {asked_by.id} of {asked_by.profile}"
     asked_by = signed(asked_by) if asked_by in PERSONAL else asked_by
     if not dry_run:
         archive.check_usable()
@@ -123,12 +126,12 @@ async def sync(
         if not dry_run and unsaved is None:
             # The reason is reported all the same.
             with suppress(BusyError, StorageError):
-                await last_attempt.remember(archive, AttemptOutcome.FAILED, str(error), asked_by=asked_by)
+                await last_attempt.remember(archive, AttemptOutcome.FAILED, error.reason, asked_by=asked_by, of_run=of_run)
         raise
     withheld = result.difference.withheld
     outcome = AttemptOutcome.WITHHELD if withheld else AttemptOutcome.DONE
     with suppress(BusyError, StorageError):
-        await last_attempt.remember(archive, outcome, sentence(withheld) if withheld else "", asked_by=asked_by)
+        await last_attempt.remember(archive, outcome, withheld, asked_by=asked_by, of_run=of_run)
     return result
 
 

@@ -287,13 +287,12 @@ def rows(profile: Profile, found: Roster) -> list[MailboxProgress]:
 def result(
     run: Run,
     status: RunStatus,
-    started: datetime,
-    finished: datetime,
+    times: tuple[datetime, datetime],
     warnings: Sequence[Reason],
     mailboxes: list[MailboxProgress],
     reason: Reason | None = None,
 ) -> dict[str, Any]:
-    """The JSON object of ``run --json``; ``reason`` tells why the run failed as a whole."""
+    """The JSON object of ``run --json``; ``times``: its start and end; ``reason``: why it failed as a whole."""
     totals = Tally()
     for mailbox in mailboxes:
         totals.add(mailbox.tally)
@@ -302,8 +301,8 @@ def result(
         "profile": run.profile,
         "dry_run": run.dry_run,
         "status": status.value,
-        "started": timestamp(started),
-        "finished": timestamp(finished),
+        "started": timestamp(times[0]),
+        "finished": timestamp(times[1]),
         **failed(reason),
         **warned(warnings),
         "totals": totals.as_json(),

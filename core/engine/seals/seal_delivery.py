@@ -34,6 +34,7 @@ from core.errors import ArchivarError, StorageError
 from core.masking import masked
 from core.network import certificate_problem, tls_context
 from core.problems import seal as problems
+from core.problems.code import Reason
 from core.profiles.seal_place import PORTS, MailAccess, PlaceKind, SealPlace
 from core.secrets import Secret
 from core.system.open_folder import OpenFolder
@@ -140,19 +141,18 @@ def last_in_file(place: SealPlace, archive_id: str) -> Seal | None:
         return None
 
 
-def gone(one: PlaceState, archive_id: str, home: Home) -> str:
-    """The reason why a file, or the home's stamps, lack the last seal sent, in a sentence; empty when they have it.
+def gone(one: PlaceState, archive_id: str, home: Home) -> Reason | None:
+    """The reason why a file, or the home's stamps, lack the last seal sent; None when they have it.
 
     A new seal would hide that.
     """
     if one.seal is None:
-        return ""
+        return None
     if one.place.kind is PlaceKind.FILE and not _holds(one.place, archive_id, one.seal):
-        why = "it was changed, moved, or its disk is not there"
-        return f"{one.place.target} has not the seal any more that was sent there: {why}."
+        return problems.FILE_LOST_SEAL(path=one.place.target)
     if one.place.kind is PlaceKind.STAMP and not any(path.name.startswith(f"{one.seal.seq:012}-") for path in tokens(home)):
-        return f"The time stamp of entry {one.seal.seq} is not in {home.path / FOLDER} any more, where it was kept."
-    return ""
+        return problems.STAMP_LOST(entry=one.seal.seq, folder=str(home.path / FOLDER))
+    return None
 
 
 def _holds(place: SealPlace, archive_id: str, seal: Seal) -> bool:

@@ -1,4 +1,4 @@
-"""Seals that failed or are overdue, in sentences."""
+"""Seals that failed or are overdue, as warnings."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from core.archive.catalog import settings
 from core.archive.proof import seal_places
 from core.archive.proof.seal_places import PlaceState
 from core.model import now
+from core.problems.code import Reason
+from core.problems.warning import SEAL_NEVER, SEAL_OVERDUE
 
 #: Time after which missing automatic seals are reported.
 OVERDUE = timedelta(days=2)
 
 
-def overdue(found: Sequence[PlaceState], moment: datetime) -> str:
-    """A sentence when automatic seals are overdue; empty when all is well."""
+def overdue(found: Sequence[PlaceState], moment: datetime) -> Reason | None:
+    """The warning of automatic seals that are overdue; None when all is well."""
     waiting = [one for one in found if not one.failure and (one.at is None or moment - one.at > OVERDUE)]
     if not waiting:
-        return ""
-    name = waiting[0].place.name
-    return f"No seal was sent to {name} {'yet' if waiting[0].at is None else 'for days'}: no service is running that does it."
+        return None
+    return (SEAL_NEVER if waiting[0].at is None else SEAL_OVERDUE)(place=waiting[0].place.name)
 
 
-async def troubles(archive: Archive, found: Sequence[PlaceState]) -> list[str]:
-    """Sentences about the failures of ``found``, the worst first; none when all is well."""
-    late = overdue(found, now()) if (await settings.read(archive.database)).seal != "off" else ""
-    return [sentence for sentence in (seal_places.trouble(found), late) if sentence]
+async def troubles(archive: Archive, found: Sequence[PlaceState]) -> list[Reason]:
+    """Warnings of the failures of ``found``, the worst first; none when all is well."""
+    late = overdue(found, now()) if (await settings.read(archive.database)).seal != "off" else None
+    return [one for one in (seal_places.trouble(found), late) if one is not None]

@@ -19,6 +19,7 @@ from core.archive.proof.seal_places import PlaceState
 from core.engine.seals import seal_delivery
 from core.engine.seals.seal_delivery import ALL_SECONDS, Parcel
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
+from core.problems.seal import ARCHIVE_DAMAGED, NOT_CONTAINED, TOOK_TOO_LONG
 from core.profiles.seal_place import PlaceKind
 
 #: Local time at which the nightly seal is due.
@@ -70,13 +71,10 @@ async def _send(archive: Archive, one: PlaceState, *, accept: bool) -> None:
         archive.check_usable()
         parcel = Parcel(await seals.current(archive), archive.archive_id, archive.home)
         if not accept and (lost := await _lost(archive, one)) is not None:
-            reason = (
-                f"The archive does not contain what was sealed at entry {lost.seq} and sent to {one.place.name}: it was "
-                "changed, or put back to an older state."
-            )
-            await seal_places.failed(archive, one.place, reason, broken=True)
+            await seal_places.failed(archive, one.place, NOT_CONTAINED(entry=lost.seq, place=one.place.name), broken=True)
             return
-        if not accept and (gone := await asyncio.to_thread(seal_delivery.gone, one, archive.archive_id, archive.home)):
+        gone = await asyncio.to_thread(seal_delivery.gone, one, archive.archive_id, archive.home)
+        if not accept and gone is not None:
             await seal_places.failed(archive, one.place, gone)
             return
         if one.seal == parcel.seal and not one.failure and not accept:
@@ -87,15 +85,15 @@ async def _send(archive: Archive, one: PlaceState, *, accept: bool) -> None:
         await asyncio.wait_for(work, ALL_SECONDS * 2)
         await seal_places.arrived(archive, one.place, parcel.seal, sent=True)
     except TimeoutError:
-        await seal_places.failed(archive, one.place, f"{one.place.where} took too long.")
+        await seal_places.failed(archive, one.place, TOOK_TOO_LONG(where=one.place.where))
     except DamagedError as error:
-        await seal_places.failed(archive, one.place, f"The archive is damaged: {error.message}")
+        await seal_places.failed(archive, one.place, ARCHIVE_DAMAGED(why=error.reason))
     except (BusyError, StorageError) as error:
         if archive.refusal is not None:
             raise
-        await seal_places.failed(archive, one.place, str(error))
+        await seal_places.failed(archive, one.place, error.reason)
     except ArchivarError as error:
-        await seal_places.failed(archive, one.place, str(error))
+        await seal_places.failed(archive, one.place, error.reason)
 
 
 async def _lost(archive: Archive, one: PlaceState) -> Seal | None:

@@ -103,10 +103,16 @@ class LedgerPlace(ListingPlace[EntryRow]):
 
 
 def seal_lines(view: SealView, width: int) -> list[Line]:
-    """The purpose of the seal, then number, hash and time; and the command for its single line."""
+    """The purpose of the seal, then number, hash and time; and the way by which it leaves this machine."""
     lines = prose.paragraph(SEAL, width)
     lines += [(), *prose.named(((own("Entry"), view.seq), (own("Hash"), view.hash), (own("Time"), view.at)), width), ()]
-    return [*lines, *prose.paragraph(own("In one line, to be sent or written to a file: archivar ledger head"), width)]
+    return [
+        *lines,
+        *prose.paragraph(
+            own("Seals (the key l in Proof) sends it to a file, a mail address, a journal or an authority."),
+            width,
+        ),
+    ]
 
 
 def entry_lines(view: EntryView, width: int) -> list[Line]:

@@ -46,7 +46,8 @@ EMPTY = own(
 )
 ACCEPT = own(
     "The archive does not contain what was sealed before. If an older state of it was put back on purpose, such as from a "
-    "backup, seals go on from here. If not, say no, and find out who changed it: archivar seal check names the difference."
+    "backup, seals go on from here. If not, say no, and find out who changed it: the key c in the ledger (the key a in "
+    "Activity) names the difference from a seal that lies elsewhere."
 )
 LABELS = {
     "host": ("Mail server", "", ""),

@@ -110,7 +110,7 @@ def summary(changes: Changes, *, renamed: bool) -> str:
     cut = [text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…" for text in texts]
     more = f"; and {number(len(found) - _SHOWN)} more" if len(found) > _SHOWN else ""
     said = f"{'; '.join(cut)}{more}"
-    return f" {said.removesuffix('.')}." if said else ""
+    return f" {said}{'' if said.endswith('.') else '.'}" if said else ""
 
 
 def between(old: Record | None, new: Record | None) -> list[Change]:
