@@ -20,7 +20,7 @@ from xdist.scheduler import LoadGroupScheduling
 
 from core.config import Home
 from core.demo.odd import odd_messages
-from tests import forks, homes, scheduling
+from tests import forks, homes, memory, scheduling
 from tests.servers.dovecot import Dovecot, missing
 
 #: The environment variable that names a tar archive of odd mail, one raw message a file, to be tested beside what is made.
@@ -30,9 +30,6 @@ ODD_MAIL = "ARCHIVAR_ODD_MAIL"
 settings.register_profile("archivar", deadline=None, derandomize=True)
 settings.register_profile("fuzz", deadline=None, max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "archivar"))
-
-#: In memory, where there is room: a third of the time of the tests was the waiting for disks.
-MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 
 
 def pytest_configure() -> None:
@@ -46,10 +43,8 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # So a shell starts what it runs in the background, and so it would be in all that the tests start.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if "PYTEST_DEBUG_TEMPROOT" not in os.environ and MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
-        room = os.statvfs(MEMORY)
-        if room.f_bavail * room.f_frsize >= ROOM and not room.f_flag & os.ST_NOEXEC:
-            os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+    if "PYTEST_DEBUG_TEMPROOT" not in os.environ and (found := memory.root()) is not None:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(found)
 
 
 @pytest.hookimpl(wrapper=True)

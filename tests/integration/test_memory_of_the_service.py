@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from core.config import Home
 from core.service.liveness import look
+from core.service.lock import is_running
+from tests import homes
 from tests.command import Archivar
 from tests.servers.scripted import Script, ScriptedServer, Stored
 from tests.support import ALICE, mail
@@ -17,7 +20,7 @@ MOST = 250 * 1024 * 1024
 
 def _archive(folder: Path, server: ScriptedServer) -> tuple[str, int]:
     """Run a profile for this server by the service; how it ended, and the most memory that the service ever had."""
-    with Archivar(folder, whole=True) as command:
+    with Archivar(folder) as command, ExitStack() as ending:
         command("user", "add", "alice", "--email", ALICE)
         file = command.write(
             "alice.toml",
@@ -26,9 +29,14 @@ def _archive(folder: Path, server: ScriptedServer) -> tuple[str, int]:
         )
         command.write("word.txt", "secret\n").chmod(0o600)
         command("profile", "apply", str(file))
-        command("service", "start")
+        home = Home(command.home)
+        # An interpreter of its own: a fork has the memory of all that it was forked from.
+        service = homes.start_process(home, stays=True)
+        ending.callback(homes.end, service)
+        homes.wait_for(lambda: is_running(home), "the service")
         status = command("run", "Alice", "--json", code=None).json["status"]
-        pid = look(Home(command.home)).pid
+        pid = look(home).pid
+        assert pid == service.pid
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
         [peak] = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
         return status, peak * 1024

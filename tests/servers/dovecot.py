@@ -14,7 +14,7 @@ Folder names: UTF-8 on disk. On disk everything is possible that a path can hold
 lists them as ``\\Noselect``) or have a level called ``cur``, ``new``, ``tmp`` or ``..``; CREATE also refuses control
 characters.
 
-All that the server writes lives in a short folder below /tmp: unix socket paths are limited to 108 bytes, and pytest's
+All that the server writes lives in a folder with a short name: unix socket paths are limited to 108 bytes, and pytest's
 own folders cannot be entered by the unprivileged user which Dovecot wants when it is started by root. Configuration,
 certificates and log are in the ``root`` that the test gives, so the log can still be read after a failure.
 """
@@ -40,11 +40,14 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 import trustme
+
+from tests import memory
 
 Certificate = Literal["good", "expired", "wrong-name", "self-signed"]
 
@@ -145,7 +148,7 @@ class Dovecot:
 
     def __enter__(self) -> Self:
         self.root.mkdir(parents=True, exist_ok=True)
-        self._base = Path(tempfile.mkdtemp(prefix="dc", dir="/tmp"))
+        self._base = Path(tempfile.mkdtemp(prefix="dc", dir=memory.short()))
         try:
             self._base.chmod(0o755)
             self._write_certificates()
@@ -365,9 +368,8 @@ class Dovecot:
 
     def _give(self, *paths: Path) -> None:
         if os.getuid() == 0:
-            owner = pwd.getpwnam("nobody")
             for path in paths:
-                os.chown(path, owner.pw_uid, owner.pw_gid)
+                os.chown(path, *_nobody())
 
     def _greets(self) -> bool:
         process = self._process
@@ -500,6 +502,13 @@ def append(
     kind, said = client._simple_command("APPEND", *filter(None, arguments))
     if kind != "OK":
         raise RuntimeError(f"APPEND to {folder!r} failed: {said!r}")
+
+
+@cache
+def _nobody() -> tuple[int, int]:
+    """The account to which the mail of a server belongs that root starts."""
+    found = pwd.getpwnam("nobody")
+    return found.pw_uid, found.pw_gid
 
 
 def _program() -> str | None:

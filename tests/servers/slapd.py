@@ -1,6 +1,6 @@
 """A real OpenLDAP server on free loopback ports, with a tree of its own, its own configuration and its own certificate.
 
-Everything that it writes lives in a folder of its own below /tmp; the people are loaded offline with slapadd, so that thousands
+Everything that it writes lives in a short folder of its own; the people are loaded offline with slapadd, so that thousands
 take a second. Beside the usual schemas it knows enough of Active Directory's to hold a tree like that: ``objectGUID`` and
 ``objectSid`` as octets, ``proxyAddresses``, ``userAccountControl``, groups with primary members, stand-ins for members of other
 domains. ``memberOf`` is kept by the overlay. Active Directory's rule that follows groups in groups is unknown here: a filter
@@ -25,6 +25,8 @@ from typing import Any, Self
 import ldap3
 import trustme
 from ldap3.core.exceptions import LDAPException
+
+from tests import memory
 
 HOST = "127.0.0.1"
 BASE = "dc=example,dc=test"
@@ -153,7 +155,7 @@ class Slapd:
 
     def __enter__(self) -> Self:
         self.root.mkdir(parents=True, exist_ok=True)
-        self._base = Path(tempfile.mkdtemp(prefix="sl", dir="/tmp"))
+        self._base = Path(tempfile.mkdtemp(prefix="sl", dir=memory.short()))
         try:
             self._configure()
             self._load()
