@@ -8,7 +8,7 @@ Templates are those of ``str.format`` with names for values, with format specs:
     {count:message is|messages are}
     {size:bytes}              137 MB
     {until:moment}            ISO 8601 as local time, to the minute
-    {why:clause}              a sentence without its full stop
+    {why:clause}              the sentence of a reason without the full stop of its template; a text as it is
     {near:meant}              Is "daily" meant?, with a blank behind it; nothing for an empty value
     {why:remedy}              the remedy of the reason that is the value
     {do:enter-password}       a sentence of the face about an action, written by ``f"{Do.ENTER_PASSWORD}"``
@@ -233,20 +233,28 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "bytes": size,
     "moment": lambda stamp: f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}",
     "meant": lambda name: f'Is "{name}" meant? ' if name else "",
-    "clause": lambda sentence: str(sentence).rstrip("."),
 }
 #: Words for how a value is written; any other one is a noun that is counted.
-FORMS = frozenset({*_FORMS, "remedy", "setting", "field"})
+FORMS = frozenset({*_FORMS, "clause", "remedy", "setting", "field"})
+
+
+def _clause(reason: Reason, face: Face) -> str:
+    """The sentence of a reason for the middle of another one: what its values end with, such as words of a server, stays."""
+    template = reason.code.sentence
+    _, name, spec = pieces(template)[-1]
+    if name is not None and not spec:
+        template = f"{template.removesuffix(f'{{{name}}}')}{{{name}:clause}}"
+    return _filled(template.removesuffix("."), reason.values, face)
 
 
 def _written(value: Any, spec: str, face: Face) -> str:
     if isinstance(value, Reason):
         if spec == "remedy":
             return value.remedy(face)
-        value = value.sentence(face)
+        value = _clause(value, face) if spec == "clause" else value.sentence(face)
     elif isinstance(value, tuple):
         value = ", ".join(value)
-    if not spec:
+    if spec in ("", "clause"):
         return str(value)
     if spec == "setting":
         return face.setting(_setting(value))
