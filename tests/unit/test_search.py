@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -25,6 +26,7 @@ from core.archive.search.index_row import Lack
 from core.archive.search.query import QueryError, parse
 from core.archive.search.search import Cursor, Order, Search
 from core.archive.search.search_index import Index, IndexState, glance
+from core.config import Home
 from core.errors import DamagedError
 from core.message import content as reader
 from core.problems.code import Code
@@ -65,12 +67,24 @@ MAIL = {
 }
 
 
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """An archive with five messages of alice, indexed; to be copied and not touched."""
+
+    async def make() -> Home:
+        archive = await begin(tmp_path_factory.mktemp("indexed") / "home")
+        await store(archive, MAIL)
+        await catch_up(archive)
+        await archive.close()
+        return archive.home
+
+    return asyncio.run(make())
+
+
 @pytest.fixture
-async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
-    """An archive with five messages of alice, indexed."""
-    archive = await begin(tmp_path / "home")
-    await store(archive, MAIL)
-    await catch_up(archive)
+async def archive(indexed: Home, tmp_path: Path) -> AsyncIterator[Archive]:
+    """A copy of it, open."""
+    archive = await Archive.open(Home(Path(shutil.copytree(indexed.path, tmp_path / "home"))))
     yield archive
     await archive.close()
 

@@ -102,7 +102,7 @@ async def write(screen: Shown, text: str) -> None:
     line = screen.console.screen.focused
     assert isinstance(line, Input)
     line.insert_text_at_cursor(text)
-    await screen.pilot.pause()
+    await screen.until(screen.at_rest)
 
 
 async def go(screen: Shown, label: str) -> None:
@@ -111,7 +111,7 @@ async def go(screen: Shown, label: str) -> None:
         if f"▸ {label}" in screen.text:
             return
         await screen.press("tab")
-        await screen.pilot.pause()
+        await screen.until(screen.at_rest)
     raise AssertionError(f"{label} is not reached\n{screen.text}")
 
 
