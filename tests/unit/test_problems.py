@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import core
 from core import errors
+from core.archive.catalog import settings
 from core.manual import pages
 from core.model import Problem
 from core.problems import command_line, connection, deletion, folder, login, message, table, unnamed
@@ -88,7 +89,8 @@ def test_the_command_line_names_no_key_of_the_console() -> None:
 def test_the_settings_that_remedies_name_are_keys_of_files() -> None:
     """By section and key, as a file has them."""
     of_directory = set(DIRECTORIES.by_name)
-    known = {*PROFILES.by_name, *of_directory, *(f"directory.{name}" for name in of_directory), "settings.runs"}
+    known = {*PROFILES.by_name, *of_directory, *(f"directory.{name}" for name in of_directory)}
+    known |= {f"settings.{name}" for name in settings.DESCRIBED}
     assert {one.key for code in CODES for one in code.settings} - known == set()
 
 

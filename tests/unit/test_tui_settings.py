@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import AsyncMock
 
@@ -53,6 +54,17 @@ async def test_settings_and_the_archive_are_shown(archive: Archive, size: tuple[
         assert "…" not in "".join(screen.lines[1:8])
         await screen.press("escape")
         await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
+
+
+async def test_the_list_has_a_line_for_each_setting(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are; one that says so has no line."""
+    others = {f"example_{number}": replace(settings.DESCRIBED["seal"], line=(f"Other {number}", "")) for number in range(4)}
+    values = settings.shown(settings.Settings()) | dict.fromkeys(others, "off")
+    monkeypatch.setattr(settings, "DESCRIBED", {**settings.DESCRIBED, **others})
+    monkeypatch.setattr(settings, "shown", lambda _: values)
+    async with console_on(archive.home) as screen:
+        await at_settings(screen)
+        await screen.until_shown(*(one.line[0] for one in settings.DESCRIBED.values() if one.line is not None))
 
 
 async def test_a_theme_is_seen_while_it_is_chosen_and_kept_when_taken(archive: Archive) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.archive.catalog import settings
 from core.errors import ArchivarError
 from core.problems import unnamed
 from core.problems.code import Do, Reason, Setting
@@ -69,7 +70,7 @@ ACTIONS: dict[Do, str] = {
     Do.KEEP_BY_HAND: "On the command line, archivar user edit NAME --by-hand keeps the user by hand.",
 }
 #: Labels of settings that have no line of their own name in a form.
-_LABELS = {"settings.runs": "Runs at once", "login.password_file": "Password"}
+_LABELS = {"login.password_file": "Password"}
 #: Values of settings, as the pages show them.
 _VALUES = {
     "kerio": "Kerio Connect",
@@ -106,6 +107,10 @@ class ConsoleFace:
 def _label(key: str) -> str:
     if key in _LABELS:
         return _LABELS[key]
+    section, _, name = key.partition(".")
+    if section == "settings":
+        line = settings.DESCRIBED[name].line
+        return name if line is None else line[0]
     return forms.label(PROFILES, key) if key in PROFILES.by_name else forms.label(DIRECTORIES, key.removeprefix("directory."))
 
 

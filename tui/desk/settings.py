@@ -57,20 +57,6 @@ class SettingsView:
         return next(row.value for row in self.rows if row.name == name)
 
 
-#: Labels of settings with short descriptions for narrow lines. The times of sealing are set on the page of its places.
-LABELS = {
-    "theme": ("Theme", "the console's colours"),
-    "mouse": ("Mouse", "whether the console takes the mouse"),
-    "refresh": ("Refresh", "seconds between two looks"),
-    "connections": ("Connections", "most to one server, in all runs"),
-    "runs": ("Runs at once", "most at the same time"),
-    "volume_bytes": ("Volume size", "a volume of this size is sealed"),
-    "verify": ("Verify", "everything by itself, or a share a day"),
-    "relist": ("List whole", "each folder, after so many days"),
-    "shrunk": ("Tell shrunk", "folders that lost this many percent"),
-}
-
-
 class SettingsDesk:
     """Settings, and the state of the archive. Every method may raise ``Refused``."""
 
@@ -111,14 +97,14 @@ class SettingsDesk:
         rows = tuple(
             SettingRow(
                 name,
-                present.sentence(LABELS[name][0]),
+                present.sentence(one.line[0]),
                 present.text(values[name]),
                 present.sentence(one.what),
-                present.sentence(LABELS[name][1]),
+                present.sentence(one.line[1]),
                 present.sentence(one.allowed),
             )
             for name, one in settings.DESCRIBED.items()
-            if name in LABELS
+            if one.line is not None
         )
         return SettingsView(
             rows,

@@ -52,10 +52,12 @@ class Settings:
 class Description:
     """Description of a setting: its purpose and allowed values. ``parse`` reads user input, ``load`` the text in the table.
 
-    Both raise ``ValueError``; ``show`` gives text that ``parse`` takes.
+    Both raise ``ValueError``; ``show`` gives text that ``parse`` takes. ``line``: label and short description of its line in
+    the console; None for a setting that is set on another page.
     """
 
     what: str
+    line: tuple[str, str] | None
     allowed: str
     parse: Callable[[str], Any]
     load: Callable[[str], Any]
@@ -100,9 +102,9 @@ def _within(low: float, high: float, read: Callable[[str], Any]) -> Callable[[st
     return parse
 
 
-def _count(what: str, most: int) -> Description:
+def _count(what: str, line: tuple[str, str], most: int) -> Description:
     parse = _within(1, most, int)
-    return Description(what, f"a number from 1 to {most}", parse, parse, str)
+    return Description(what, line, f"a number from 1 to {most}", parse, parse, str)
 
 
 def _verify(text: str) -> str:
@@ -123,22 +125,33 @@ _volume = _within(64 * 1024**2, 64 * 1024**3, sizes.parse)
 
 #: Every setting by its name, in the order in which they are listed.
 DESCRIBED: dict[str, Description] = {
-    "theme": Description("The console's colours.", "the name of a theme", _theme, _loaded_theme, str),
+    "theme": Description(
+        "The console's colours.", ("Theme", "the console's colours"), "the name of a theme", _theme, _loaded_theme, str
+    ),
     "mouse": Description(
-        "Whether the console takes the mouse.", "on or off", _switch, _switch, lambda on: "on" if on else "off"
+        "Whether the console takes the mouse.",
+        ("Mouse", "whether the console takes the mouse"),
+        "on or off",
+        _switch,
+        _switch,
+        lambda on: "on" if on else "off",
     ),
     "refresh": Description(
         "Seconds between two looks of the console at the archive.",
+        ("Refresh", "seconds between two looks"),
         "seconds from 0.25 to 5",
         _refresh,
         _refresh,
         lambda value: f"{value:g}",
     ),
-    "connections": _count("Most connections to one server, in all runs together.", 64),
-    "runs": _count("Most runs at once.", 16),
+    "connections": _count(
+        "Most connections to one server, in all runs together.", ("Connections", "most to one server, in all runs"), 64
+    ),
+    "runs": _count("Most runs at once.", ("Runs at once", "most at the same time"), 16),
     # Volumes of any size can be read, so the value in the table is taken without a check of its range.
     "volume_bytes": Description(
         "Size at which a volume is sealed and the next begun.",
+        ("Volume size", "a volume of this size is sealed"),
         "a size from 64 MiB to 64 GiB such as 4 GB",
         _volume,
         _within(1, 2**62, int),
@@ -146,6 +159,7 @@ DESCRIBED: dict[str, Description] = {
     ),
     "verify": Description(
         "How often the service verifies everything by itself, or how much of it every day.",
+        ("Verify", "everything by itself, or a share a day"),
         rhythm.ALLOWED,
         _verify,
         _verify,
@@ -153,13 +167,22 @@ DESCRIBED: dict[str, Description] = {
     ),
     "seal": Description(
         "When the service sends the archive's seal to the places that are set up for it.",
+        None,
         "off, nightly, or runs (nightly and after each run)",
         _one_of("off", "nightly", "runs"),
         _one_of("off", "nightly", "runs"),
         str,
     ),
-    "relist": _count("Days after which a folder is listed whole even if its STATUS has not changed.", 365),
-    "shrunk": _count("Percent of a folder's messages that, when at least 50 are gone at once, are told as missing.", 100),
+    "relist": _count(
+        "Days after which a folder is listed whole even if its STATUS has not changed.",
+        ("List whole", "each folder, after so many days"),
+        365,
+    ),
+    "shrunk": _count(
+        "Percent of a folder's messages that, when at least 50 are gone at once, are told as missing.",
+        ("Tell shrunk", "folders that lost this many percent"),
+        100,
+    ),
 }
 
 

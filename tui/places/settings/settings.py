@@ -44,7 +44,6 @@ class SettingsPlace(Place):
     AUTO_FOCUS = "#settings"
 
     DEFAULT_CSS = """
-    SettingsPlace #settings { height: 9; }
     SettingsPlace #archive-panel { height: 1fr; }
     SettingsPlace #archive { height: 1fr; }
     """
@@ -65,7 +64,9 @@ class SettingsPlace(Place):
         self.show_top(lambda width, clock: header((own("Archivar"), own("Settings")), BLANK, clock, width))
         self.panel("settings-panel").head(own("Settings"))
         self.panel("archive-panel").head(own("Archive"))
-        self.query_one("#settings", ChoiceList).show(lambda width: [self._line(row, width) for row in view.rows])
+        lines = self.query_one("#settings", ChoiceList)
+        lines.styles.height = len(view.rows)
+        lines.show(lambda width: [self._line(row, width) for row in view.rows])
         troubles = self.console.keymap_troubles
         self.query_one("#archive", Lines).show(lambda width: fact_lines(view, troubles, width))
         self.console.follow(view)
