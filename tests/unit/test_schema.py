@@ -29,20 +29,14 @@ LOADED = {"profile": profile.from_json, "directory": directory.from_json}
 AGES = ("3 months", "1 day", "10 years")
 SIZES = ("500 kB", "3 MiB", "1 B", "2 GB")
 LDAP_NAMES = ("mail", "uid", "x-name")
-#: Texts of a form that each field may hold, beside the values of choices and ticks.
+#: Texts of a form for fields that depend on each other, or that take few texts. The others get what their kinds accept.
 TYPED: dict[str, tuple[Any, ...]] = {
     "name": ("Anna", 'A "b" \\ é'),
     "server.host": ("mail.example.test", "::1", "192.0.2.1"),
-    "server.port": ("", "1993"),
-    "server.ca_file": ("", __file__),
     "server.timeout": ("300", "12.5"),
-    "server.connections": ("1", "16"),
-    "server.slowest_bytes_a_second": ("1", "1000"),
-    "server.megabytes_a_day": ("", "7"),
     "target.user": ("alice",),
     "target.folder": ("alice@example.test", "a/b"),
     "login.username": ("master", "alice@example.test"),
-    "login.password_file": ("", __file__),
     "folders.include": ([], ["**", "a, b"]),
     "folders.exclude": ([], ["Junk/**"]),
     **{f"filter.{key}": ("", *AGES) for key in ("older_than", "newer_than")},
@@ -71,15 +65,34 @@ TYPED: dict[str, tuple[Any, ...]] = {
     "search.groups": ("", r"cn=a,dc=x; cn=b\;c"),
     **{f"attributes.{key}": ("", *LDAP_NAMES) for key in ("user_name", "full_name", "login")},
     "attributes.email": ("", "mail, other"),
-    "users.guard": ("1", "100"),
 }
+#: All of these, to be tried in other fields.
+TEXTS = [*dict.fromkeys(one for texts in TYPED.values() for one in texts if isinstance(one, str)), __file__]
 
 
 def typed(field: Field) -> st.SearchStrategy[Any]:
     """A form's value of a field."""
     if isinstance(field.kind, kinds.Choice):
         return st.sampled_from([one.value for one in field.kind.members])
-    return st.booleans() if isinstance(field.kind, kinds.Flag) else st.sampled_from(TYPED[field.name])
+    return st.booleans() if isinstance(field.kind, kinds.Flag) else st.sampled_from(TYPED.get(field.name) or accepted(field))
+
+
+def accepted(field: Field) -> list[Any]:
+    """Values of a form that the kind of a field accepts: nothing, the ends of a range, texts of other fields."""
+    texts = [str(field.kind.low), str(field.kind.high)] if isinstance(field.kind, kinds.Number) else TEXTS
+    some = [one for one in texts if one and _is_accepted(field.kind, one)]
+    assert some, (
+        f"{field.name} takes none of the texts of other fields: add some that it takes to TYPED in {Path(__file__).name}"
+    )
+    return some if field.needed else ["", *some]
+
+
+def _is_accepted(kind: kinds.ValueKind, text: str) -> bool:
+    try:
+        kind.read(kind.typed(text), Path())
+    except kinds.WrongValue:
+        return False
+    return True
 
 
 def in_forms(table: SettingsTable[Any]) -> st.SearchStrategy[dict[str, Any]]:
