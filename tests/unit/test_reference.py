@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 import json
 import re
@@ -19,6 +20,7 @@ import typer
 from core import errors
 from core.archive.catalog import settings
 from core.cli import help
+from core.cli.commands import COMMANDS
 from core.cli.help import ANYWHERE, Command
 from core.cli.main import build
 from core.manual.blocks import CodeBlock, Paragraph, Style, TableBlock
@@ -28,6 +30,8 @@ from core.profiles.schema.directories import DIRECTORIES
 from core.profiles.schema.kinds import Choice
 from core.profiles.schema.profiles import PROFILES
 from core.profiles.schema.reading import parse
+from core.profiles.schema.table import SettingsTable
+from core.profiles.schema.writing import toml
 from tests.manual import BESIDE, DOCS, ROOT, page, said, sections
 from tests.sources import modules, walk
 
@@ -63,11 +67,23 @@ def usage(name: str, command: Any) -> str:
     return " ".join([name, *(help.usage(command, typer.Context(command)) if isinstance(command, Command) else [])])
 
 
+def part(command: Any, heading: str) -> str:
+    """The part of the page on a command, made of its docstring and its options."""
+    found = [one for one in command.get_params(typer.Context(command)) if one.param_type_name == "option"]
+    records = [one.get_help_record(typer.Context(command)) for one in found if "--help" not in one.opts]
+    rows = [f"| `{name}` | {what} |" for name, what in filter(None, records)]
+    table = "\n".join(["| option | what it does |", "|---|---|", *rows])
+    return "\n\n".join([f"### `{heading}`", inspect.cleandoc(command.help or ""), *([table] if rows else [])])
+
+
 def test_the_page_has_every_command_with_its_arguments_and_no_other() -> None:
     """Each is a heading, written as its help writes it."""
     headings = [found for found in sections(page("command-line")) if found.startswith("archivar ")]
     there = [usage(name, command) for name, command in commands().items()]
-    assert sorted(set(there) - set(headings)) == [], "commands without a heading"
+    lacking = [
+        part(command, heading) for heading, command in zip(there, commands().values(), strict=True) if heading not in headings
+    ]
+    assert not lacking, "\n\n".join(["docs/command-line.md lacks:", *lacking])
     assert sorted(set(headings) - set(there)) == [], "headings without a command"
     assert len(headings) == len(there)
 
@@ -100,7 +116,15 @@ def test_every_function_that_answers_is_a_command() -> None:
         and re.search(r"\bAnswer\b", ast.unparse(function.returns))
     }
     assert len(answering) > 50
-    assert sorted(answering - used) == []
+    assert sorted(answering - used) == [], "functions that no register names"
+    listed = {one.module for one in COMMANDS.values()}
+    registering = {
+        module
+        for module, tree in trees.items()
+        for one in tree.body
+        if isinstance(one, ast.FunctionDef) and one.name == "register"
+    }
+    assert sorted(registering - listed) == [], "modules of commands that COMMANDS in core/cli/commands.py does not list"
 
 
 def test_the_page_has_every_option_of_each_command_and_no_other() -> None:
@@ -109,7 +133,8 @@ def test_the_page_has_every_option_of_each_command_and_no_other() -> None:
     for name, command in commands().items():
         tables = [block for block in found.get(usage(name, command), []) if isinstance(block, TableBlock)]
         named = [said(row[0]).split()[0] for table in tables for row in table.rows]
-        assert sorted(named) == sorted(options(command)), name
+        wanted = sorted(options(command))
+        assert sorted(named) == wanted, f"docs/command-line.md should say:\n\n{part(command, usage(name, command))}"
     (table,) = [block for block in found["Options that may stand anywhere"] if isinstance(block, TableBlock)]
     told = {word for row in table.rows for word in said(row[0]).split() if word.startswith("-")}
     assert {one.split()[0].rstrip(",") for one, _ in ANYWHERE} | {"--version", "--help"} <= {one.rstrip(",") for one in told}
@@ -195,12 +220,24 @@ def keys(id: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def agree(id: str, table: SettingsTable[Any]) -> None:
+    """The page has the keys of each section of the file, in the section's block, and no other."""
+    shown = keys(id)
+    there = {section: found for section, found in table.in_file.items() if section}
+    for section, found in there.items():
+        lacking = [
+            f"{key} = {toml(field.kind.written(field.default))}"
+            for key, field in found.items()
+            if key not in shown.get(section, {})
+        ]
+        assert not lacking, "\n".join([f"docs/{id}.md lacks in the block of [{section}]:", *lacking])
+    strange = {f"[{section}] {key}" for section, found in shown.items() for key in found if key not in there.get(section, {})}
+    assert sorted(strange) == [], f"keys on docs/{id}.md that are none"
+
+
 def test_the_page_has_every_key_of_a_profile_file_and_no_other() -> None:
     """Section by section; the two at the top are explained in a sentence."""
-    shown = {f"{section}.{key}" for section, found in keys("profile-file").items() for key in found}
-    there = {f"{section}.{key}" for section, found in PROFILES.in_file.items() if section for key in found}
-    assert sorted(there - shown) == [], "keys that the page lacks"
-    assert sorted(shown - there) == [], "keys that no profile has"
+    agree("profile-file", PROFILES)
     (top,) = [block for block in sections(page("profile-file"))["All keys"] if isinstance(block, Paragraph)]
     assert {run.text for run in top.text if run.style is Style.CODE} >= set(PROFILES.in_file[""])
 
@@ -226,10 +263,8 @@ def test_the_page_names_all_that_a_key_may_be() -> None:
 
 def test_the_page_has_every_key_of_a_directory_file_and_its_default() -> None:
     """Section by section; a directory that has the value is the same as one that leaves it out."""
+    agree("directory-file", DIRECTORIES)
     shown = keys("directory-file")
-    assert {section: sorted(found) for section, found in shown.items()} == {
-        section: sorted(found) for section, found in DIRECTORIES.in_file.items() if section
-    }
     least = 'type = "active-directory"\nserver.host = "h"\nlogin.username = "a"'
     for section, key in [(section, key) for section, found in shown.items() for key in found if (section, key) not in SHOWN]:
         found = directory(f"{least}\n{section}.{key} = {json.dumps(shown[section][key])}")
@@ -258,6 +293,13 @@ def test_files_that_are_shown_whole_are_accepted(file: str) -> None:
 def test_the_page_has_every_setting_with_its_default() -> None:
     """As ``archivar settings`` shows it before anything is changed; all themes are named."""
     (table,) = [block for block in page("settings") if isinstance(block, TableBlock)]
-    assert {said(row[0]): said(row[1]) for row in table.rows} == settings.shown(settings.Settings())
+    shown, there = {said(row[0]): said(row[1]) for row in table.rows}, settings.shown(settings.Settings())
+    lacking = [
+        f"| `{name}` | {there[name]} | {one.allowed} | {one.what[0].lower()}{one.what[1:].rstrip('.')} |"
+        for name, one in settings.DESCRIBED.items()
+        if shown.get(name) != there[name]
+    ]
+    assert not lacking, "\n".join(["docs/settings.md lacks these rows, or has them with another default:", *lacking])
+    assert sorted(shown.keys() - there.keys()) == [], "rows without a setting"
     (themes,) = [said(row[2]) for row in table.rows if said(row[0]) == "theme"]
     assert themes.split(", ") == list(settings.themes())
