@@ -74,12 +74,12 @@ class Commands(Group):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if isinstance(self.commands.get(cmd_name), _Unloaded):
-            self.commands.update(_load(COMMANDS[cmd_name].module))
+            self.commands.update(load(COMMANDS[cmd_name].module))
         return super().get_command(ctx, cmd_name)
 
 
 @cache
-def _load(module: str) -> dict[str, Any]:
+def load(module: str) -> dict[str, Any]:
     """The commands of a module, made once: reading the types of their options takes longer than many a command."""
     app = typer.Typer(rich_markup_mode=None)
     # Otherwise Typer would make a lone command the whole program.
