@@ -141,6 +141,26 @@ def file_of(values: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.parametrize("base", BASES)
+def test_a_key_that_an_older_program_did_not_know_means_what_its_absence_means(base: str) -> None:
+    """The default of the attribute, which a definition in the ledger gets, is that of the field, which a file gets."""
+    table = "directory" if base == "directory" else "profile"
+    settings = parse(TABLES[table], file_of(BASES[base]), WHERE).settings
+    differing = []
+    # By its mode a selection of users is known to be there.
+    for field in (one for one in TABLES[table].fields if one.name not in {"users.mode", *BASES[base]}):
+        older = json.loads(json.dumps(settings.as_json()))
+        part = older.get(field.section)
+        if not isinstance(part, dict) or part.pop(field.key, None) is None:
+            continue
+        try:
+            differing += [field.name] if LOADED[table](older) != settings else []
+        except KeyError:
+            # An attribute that was always there.
+            continue
+    assert differing == [], "the attribute in the dataclass and the field in the table have different defaults"
+
+
 def wrong_values(field: Field) -> list[Any]:
     text = "a\x1bb"
     if isinstance(field.kind, kinds.Flag):
