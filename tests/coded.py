@@ -11,6 +11,8 @@ from core.problems.command_line import sentence
 
 #: Keys that hold the sentence of a problem; empty where there is none.
 SENTENCES = ("reason", "error", "failure", "difference", "withheld")
+#: Lists of sentences that have their codes beside them, in the singular.
+KINDS = ("warning", "remark")
 
 
 def uncoded(value: Any, path: str = "") -> Iterator[str]:
@@ -20,8 +22,10 @@ def uncoded(value: Any, path: str = "") -> Iterator[str]:
         tells = tells or ("ok" in value and value["ok"] is not True and bool(value.get("text")))
         if tells and value.get("code") not in table.CODES:
             yield f"{path}: {value}"
-        if "warnings" in value and [sentence(table.kept(one)) for one in value.get("warning_reasons", ())] != value["warnings"]:
-            yield f"{path}/warnings: {value['warnings']}"
+        for kind in KINDS:
+            told = [sentence(table.kept(one)) for one in value.get(f"{kind}_reasons", ())]
+            if told != value.get(f"{kind}s", []):
+                yield f"{path}/{kind}s: {value[f'{kind}s']}"
         for key, inner in value.items():
             yield from uncoded(inner, f"{path}/{key}")
     elif isinstance(value, list):

@@ -17,7 +17,7 @@ from core.cli.help import Command, Group
 from core.cli.moments import minute
 from core.cli.passwords import entered
 from core.model import timestamp
-from core.problems.command_line import COMMAND_LINE, told
+from core.problems.command_line import COMMAND_LINE, sentence, told
 from core.problems.table import warned
 from core.profiles.directory import Directory
 from core.profiles.schema.directories import DIRECTORIES
@@ -181,7 +181,7 @@ def _synchronised(result: SyncResult) -> Iterator[Part | str]:
     if unchanged:
         yield Line(f"No longer in the directory, left as they are: {', '.join(unchanged[:NAMED])}", 2)
     for note in found.notes:
-        yield Line(f"  {note}", 4)
+        yield Line(f"  {sentence(note)}", 4)
     for one in result.groups:
         yield f"Warning: {one.sentence()}"
     for warning in result.warnings:

@@ -15,7 +15,7 @@ from core.cli.output import output
 from core.cli.progress import ProgressLine
 from core.cli.transfer import QUERY, selected
 from core.errors import InputError
-from core.problems.command_line import told
+from core.problems.command_line import sentence, told
 from core.problems.restore import NOT_ASKED, NOT_CONFIRMED
 from core.problems.table import warned
 from core.text.format import counted, number, size
@@ -118,8 +118,8 @@ def _told(plan: RestorePlan, done: Restored, dry_run: bool) -> Iterator[str]:
         yield f"! {_problem(problem)}"
     if len(done.problems) > NAMED:
         yield f"! … and {number(len(done.problems) - NAMED)} more; --json has all of them."
-    for text in done.remarks[:NAMED]:
-        yield f"Note: {text}."
+    for remark in done.remarks[:NAMED]:
+        yield f"Note: {sentence(remark)}"
     if done.created:
         yield f"{'To be made' if dry_run else 'Made'} on the server: {', '.join(done.created)}"
     used = [one for one in done.used if one.messages or one.odd]
@@ -158,6 +158,6 @@ def _json(plan: RestorePlan, done: Restored, dry_run: bool) -> dict[str, Any]:
         "created": done.created,
         "folders": [one.as_json() for one in done.used],
         "problems": [one.as_json() for one in done.problems],
-        "remarks": done.remarks,
+        **warned(done.remarks, "remark"),
         **warned(plan.warnings()),
     }

@@ -50,7 +50,7 @@ class CheckupFinding:
 
     @property
     def text(self) -> str:
-        """What was found, in the words of the command line."""
+        """The finding, in the words of the command line."""
         return command_line.sentence(self.reason) if self.reason is not None else self.found
 
     @property

@@ -27,7 +27,7 @@ from core.directory.difference import Conflict, Difference, UserChange, UserChan
 from core.directory.entry import DirectoryEntry, distinct, scheme
 from core.errors import InputError
 from core.model import User
-from core.problems import command_line
+from core.problems import command_line, warning
 from core.problems import directory as problems
 from core.problems.code import Reason
 from core.profiles import addresses, people
@@ -64,7 +64,7 @@ class _Comparison:
     ) -> None:
         self._new_id = new_id
         self._conflicts: list[Conflict] = []
-        self._notes: list[str] = []
+        self._notes: list[Reason] = []
         self._mailboxes = {address.casefold(): name for address, name in mailboxes.items()}
         self._users = {user.id: user for user in users}
         self._by_directory_id = {user.directory_id: user for user in users if user.directory_id}
@@ -81,7 +81,7 @@ class _Comparison:
         address = entry.addresses[0] if entry.addresses else entry.login
         name = self._mailboxes.get(address.casefold())
         if name is not None:
-            self._notes.append(f"{address} is the mailbox of the profile {name} and gets everybody's mail: it is nobody's user")
+            self._notes.append(warning.MAILBOX_OF_PROFILE(address=address, profile=name))
         return name is not None
 
     def _readable(self, entry: DirectoryEntry) -> DirectoryEntry:

@@ -10,6 +10,7 @@ from core.model import User
 from core.problems import command_line
 from core.problems.code import Face, Reason
 from core.problems.command_line import sentence
+from core.problems.table import warned
 
 
 class UserChangeKind(StrEnum):
@@ -104,7 +105,7 @@ class Difference:
     entries: int = 0
     withheld: Reason | None = None
     kept: tuple[User, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Reason, ...] = ()
 
     def of(self, what: UserChangeKind) -> tuple[UserChange, ...]:
         return tuple(change for change in self.changes if change.what is what)
@@ -129,5 +130,5 @@ class Difference:
             "changes": [change.as_json() for change in self.changes],
             "conflict_list": [conflict.as_json() for conflict in self.conflicts],
             "left_users": [user.name for user in self.left],
-            "notes": list(self.notes),
+            **warned(self.notes, "note"),
         }

@@ -1,4 +1,4 @@
-"""What a checkup of a server finds to be changed, or cannot find out."""
+"""Findings of a checkup of a server: settings to be changed, or that cannot be found out."""
 
 from __future__ import annotations
 

@@ -114,10 +114,13 @@ def failed(reason: Reason | None) -> dict[str, Any]:
     return {"reason": "", "code": "", "values": {}} if reason is None else as_kept(reason)
 
 
-def warned(reasons: Iterable[Reason]) -> dict[str, Any]:
-    """The two fields of warnings in JSON: ``warnings`` are sentences, ``warning_reasons`` the same with codes and values."""
+def warned(reasons: Iterable[Reason], kind: str = "warning") -> dict[str, Any]:
+    """The two fields of warnings in JSON: ``warnings`` are sentences, ``warning_reasons`` the same with codes and values.
+
+    Those of another ``kind``, such as remarks, are named after it.
+    """
     kept_ = [as_kept(one) for one in reasons]
-    return {"warnings": [one["reason"] for one in kept_], "warning_reasons": kept_}
+    return {f"{kind}s": [one["reason"] for one in kept_], f"{kind}_reasons": kept_}
 
 
 def warnings_kept(result: Mapping[str, Any]) -> list[Reason]:

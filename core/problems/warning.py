@@ -255,6 +255,31 @@ DELETED_AGAIN = _warning(
     "Change the rule first, if they are to stay.",
 )
 
+# Restores ------------------------------------------------------------------------------------------------------------------
+
+RESTORED_BELOW_INBOX = _warning(
+    "restored-below-inbox", "{below} is meant for {path} if the server makes no folders beside INBOX."
+)
+BECOMES_BELOW_INBOX = _warning("becomes-below-inbox", "{path} becomes {below} if the server makes no folders beside INBOX.")
+MADE_HIDDEN = _warning(
+    "made-but-not-subscribed",
+    "{path} was made, but mail programs may not show it: {why}",
+    "Subscribe to it in the mail program.",
+)
+KEPT_WITH_OTHER_SIZE = _warning(
+    "restored-with-other-size",
+    "{folder}: message {message:number} was restored, and the server keeps it with {there:number} bytes instead of "
+    "{size:number}.",
+    "Compare the message there with the one in the archive.",
+)
+
+# Synchronisations ----------------------------------------------------------------------------------------------------------
+
+MAILBOX_OF_PROFILE = _warning(
+    "entry-is-catch-all-mailbox",
+    "{address} is the mailbox of the profile {profile} and gets everybody's mail: it is nobody's user.",
+)
+
 # The archive ---------------------------------------------------------------------------------------------------------------
 
 SPACE_LOW = _warning(

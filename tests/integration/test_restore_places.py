@@ -12,6 +12,7 @@ from core.archive.read.selection import Selection
 from core.archive.registry import users
 from core.engine.restore.restore_plan import plan
 from core.engine.restore.restoring import Restored, Restoring
+from core.problems import warning
 from core.profiles.profile import Profile
 from core.secrets import Secret
 from tests import homes
@@ -145,7 +146,7 @@ async def test_a_prefix_that_is_not_told_shows_when_a_folder_is_refused(
     await keep(box, "INBOX", "Projekte/Grün")
     one = profile(At(server.host, server.plain_port))
     looked = await restore(box, one, dry_run=True)
-    assert "Projekte/Grün becomes INBOX/Projekte/Grün if" in looked.remarks[0]
+    assert looked.remarks[0] == warning.BECOMES_BELOW_INBOX(path="Projekte/Grün", below="INBOX/Projekte/Grün")
     done = await restore(box, one)
     assert went(done) == {"INBOX": ("INBOX", None, 1), "Projekte/Grün": ("INBOX/Projekte/Grün", None, 1)}
     assert done.created == ["INBOX/Projekte/Grün"]

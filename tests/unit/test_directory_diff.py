@@ -14,6 +14,7 @@ from core.directory.diff import compare, in_order
 from core.directory.difference import Difference, UserChangeKind
 from core.directory.entry import DirectoryEntry
 from core.model import User
+from core.problems import warning
 from core.problems.command_line import COMMAND_LINE
 from core.problems.directory import TOO_MANY_LEAVE
 from core.profiles.directory import LeaverPolicy
@@ -315,8 +316,6 @@ def test_the_mailbox_of_a_catch_all_profile_becomes_no_user() -> None:
     assert [(change.what, change.after.name, change.after.addresses) for change in found.changes] == [
         (UserChangeKind.CREATED, "bob", ("bob@x.test",))
     ]
-    assert found.notes == (
-        "Archive@x.test is the mailbox of the profile Journal and gets everybody's mail: it is nobody's user",
-    )
+    assert found.notes == (warning.MAILBOX_OF_PROFILE(address="Archive@x.test", profile="Journal"),)
     assert len(found.conflicts) == 1
     assert found.entries == 2

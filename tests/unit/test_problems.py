@@ -276,7 +276,7 @@ def test_problems_of_other_versions_are_shown_with_what_is_known(value: dict[str
 
 @given(st.text(min_size=1, max_size=60).filter(lambda text: text == text.strip()))
 def test_a_reason_within_a_sentence_loses_its_own_full_stop_alone(outside: str) -> None:
-    """What a server said at its end stays, also when that is a full stop."""
+    """The end of a text of a server stays, also when it is a full stop."""
     why = folder.REFUSED(said=outside)
     assert folder.GIVEN_UP(count=2, why=why).sentence(COMMAND_LINE) == (
         f"2 messages in a row could not be had (The server answered: {outside}); the rest waits"

@@ -265,7 +265,7 @@ class _Rows(Sequence[ImportRow]):
             *((Mark.WRONG, conflict) for conflict in found.conflicts),
             *((Mark.WRONG, face.sentence(one.reason)) for one in result.groups),
             *((Mark.NOTE, face.sentence(one)) for one in result.warnings),
-            *((Mark.NOTE, text) for text in found.notes),
+            *((Mark.NOTE, face.sentence(one)) for one in found.notes),
             *((mark, change) for what, mark in _MARKS.items() for change in found.of(what)),
             *((Mark.NOTE, f"{name}: no longer in the directory, stays as it is") for name in stay),
         ]

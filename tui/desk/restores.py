@@ -288,7 +288,7 @@ def _looked(plan: RestorePlan, done: Restored) -> LookView:
     if done.created:
         sentences.append(f"Folders that will be made there: {_names(done.created)}.")
     sentences += _used(plan, done)
-    sentences += [f"{remark}." for remark in done.remarks[:NAMED]]
+    sentences += map(face.sentence, done.remarks[:NAMED])
     if done.failed:
         sentences.append(f"{present.count(done.failed, 'message')} cannot be restored, for the reasons below.")
     problems = [present.text(_problem(one), 500) for one in done.problems[:PROBLEMS]]
@@ -310,7 +310,7 @@ def _outcome(plan: RestorePlan, done: Restored) -> JobOutcome:
         sentences.append(f"{present.count(done.failed, 'message')} not restored, for the reasons below. {AGAIN}")
     if done.damaged:
         sentences.append("What could not be read from the archive is damaged in it. A verification names all that is.")
-    sentences += [f"{remark}." for remark in done.remarks[:NAMED]]
+    sentences += map(face.sentence, done.remarks[:NAMED])
     if len(done.remarks) > NAMED:
         sentences.append(f"And {texts.number(len(done.remarks) - NAMED)} more remarks like these.")
     if done.messages:

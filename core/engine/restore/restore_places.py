@@ -18,6 +18,7 @@ from core.imap.names import Folder
 from core.imap.namespaces import Namespaces
 from core.imap.session import Busy, Session
 from core.problems import restore as problems
+from core.problems import warning
 from core.problems.code import Reason
 from core.profiles.ownership import Standing, Whose
 from core.text.format import counted
@@ -39,7 +40,7 @@ class Spot:
     whose: Whose | None = None
     refusal: Reason | None = None
     made: bool = False
-    remark: str = ""
+    remark: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +144,12 @@ class ServerFolders:
 
     def foreseen(self, spot: Spot) -> Spot:
         """The folder that a restore would use or make for a missing one, as far as that can be told without trying."""
-        below, unless = self.below_inbox(spot.path), "if the server makes no folders beside INBOX"
+        below = self.below_inbox(spot.path)
         if below is None or below.refusal:
             return replace(spot, made=True)
         if below.folder is not None:
-            return replace(below, remark=f"{below.path} is meant for {spot.path} {unless}")
-        return replace(spot, made=True, remark=f"{spot.path} becomes {below.path} {unless}")
+            return replace(below, remark=warning.RESTORED_BELOW_INBOX(below=below.path, path=spot.path))
+        return replace(spot, made=True, remark=warning.BECOMES_BELOW_INBOX(path=spot.path, below=below.path))
 
     def _found(self, folder: Folder) -> Spot:
         return Spot(folder.path, folder.name, folder, self.whose(folder.name))
@@ -192,9 +193,9 @@ async def make(session: Session, server: ServerFolders, spot: Spot, path: str) -
             return below
         spot = below
         await appending.create_folder(session, spot.name)
-    remark = ""
+    remark = None
     try:
         await appending.subscribe(session, spot.name)
     except ProtocolError as error:
-        remark = f"{spot.path} was made, but mail programs may not show it: {error.message}"
+        remark = warning.MADE_HIDDEN(path=spot.path, why=error.reason)
     return replace(spot, folder=Folder(spot.name, spot.path), made=True, remark=remark)

@@ -38,9 +38,9 @@ from core.imap.login import ServerKnowledge
 from core.imap.replies import Listed
 from core.imap.session import Busy, Session
 from core.problems import restore as problems
+from core.problems import warning
 from core.problems.code import Reason
 from core.secrets import Secret
-from core.text.format import number
 from core.text.sequence import pack
 
 #: Messages, and bytes, that are looked up and recorded together.
@@ -66,8 +66,8 @@ class Restored:
     created: list[str] = field(default_factory=list)
     used: list[Used] = field(default_factory=list)
     problems: list[Refused] = field(default_factory=list)
-    #: Deviations of restored messages, in sentences.
-    remarks: list[str] = field(default_factory=list)
+    #: Deviations of restored messages and of folders.
+    remarks: list[Reason] = field(default_factory=list)
     #: Some messages could not be read from the archive.
     damaged: bool = False
 
@@ -331,8 +331,9 @@ class Restoring:
             now = listed.get(one.uid) if one.uid is not None else None
             if now is not None and now.size != one.place.size:
                 self.result.remarks.append(
-                    f"{target.path}: message {one.place.message} was restored, and the server keeps it with "
-                    f"{number(now.size)} bytes instead of {number(one.place.size)}"
+                    warning.KEPT_WITH_OTHER_SIZE(
+                        folder=target.path, message=one.place.message, there=now.size, size=one.place.size
+                    )
                 )
         await self._record(target, listed)
 

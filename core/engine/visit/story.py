@@ -19,7 +19,7 @@ class Listener(Protocol):
         """An event: its kind, the mailbox (empty for the whole run), and a sentence."""
 
     def warn(self, mailbox: str, reason: Reason) -> None:
-        """What should be known of a mailbox, or of the whole run."""
+        """A warning about a mailbox; with an empty name about the whole run."""
 
 
 class Silence:
@@ -48,7 +48,7 @@ class Story:
         self._listener.tell(kind, self.progress.result.mailbox, text)
 
     def warn(self, reason: Reason) -> None:
-        """Report what should be known of this mailbox."""
+        """Report a warning about this mailbox."""
         self._listener.warn(self.progress.result.mailbox, reason)
 
     def fail(self, folder: Folder, uid: int | None, reason: Reason) -> None:
