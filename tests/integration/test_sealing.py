@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import shutil
 import socket
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
@@ -214,6 +216,17 @@ async def test_what_does_not_arrive_is_a_failure_with_its_reason_and_tried_again
     done = {one.place.name: one.failure for one in await world.send("mail", "stamp")}
     assert done == {"mail": "", "stamp": ""}
     assert seal_places.tokens(world.archive.home)
+
+
+async def test_an_answer_that_is_refused_leaves_no_connection_open(world: World) -> None:
+    """At once, not when garbage is looked for: a service tries again for days."""
+    world.authority.answer = 503
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", ResourceWarning)
+        [stamp] = await world.send("stamp")
+        gc.collect()
+    assert "answers 503" in stamp.failure
+    assert [one for one in found if "socket" in str(one.message)] == []
 
 
 async def test_a_place_that_holds_the_half_of_a_line_gets_the_next_on_its_own(world: World) -> None:

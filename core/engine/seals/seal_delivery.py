@@ -299,11 +299,12 @@ def _posted(place: SealPlace, data: bytes) -> bytes:
             connection = http.client.HTTPSConnection(url.hostname, port, timeout=ANSWER_SECONDS, context=context)
         try:
             connection.request("POST", path, data, {"Content-Type": _TYPE, "Accept": "application/timestamp-reply"})
-            response = connection.getresponse()
-            if response.status != 200:
-                said = _said(response.reason)
-                raise ArchivarError(problems.NOT_ANSWERED(host=url.hostname, status=response.status, said=said))
-            return _read(response, url.hostname)
+            # One that ends the connection owns its socket.
+            with connection.getresponse() as response:
+                if response.status != 200:
+                    said = _said(response.reason)
+                    raise ArchivarError(problems.NOT_ANSWERED(host=url.hostname, status=response.status, said=said))
+                return _read(response, url.hostname)
         finally:
             connection.close()
 
