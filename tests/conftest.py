@@ -18,6 +18,7 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
 
+from core import masking
 from core.config import Home
 from core.demo.odd import odd_messages
 from tests import forks, homes, memory, scheduling
@@ -60,6 +61,19 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
+
+
+_passwords = 0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Free the passwords of tests before that only circles of references hold: they are masked in all texts."""
+    global _passwords
+    holders = masking._REGISTER._holders
+    if len(holders) > _passwords:
+        gc.collect()
+        _passwords = len(holders)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

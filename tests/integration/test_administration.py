@@ -101,7 +101,7 @@ def test_status_warns_of_a_disk_with_little_room(home: Home, monkeypatch: pytest
     monkeypatch.setattr(context, "home", home.path)
     told = [one.text for one in asyncio.run(status()).lines if isinstance(one, Line)]
     assert told[-1].startswith("! Only ")
-    assert "make space" in told[-1]
+    assert "Make space" in told[-1]
 
 
 def test_the_ledger_is_shown_in_sentences_the_newest_first(home: Home) -> None:

@@ -39,6 +39,7 @@ from tui.places.home.home import HomePlace
 from tui.places.profiles.deletion import DeletionQuestion
 from tui.places.wizard.filing import example_lines
 from tui.places.wizard.wizard import WizardPlace
+from tui.widgets.form import Form
 
 ROWS = (
     FolderRow("INBOX", (), own("INBOX"), 0, own("5"), True),
@@ -207,6 +208,21 @@ async def test_what_is_wrong_stands_beside_its_field_until_it_is_changed(stage: 
     await screen.press("enter")
     await screen.until_shown("▸ Port", "! 70000 is not allowed")
     assert straight(screen.lines, (80, 24))
+
+
+async def test_a_page_without_its_form_yet_has_its_guide(stage: Stage) -> None:
+    """Keys at the foot are looked at in any moment, also while a page is being composed in a window that changes its size."""
+    screen = stage.screen
+    await screen.press("n")
+    await screen.until_shown("● Kind", "▸ Archive")
+    wizard = screen.console.screen
+    assert isinstance(wizard, WizardPlace)
+    kind = wizard.step
+    assert kind is not None
+    assert kind.guide == "kerio-master"
+    await kind.query(Form).remove()
+    assert kind.is_mounted
+    assert kind.guide == "kerio-master"
 
 
 async def test_going_back_and_forth_loses_nothing(stage: Stage) -> None:

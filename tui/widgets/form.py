@@ -32,9 +32,8 @@ class FormField(Vertical):
     def __init__(self, spec: Spec, value: Any) -> None:
         super().__init__()
         self.spec = spec
-        self._value = value
         self._shown = (BLANK, BLANK)
-        self.control: TypingLine | Options | Tick
+        self.control = _control(spec, value)
 
     def compose(self) -> ComposeResult:
         spec = self.spec
@@ -42,14 +41,9 @@ class FormField(Vertical):
             yield Static(shown(own("  {}", text(spec.label))), classes="label")
             if isinstance(spec, TextField):
                 yield Static(shown(own("[")), classes="bracket")
-                self.control = TypingLine(spec, str(self._value or ""))
                 yield self.control
                 yield Static(shown(own("]")), classes="bracket")
-            elif isinstance(spec, Choices):
-                self.control = Options(spec.options, str(self._value or ""), column=spec.column, asks=spec.asks)
-                yield self.control
             else:
-                self.control = Tick(spec.text, bool(self._value))
                 yield self.control
         yield Static(classes="note")
 
@@ -74,6 +68,14 @@ class FormField(Vertical):
 
     def on_descendant_blur(self) -> None:
         self.query_one(".label", Static).update(shown(own("  {}", text(self.spec.label))))
+
+
+def _control(spec: Spec, value: Any) -> TypingLine | Options | Tick:
+    if isinstance(spec, TextField):
+        return TypingLine(spec, str(value or ""))
+    if isinstance(spec, Choices):
+        return Options(spec.options, str(value or ""), column=spec.column, asks=spec.asks)
+    return Tick(spec.text, bool(value))
 
 
 class Form(VerticalScroll, can_focus=False):

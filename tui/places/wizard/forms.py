@@ -40,8 +40,7 @@ class KindStep(FormStep):
 
     @property
     def guide(self) -> str:
-        kind = self.form.values["kind"] if self.is_mounted else self.draft.fields.get("kind")
-        return "kerio-archive" if kind == "catchall" else "kerio-master"
+        return "kerio-archive" if self.typed("kind") == "catchall" else "kerio-master"
 
 
 class ServerStep(FormStep):
@@ -83,8 +82,7 @@ class LoginStep(FormStep):
             return "kerio-archive"
         if not self.draft.many:
             return ""
-        method = self.form.values["login.method"] if self.is_mounted else self.draft.fields.get("login.method")
-        return "kerio-master" if method == "kerio-master" else "other-servers"
+        return "kerio-master" if self.typed("login.method") == "kerio-master" else "other-servers"
 
 
 class FilterStep(FormStep):

@@ -123,6 +123,12 @@ class FormStep(Step):
     def form(self) -> Form:
         return self.query_one(Form)
 
+    def typed(self, name: str) -> Any:
+        """The value of a field as it is typed so far; while the page has no form yet, that of the draft."""
+        for form in self.query(Form):
+            return form.values[name]
+        return self.draft.fields.get(name)
+
     def collect(self) -> None:
         names = {spec.name for spec in self.specs()}
         for name, value in self.form.values.items():
