@@ -115,9 +115,10 @@ class Shown:
             await self.pilot._wait_for_screen()
 
     async def _settle(self) -> None:
-        """Wait until keys are handled and the page that they lead to is there, at most PATIENCE."""
+        """Wait until keys are handled, with all that follows, and the page that they lead to is there; at most PATIENCE."""
         end = time.monotonic() + PATIENCE
-        while self._keys_left() or self.console._page_comes():
+        # A message climbs from widget to widget, each time into another queue.
+        while self._keys_left() or self.console._page_comes() or not self.at_rest():
             if time.monotonic() >= end:
                 return
             await asyncio.sleep(LOOK)
