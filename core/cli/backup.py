@@ -15,7 +15,7 @@ from core.cli.context import actor, context
 from core.cli.help import Command
 from core.cli.progress import ProgressLine
 from core.errors import InputError
-from core.problems.command_line import sentence
+from core.problems.command_line import coded, sentence
 from core.problems.disk import NO_FOLDER
 from core.text.format import counted, number, size
 
@@ -70,7 +70,7 @@ def _as_json(done: Backup, place: Path, *, with_key: bool) -> dict[str, Any]:
         "bytes": done.bytes,
         "damaged": [sentence(one.why) for one in done.damaged],
         "problems": [one.as_json() for one in done.damaged],
-        "unnoted": {"reason": sentence(done.unnoted), "code": done.unnoted.code.word} if done.unnoted else None,
+        "unnoted": coded(done.unnoted) if done.unnoted else None,
         "key": with_key,
         "head": {"seq": done.head.seq, "hash": done.head.hash.hex()},
     }

@@ -23,7 +23,7 @@ from core.cli.help import Command
 from core.cli.progress import ProgressLine
 from core.errors import InputError
 from core.problems import usage
-from core.problems.command_line import COMMAND_LINE, sentence
+from core.problems.command_line import COMMAND_LINE, coded, sentence
 from core.problems.folder import NOT_ARCHIVED
 from core.text.format import counted, number, size
 
@@ -83,7 +83,7 @@ def _exported(done: ExportProgress) -> dict[str, Any]:
         **{name: getattr(done, name) for name in ("messages", "bytes", "already")},
         "damaged": [one.told(COMMAND_LINE) for one in done.damaged],
         "problems": [one.as_json() for one in done.damaged],
-        "unnoted": {"reason": sentence(done.unnoted), "code": done.unnoted.code.word} if done.unnoted else None,
+        "unnoted": coded(done.unnoted) if done.unnoted else None,
     }
 
 

@@ -103,6 +103,11 @@ def remedy(reason: Reason) -> str:
     return reason.remedy(COMMAND_LINE)
 
 
+def coded(reason: Reason) -> dict[str, str]:
+    """The fields of a problem in JSON: ``reason`` (its sentence) and ``code``."""
+    return {"reason": sentence(reason), "code": reason.code.word}
+
+
 def told(reason: Reason) -> str:
     """Sentence and remedy in one."""
     return unnamed.told(reason, COMMAND_LINE)

@@ -47,7 +47,7 @@ class UncopiedVolume:
     why: Reason
 
     def as_json(self) -> dict[str, str]:
-        return {"file": self.file, "reason": command_line.sentence(self.why), "code": self.why.code.word}
+        return {"file": self.file, **command_line.coded(self.why)}
 
 
 @dataclass(slots=True)

@@ -53,8 +53,7 @@ class UnexportedMessage:
         return f"message {self.message} in {self.user}: {self.folder}: {self.why.sentence(face)}"
 
     def as_json(self) -> dict[str, Any]:
-        place = {"message": self.message, "user": self.user, "folder": self.folder}
-        return place | {"reason": command_line.sentence(self.why), "code": self.why.code.word}
+        return {"message": self.message, "user": self.user, "folder": self.folder, **command_line.coded(self.why)}
 
 
 @dataclass(slots=True)

@@ -88,7 +88,7 @@ class Unusable:
         return command_line.sentence(self.why)
 
     def as_json(self) -> dict[str, str]:
-        return {"file": self.name, "reason": self.reason, "code": self.why.code.word}
+        return {"file": self.name, **command_line.coded(self.why)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class UnknownMailbox:
         return command_line.sentence(self.why)
 
     def as_json(self) -> dict[str, Any]:
-        return {"mailbox": self.mailbox, "messages": self.messages, "reason": self.reason, "code": self.why.code.word}
+        return {"mailbox": self.mailbox, "messages": self.messages, **command_line.coded(self.why)}
 
 
 @dataclass(slots=True)

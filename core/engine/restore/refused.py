@@ -29,6 +29,6 @@ class Refused:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            **{name: getattr(self, name) for name in ("folder", "message", "subject", "messages", "reason")},
-            "code": self.why.code.word,
+            **{name: getattr(self, name) for name in ("folder", "message", "subject", "messages")},
+            **command_line.coded(self.why),
         }

@@ -125,9 +125,8 @@ class FormStep(Step):
 
     def typed(self, name: str) -> Any:
         """The value of a field as it is typed so far; while the page has no form yet, that of the draft."""
-        for form in self.query(Form):
-            return form.values[name]
-        return self.draft.fields.get(name)
+        form = self.query_one_optional(Form)
+        return self.draft.fields.get(name) if form is None else form.values[name]
 
     def collect(self) -> None:
         names = {spec.name for spec in self.specs()}
