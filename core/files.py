@@ -29,6 +29,15 @@ def durable(path: Path) -> None:
         os.close(descriptor)
 
 
+def facts(path: Path) -> tuple[int, int, int]:
+    """Inode, size and modification time (ns) of a file; zeros when it is missing."""
+    try:
+        there = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return there.st_ino, there.st_size, there.st_mtime_ns
+
+
 def open_new(path: Path, mode: int = 0o600) -> int:
     """A descriptor of a new file, for writing. Raises ``FileExistsError``, for a link too."""
     return os.open(path, _NEW, mode)

@@ -63,7 +63,7 @@ class Volumes:
     def refuse(self, error: DamagedError | StorageError) -> None:
         """Forbid appending from now on; reading still works."""
         self.refusal = error
-        self._seen = _facts(self.home.volume(self.last))
+        self._seen = files.facts(self.home.volume(self.last))
         self.note(error, "Until then nothing is added to the archive; all that is whole can be read.")
 
     @property
@@ -177,7 +177,7 @@ class Volumes:
 
     def has_changed(self) -> bool:
         """True when the damaged file has changed since it was found damaged, or last asked."""
-        there = _facts(self.home.volume(self.last))
+        there = files.facts(self.home.volume(self.last))
         if self.damage is None or there == self._seen:
             return False
         self._seen = there
@@ -310,15 +310,6 @@ async def locked(folder: Path, refusal: Reason = _BEING_MADE) -> AsyncIterator[N
         if not held:
             raise BusyError(refusal)
         yield
-
-
-def _facts(path: Path) -> tuple[int, int, int]:
-    """Inode, size and modification time of a file; zeros when it is missing."""
-    try:
-        there = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return there.st_ino, there.st_size, there.st_mtime_ns
 
 
 def _protect(path: Path) -> None:
