@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -45,14 +44,13 @@ from tui.places.settings.settings import SettingsPlace
 from tui.places.transfer.saving import SavingForm
 from tui.places.users.unknown import UnknownPlace
 from tui.places.users.users import UsersPlace
+from tui.reloading import Reloading
 from tui.terminal import TerminalDriver
 from tui.typeahead import Settled, TypeAhead
 from tui.widgets.shown import shown, tell
 
 #: Seconds between two checks of the archive's version, which costs microseconds.
 TICK = 0.25
-#: Seconds after which a place is loaded without any change: elapsed times advance, a service may have died.
-RESTLESS, IDLE = 1.0, 5.0
 #: Seconds between two checks for an archive that does not exist yet.
 AGAIN = 2.0
 
@@ -86,11 +84,9 @@ class Console(Failing):
         self.few_colours = few_colours
         self._desk: Desk | None = None
         self._wake = asyncio.Event()
-        self._loaded = 0.0
-        self._stale = False
         self._opening = 0
         self._typed = TypeAhead(self, super().on_event, self._page_comes)
-        self._pace = start.refresh
+        self._reloading = Reloading(start.refresh)
         self._mouse = start.mouse
         self._keymap_read = keymap.read(start.keymap) if start.keymap is not None else Keymap({})
         themes = palette.load()
@@ -166,7 +162,7 @@ class Console(Failing):
 
     def follow(self, view: SettingsView) -> None:
         """Apply settings, as far as they are the console's. A theme chosen elsewhere counts from the next start."""
-        self._pace = float(view.value("refresh"))
+        self._reloading.pace = float(view.value("refresh"))
         mouse = view.value("mouse") == "on"
         if mouse != self._mouse:
             self._mouse = mouse
@@ -228,12 +224,9 @@ class Console(Failing):
                 except Refused as trouble:
                     place.say(own("! {} {}", trouble.message, trouble.hint))
                     continue
-                self._stale |= changed
-                age = time.monotonic() - self._loaded
-                if woken or (self._stale and age >= self._pace) or age >= (RESTLESS if place.restless else IDLE):
-                    self._stale = False
-                    await place.load_or_say()
-                    self._loaded = time.monotonic()
+                if self._reloading.is_due(changed=changed, restless=place.restless) or woken:
+                    with self._reloading.loading():
+                        await place.load_or_say()
 
     def watch_again(self) -> None:
         self.set_timer(AGAIN, lambda: self.run_worker(self._watch(), name="watch", exit_on_error=False))

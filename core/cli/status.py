@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from core.archive.catalog import totals
 from core.archive.proof import last_verification, seal_places
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import PlaceState
@@ -145,7 +146,8 @@ async def _look() -> _Glance:
     # Before the archive is opened, which makes files that go again.
     disk = space.use(home)
     async with context.archive() as archive:
-        database, queue = archive.database, Queue(archive.database)
+        queue = Queue(archive.database)
+        mail = await totals.of(archive.database)
         latest = await queue.latest()
         places = await seal_places.standings(archive)
         return _Glance(
@@ -153,8 +155,8 @@ async def _look() -> _Glance:
             presence=await liveness.settled(home),
             running=is_running(home),
             users=await users.count(archive),
-            messages=int(await database.value("SELECT count(*) FROM message")),
-            bytes=int(await database.value("SELECT coalesce(sum(size), 0) FROM message")),
+            messages=mail.messages,
+            bytes=mail.bytes,
             disk=disk,
             search=await glance(archive),
             verified=await last_verification.last(archive),

@@ -60,7 +60,7 @@ class Indexing:
 
     async def _is_behind(self) -> bool:
         try:
-            return (await search_index.glance(self._archive)).behind > 0
+            return (await search_index.progress(self._archive))[1] > 0
         except ArchivarError:
             return False
 

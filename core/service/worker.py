@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from core.archive import opening
 from core.archive.archive import Archive
-from core.archive.catalog import settings
+from core.archive.catalog import settings, totals
 from core.archive.registry import clock
 from core.config import Home
 from core.engine.run.run import result
@@ -197,6 +197,7 @@ class Service:
             self._beaten = time
             await self._queue.beat()
             await clock.watch(self._archive)
+            await totals.keep(self._archive.database)
 
     async def _take_settings(self) -> None:
         """Apply the present settings; other processes change them, so the file's version tells when to read."""

@@ -136,7 +136,7 @@ async def test_refresh_counts_at_once(archive: Archive) -> None:
         await at_settings(screen)
         await screen.press("down", "down", "enter", "end", "backspace", "backspace", "backspace", *"2", "enter")
         await screen.until_shown("▸ Refresh       2 ")
-        assert screen.console._pace == 2.0
+        assert screen.console._reloading.pace == 2.0
 
 
 async def test_two_consoles_see_each_others_settings(archive: Archive) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.search import query as language
@@ -69,7 +71,7 @@ class IndexProgress:
     """The progress of the index: ``reached`` grows with it, ``behind`` messages cannot be found yet.
 
     ``fault`` is the reason why they are not indexed, if known; ``unreadable`` messages are found by subject, people and place
-    alone.
+    alone, counted once none is ``behind``.
     """
 
     reached: int
@@ -89,6 +91,8 @@ class SearchDesk:
         self._archive = archive
         self._see_to_indexing = see_to_indexing
         self._asked: list[str] = []
+        #: The number of unreadable messages, and the state of the index's files in which they were counted.
+        self._unreadable: tuple[Any, int] = (None, 0)
 
     @property
     def asked(self) -> Sequence[str]:
@@ -136,13 +140,17 @@ class SearchDesk:
     async def progress(self) -> IndexProgress:
         """The progress of the index; starts a service when there is something to index. May raise ``Refused``."""
         with translated():
-            reached, behind, unreadable = await search_index.progress(self._archive)
-        return IndexProgress(
-            reached,
-            behind,
-            present.sentence(self._see_to_indexing()) if behind else present.sentence(present.BLANK),
-            unreadable,
-        )
+            reached, behind = await search_index.progress(self._archive)
+        if behind:
+            return IndexProgress(reached, behind, present.sentence(self._see_to_indexing()))
+        return IndexProgress(reached, 0, present.sentence(present.BLANK), await asyncio.to_thread(self._count_unreadable))
+
+    def _count_unreadable(self) -> int:
+        """The number of unreadable messages, counted again only after the index was written. Blocking."""
+        written = search_index.written(self._archive.home)
+        if written != self._unreadable[0]:
+            self._unreadable = (written, search_index.unreadable(self._archive.home))
+        return self._unreadable[1]
 
 
 class Results:

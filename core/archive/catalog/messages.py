@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.archive.catalog import restated, twins
+from core.archive.catalog import restated, totals, twins
 from core.archive.catalog.twins import STANDING, Came
 from core.archive.store.entries.statement import Storing
 from core.archive.store.entries.upkeep import Repaired, Salvaged
@@ -50,6 +50,7 @@ async def insert(step: ProjectionStep, entry: Storing, canonical: Canonical, cam
 
 async def repaired(step: ProjectionStep, entry: Repaired) -> None:
     """Point messages to their good copies. A message rebuilt over a damaged one has no envelope, so it gets its own here."""
+    await totals.forget(step.transaction)
     digests = entry.renewed()
     columns = _MESSAGE_COLUMNS.split(", ")
     await step.transaction.many(
@@ -68,6 +69,7 @@ async def repaired(step: ProjectionStep, entry: Repaired) -> None:
 
 async def salvaged(step: ProjectionStep, entry: Salvaged) -> None:
     """Apply a salvage: take lost messages out of the catalog, and insert those that only the catalog knew."""
+    await totals.forget(step.transaction)
     await restated.lose(step.transaction, step.volume, entry.lost())
     # Folders that were complete or compared may not be so any more.
     for table in ("folder_state", "compared"):

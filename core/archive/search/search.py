@@ -20,7 +20,7 @@ from core.archive.search import query as language
 from core.archive.search.hits import Hit, hits, meant
 from core.archive.search.index_row import digest, floor
 from core.archive.search.query import Query, QueryError
-from core.archive.search.search_index import Index, discard
+from core.archive.search.search_index import Index, discard, missing
 from core.db.database import Row
 from core.errors import DamagedError
 from core.problems import search as problems
@@ -152,10 +152,9 @@ class Search:
         return (await self._statement(query)).folders or frozenset()
 
     async def behind(self) -> int:
-        """The number of messages that are not indexed yet, and so cannot be found."""
+        """The number of messages that are not indexed yet (``missing``), and so cannot be found."""
         reached = await self._read("SELECT reached FROM state", ())
-        sql = "SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL"
-        return int(await self._archive.database.value(sql, (reached[0][0] if reached else 0,)))
+        return await missing(self._archive.database, reached[0][0] if reached else 0)
 
     # -----------------------------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from core import files
 from core.archive.archive import Archive
 from core.archive.search.index_row import COLUMNS, Document, Lack, Unread, digest
 from core.config import Home
@@ -38,6 +39,8 @@ PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -16384", 
 MOST_MESSAGES, MOST_BYTES = 500, 16 * 1024 * 1024
 #: Message ids compared with the catalog, to detect another catalog than the one that was indexed.
 SAMPLES = 64
+#: Ids after the last indexed one that are looked at one by one to count what is missing.
+NEAR = 500
 SCHEMA = """
 CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, archive_id TEXT NOT NULL,
     reached INTEGER NOT NULL);
@@ -58,7 +61,7 @@ logger = logging.getLogger("archivar.search")
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """The numbers of messages not indexed yet, readable in part only, with damaged bytes, and whose reading failed."""
+    """The numbers of messages not indexed yet (see ``missing``), readable in part only, damaged, and whose reading failed."""
 
     behind: int
     partly: int
@@ -154,7 +157,7 @@ class Index:
         step = max(state[2] // SAMPLES, 1)
         wanted = [*range(step, state[2] + 1, step), state[2]] if state[2] else []
         ours = await database.among("SELECT message_id, digest FROM doc WHERE message_id IN (??)", wanted)
-        theirs = await catalog.among("SELECT id, sha256 FROM message WHERE id IN (??)", wanted)
+        theirs = await catalog.among("SELECT id, sha256 FROM message WHERE id IN (??) AND twin_of IS NULL", wanted)
         if dict(ours) != {number: digest(sha256) for number, sha256 in theirs}:
             return "the catalog has other numbers than it knows"
         return ""
@@ -171,13 +174,12 @@ class Index:
             await transaction.execute("INSERT INTO state VALUES (1, ?, ?, 0)", (VERSION, archive_id))
 
     async def reached(self) -> int:
-        """The id of the last indexed message; later ones are not indexed."""
+        """The id up to which all messages are indexed; later ones are not."""
         return int(await self.database.value("SELECT reached FROM state") or 0)
 
     async def behind(self) -> int:
-        """The number of messages that are not indexed yet."""
-        sql = "SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL"
-        return int(await self._archive.database.value(sql, (await self.reached(),)))
+        """The number of messages that are not indexed yet (``missing``)."""
+        return await missing(self._archive.database, await self.reached())
 
     async def problems(self, after: int = 0, limit: int = 100) -> list[Unread]:
         """Messages with an id over ``after`` that are not fully indexed, by id."""
@@ -196,11 +198,14 @@ class Index:
         An unreadable message ends nothing: it is indexed by the catalog's columns, and listed in ``problems``.
         """
         before = await self.reached()
+        # Read first: later messages may not be among the rows.
+        last = int(await self._archive.database.value("SELECT max(id) FROM message") or 0)
         rows = await self._archive.database.read(
             f"{_MESSAGES} WHERE m.id > ? AND m.twin_of IS NULL ORDER BY m.id LIMIT ?", (before, MOST_MESSAGES)
         )
         documents = await self._documents(rows)
         if not documents:
+            await self._pass(before, last)
             return 0
         async with self.database.transaction() as transaction:
             if await transaction.value("SELECT reached FROM state") != before:
@@ -209,6 +214,12 @@ class Index:
             await self._insert(transaction, documents)
             await transaction.execute("UPDATE state SET reached = ?", (documents[-1].message,))
         return len(documents)
+
+    async def _pass(self, before: int, last: int) -> None:
+        """Pass over the messages up to ``last``, none of which is to be indexed, so that no later look reads them again."""
+        if last > before:
+            async with self.database.transaction() as transaction:
+                await transaction.execute("UPDATE state SET reached = ? WHERE reached = ?", (last, before))
 
     async def again(self) -> int:
         """Read the unreadable ones once more, since they may have been repaired; the number that are readable now."""
@@ -296,13 +307,30 @@ def discard(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-async def progress(archive: Archive) -> tuple[int, int, int]:
-    """The id of the last indexed message, the numbers of unindexed and of unreadable ones: without opening the index."""
-    sql = "SELECT reached, (SELECT count(*) FROM problem WHERE lack <> 'partly') FROM state WHERE version = ?"
-    known = await asyncio.to_thread(glimpse.rows, archive.home.search, sql, (VERSION,))
-    reached, unreadable = map(int, known[0]) if known else (0, 0)
-    behind = await archive.database.value("SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL", (reached,))
-    return reached, int(behind), unreadable
+async def missing(catalog: Database, reached: int) -> int:
+    """The number of messages after id ``reached`` that are to be indexed, at the same cost for any number.
+
+    Exact where the last id is within ``NEAR`` of it; each later id counts as one, also another form of an indexed message.
+    """
+    sql = (
+        "SELECT count(*) + max(coalesce((SELECT max(id) FROM message), 0) - :near, 0) FROM message "
+        "WHERE id > :reached AND id <= :near AND twin_of IS NULL"
+    )
+    return int(await catalog.value(sql, {"reached": reached, "near": reached + NEAR}))
+
+
+async def progress(archive: Archive) -> tuple[int, int]:
+    """The id up to which all messages are indexed, and the number of those ``missing``: without opening the index."""
+    known = await asyncio.to_thread(
+        glimpse.rows, archive.home.search, "SELECT reached FROM state WHERE version = ?", (VERSION,)
+    )
+    reached = int(known[0][0]) if known else 0
+    return reached, await missing(archive.database, reached)
+
+
+def written(home: Home) -> tuple[tuple[int, int, int], ...]:
+    """A value that changes whenever the index is written. Blocking."""
+    return tuple(files.facts(home.search.with_name(home.search.name + suffix)) for suffix in ("", "-wal"))
 
 
 async def glance(archive: Archive) -> IndexState:
@@ -314,8 +342,7 @@ async def glance(archive: Archive) -> IndexState:
     )
     known = await asyncio.to_thread(glimpse.rows, archive.home.search, sql, (VERSION,))
     reached, partly, damaged, failed = known[0] if known else (0, 0, 0, 0)
-    behind = await archive.database.value("SELECT count(*) FROM message WHERE id > ? AND twin_of IS NULL", (reached,))
-    return IndexState(int(behind), partly, damaged, failed)
+    return IndexState(await missing(archive.database, reached), partly, damaged, failed)
 
 
 def unreadable(home: Home) -> int:
