@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import aiosqlite
 
@@ -22,6 +22,7 @@ from core.problems.code import Code
 from core.system.tasks import spawn
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
 LOCK_SECONDS = 30.0
 #: SQLite takes up to 32,766 parameters a statement since 3.32; shorter lists keep statements short.
 PIECE = 500
@@ -122,7 +123,7 @@ class _Queries(ABC):
 
         ``before``: the parameters that come before that list. An ORDER BY orders the rows of one piece.
         """
-        return [row for some, piece in _pieces(sql, values) for row in await self.read(some, (*before, *piece))]
+        return [row for some, piece in pieces(sql, values) for row in await self.read(some, (*before, *piece))]
 
 
 class Database(_Queries):
@@ -241,6 +242,11 @@ class Database(_Queries):
         with translated(self.path, self._damaged):
             return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
 
+    async def job(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """The result of ``job``, which reads by the bare connection in its thread: many rows for one crossing of threads."""
+        with translated(self.path, self._damaged):
+            return cast("T", await self._connection._execute(job, self._connection._conn))  # type: ignore[no-untyped-call]
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """A write transaction: committed at the end, rolled back when anything is raised.
@@ -316,7 +322,7 @@ class Transaction(_Queries):
         return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
 
 
-def _pieces(sql: str, values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
+def pieces(sql: str, values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
     """The statements, with their parameters, that together cover all ``values``; none for no values."""
     for start in range(0, len(values), PIECE):
         piece = values[start : start + PIECE]

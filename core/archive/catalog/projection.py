@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
 from core.archive.catalog import catalog, changes, settings
 from core.archive.catalog.messages import Detail
+from core.archive.store import row_order
 from core.archive.store.intake import PreparedMessage
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import Volume
 from core.archive.store.volumes import Volumes
 from core.db.database import Database
-from core.errors import DamagedError, StorageError
+from core.errors import DamagedError
 from core.message.envelope import describe
 from core.problems import ledger as problems
 
@@ -96,7 +96,7 @@ class Projection:
         digests = entry.digests()
         known = await self.known(digests)
         wanted = [*(sha256 for sha256 in digests if sha256 not in known), *entry.renewed()]
-        return {sha256: await detail(volume, sha256) for sha256 in dict.fromkeys(wanted)}
+        return await details(volume, wanted)
 
     async def rebuild(self) -> int:
         """Empty the projection and replay all volumes; the number of entries applied.
@@ -176,10 +176,14 @@ def _compare(name: str, head: Head, seen: Head) -> None:
         raise DamagedError(problems.LOST(file=name, end=head.seq, entry=seen.seq))
 
 
-async def detail(volume: Volume, sha256: bytes) -> Detail:
-    """Size and envelope of a message in ``volume``; those of an empty message when it cannot be read."""
-    try:
-        raw = await volume.raw(sha256)
-    except (DamagedError, StorageError, KeyError):
-        return UNREADABLE
-    return Detail(len(raw), await asyncio.to_thread(describe, raw))
+async def details(volume: Volume, digests: Sequence[bytes]) -> dict[bytes, Detail]:
+    """Size and envelope of messages in ``volume``, in this order; those of an empty message for one that cannot be read."""
+    found: dict[bytes, Detail] = {}
+    async with aclosing(row_order.read(volume, list(dict.fromkeys(digests)), _detail)) as pages:
+        async for page in pages:
+            found |= {one.sha256: one.result if isinstance(one.result, Detail) else UNREADABLE for one in page}
+    return found
+
+
+def _detail(raw: bytes) -> Detail:
+    return Detail(len(raw), describe(raw))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import pairwise
 
 from core.archive.proof.check_place import CheckPosition
@@ -31,9 +31,20 @@ class BrokenTable(Exception):
 
 
 class LedgerCheck:
-    """The ledger of ``volume``. It goes on from ``verdict.head``, and moves that to its own end."""
+    """The ledger of ``volume``. It goes on from ``verdict.head``, and moves that to its own end.
 
-    def __init__(self, home: Home, volume: Volume, place: CheckPosition, verdict: Verdict) -> None:
+    ``tell`` is called with the SHA-256 of the messages that its entries name.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        volume: Volume,
+        place: CheckPosition,
+        verdict: Verdict,
+        tell: Callable[[Sequence[bytes]], None] = lambda digests: None,
+    ) -> None:
+        self._tell = tell
         self._home = home
         self._volume = volume
         self._name = volume.path.name
@@ -89,6 +100,7 @@ class LedgerCheck:
         named: dict[bytes, None] = {}
         for row in rows:
             named.update(dict.fromkeys(self._entry(row)))
+        self._tell(list(named))
         missing = await in_no_volume(self._home, self._volume, self._place.volume, [*named, *self._lost])
         # A message that a salvage named as lost is a finding at that entry.
         said = await named_as_lost(self._home) if missing else set()

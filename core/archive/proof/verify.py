@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 
 from core import files
 from core.archive.catalog import catalog
-from core.archive.catalog.projection import detail
+from core.archive.catalog.projection import details
 from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.volume_check import walk
@@ -200,11 +200,11 @@ async def _replay(home: Home, target: Path, head: Head, last: int) -> Head:
                         if entry.seq > last:
                             return head
                         async with database.transaction() as transaction:
-                            details = {sha256: await detail(volume, sha256) for sha256 in entry.renewed()}
-                            for sha256 in dict.fromkeys(entry.digests()):
-                                if await transaction.one("SELECT 1 FROM message WHERE sha256 = ?", (sha256,)) is None:
-                                    details[sha256] = await detail(volume, sha256)
-                            await catalog.apply(transaction, entry, number, details)
+                            digests = entry.digests()
+                            rows = await transaction.among("SELECT sha256 FROM message WHERE sha256 IN (??)", digests)
+                            known = {row[0] for row in rows}
+                            wanted = [*entry.renewed(), *(sha256 for sha256 in digests if sha256 not in known)]
+                            await catalog.apply(transaction, entry, number, await details(volume, wanted))
                         head = Head(entry.seq, entry.hash)
             finally:
                 await volume.close()

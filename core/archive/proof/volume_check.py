@@ -11,8 +11,7 @@ ledger is whole and every message that it names can be read from somewhere.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from copy import deepcopy
 
@@ -20,17 +19,20 @@ from core.archive.proof.check_place import CheckPosition, CheckStage
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.ledger_check import ROWS, BrokenTable, LedgerCheck, table_rows
 from core.archive.proof.other_volumes import CHUNK, mended_later, not_listed
+from core.archive.proof.sound_pages import PARTS, SoundRows, wrong_part
 from core.archive.proof.strangers import Strangers
+from core.archive.store import row_order
+from core.archive.store.row_order import Unreadable
 from core.archive.store.volume import Volume
-from core.archive.store.volume_format import META_KEYS, plain, refuse_strange, unpack
+from core.archive.store.volume_format import META_KEYS, refuse_strange, unpack
 from core.config import Home
 from core.db.database import Row
 from core.errors import DamagedError, StorageError
 from core.problems import finding as problems
 from core.problems.code import Reason
 
-#: Parts of 8 MiB at most, so many at once.
-PARTS = 16
+#: Pages of the volume that are kept in memory: ledger and tables are looked up in it in any order.
+CACHE = "cache_size = -65536"
 #: Strange keys of table meta that are listed.
 MOST_KEYS = 10
 
@@ -50,6 +52,7 @@ async def walk(home: Home, place: CheckPosition, verdict: Verdict, *, gentle: bo
             yield
             continue
         try:
+            await volume.database.configure((CACHE,))
             async with aclosing(_Check(home, volume, place, verdict, gentle).steps()) as steps:
                 async for _ in steps:
                     yield
@@ -95,7 +98,8 @@ class _Check:
         self._place = place
         self._verdict = verdict
         self._gentle = gentle
-        self._of_ledger = LedgerCheck(home, volume, place, verdict)
+        self._sound = SoundRows()
+        self._of_ledger = LedgerCheck(home, volume, place, verdict, self._sound.name)
 
     async def steps(self) -> AsyncGenerator[None]:
         place = self._place
@@ -124,7 +128,9 @@ class _Check:
             yield
         await self._conclude()
         # A broken-off backup has messages ahead of their entries; these are no strangers.
-        if not self._home.is_backup or await self._volume.is_sealed():
+        if self._home.is_backup and not await self._volume.is_sealed():
+            return
+        if not await self._sound.are_explained(self._volume, self._verdict.head.seq):
             strangers = Strangers(self._home, self._volume)
             await strangers.look()
             self._tell_of_strangers(strangers)
@@ -193,20 +199,54 @@ class _Check:
     # Content ---------------------------------------------------------------------------------------------------------------
 
     async def _parts(self) -> AsyncIterator[None]:
-        """Hash every part."""
+        """Hash every part: by long pages, and from what is not in order on by short ones."""
+        place = self._place
+        while page := await self._sound.parts(self._volume, int(place.after)):
+            place.parts |= page.wrong
+            self._count_parts(page.last, page.count, page.size)
+            yield
         sql = "SELECT id, sha256, codec, size, data FROM part WHERE id > ? ORDER BY id LIMIT ?"
         try:
-            async for rows in table_rows(self._volume, sql, "parts", int(self._place.after), PARTS):
-                self._place.parts |= await asyncio.to_thread(_wrong_parts, rows)
-                self._place.after = rows[-1][0]
-                self._verdict.parts += len(rows)
-                self._verdict.bytes += sum(row[3] for row in rows if isinstance(row[3], int))
+            async for rows in table_rows(self._volume, sql, "parts", int(place.after), PARTS):
+                place.parts |= await asyncio.to_thread(_wrong_parts, rows)
+                self._count_parts(rows[-1][0], len(rows), sum(row[3] for row in rows if isinstance(row[3], int)))
                 yield
         except BrokenTable as error:
-            self._place.faults.append(error.reason)
+            place.faults.append(error.reason)
+
+    def _count_parts(self, last: int, count: int, size: int) -> None:
+        self._place.after = last
+        self._verdict.parts += count
+        self._verdict.bytes += size
 
     async def _messages(self) -> AsyncIterator[None]:
-        """Join and hash every message."""
+        """Join and hash every message, but those of one part that was hashed."""
+        place = self._place
+        while page := await self._sound.messages(self._volume, bytes.fromhex(str(place.after)), place.last_part):
+            if not page.rows:
+                return
+            await self._unproved(page.unproved)
+            place.after = page.rows[-1][0].hex()
+            self._verdict.messages += len(page.rows)
+            yield
+        async for _ in self._single_messages():
+            yield
+
+    async def _unproved(self, rows: Sequence[Row]) -> None:
+        """Join and hash the messages of ``rows``, in the order of their parts."""
+        whole = [row for row in rows if not self._has_broken_part(row[0], row[2])]
+        faults: dict[bytes, Reason | None] = {}
+        sizes = {sha256: size for sha256, size, _ in whole}
+        ordered = [row[0] for row in sorted(whole, key=lambda row: row[2] if isinstance(row[2], bytes) else b"")]
+        async with aclosing(row_order.read(self._volume, ordered, len)) as found:
+            async for some in found:
+                faults |= {one.sha256: _fault(one.sha256, sizes[one.sha256], one.result) for one in some}
+        for sha256, _, recipe in rows:
+            if reason := faults[sha256] if sha256 in faults else self._broken_part(sha256, recipe):
+                self._place.messages[sha256.hex()] = reason
+
+    async def _single_messages(self) -> AsyncIterator[None]:
+        """The same row by row up to what is not in order."""
         place = self._place
         sql = "SELECT sha256, size, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"
         while True:
@@ -234,18 +274,29 @@ class _Check:
             yield
 
     async def _message_fault(self, sha256: bytes, size: int, recipe: bytes) -> Reason | None:
+        if reason := self._broken_part(sha256, recipe):
+            return reason
+        try:
+            return _fault(sha256, size, len(await self._volume.raw(sha256)))
+        except (DamagedError, StorageError, KeyError) as error:
+            return _fault(sha256, size, error)
+
+    def _has_broken_part(self, sha256: bytes, recipe: bytes) -> bool:
+        try:
+            return any(part in self._place.parts for part in unpack(recipe))
+        except DamagedError:
+            return True
+
+    def _broken_part(self, sha256: bytes, recipe: bytes) -> Reason | None:
+        """The finding on a message whose recipe cannot be read, or that needs damaged parts, which are noted."""
         name = sha256.hex()[:16]
         try:
-            if broken := [part for part in unpack(recipe) if part in self._place.parts]:
-                for part in broken:
-                    self._place.needs.setdefault(part, []).append(sha256.hex())
-                return problems.MESSAGE_DAMAGED(message=name, part=broken[0])
-            raw = await self._volume.raw(sha256)
-        except KeyError:
-            return problems.MESSAGE_ABSENT(message=name)
-        except (DamagedError, StorageError) as error:
+            broken = [part for part in unpack(recipe) if part in self._place.parts]
+        except DamagedError as error:
             return problems.MESSAGE_UNREAD(message=name, why=error.reason)
-        return None if len(raw) == size else problems.MESSAGE_SIZE(message=name, found=len(raw), size=size)
+        for part in broken:
+            self._place.needs.setdefault(part, []).append(sha256.hex())
+        return problems.MESSAGE_DAMAGED(message=name, part=broken[0]) if broken else None
 
     # Result ------------------------------------------------------------------------------------------------------------------
 
@@ -312,14 +363,15 @@ class _Check:
         return True
 
 
+def _fault(sha256: bytes, size: int, found: int | Unreadable) -> Reason | None:
+    """The finding on a message: of ``size`` bytes by its row, and as it was ``found``."""
+    name = sha256.hex()[:16]
+    if isinstance(found, KeyError):
+        return problems.MESSAGE_ABSENT(message=name)
+    if isinstance(found, DamagedError | StorageError):
+        return problems.MESSAGE_UNREAD(message=name, why=found.reason)
+    return None if found == size else problems.MESSAGE_SIZE(message=name, found=found, size=size)
+
+
 def _wrong_parts(rows: list[Row]) -> dict[int, Reason]:
-    wrong: dict[int, Reason] = {}
-    for part, sha256, codec, size, data in rows:
-        try:
-            content = plain(codec, size, data)
-        except DamagedError as error:
-            wrong[part] = problems.PART_DAMAGED(part=part, why=error.reason)
-            continue
-        if len(content) != size or hashlib.sha256(content).digest() != sha256:
-            wrong[part] = problems.PART_CHANGED(part=part)
-    return wrong
+    return {row[0]: reason for row in rows if (reason := wrong_part(*row))}

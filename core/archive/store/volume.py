@@ -201,7 +201,7 @@ class Volume:
             self._reading = None
         await self._database.close()
 
-    async def _reader(self) -> Database:
+    async def reader(self) -> Database:
         """A second connection for reading, so that readers do not wait for a batch that is being written."""
         async with self._opening:
             if self._reading is None:
@@ -212,7 +212,7 @@ class Volume:
 
     async def head(self) -> Head:
         """The last entry of the chain up to and including this volume, as of the last commit."""
-        row = await (await self._reader()).one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
+        row = await (await self.reader()).one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
         return Head(row[0], bytes(row[1])) if row else self.meta.previous
 
     async def is_sealed(self) -> bool:
@@ -221,7 +221,7 @@ class Volume:
     async def entries(self, after: int = 0) -> AsyncGenerator[Entry]:
         """Ledger entries with a seq over ``after``, in order; none of a transaction that may still fail."""
         sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT 16"
-        reader = await self._reader()
+        reader = await self.reader()
         while rows := await reader.read(sql, (after,)):
             for seq, at, kind, actor, payload, digest in rows:
                 yield Entry(seq, at, kind, actor, decompress(payload), digest)
@@ -234,14 +234,12 @@ class Volume:
         """
         condition, kinds = ("AND kind = ?", [kind]) if kind else ("", [])
         sql = f"SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq < ? {condition} ORDER BY seq DESC LIMIT ?"
-        rows = await (await self._reader()).read(sql, (LAST_SEQ if seq is None else seq, *kinds, limit))
+        rows = await (await self.reader()).read(sql, (LAST_SEQ if seq is None else seq, *kinds, limit))
         return [Entry(number, at, kind, actor, decompress(data), digest) for number, at, kind, actor, data, digest in rows]
 
     async def seqs(self, kind: str, after: int) -> list[int]:
         """The seqs over ``after`` of the ledger entries of one kind, in order."""
-        rows = await (await self._reader()).read(
-            "SELECT seq FROM ledger WHERE kind = ? AND seq > ? ORDER BY seq", (kind, after)
-        )
+        rows = await (await self.reader()).read("SELECT seq FROM ledger WHERE kind = ? AND seq > ? ORDER BY seq", (kind, after))
         return [row[0] for row in rows]
 
     async def times(self, seqs: Sequence[int]) -> dict[int, str]:
@@ -295,7 +293,7 @@ class Volume:
 
     async def known_parts(self, digests: Sequence[bytes]) -> dict[bytes, int]:
         """Ids of those parts that are in this volume already, by SHA-256."""
-        return dict(await (await self._reader()).among(_IDS, digests))
+        return dict(await (await self.reader()).among(_IDS, digests))
 
     async def spoils(self, messages: Sequence[PreparedMessage]) -> bool:
         """True when one of ``messages``, appended here, would be damaged: a damaged copy or part of it here would be kept."""

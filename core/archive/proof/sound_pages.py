@@ -1,0 +1,211 @@
+"""Long pages of a volume's tables, each checked in one crossing of threads.
+
+What is found sound here is sound. All else is left to the check of single rows, which names the damage: a page that cannot be
+read or is out of order, and rows that are not plainly right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from array import array
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+
+from core.archive.proof.ledger_check import ROWS
+from core.archive.proof.strangers import named
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import plain, unpack
+from core.db.database import Row, pieces
+from core.errors import DamagedError, StorageError
+from core.problems import finding as problems
+from core.problems.code import Reason
+
+#: Bytes of stored parts, and rows, of a page; the single rows are read in pages of which this is a multiple.
+PAGE_BYTES, PAGE_ROWS = 2 * 1024 * 1024, 1024
+#: Parts of which a page has a whole number.
+PARTS = 16
+#: Bytes of messages in a page that are read once more.
+UNPROVED_BYTES = 16 * 1024 * 1024
+#: Bytes of stored parts after which a page ends at any part.
+MOST_BYTES = 16 * 1024 * 1024
+#: Messages without an entry that are kept; of more than that the tables are compared.
+MOST_UNNAMED = 10_000
+#: Rows before the first page of each table, those of the index among them.
+_BEFORE_ALL = (
+    "SELECT 1 FROM message WHERE sha256 <= x'' "
+    "UNION ALL SELECT 1 FROM (SELECT min(id) AS first FROM part INDEXED BY sqlite_autoindex_part_1) WHERE first < 1"
+)
+
+
+@dataclass(slots=True)
+class PartPage:
+    """Checked parts: the last id, their number, their plain bytes, the wrong ones by id."""
+
+    last: int
+    count: int
+    size: int
+    wrong: dict[int, Reason] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """Messages in the order of their SHA-256, each found by it; ``unproved`` are those to be read once more."""
+
+    rows: Sequence[Row]
+    unproved: Sequence[Row]
+
+
+class SoundRows:
+    """The rows of one volume that this process has found sound, so that no message of one part is read a second time.
+
+    It keeps eight bytes for a part and for a message that the ledger names. A number of 64 bits stands for each, made with a
+    secret of this process, so that nobody can make another message with the same one.
+    """
+
+    def __init__(self) -> None:
+        self._parts = array("q", [0])
+        self._named = [array("q") for _ in range(256)]
+        self._used = bytearray()
+        self._unnamed: list[bytes] | None = None
+
+    # Parts ---------------------------------------------------------------------------------------------------------------
+
+    async def parts(self, volume: Volume, after: int) -> PartPage | None:
+        """The next page of parts with an id over ``after``, each hashed; None at the end and where it cannot be read so."""
+        try:
+            return await volume.database.job(partial(self._part_page, after))
+        except (DamagedError, StorageError):
+            return None
+
+    def _part_page(self, after: int, connection: sqlite3.Connection) -> PartPage | None:
+        rows, stored = [], 0
+        cursor = connection.execute("SELECT id, sha256, codec, size, data FROM part WHERE id > ? ORDER BY id", (after,))
+        for row in cursor:
+            rows.append(row)
+            stored += len(row[4]) if isinstance(row[4], bytes) else 0
+            if stored >= MOST_BYTES or (len(rows) % PARTS == 0 and (stored >= PAGE_BYTES or len(rows) == PAGE_ROWS)):
+                break
+        # Before they are hashed: a commit to the volume waits as long as a statement is not at its end.
+        cursor.close()
+        if not rows or rows[0][0] <= after or any(one[0] >= other[0] for one, other in pairwise(rows)):
+            return None
+        page = PartPage(rows[-1][0], len(rows), sum(row[3] for row in rows if isinstance(row[3], int)))
+        for part, sha256, codec, size, data in rows:
+            if reason := wrong_part(part, sha256, codec, size, data):
+                page.wrong[part] = reason
+            if part == len(self._parts):
+                self._parts.append(0 if reason else hash((sha256, size)))
+        return page
+
+    # Messages ------------------------------------------------------------------------------------------------------------
+
+    def name(self, digests: Sequence[bytes]) -> None:
+        """Keep that the ledger names these messages."""
+        for sha256 in digests:
+            self._named[sha256[0] if sha256 else 0].append(hash(sha256))
+
+    async def messages(self, volume: Volume, after: bytes, last_part: int) -> MessagePage | None:
+        """The next page of messages with a SHA-256 over ``after``; None where it cannot be read so.
+
+        The parts of messages up to ``last_part`` are marked as used.
+        """
+        if not after and not self._used:
+            self._used, self._unnamed = bytearray(last_part + 1), []
+        try:
+            page = await volume.database.job(partial(self._message_page, after))
+        except (DamagedError, StorageError):
+            page = None
+        if page is None:
+            self._unnamed = None
+        return page
+
+    def _message_page(self, after: bytes, connection: sqlite3.Connection) -> MessagePage | None:
+        sql = "SELECT sha256, size, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"
+        rows = connection.execute(sql, (after, PAGE_ROWS)).fetchall()
+        digests = [row[0] for row in rows]
+        if not all(isinstance(sha256, bytes) for sha256 in digests):
+            return None
+        if any(one >= other for one, other in pairwise((after, *digests))):
+            return None
+        found = 0
+        for some, piece in pieces("SELECT count(*) FROM message WHERE sha256 IN (??)", digests):
+            found += connection.execute(some, piece).fetchone()[0]
+        if found < len(rows):
+            return None
+        page = self._fitting(rows)
+        self._look_for_strangers(page.rows)
+        return page
+
+    def _fitting(self, rows: Sequence[Row]) -> MessagePage:
+        """As many of ``rows`` as are looked at in a moment: those to be read once more take time."""
+        unproved: list[Row] = []
+        size = 0
+        for number, row in enumerate(rows):
+            if size >= UNPROVED_BYTES and number % ROWS == 0:
+                return MessagePage(rows[:number], unproved)
+            if not self._proves(*row):
+                unproved.append(row)
+                size += row[1] if isinstance(row[1], int) else 0
+        return MessagePage(rows, unproved)
+
+    def _proves(self, sha256: bytes, size: int, recipe: bytes) -> bool:
+        if not isinstance(recipe, bytes) or len(recipe) != 8:
+            return False
+        part = int.from_bytes(recipe, "big")
+        return 0 < part < len(self._parts) and self._parts[part] == hash((sha256, size))
+
+    # Strangers -----------------------------------------------------------------------------------------------------------
+
+    def _look_for_strangers(self, rows: Sequence[Row]) -> None:
+        if self._unnamed is None:
+            return
+        first, known = -1, frozenset[int]()
+        for sha256, _, recipe in rows:
+            start = sha256[0] if sha256 else 0
+            if start != first:
+                first, known = start, frozenset(self._named[start])
+            if hash(sha256) not in known:
+                self._unnamed.append(sha256)
+            try:
+                for part in unpack(recipe):
+                    if part < len(self._used):
+                        self._used[part] = 1
+            except DamagedError:
+                # Its part may be any.
+                continue
+        if len(self._unnamed) > MOST_UNNAMED:
+            self._unnamed = None
+
+    async def are_explained(self, volume: Volume, after: int) -> bool:
+        """True when the ledger names every message of the volume, and messages use every part, as far as is known.
+
+        ``after``: the last entry whose messages were given to ``name``. False tells nothing.
+        """
+        if self._unnamed is None or self._used.find(0, 1) >= 0:
+            return False
+        unnamed = set(self._unnamed)
+        try:
+            # Where no page begins: names before all others, and ids before the first.
+            if any(await volume.database.read(_BEFORE_ALL)):
+                return False
+            async with aclosing(volume.entries(after)) as entries:
+                async for entry in entries:
+                    unnamed.difference_update(named(entry))
+        except (DamagedError, StorageError):
+            return False
+        return not unnamed
+
+
+def wrong_part(part: int, sha256: bytes, codec: int, size: int, data: bytes) -> Reason | None:
+    """The finding on a stored part; None for one that is as it was stored."""
+    try:
+        content = plain(codec, size, data)
+    except DamagedError as error:
+        return problems.PART_DAMAGED(part=part, why=error.reason)
+    if len(content) != size or hashlib.sha256(content).digest() != sha256:
+        return problems.PART_CHANGED(part=part)
+    return None

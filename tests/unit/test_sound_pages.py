@@ -1,0 +1,162 @@
+"""Verification by long pages: it finds what a look at each row by itself finds, in a few statements for many messages."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from core.archive.archive import Archive
+from core.archive.proof.check_place import CheckPosition, CheckStage
+from core.archive.proof.findings import Verdict
+from core.archive.proof.sound_pages import SoundRows
+from core.archive.proof.verify import verify
+from core.archive.proof.volume_check import walk
+from core.config import Home
+from tests import homes
+from tests.homes import change, message, rows
+
+PAGE = 16384
+#: Statements against a volume that are harmful in one row or another.
+STATEMENTS = (
+    "UPDATE part SET data = zeroblob(10) WHERE id = {part}",
+    "UPDATE part SET sha256 = zeroblob(32) WHERE id = {part}",
+    "UPDATE part SET size = size + 1 WHERE id = {part}",
+    "UPDATE part SET id = 1000000 WHERE id = {part}",
+    "DELETE FROM part WHERE id = {part}",
+    "UPDATE message SET size = size + 1 WHERE rowid_of = {part}",
+    "UPDATE message SET recipe = zeroblob(8) WHERE rowid_of = {part}",
+    "UPDATE message SET recipe = CAST(X'00000000000000' AS BLOB) WHERE rowid_of = {part}",
+    "UPDATE message SET recipe = (SELECT recipe FROM message ORDER BY sha256 LIMIT 1) WHERE rowid_of = {part}",
+    "UPDATE message SET sha256 = zeroblob(32) WHERE rowid_of = {part}",
+    "DELETE FROM message WHERE rowid_of = {part}",
+    "DELETE FROM ledger WHERE seq = {part}",
+)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Messages of one part and of several, two of which are shared."""
+
+    async def fill() -> Home:
+        archive = await homes.begin(tmp_path_factory.mktemp("sound") / "home")
+        try:
+            await homes.store(archive, {number: message(number, 20_000 if number % 3 else 200) for number in range(1, 25)})
+            shared = message(3, 20_000)
+            await homes.store(archive, {50: shared.replace(b"Subject: ", b"Subject: Re: ")})
+            await homes.store(archive, {number: message(number, 100) for number in range(100, 140)})
+            return archive.home
+        finally:
+            await archive.close()
+
+    return asyncio.run(fill())
+
+
+async def _found(home: Home, *, singly: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Any], list[int]]:
+    """What a look at all volumes finds, and its counts; ``singly``: row by row."""
+    with monkeypatch.context() as patch:
+        if singly:
+
+            async def nothing(*args: object) -> None:
+                return None
+
+            async def unknown(*args: object) -> bool:
+                return False
+
+            patch.setattr(SoundRows, "parts", nothing)
+            patch.setattr(SoundRows, "messages", nothing)
+            patch.setattr(SoundRows, "are_explained", unknown)
+        verdict = Verdict()
+        async with aclosing(walk(home, CheckPosition(), verdict, gentle=True)) as steps:
+            async for _ in steps:
+                pass
+    found = [(one.where, one.reason.code.word, one.sha256, one.text, one.content) for one in verdict.findings]
+    return found, [verdict.parts, verdict.messages, verdict.entries, verdict.bytes]
+
+
+def _harm(home: Home, statement: str, part: int) -> None:
+    place = f"recipe >= X'{part:016x}' AND recipe < X'{part + 1:016x}'"
+    change(home.volume(1), statement.format(part=part).replace(f"rowid_of = {part}", place))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    flips=st.lists(st.tuples(st.integers(PAGE, 2**24), st.integers(1, 255)), max_size=3),
+    harms=st.lists(st.tuples(st.sampled_from(STATEMENTS), st.integers(1, 80)), max_size=2),
+    zeroed=st.one_of(st.none(), st.integers(1, 60)),
+)
+@example(flips=[], harms=[(STATEMENTS[3], 4)], zeroed=None)
+@example(flips=[], harms=[(STATEMENTS[8], 60), (STATEMENTS[9], 70)], zeroed=None)
+@example(flips=[], harms=[(STATEMENTS[11], 3)], zeroed=None)
+@example(flips=[], harms=[], zeroed=None)
+def test_whatever_is_damaged_both_ways_find_the_same(
+    template: Home,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    flips: list[tuple[int, int]],
+    harms: list[tuple[str, int]],
+    zeroed: int | None,
+) -> None:
+    """Bytes flipped anywhere behind the first page, a page of zeros, rows changed or gone: finding by finding."""
+    path = tmp_path_factory.mktemp("harmed") / "home"
+    home = Home(Path(shutil.copytree(template.path, path)))
+    for statement, part in harms:
+        try:
+            _harm(home, statement, part)
+        except aiosqlite.IntegrityError:
+            continue
+    volume = home.volume(1)
+    data = bytearray(volume.read_bytes())
+    for place, bits in flips:
+        data[PAGE + place % (len(data) - PAGE)] ^= bits
+    if zeroed is not None:
+        start = PAGE * (1 + zeroed % (len(data) // PAGE - 1))
+        data[start : start + PAGE] = bytes(PAGE)
+    volume.write_bytes(data)
+    old = asyncio.run(_found(home, singly=True, monkeypatch=monkeypatch))
+    assert asyncio.run(_found(home, singly=False, monkeypatch=monkeypatch)) == old
+    shutil.rmtree(path)
+
+
+async def test_a_verification_asks_few_statements_for_many_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at a row by itself takes one for each message and each part of it, of which most of its time is made."""
+    archive = await homes.begin(tmp_path / "home")
+    for batch in range(3):
+        await homes.store(archive, {batch * 500 + number: message(batch * 500 + number, 100) for number in range(1, 501)})
+    await archive.close()
+    jobs = 0
+    run = aiosqlite.Connection._execute
+
+    async def counted(self: aiosqlite.Connection, function: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal jobs
+        jobs += 1
+        return await run(self, function, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+    verdict = await verify(archive.home)
+    assert (verdict.messages, verdict.findings) == (1500, [])
+    assert jobs < 500
+
+
+async def test_messages_that_come_while_a_volume_is_looked_at_are_no_strangers(tmp_path: Path) -> None:
+    """Their entry is written after the ledger was looked at, and their rows are found all the same."""
+    home = await homes.filled(tmp_path / "home")
+    archive = await Archive.open(home)
+    place, verdict, stored = CheckPosition(), Verdict(), False
+    try:
+        async for _ in walk(home, place, verdict, gentle=True):
+            if place.stage is CheckStage.PARTS and not stored:
+                stored = True
+                await homes.store(archive, {number: message(number) for number in range(100, 110)})
+    finally:
+        await archive.close()
+    assert stored
+    assert verdict.findings == []
+    assert verdict.messages == len(rows(home.volume(1), "SELECT 1 FROM message"))
