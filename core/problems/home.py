@@ -18,6 +18,18 @@ HOLDS_ELSE = Code(
     f"An archive needs an empty folder. {_CHOOSE}",
     Family.INPUT,
 )
+REPLACED = Code(
+    "home-replaced",
+    "{file} is another one than this process opened: something else is in the place of {home}.",
+    "What is there now has a service of its own with its next run. An archive's files are replaced while no service runs.",
+    Family.INPUT,
+)
+GONE = Code(
+    "home-gone",
+    "{file} is not there any more: {home} was removed, renamed or unmounted.",
+    f"{Do.CHOOSE_OTHER_HOME}",
+    Family.INPUT,
+)
 UNMADE = Code("home-unmade", "{home} cannot be made: {said}.", _CHOOSE, Family.INPUT)
 UNREAD = Code("home-unread", "{home} cannot be read: {said}.", _CHOOSE, Family.INPUT)
 NO_FOLDER = Code("home-no-folder", "{home} is not a folder.", _CHOOSE, Family.INPUT)

@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from core.config import Home
-from core.errors import ArchivarError
+from core.config import Home, find
+from core.errors import ArchivarError, HomeError
+from core.service.identity import HomeIdentity
 from core.system import guard, launch
 from core.system.process import is_stopped
 from core.system.tasks import spawn
@@ -109,27 +112,42 @@ class Companion:
         return process.communicate()[1].decode("utf-8", "replace").splitlines() if process is not None else []
 
 
-def main(work: Coroutine[Any, Any, None], logger: logging.Logger) -> None:
-    """The process itself: runs ``work`` to its end or to that of the service. Raises ``SystemExit`` when it fails."""
+def main(work: Callable[[Home], Coroutine[Any, Any, None]], logger: logging.Logger) -> None:
+    """The process itself: runs ``work`` on the home that is its first argument, to its end or to that of the service.
+
+    Raises ``SystemExit`` when it fails.
+    """
     guard.protect()
     os.nice(NICE)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        asyncio.run(_beside_the_service(work))
+        home = find(Path(sys.argv[1]))
+        identity = HomeIdentity.of(home)
+        asyncio.run(_beside_the_service(work(home), identity))
     except ArchivarError as failure:
         logger.error("%s", failure)
         raise SystemExit(failure.exit_code) from None
 
 
-async def _beside_the_service(coroutine: Coroutine[Any, Any, None]) -> None:
+async def _beside_the_service(coroutine: Coroutine[Any, Any, None], identity: HomeIdentity) -> None:
     work = spawn(coroutine, name="work")
     alone = spawn(_until_alone(), name="wait for the service's end")
-    await asyncio.wait((work, alone), return_when=asyncio.FIRST_COMPLETED)
+    homeless = spawn(_until_replaced(identity), name="wait for another home")
+    await asyncio.wait((work, alone, homeless), return_when=asyncio.FIRST_COMPLETED)
     if not work.done():
         # Nothing needs cleaning up: an unfinished transaction is rolled back.
         os._exit(0)
     alone.cancel()
+    homeless.cancel()
     work.result()
+
+
+async def _until_replaced(identity: HomeIdentity) -> None:
+    """Wait until another home is in the place of the one that was opened; the service, which ends too, logs it."""
+    with suppress(HomeError):
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            identity.check()
 
 
 async def _until_alone() -> None:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
-from pathlib import Path
 
 from core.archive.archive import Archive
 from core.archive.search import search_index
 from core.archive.search.search_index import Index
-from core.config import Home, find
+from core.config import Home
 from core.errors import ArchivarError
 from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main
 from core.service.queue import Queue
@@ -103,4 +101,4 @@ async def _work(queue: Queue, index: Index) -> None:
 
 
 if __name__ == "__main__":
-    main(catch_up(find(Path(sys.argv[1]))), logger)
+    main(catch_up, logger)

@@ -28,19 +28,32 @@ class ServiceLock:
 
     def acquire(self) -> None:
         """Take the lock. Raises ``BusyError`` when another service holds it."""
-        try:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StorageError(UNWRITTEN(path=str(self._path), said=str(error.strerror))) from error
+        self._open()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             if files.try_lock(self._descriptor):
-                self._sign()
-                return
+                if self._is_there():
+                    self._sign()
+                    return
+                # Another file has its name since: a lock on this one excludes no other service.
+                self.release()
+                self._open()
             if time.monotonic() > deadline:
                 self.release()
                 raise BusyError(ALREADY_RUNNING(home=str(self._path.parent)))
             time.sleep(0.01)
+
+    def _open(self) -> None:
+        try:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(UNWRITTEN(path=str(self._path), said=str(error.strerror))) from error
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except OSError:
+            return False
 
     def _sign(self) -> None:
         with suppress(OSError):

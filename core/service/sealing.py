@@ -7,15 +7,13 @@ when it takes too long, or when the service ends, and undelivered seals are sent
 from __future__ import annotations
 
 import logging
-import sys
 import time
-from pathlib import Path
 
 from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.proof import seal_places
 from core.archive.proof.seal_places import PlaceState
-from core.config import Home, find
+from core.config import Home
 from core.engine.seals import sealing
 from core.errors import ArchivarError
 from core.model import moment, now
@@ -95,4 +93,4 @@ async def seal(home: Home) -> None:
 
 
 if __name__ == "__main__":
-    main(seal(find(Path(sys.argv[1]))), logger)
+    main(seal, logger)

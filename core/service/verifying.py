@@ -11,13 +11,12 @@ import asyncio
 import logging
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.proof import verification
 from core.archive.proof.findings import Finding, Verdict
-from core.config import Home, find
+from core.config import Home
 from core.errors import ArchivarError, BusyError, StorageError
 from core.model import now
 from core.problems import service as problems
@@ -223,4 +222,4 @@ class _Work:
 
 
 if __name__ == "__main__":
-    main(verify(find(Path(sys.argv[1])), sys.argv[2]), logger)
+    main(lambda home: verify(home, sys.argv[2]), logger)

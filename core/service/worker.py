@@ -22,6 +22,7 @@ from core.problems.command_line import sentence
 from core.problems.disk import UNWRITTEN
 from core.problems.run import SERVICE_DIED
 from core.service import verifications
+from core.service.identity import HomeIdentity
 from core.service.indexing import Indexing
 from core.service.lock import ServiceLock
 from core.service.notify import Notifier
@@ -49,17 +50,23 @@ logger = logging.getLogger("archivar.service")
 
 
 async def serve(home: Home, *, until_idle: bool) -> None:
-    """Run the service of ``home`` until it is stopped, or idle. Raises ``BusyError`` when there is one."""
+    """Run the service of ``home`` until it is stopped, or idle.
+
+    Raises ``BusyError`` when there is one, and ``HomeError`` when another home takes the place of this one.
+    """
     lock = ServiceLock(home)
     lock.acquire()
     try:
         archive = await Archive.open(home, actor="service")
+        identity = HomeIdentity.of(home)
         try:
-            while await Service(archive, until_idle=until_idle, lock=lock).run():
+            while await Service(archive, until_idle=until_idle, lock=lock, identity=identity).run():
                 # Clients that queued a run or saved a schedule while the lock was held rely on this service; later ones start
                 # another.
                 lock.release()
-                if not await _needed(archive) or not _taken(lock):
+                needed = await _needed(archive)
+                identity.check()
+                if not needed or not _taken(lock):
                     return
         finally:
             await archive.close()
@@ -105,9 +112,12 @@ def main(home: Home, *, until_idle: bool = True) -> None:
 class Service:
     """The loop of the service."""
 
-    def __init__(self, archive: Archive, *, until_idle: bool, lock: ServiceLock | None = None) -> None:
+    def __init__(
+        self, archive: Archive, *, until_idle: bool, lock: ServiceLock | None = None, identity: HomeIdentity | None = None
+    ) -> None:
         self._archive = archive
         self._lock = lock
+        self._identity = identity
         self._queue = Queue(archive.database)
         self._until_idle = until_idle
         self._stopping = asyncio.Event()
@@ -127,7 +137,10 @@ class Service:
         self._scheduled = self._beaten = float("-inf")
 
     async def run(self) -> bool:
-        """Serve until stopped or idle (True); runs still active then are marked as interrupted."""
+        """Serve until stopped or idle (True); runs still active then are marked as interrupted.
+
+        Raises ``HomeError`` as soon as another home is in the place of the one it opened: nothing is written there.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
@@ -141,6 +154,8 @@ class Service:
             while not self._stopping.is_set():
                 # Only here, so that a hanging loop is noticed.
                 self._notifier.alive(loop.time())
+                if self._identity is not None:
+                    self._identity.check()
                 busy = await self._look()
                 if busy is None:
                     return False

@@ -40,7 +40,16 @@ def _handler(path: Path) -> logging.Handler:
 
 
 class _Private(logging.handlers.RotatingFileHandler):
-    """Log files with mode 0600, whatever the umask."""
+    """Log files with mode 0600, whatever the umask. One that was replaced is written to its end: the other is not ours."""
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        return self._is_there() and bool(super().shouldRollover(record))
+
+    def _is_there(self) -> bool:
+        try:
+            return self.stream is not None and os.path.samestat(os.fstat(self.stream.fileno()), os.stat(self.baseFilename))
+        except OSError:
+            return False
 
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

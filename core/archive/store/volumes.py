@@ -22,6 +22,7 @@ from core.db.database import LOCK_SECONDS
 from core.errors import BusyError, DamagedError, HomeError, StorageError
 from core.problems import volume as problems
 from core.problems.code import Reason
+from core.problems.home import REPLACED
 
 _BEING_MADE = problems.BEING_MADE()
 #: The reason why nothing can be appended: damage, no space or no right to write, or a backup.
@@ -197,6 +198,9 @@ class Volumes:
         number = volume.meta.number + 1
         async with locked(self.home.volumes):
             head = await volume.seal()
+            if not volume.is_at(volume.path):
+                # Another home may be in the place of this one.
+                raise HomeError(REPLACED(home=str(self.home.path), file=str(volume.path)))
             if not self.home.volume(number).exists():
                 await Volume.create(self.home.volume(number), Meta(volume.meta.archive_id, number, head))
             _protect(volume.path)
