@@ -12,7 +12,8 @@ from collections.abc import Iterable
 
 from core.imap import names
 from core.imap.names import Folder
-from core.imap.session import Selected, Session
+from core.imap.selected import Selected
+from core.imap.session import Session
 from core.text import sequence
 
 

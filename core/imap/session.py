@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import imaplib
-import re
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +26,7 @@ from core.imap.names import Folder, Reply, Status, Unused
 from core.imap.namespaces import Namespaces
 from core.imap.protocol import LISTED_COST, LISTING, MOST_LISTED, Endless, Farewell, Oversized, Slow
 from core.imap.replies import Listing, Sections
+from core.imap.selected import OPENED, Selected, opened
 from core.imap.words import said, words
 from core.network import Opening, Report
 from core.problems import connection
@@ -45,17 +45,8 @@ LARGEST_ANSWER = 2**31
 _PUTTING = ("APPEND", "CREATE")
 #: Kerio Connect's greeting when it is set to hide its version.
 _HIDDEN_KERIO = "* OK IMAP4rev1 server ready"
-
-
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """An open folder. ``exists`` counts its messages; ``keeps_deleted``: \\Deleted may be set and lasts."""
-
-    uidvalidity: int
-    uidnext: int
-    exists: int
-    read_only: bool = False
-    keeps_deleted: bool = True
+#: FETCH items of a listing.
+ITEMS_LISTED = "(UID FLAGS INTERNALDATE RFC822.SIZE)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,23 +229,11 @@ class Session:
         arguments = [names.quote(folder.name)]
         if names.needs_literal(folder.name):
             arguments, protocol.literal = [], folder.name.encode("latin-1")
-        found = self.command(command, *arguments, wanted=("UIDVALIDITY", "UIDNEXT", "EXISTS", "PERMANENTFLAGS", "READ-ONLY"))
+        found = self.command(command, *arguments, wanted=OPENED)
         protocol.state = "SELECTED"
-        numbers = {key: _number(found[key]) for key in ("UIDVALIDITY", "UIDNEXT", "EXISTS")}
-        if not numbers["UIDVALIDITY"]:
-            raise ProtocolError(problems.NO_UIDVALIDITY())
-        if numbers["EXISTS"] is None:
-            raise ProtocolError(problems.NO_COUNT())
-        self._exists = numbers["EXISTS"]
-        flags = found["PERMANENTFLAGS"][-1] if found["PERMANENTFLAGS"] else None
-        return Selected(
-            numbers["UIDVALIDITY"],
-            numbers["UIDNEXT"] or 0,
-            numbers["EXISTS"],
-            read_only=bool(found["READ-ONLY"]),
-            # Without PERMANENTFLAGS all flags can be set (RFC 3501 section 7.1).
-            keeps_deleted=not isinstance(flags, bytes) or b"\\deleted" in flags.lower(),
-        )
+        selected = opened(found)
+        self._exists = selected.exists
+        return selected
 
     async def listing(self, uids: str = "1:*") -> Listing:
         """All messages of the open folder, or those of a sequence set, in one round trip."""
@@ -262,7 +241,7 @@ class Session:
 
     def _listing(self, uids: str) -> Listing:
         self.protocol.allow(LISTING + LISTED_COST * min(self._exists, MOST_LISTED))
-        fetched = self._fetch(uids, "(UID FLAGS INTERNALDATE RFC822.SIZE)")
+        fetched = self._fetch(uids, ITEMS_LISTED)
         if fetched[1]:
             raise _refused(problems.LISTING_REFUSED(said=fetched[1]), fetched[1])
         # Here and not on the loop: half a million lines take seconds.
@@ -292,7 +271,7 @@ class Session:
         broken: Dropped | None = None
         oversized: tuple[int, int] | None = None
         try:
-            replied, refusal = self._fetch(sequence.pack(uids), _section("BODY[]"))
+            replied, refusal = self._fetch(sequence.pack(uids), section("BODY[]"))
         except (imaplib.IMAP4.abort, ssl.SSLError, OSError, EOFError) as error:
             broken = _lost(error)
             if isinstance(error, Oversized):
@@ -304,7 +283,7 @@ class Session:
 
     async def _sections(self, uids: Iterable[int], name: str) -> tuple[Sections, str]:
         wanted = frozenset(uids)
-        replied, refusal = await self.call(self._fetch, sequence.pack(wanted), _section(name))
+        replied, refusal = await self.call(self._fetch, sequence.pack(wanted), section(name))
         return replies.sections(replied, name, wanted), refusal
 
     async def present(self, uids: Iterable[int]) -> set[int]:
@@ -361,7 +340,7 @@ class Session:
             return
 
 
-def _section(name: str) -> str:
+def section(name: str) -> str:
     """The FETCH items for the section ``name`` that set no flag."""
     return f"(UID {name.replace('[', '.PEEK[')})"
 
@@ -369,14 +348,6 @@ def _section(name: str) -> str:
 def _close_late(connecting: asyncio.Future[Client]) -> None:
     if not connecting.cancelled() and connecting.exception() is None:
         connecting.result().protocol.shutdown()
-
-
-def _number(values: list[Reply]) -> int | None:
-    for value in reversed(values):
-        # int() refuses thousands of digits.
-        if isinstance(value, bytes) and re.fullmatch(rb"\s*\d{1,19}\s*", value) and int(value) <= names.LARGEST:
-            return int(value)
-    return None
 
 
 def _refused(reason: Reason, said: str, *, putting: bool = False) -> ProtocolError:

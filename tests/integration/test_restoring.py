@@ -21,7 +21,8 @@ from core.engine.restore.restoring import Restored, Restoring
 from core.errors import BusyError, DamagedError, InputError
 from core.imap import appending, deleting
 from core.imap.names import Folder
-from core.imap.session import Selected, Session
+from core.imap.selected import Selected
+from core.imap.session import Session
 from core.problems import warning
 from core.problems.command_line import sentence
 from core.problems.table import CODES

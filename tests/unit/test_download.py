@@ -18,7 +18,8 @@ from core.engine.visit.reckoning import Reckoning
 from core.errors import StorageError
 from core.imap.names import Folder
 from core.imap.replies import Listed
-from core.imap.session import Fetched, Selected, Session
+from core.imap.selected import Selected
+from core.imap.session import Fetched, Session
 from tests.reasons import said
 
 RAW = b"Subject: one\r\n\r\nText\r\n"

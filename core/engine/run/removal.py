@@ -14,7 +14,8 @@ from core.errors import Dropped, ProtocolError
 from core.imap import deleting as server
 from core.imap.names import Folder
 from core.imap.replies import Listed, Listing
-from core.imap.session import Busy, Selected, Session
+from core.imap.selected import Selected
+from core.imap.session import Busy, Session
 from core.problems import deletion
 from core.problems import folder as problems
 from core.problems.code import Reason

@@ -14,7 +14,8 @@ from core.engine.visit.reckoning import Reckoning
 from core.errors import Boundless, ConnectError, Dropped, Exhausted, ProtocolError, Sluggish
 from core.imap import deleting
 from core.imap.names import Folder
-from core.imap.session import Busy, Selected, Session
+from core.imap.selected import Selected
+from core.imap.session import Busy, Session
 from core.model import now
 
 T = TypeVar("T")
