@@ -9,17 +9,17 @@ Takes values and writes to the archive; knows no queue, no schedule and no other
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from core.archive.read import sources
-from core.archive.read.sources import Complete, KnownFolder
+from core.archive.read.sources import KnownFolder
 from core.engine.run import filtering, views
 from core.engine.run.deleting import MailboxDeletion
 from core.engine.run.moves import Moves
 from core.engine.run.retrieval import Retrieval, count_moves
 from core.engine.run.sameness import Sameness
+from core.engine.run.survey import Doubted, Survey
 from core.engine.run.views import Views
 from core.engine.visit import filing, looking, whose
 from core.engine.visit.looking import Look
@@ -27,23 +27,16 @@ from core.engine.visit.visit import Visit
 from core.engine.visit.whose import Holder
 from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError, Spent
 from core.imap.names import Folder, Status, Unused
-from core.model import Forecast, Phase, Problem, RunStatus, moment, now
+from core.model import Forecast, Phase, Problem, RunStatus
 from core.problems import folder as problems
 from core.problems.mailbox import PROGRAM_FAULT
 from core.problems.message import NOT_ARCHIVED
-from core.problems.warning import FOLDER_SHRUNK
-from core.profiles.rules import is_trash
 from core.text import sequence
 from core.text.format import number
 from core.text.format import size as human
 
 #: Reasons listed in a remark.
 NAMED = 5
-#: Messages that must vanish from a folder at once before a warning is given.
-SHRUNK = 50
-
-#: UIDs that may name other messages by now, by folder name and UIDVALIDITY.
-Doubted = Mapping[tuple[str, int], frozenset[int]]
 
 logger = logging.getLogger("archivar.engine")
 
@@ -59,8 +52,8 @@ class MailboxArchiver:
         self._doubted = doubted
         self._deleting = MailboxDeletion(visit)
         self._same = Sameness(visit)
+        self._survey = Survey(visit, doubted)
         self._looks: list[Look] = []
-        self._doubts: set[str] = set()
         #: Known UIDs of folders that are not on the server any more.
         self._lost: dict[str, list[KnownFolder]] = {}
 
@@ -74,7 +67,8 @@ class MailboxArchiver:
         for line in unreadable:
             visit.story.fail(Folder(line, line), None, line.reason)
         ordinary, shown = views.apart(folders)
-        await self._look_at(ordinary, statuses)
+        self._looks = await self._survey.run(ordinary, statuses)
+        doubts = self._survey.doubts
         moves = Moves(visit.archive, visit.link, visit.to, folders, visit.rules.deletion.on_trash)
         await self._welcome(moves, dry_run=dry_run)
         if dry_run:
@@ -91,7 +85,7 @@ class MailboxArchiver:
             await self._tell_lost()
             progress.phase = Phase.CHECKING
             await self._check()
-            if self._doubted is None and (visit.rules.deletion.active or self._doubts):
+            if self._doubted is None and (visit.rules.deletion.active or doubts):
                 progress.phase = Phase.DELETING
                 await self._deleting.run(self._looks, folders)
         remarks = (
@@ -110,87 +104,7 @@ class MailboxArchiver:
         holder = Holder(visit.to.owner, visit.to.login, visit.to.everybody, visit.source)
         return await whose.settled(visit.archive, holder, session, folders, statuses), statuses, unreadable
 
-    # Looking -----------------------------------------------------------------------------------------------------------
-
-    async def _look_at(self, folders: list[Folder], statuses: dict[str, Status]) -> None:
-        visit = self._visit
-        complete = await sources.complete(visit.archive, visit.source)
-        trash = {folder.name for folder in folders if is_trash(folder.path, folder.attributes)}
-        self._doubts = await sources.doubtful_folders(visit.archive, visit.source) - trash
-        if not folders:
-            raise ProtocolError(problems.NO_FOLDERS())
-        for folder in folders:
-            status = statuses.get(folder.name, Status())
-            if not folder.selectable:
-                continue
-            if reason := visit.rules.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose):
-                messages = status.items.get("MESSAGES", 0)
-                visit.story.tally.found += messages
-                visit.story.tally.excluded += messages
-                visit.story.progress.result.excluded_folders[folder.path] = reason
-                continue
-            before = complete.get(folder.name, Complete(""))
-            if self._unchanged(folder, status, before):
-                self._pass_over(status.items["MESSAGES"], len(before.excluded))
-                continue
-            visit.story.progress.folder = folder.path
-            try:
-                await visit.link.again(
-                    lambda folder=folder, status=status, before=before: self._look(folder, status, before)  # type: ignore[misc]
-                )
-            except (Dropped, ProtocolError) as error:
-                visit.story.fail(folder, None, error.reason)
-                # The failure of one folder must not count against the next.
-                visit.link.progressed()
-
-    def _unchanged(self, folder: Folder, status: Status, before: Complete) -> bool:
-        """True when the folder need not be listed. Equal STATUS numbers are trusted for some days only."""
-        if self._doubted is not None or not status.signature or before.signature != self._signed(status.signature):
-            return False
-        # Deletion depends on flags and on time, which STATUS does not show.
-        if self._visit.rules.deletion.active or folder.name in self._doubts or not before.listed:
-            return False
-        return timedelta(0) <= now() - moment(before.listed) < timedelta(days=self._visit.rules.settings.relist)
-
-    def _pass_over(self, messages: int, excluded: int) -> None:
-        """Count a folder without changes."""
-        tally = self._visit.story.tally
-        tally.found += messages
-        tally.known += messages - excluded
-        tally.excluded += excluded
-        # A folder with a message of another length is always listed, unless the server is known to be inexact.
-        self._visit.server.saw_exact(messages - excluded)
-
-    def _signed(self, signature: str) -> str:
-        """The signature of a folder and the filter: under another filter other messages may be wanted."""
-        return f"{signature}/{self._visit.rules.filter.digest}" if signature else ""
-
-    async def _look(self, folder: Folder, status: Status, before: Complete) -> None:
-        visit = self._visit
-        seen = await looking.look(visit.archive, visit.link, visit.source, folder, status)
-        uidvalidity, _, digest = before.signature.partition("/")
-        if uidvalidity.partition(":")[0] == str(seen.uidvalidity) and digest == visit.rules.filter.digest:
-            seen.excluded_before = looking.left_out_before(before, seen.listed)
-        if self._doubted:
-            doubted = self._doubted.get((folder.name, seen.uidvalidity), frozenset())
-            seen.doubted = sorted(doubted & seen.plan.known)
-        self._looks.append(seen)
-        visit.story.tally.found += len(seen.listed)
-        visit.story.tally.known += len(seen.plan.known)
-        visit.story.expect(seen.listed[uid].size for uid in seen.plan.new)
-        if seen.twice:
-            visit.story.fail(folder, None, problems.UID_TWICE(count=len(seen.twice)))
-        self._tell_shrunk(folder, seen.before, seen.before - len(seen.listed))
-        visit.archive.writer.expect(visit.story.progress.bytes_total)
-        visit.link.progressed()
-
-    def _tell_shrunk(self, folder: Folder, before: int, gone: int) -> None:
-        if (
-            gone >= SHRUNK
-            and gone * 100 >= before * self._visit.rules.settings.shrunk
-            and not is_trash(folder.path, folder.attributes)
-        ):
-            self._visit.story.warn(FOLDER_SHRUNK(folder=folder.path, before=before, left=before - gone))
+    # Filtering ---------------------------------------------------------------------------------------------------------
 
     async def _leave_out(self, looks: Sequence[Look]) -> None:
         """Apply the filter to new messages that are no moves; those left for an unknown address are left again."""
@@ -234,9 +148,7 @@ class MailboxArchiver:
             return
         visit = self._visit
         found = Views(visit, folders, self._same)
-        others, doubts, self._looks = self._looks, self._doubts, []
-        await self._look_at(shown, views.beside(statuses, found.left_out()))
-        self._doubts = doubts
+        others, self._looks = self._looks, await self._survey.run(shown, views.beside(statuses, found.left_out()))
         await self._welcome(moves, dry_run=dry_run)
         for look in self._looks:
             if dry_run:
@@ -293,7 +205,7 @@ class MailboxArchiver:
         archive, source = self._visit.archive, self._visit.source
         for name, known in self._lost.items():
             left = [await sources.vanished(archive, source, name, one.uidvalidity, one.uids) for one in known]
-            self._tell_shrunk(Folder(name, name), sum(len(one.uids) for one in known), sum(map(len, left)))
+            self._survey.tell_shrunk(Folder(name, name), sum(len(one.uids) for one in known), sum(map(len, left)))
 
     async def _follow_moves(self, moves: Moves) -> None:
         """Match new UIDs with messages that vanished from other folders: those need no download."""
@@ -330,7 +242,7 @@ class MailboxArchiver:
                 visit.story.fail(look.folder, None, problems.COUNT(count=look.unlisted))
             # Messages that the filter excludes only for now must be checked again next time.
             lasting = not (look.undecided or (look.excluded and visit.rules.filter.changes))
-            signature = self._signed(look.signature) if lasting else ""
+            signature = self._survey.signed(look.signature) if lasting else ""
             name, messages = look.folder.name, len(look.listed)
             excluded = {uid: (look.listed[uid].size, look.listed[uid].internaldate) for uid in look.excluded}
             await sources.remember(visit.archive, visit.source, name, signature, messages, excluded)
