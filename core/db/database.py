@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import aiosqlite
 
 from core import files
+from core.db.keys import keyed
 from core.db.shape import QUESTION, Shape
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.problems import storage as problems
@@ -124,6 +125,13 @@ class _Queries(ABC):
         ``before``: the parameters that come before that list. An ORDER BY orders the rows of one piece.
         """
         return [row for some, piece in pieces(sql, values) for row in await self.read(some, (*before, *piece))]
+
+    async def matching(self, sql: str, keys: Sequence[Row], after: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query in which the table ``w`` with the columns a, b, c holds the ``keys``, asked in short pieces.
+
+        ``after``: the parameters that come after the keys. An ORDER BY orders the rows of one piece.
+        """
+        return [row for table, piece in keyed(keys) for row in await self.read(f"{table} {sql}", (*piece, *after))]
 
 
 class Database(_Queries):

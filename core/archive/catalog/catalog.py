@@ -6,7 +6,7 @@ Invariant: the same entries and messages give the same catalog, whether applied 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import assert_never
@@ -51,6 +51,7 @@ TABLES = (
 )
 
 
+_APPLIED = "UPDATE applied SET volume = ?, seq = ?, hash = ?"
 #: Users that are applied together when the ledger is replayed.
 USERS_AT_ONCE = 500
 
@@ -65,8 +66,8 @@ async def apply(transaction: Transaction, entry: Entry, volume: int, details: De
     """Apply one entry of ``volume`` and record that it was. ``details`` holds the messages new in this entry."""
     if entry.kind in KINDS and not is_a(entry.kind, Unprojected):
         await _project(ProjectionStep(transaction, entry.seq, volume, details), entry.value)
-        await date_placements(transaction, entry.seq, entry.at)
-    await transaction.execute("UPDATE applied SET volume = ?, seq = ?, hash = ?", (volume, entry.seq, entry.hash))
+        await date_placements(transaction, {entry.seq: entry.at})
+    await transaction.execute(_APPLIED, (volume, entry.seq, entry.hash))
 
 
 async def _project(step: ProjectionStep, value: AnyEntry | Newer) -> None:
@@ -124,17 +125,23 @@ async def _project(step: ProjectionStep, value: AnyEntry | Newer) -> None:
             assert_never(value)
 
 
-async def date_placements(transaction: Transaction, seq: int, at: str) -> None:
-    """Date the placements that began with entry ``seq``: by the message's own date, else by ``at``, the time of the entry."""
-    try:
-        came = int(moment(at).timestamp())
-    except (ValueError, OverflowError):
-        came = 0
-    await transaction.execute(
+async def date_placements(transaction: Transaction, times: Mapping[int, str]) -> None:
+    """Date the placements that began with entries, of which ``times`` has the seq and the time.
+
+    By the message's own date, else by the time of the entry.
+    """
+    await transaction.many(
         "UPDATE placement SET date = coalesce((SELECT date FROM message WHERE message.id = placement.message_id), ?) "
         "WHERE date IS NULL AND since_seq = ?",
-        (came, seq),
+        [(_came(at), seq) for seq, at in times.items()],
     )
+
+
+def _came(at: str) -> int:
+    try:
+        return int(moment(at).timestamp())
+    except (ValueError, OverflowError):
+        return 0
 
 
 async def groups(entries: AsyncIterator[Entry]) -> AsyncGenerator[list[Entry]]:
@@ -153,15 +160,21 @@ async def groups(entries: AsyncIterator[Entry]) -> AsyncGenerator[list[Entry]]:
 
 
 async def apply_all(transaction: Transaction, entries: Sequence[Entry], volume: int, details: Details) -> None:
-    """Apply consecutive entries with the same result as ``apply``; consecutive users in a few statements."""
+    """Apply consecutive entries with the same result as ``apply``; of one kind, users and archived mail in a few statements."""
     for kind, group in groupby(entries, key=lambda entry: entry.kind):
         several = list(group)
         if kind == UserSaved.kind and len(several) > 1:
             saved = [entry.value.user for entry in several if isinstance(entry.value, UserSaved)]
             last = several[-1]
             if await records.users_saved(transaction, saved, last.seq):
-                await transaction.execute("UPDATE applied SET volume = ?, seq = ?, hash = ?", (volume, last.seq, last.hash))
+                await transaction.execute(_APPLIED, (volume, last.seq, last.hash))
                 continue
+        archived = [(entry.seq, entry.value) for entry in several if isinstance(entry.value, Archived)]
+        if kind == Archived.kind and 1 < len(archived) == len(several):
+            await mail.archived_together(transaction, volume, details, archived)
+            await date_placements(transaction, {entry.seq: entry.at for entry in several})
+            await transaction.execute(_APPLIED, (volume, several[-1].seq, several[-1].hash))
+            continue
         for entry in several:
             await apply(transaction, entry, volume, details)
 
@@ -173,7 +186,7 @@ async def clear(transaction: Transaction) -> None:
     await transaction.execute("DELETE FROM folder_state")
     await kept.forget(transaction, records.USERS_CHANGED)
     await totals.forget(transaction)
-    await transaction.execute("UPDATE applied SET volume = 1, seq = 0, hash = ?", (bytes(32),))
+    await transaction.execute(_APPLIED, (1, 0, bytes(32)))
 
 
 def told(draft: Draft, forms: Canonical) -> Draft:

@@ -5,12 +5,15 @@ Each function applies one kind of entry.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.archive.catalog import catchall, messages, twins
-from core.archive.catalog.messages import ProjectionStep
+from core.archive.catalog.messages import Details, ProjectionStep
 from core.archive.catalog.twins import STANDING, Came
 from core.archive.store.entries.mail import Archived, Deleted, Deleting, Linked, Moved, Relisted, Returned, Vanished
 from core.archive.store.entries.transfers import Imported, Restored
 from core.archive.store.entries.values import SourceFolder, SourceMessage
+from core.db.database import Transaction
 from core.text import sequence
 
 
@@ -19,6 +22,19 @@ async def archived(step: ProjectionStep, entry: Archived) -> None:
     source = await messages.source_folder(step.transaction, entry.source)
     await messages.insert(step, entry, entry.canonical)
     await messages.place(step, folder, source, entry.messages)
+
+
+async def archived_together(
+    transaction: Transaction, volume: int, details: Details, entries: Sequence[tuple[int, Archived]]
+) -> None:
+    """Apply consecutive entries, each with its seq, as ``archived`` would one by one: a few statements for all."""
+    folders = await messages.folders(transaction, [entry.folder for _, entry in entries])
+    sources = await messages.source_folders(transaction, [entry.source for _, entry in entries])
+    canonical = {sha256: form for _, entry in entries for sha256, form in entry.canonical.items()}
+    digests = [sha256 for _, entry in entries for sha256 in entry.digests()]
+    await messages.insert_all(transaction, volume, details, digests, canonical)
+    placed = [(folders[entry.folder], sources[entry.source], seq, one) for seq, entry in entries for one in entry.messages]
+    await messages.place_all(transaction, placed)
 
 
 async def imported(step: ProjectionStep, entry: Imported) -> None:

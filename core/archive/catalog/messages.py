@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from core.archive.catalog import restated, totals, twins
 from core.archive.catalog.twins import STANDING, Came
 from core.archive.store.entries.statement import Storing
 from core.archive.store.entries.upkeep import Repaired, Salvaged
-from core.archive.store.entries.values import Canonical, SourceFolder, SourceMessage
+from core.archive.store.entries.values import Canonical, OwnedFolder, SourceFolder, SourceMessage
 from core.db.database import Transaction
 from core.message.envelope import Envelope
 
@@ -41,11 +41,23 @@ _MESSAGE_COLUMNS = "sha256, volume, size, header_sha256, subject, sender, recipi
 
 async def insert(step: ProjectionStep, entry: Storing, canonical: Canonical, came: Came = Came.SERVER) -> None:
     """Add the messages of an entry that are new."""
-    await step.transaction.many(
+    await insert_all(step.transaction, step.volume, step.details, entry.digests(), canonical, came)
+
+
+async def insert_all(
+    transaction: Transaction,
+    volume: int,
+    details: Details,
+    digests: Sequence[bytes],
+    canonical: Canonical,
+    came: Came = Came.SERVER,
+) -> None:
+    """Add the messages ``details``, which are new in ``volume``; ``digests``: all messages of the entries, in their order."""
+    await transaction.many(
         f"INSERT OR IGNORE INTO message ({_MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_message_row(sha256, step.volume, detail) for sha256, detail in step.details.items()],
+        [_message_row(sha256, volume, detail) for sha256, detail in details.items()],
     )
-    await twins.link(step.transaction, canonical, entry.digests(), step.details, came)
+    await twins.link(transaction, canonical, digests, details, came)
 
 
 async def repaired(step: ProjectionStep, entry: Repaired) -> None:
@@ -98,19 +110,25 @@ async def place(
     step: ProjectionStep, folder: int, source: int, messages: Iterable[SourceMessage], *, fetched: bool = True
 ) -> None:
     """Place messages into a folder and record their UIDs; those without a UID are only placed."""
-    placed = list(messages)
-    await step.transaction.many(
+    await place_all(step.transaction, [(folder, source, step.seq, one) for one in messages], fetched=fetched)
+
+
+async def place_all(
+    transaction: Transaction, placed: Sequence[tuple[int, int, int, SourceMessage]], *, fetched: bool = True
+) -> None:
+    """Place messages and record their UIDs: the ids of folder and source folder, the seq of the entry, the message."""
+    await transaction.many(
         f"INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT {STANDING}, ?, ? FROM message "
         "WHERE sha256 = ?",
-        [(folder, step.seq, one.sha256) for one in placed],
+        [(folder, seq, one.sha256) for folder, _, seq, one in placed],
     )
-    await step.transaction.many(
+    await transaction.many(
         "INSERT OR REPLACE INTO source_message "
         "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
         "SELECT ?, ?, id, ?, ?, ?, ?, ? FROM message WHERE sha256 = ?",
         [
             (source, one.uid, folder, one.size, one.internaldate, one.flags, int(fetched), one.sha256)
-            for one in placed
+            for folder, source, _, one in placed
             if one.uid is not None
         ],
     )
@@ -118,13 +136,26 @@ async def place(
 
 async def folder(transaction: Transaction, owner: str, path: str) -> int:
     """The id of a folder of the archive, made if need be."""
-    await transaction.execute("INSERT OR IGNORE INTO folder (owner, path) VALUES (?, ?)", (owner, path))
-    return int(await transaction.value("SELECT id FROM folder WHERE owner = ? AND path = ?", (owner, path)))
+    return (await folders(transaction, [OwnedFolder(owner, path)]))[OwnedFolder(owner, path)]
+
+
+async def folders(transaction: Transaction, wanted: Sequence[OwnedFolder]) -> dict[OwnedFolder, int]:
+    """The ids of folders of the archive, made if need be in this order."""
+    keys = [(one.owner, one.path) for one in dict.fromkeys(wanted)]
+    await transaction.many("INSERT OR IGNORE INTO folder (owner, path) VALUES (?, ?)", keys)
+    found = await transaction.matching("SELECT owner, path, id FROM w CROSS JOIN folder ON owner = a AND path = b", keys)
+    return {OwnedFolder(owner, path): id_ for owner, path, id_ in found}
 
 
 async def source_folder(transaction: Transaction, source: SourceFolder) -> int:
     """The id of a folder on a server, made if need be."""
-    key = (source.source, source.name, source.uidvalidity)
-    await transaction.execute("INSERT OR IGNORE INTO source_folder (source, name, uidvalidity) VALUES (?, ?, ?)", key)
-    sql = "SELECT id FROM source_folder WHERE source = ? AND name = ? AND uidvalidity = ?"
-    return int(await transaction.value(sql, key))
+    return (await source_folders(transaction, [source]))[source]
+
+
+async def source_folders(transaction: Transaction, wanted: Sequence[SourceFolder]) -> dict[SourceFolder, int]:
+    """The ids of folders on servers, made if need be in this order."""
+    keys = [(one.source, one.name, one.uidvalidity) for one in dict.fromkeys(wanted)]
+    await transaction.many("INSERT OR IGNORE INTO source_folder (source, name, uidvalidity) VALUES (?, ?, ?)", keys)
+    sql = "SELECT source, name, uidvalidity, id FROM w CROSS JOIN source_folder ON source = a AND name = b AND uidvalidity = c"
+    found = await transaction.matching(sql, keys)
+    return {SourceFolder(source, name, uidvalidity): id_ for source, name, uidvalidity, id_ in found}

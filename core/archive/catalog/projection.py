@@ -113,8 +113,7 @@ class Projection:
         if seqs := [row[0] for row in await self._database.read(undated)]:
             times = await self._volumes.entry_times(seqs)
             async with self._database.transaction() as transaction:
-                for seq in seqs:
-                    await catalog.date_placements(transaction, seq, times.get(seq, ""))
+                await catalog.date_placements(transaction, {seq: times.get(seq, "") for seq in seqs})
 
     # For the writer ------------------------------------------------------------------------------------------------------
 
