@@ -173,14 +173,14 @@ def at_once(session: Session, commands: Sequence[tuple[str, bytes]]) -> list[str
     protocol, known = session.protocol, session.known
     protocol.begin(keep=True)
     if known.one_by_one:
-        return [_answer(session, *_sent(session, [one])[0]) for one in commands]
+        return [answer(session, *sent(session, [one])[0]) for one in commands]
     patient = protocol.sock.gettimeout()
     refusals = []
     try:
-        for number, (name, tag) in enumerate(_sent(session, commands)):
+        for number, (name, tag) in enumerate(sent(session, commands)):
             if number == 1:
                 protocol.sock.settimeout(min(patient or PATIENCE, PATIENCE))
-            refusals.append(_answer(session, name, tag))
+            refusals.append(answer(session, name, tag))
         protocol.sock.settimeout(patient)
     except (imaplib.IMAP4.abort, OSError, EOFError):
         known.one_by_one = len(commands) > 1
@@ -195,17 +195,17 @@ def _asked_again(session: Session, commands: Sequence[tuple[str, bytes]], refusa
     found = list(refusals)
     for number, (command, refusal) in enumerate(zip(commands, refusals, strict=True)):
         if refusal.startswith("BAD") and not session.known.one_by_one:
-            found[number] = _answer(session, *_sent(session, [command])[0])
+            found[number] = answer(session, *sent(session, [command])[0])
             if found[number]:
                 # Not supported at all: the other folders need not be asked.
                 break
             session.known.one_by_one = True
         elif refusal.startswith("BAD"):
-            found[number] = _answer(session, *_sent(session, [command])[0])
+            found[number] = answer(session, *sent(session, [command])[0])
     return found
 
 
-def _sent(session: Session, commands: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+def sent(session: Session, commands: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
     """The names of commands, with their tags."""
     protocol = session.protocol
     tagged = [(name, protocol._new_tag(), line) for name, line in commands]
@@ -213,7 +213,8 @@ def _sent(session: Session, commands: Sequence[tuple[str, bytes]]) -> list[tuple
     return [(name, tag) for name, tag, _ in tagged]
 
 
-def _answer(session: Session, name: str, tag: bytes) -> str:
+def answer(session: Session, name: str, tag: bytes) -> str:
+    """Wait for the answer to a command that was sent; the text of its refusal, or empty. Raises when the connection ends."""
     try:
         kind, data = session.protocol._command_complete(name, tag)
     except imaplib.IMAP4.abort:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from core.text.format import size
 from tests.benchmarks import console as on_a_terminal
-from tests.benchmarks import mail, search
+from tests.benchmarks import folders, mail, search
 from tests.benchmarks.console import FAST, verdict
 from tests.benchmarks.contestant import Home, Measured
 from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
@@ -46,7 +46,9 @@ def main() -> int:
     table = Table("what", "figure", "reference", "ratio", "bar", "", title="Archivar beside its references, medians of one run")
     with (
         _folder() as folder,
-        Dovecot(folder / "server", dict.fromkeys((*LOGINS, *CROWD, *FAST, LARGE), PASSWORD), master=MASTER) as server,
+        Dovecot(
+            folder / "server", dict.fromkeys((*LOGINS, *CROWD, *FAST, LARGE, *folders.LOGINS), PASSWORD), master=MASTER
+        ) as server,
     ):
         for rows in (
             _speed(folder, server, options.messages, options.rounds),
@@ -56,6 +58,7 @@ def main() -> int:
             mail.measure(folder / "home-mail"),
             search.measure(folder / "home-search"),
             _beside_indexing(folder, server, 4 * options.messages, options.rounds),
+            folders.measure(folder, server, options.messages, options.rounds),
             _directory(folder, server),
         ):
             for row in rows:

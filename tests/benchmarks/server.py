@@ -38,15 +38,21 @@ def drain(server: Dovecot, login: str) -> float:
     """Fetch everything over a bare socket and throw it away; seconds from connect to the last byte."""
     begun = time.perf_counter()
     with socket.create_connection((server.host, server.plain_port)) as connection:
-        _until(connection, b"* OK")
-        _command(connection, b"a1", f"LOGIN {login} {PASSWORD}".encode())
+        greeted(connection)
+        command(connection, b"a1", f"LOGIN {login} {PASSWORD}".encode())
         for number, folder in enumerate(server.folders(login)):
-            _command(connection, b"b%d" % number, b'EXAMINE "' + modified_utf7(folder).encode() + b'"')
-            _command(connection, b"c%d" % number, b"UID FETCH 1:* (UID BODY.PEEK[])")
+            command(connection, b"b%d" % number, b'EXAMINE "' + modified_utf7(folder).encode() + b'"')
+            command(connection, b"c%d" % number, b"UID FETCH 1:* (UID BODY.PEEK[])")
     return time.perf_counter() - begun
 
 
-def _command(connection: socket.socket, tag: bytes, line: bytes) -> None:
+def greeted(connection: socket.socket) -> None:
+    """Wait for the greeting of a new connection."""
+    _until(connection, b"* OK")
+
+
+def command(connection: socket.socket, tag: bytes, line: bytes) -> None:
+    """Send one command, and throw its answer away."""
     connection.sendall(tag + b" " + line + b"\r\n")
     _until(connection, tag + b" OK")
 

@@ -84,14 +84,14 @@ async def known(archive: Archive, source: str, name: str, *, apart_from: int | N
     return [KnownFolder(uidvalidity, frozenset(uids)) for uidvalidity, uids in found.items()]
 
 
-_LENGTH = "coalesce(s.report_size, m.size)"
+LENGTH = "coalesce(s.report_size, m.size)"
 
 
 async def each_recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> AsyncGenerator[tuple[int, Recorded]]:
     """Yield the record of each message that a folder had at the last look, by UID, ascending; read in pages."""
     last = -1
     while rows := await archive.database.read(
-        f"SELECT s.uid, s.size, s.internaldate, {_LENGTH} FROM source_folder f "
+        f"SELECT s.uid, s.size, s.internaldate, {LENGTH} FROM source_folder f "
         "JOIN source_message s ON s.source_folder_id = f.id AND s.uid > ? AND s.gone_seq IS NULL "
         "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? ORDER BY s.uid LIMIT ?",
         (last, source, name, uidvalidity, PAGE),
@@ -110,9 +110,9 @@ async def vanished(archive: Archive, source: str, name: str, uidvalidity: int, u
     """Those of ``uids`` whose message vanished from this very UID, by UID."""
     rows = await archive.database.read(
         # CROSS: by UID, or each row of the folder would be looked for in the list.
-        f"SELECT {_GONE} FROM json_each(?) wanted CROSS JOIN source_folder f ON f.source = ? AND f.name = ? "
+        f"SELECT {GONE} FROM json_each(?) wanted CROSS JOIN source_folder f ON f.source = ? AND f.name = ? "
         "AND f.uidvalidity = ? CROSS JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value "
-        f"AND s.gone_seq IS NOT NULL {_OF_GONE}",
+        f"AND s.gone_seq IS NOT NULL {OF_GONE}",
         (json.dumps(list(uids)), source, name, uidvalidity),
     )
     return {one.uid: one for one in (Gone(*row) for row in rows)}
@@ -175,7 +175,7 @@ async def deleted(archive: Archive, source: str, sizes: Iterable[int]) -> list[G
 async def gone_with(archive: Archive, source: str, digests: Iterable[bytes]) -> list[Gone]:
     """Vanished messages of a mailbox with a SHA-256 among ``digests``, the last to vanish first."""
     rows = await archive.database.among(
-        f"SELECT {_GONE} FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NOT NULL "
+        f"SELECT {GONE} FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NOT NULL "
         "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? LEFT JOIN folder ON folder.id = s.folder_id "
         "WHERE m.sha256 IN (??) ORDER BY s.gone_seq DESC, s.uid",
         list(set(digests)),
@@ -185,11 +185,11 @@ async def gone_with(archive: Archive, source: str, digests: Iterable[bytes]) -> 
 
 
 # The header of a journal report is known by its hash alone.
-_GONE = (
+GONE = (
     "f.name, f.uidvalidity, s.uid, s.size, s.internaldate, m.sha256, coalesce(s.report_header, m.header_sha256), "
     "CASE WHEN s.report_header IS NULL THEN m.message_id ELSE '' END, coalesce(folder.path, ''), s.delete_seq IS NOT NULL"
 )
-_OF_GONE = "JOIN message m ON m.id = s.message_id LEFT JOIN folder ON folder.id = s.folder_id"
+OF_GONE = "JOIN message m ON m.id = s.message_id LEFT JOIN folder ON folder.id = s.folder_id"
 
 
 async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | None]], join: str) -> list[Gone]:
@@ -198,8 +198,8 @@ async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | 
         chunk = pairs[start : start + CHUNK]
         marks = ",".join(["(?, ?)"] * len(chunk))
         rows = await archive.database.read(
-            f"WITH w (a, b) AS (VALUES {marks}) SELECT {_GONE} FROM w JOIN source_message s {join} "
-            f"JOIN source_folder f ON f.id = s.source_folder_id {_OF_GONE} "
+            f"WITH w (a, b) AS (VALUES {marks}) SELECT {GONE} FROM w JOIN source_message s {join} "
+            f"JOIN source_folder f ON f.id = s.source_folder_id {OF_GONE} "
             "WHERE f.source = ? ORDER BY s.gone_seq DESC, s.uid",
             [*(value for pair in chunk for value in pair), source],
         )
@@ -210,7 +210,7 @@ async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | 
 async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, Kept]:
     """Those of ``uids`` that are archived and were there at the folder's last look, by UID."""
     rows = await archive.database.among(
-        f"SELECT s.uid, m.sha256, coalesce(s.report_header, m.header_sha256), {_LENGTH}, s.delete_seq IS NOT NULL, "
+        f"SELECT s.uid, m.sha256, coalesce(s.report_header, m.header_sha256), {LENGTH}, s.delete_seq IS NOT NULL, "
         "s.report_header IS NOT NULL FROM source_folder f "
         "JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "
         "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? AND s.uid IN (??)",
@@ -221,20 +221,6 @@ async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids:
         uid: Kept(uid, bytes(sha256), bytes(header), length, bool(ours), bool(report))
         for uid, sha256, header, length, ours, report in rows
     }
-
-
-async def shared(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> list[int]:
-    """Those of ``uids`` whose message has another UID in the mailbox as well, ascending."""
-    rows = await archive.database.read(
-        "SELECT s.uid FROM json_each(?) wanted CROSS JOIN source_folder f ON f.source = ? AND f.name = ? "
-        "AND f.uidvalidity = ? CROSS JOIN source_message s ON s.source_folder_id = f.id AND s.uid = wanted.value "
-        "AND s.gone_seq IS NULL "
-        "WHERE EXISTS (SELECT 1 FROM source_message o JOIN source_folder p ON p.id = o.source_folder_id "
-        "WHERE o.message_id = s.message_id AND o.gone_seq IS NULL AND p.source = f.source "
-        "AND (o.source_folder_id, o.uid) <> (s.source_folder_id, s.uid)) ORDER BY s.uid",
-        (json.dumps(list(uids)), source, name, uidvalidity),
-    )
-    return [row[0] for row in rows]
 
 
 async def holding(archive: Archive, source: str, name: str, uidvalidity: int, digests: Iterable[bytes]) -> list[int]:
@@ -291,6 +277,11 @@ class LeftRecord:
     internaldate: int | None
 
 
+def left_record(reading: str, addresses: str, size: int | None, internaldate: int | None) -> LeftRecord:
+    """The record of a row of left_message."""
+    return LeftRecord(reading, tuple(json.loads(addresses)), size, internaldate)
+
+
 async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, LeftRecord]]:
     """The messages left in the folder ``name`` of a catch-all mailbox, by UIDVALIDITY and UID."""
     rows = await archive.database.read(
@@ -300,7 +291,7 @@ async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, 
     )
     found: dict[int, dict[int, LeftRecord]] = {}
     for uidvalidity, uid, reading, addresses, *numbers in rows:
-        found.setdefault(uidvalidity, {})[uid] = LeftRecord(reading, tuple(json.loads(addresses)), *numbers)
+        found.setdefault(uidvalidity, {})[uid] = left_record(reading, addresses, *numbers)
     return found
 
 
@@ -352,25 +343,34 @@ def _excluded(text: str) -> dict[int, tuple[int, int | None]]:
     return {uid: (size, date) for uid, size, date in json.loads(text)} if text.startswith("[") else {}
 
 
-async def remember(
-    archive: Archive,
-    source: str,
-    name: str,
-    signature: str,
-    messages: int,
-    excluded: Mapping[int, tuple[int, int | None]] | None = None,
-) -> None:
-    """Record that a folder was listed whole and is complete; an empty ``signature`` forgets it.
+@dataclass(frozen=True, slots=True)
+class FolderState:
+    """A folder as it was listed whole, with so many messages; ``signature`` is empty when it is not complete.
 
     ``excluded``: size and INTERNALDATE of messages that the filter left out, by UID.
     """
-    rows = [[uid, *numbers] for uid, numbers in sorted((excluded or {}).items())]
-    async with archive.database.transaction() as transaction:
-        if signature:
-            await transaction.execute(
-                "INSERT OR REPLACE INTO folder_state (source, name, signature, messages, excluded, listed) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (source, name, signature, messages, json.dumps(rows, separators=(",", ":")), timestamp(now())),
-            )
+
+    name: str
+    signature: str = ""
+    messages: int = 0
+    excluded: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
+
+
+async def remember(archive: Archive, source: str, states: Iterable[FolderState]) -> None:
+    """Record folders that were listed whole and are complete, and forget those that are not, in one transaction."""
+    listed = timestamp(now())
+    complete, others = [], []
+    for one in states:
+        rows = [[uid, *numbers] for uid, numbers in sorted(one.excluded.items())]
+        excluded = json.dumps(rows, separators=(",", ":"))
+        if one.signature:
+            complete.append((source, one.name, one.signature, one.messages, excluded, listed))
         else:
-            await transaction.execute("DELETE FROM folder_state WHERE source = ? AND name = ?", (source, name))
+            others.append((source, one.name))
+    async with archive.database.transaction() as transaction:
+        await transaction.many(
+            "INSERT OR REPLACE INTO folder_state (source, name, signature, messages, excluded, listed) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            complete,
+        )
+        await transaction.many("DELETE FROM folder_state WHERE source = ? AND name = ?", others)

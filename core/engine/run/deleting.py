@@ -211,7 +211,8 @@ class MailboxDeletion:
             async for batch, grant in Download(visit.link, Wanted.of(look, likely), visit.budget).batches():
                 with grant:
                     digests = {uid: hashlib.sha256(visit.filing.content(raw)).digest() for uid, raw, _ in batch}
-                    found.extend((await moves.by_content(look, digests, deleted_only=True, just_now=True)).values())
+                    gone = await moves.gone_with(digests.values())
+                    found.extend(moves.by_content(look, digests, gone, deleted_only=True, just_now=True).values())
         except ProtocolError as error:
             visit.story.fail(look.folder, None, deletion.TRASH_MESSAGES_UNREAD(why=error.reason))
         return found

@@ -9,17 +9,18 @@ Takes values and writes to the archive; knows no queue, no schedule and no other
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from core.archive.read import sources
-from core.archive.read.sources import KnownFolder
+from core.archive.read import several_folders, sources
+from core.archive.read.several_folders import Place
+from core.archive.read.sources import FolderState, KnownFolder
 from core.engine.run import filtering, views
 from core.engine.run.deleting import MailboxDeletion
 from core.engine.run.moves import Moves
 from core.engine.run.retrieval import Retrieval, count_moves
 from core.engine.run.sameness import Sameness
-from core.engine.run.survey import Doubted, Survey
+from core.engine.run.survey import SMALL, Doubted, Survey
 from core.engine.run.views import Views
 from core.engine.visit import filing, looking, whose
 from core.engine.visit.looking import Look
@@ -37,6 +38,8 @@ from core.text.format import size as human
 
 #: Reasons listed in a remark.
 NAMED = 5
+#: Folders recorded and remembered in one transaction.
+TOGETHER = 100
 
 logger = logging.getLogger("archivar.engine")
 
@@ -188,8 +191,9 @@ class MailboxArchiver:
     async def _record_vanished(self, folders: list[Folder] | None) -> None:
         """Record vanished messages; with ``folders`` None, when a folder could not be read, none counts as gone."""
         archive, to = self._visit.archive, self._visit.to
-        for look in self._looks:
-            await filing.record_vanished(archive, to, look.folder.name, look.vanished)
+        for start in range(0, len(self._looks), TOGETHER):
+            some = self._looks[start : start + TOGETHER]
+            await filing.record_vanished_in(archive, to, [(look.folder.name, look.vanished) for look in some])
         if folders is None:
             return
         there = {folder.name for folder in folders if folder.selectable}
@@ -198,7 +202,7 @@ class MailboxArchiver:
             left = await sources.left(archive, to.source, name)
             vanished = {item.uidvalidity: (*item.uids, *left.get(item.uidvalidity, ())) for item in self._lost[name]}
             await filing.record_vanished(archive, to, name, vanished)
-            await sources.remember(archive, to.source, name, "", 0)
+            await sources.remember(archive, to.source, [FolderState(name)])
 
     async def _tell_lost(self) -> None:
         """Warn about folders that the server lists no more and whose messages turned up nowhere else."""
@@ -227,25 +231,43 @@ class MailboxArchiver:
 
         The difference is reported.
         """
+        for start in range(0, len(self._looks), TOGETHER):
+            some = self._looks[start : start + TOGETHER]
+            archived = await self._archived(some)
+            for look in some:
+                self._check_folder(look, archived[look.place])
+            await sources.remember(self._visit.archive, self._visit.source, [self._state(look) for look in some])
+
+    async def _archived(self, looks: Sequence[Look]) -> dict[Place, Collection[int]]:
+        """The listed UIDs of folders that are archived, as the catalog says now."""
         visit = self._visit
-        for look in self._looks:
-            known = await sources.known(visit.archive, visit.source, look.folder.name)
-            archived = next((item.uids for item in known if item.uidvalidity == look.uidvalidity), frozenset())
-            missing = set(look.listed) - archived - look.failed - look.expunged - look.excluded
-            if missing and not visit.story.blamed(look.folder):
-                visit.story.fail(look.folder, None, problems.INCOMPLETE())
-            for uid in sorted(missing):
-                look.failed.add(uid)
-                visit.story.tally.failed += 1
-                visit.story.fail(look.folder, uid, NOT_ARCHIVED())
-            if look.unlisted:
-                visit.story.fail(look.folder, None, problems.COUNT(count=look.unlisted))
-            # Messages that the filter excludes only for now must be checked again next time.
-            lasting = not (look.undecided or (look.excluded and visit.rules.filter.changes))
-            signature = self._survey.signed(look.signature) if lasting else ""
-            name, messages = look.folder.name, len(look.listed)
-            excluded = {uid: (look.listed[uid].size, look.listed[uid].internaldate) for uid in look.excluded}
-            await sources.remember(visit.archive, visit.source, name, signature, messages, excluded)
+        small = {look.place: look.listed for look in looks if len(look.listed) <= SMALL}
+        found: dict[Place, Collection[int]] = {}
+        found |= await several_folders.present(visit.archive, visit.source, small)
+        for look in looks:
+            if look.place not in found:
+                known = await sources.known(visit.archive, visit.source, look.folder.name)
+                found[look.place] = next((one.uids for one in known if one.uidvalidity == look.uidvalidity), frozenset())
+        return found
+
+    def _check_folder(self, look: Look, archived: Collection[int]) -> None:
+        story = self._visit.story
+        missing = set(look.listed).difference(archived, look.failed, look.expunged, look.excluded)
+        if missing and not story.blamed(look.folder):
+            story.fail(look.folder, None, problems.INCOMPLETE())
+        for uid in sorted(missing):
+            look.failed.add(uid)
+            story.tally.failed += 1
+            story.fail(look.folder, uid, NOT_ARCHIVED())
+        if look.unlisted:
+            story.fail(look.folder, None, problems.COUNT(count=look.unlisted))
+
+    def _state(self, look: Look) -> FolderState:
+        # Messages that the filter excludes only for now must be checked again next time.
+        lasting = not (look.undecided or (look.excluded and self._visit.rules.filter.changes))
+        signature = self._survey.signed(look.signature) if lasting else ""
+        excluded = {uid: (look.listed[uid].size, look.listed[uid].internaldate) for uid in look.excluded}
+        return FolderState(look.folder.name, signature, len(look.listed), excluded)
 
     async def _count_dry(self, folders: list[Folder]) -> None:
         """Count the forecast of a dry run; some new or renumbered messages may turn out to be known."""

@@ -9,7 +9,7 @@ trash.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.archive.archive import Archive
@@ -43,6 +43,8 @@ class Moves:
     folders: Sequence[Folder]
     on_trash: OnTrash = OnTrash.KEEP
     _used: set[ServerPlace] = field(default_factory=set)
+    #: Names of all folders, with True for those of drafts.
+    _drafts: dict[str, bool] = field(default_factory=dict)
 
     async def find(self, looks: Sequence[Look], *, deleted_only: bool = False) -> list[tuple[Look, Move]]:
         """The moves among new messages of ``looks`` that need no download.
@@ -99,13 +101,23 @@ class Moves:
             return origin.path
         return self.destination.path(folder)
 
-    async def by_content(
-        self, look: Look, digests: Mapping[int, bytes], *, deleted_only: bool = False, just_now: bool = False
+    async def gone_with(self, digests: Iterable[bytes]) -> list[Gone]:
+        """Messages of the mailbox that vanished and have a SHA-256 among ``digests``."""
+        wanted = list(digests)
+        return await sources.gone_with(self.archive, self.destination.source, wanted) if wanted else []
+
+    def by_content(
+        self,
+        look: Look,
+        digests: Mapping[int, bytes],
+        gone: Iterable[Gone],
+        *,
+        deleted_only: bool = False,
+        just_now: bool = False,
     ) -> dict[int, Move]:
-        """The moves among downloaded messages, by UID: those whose SHA-256 is that of a message which vanished elsewhere."""
+        """The moves among downloaded messages, by UID: those whose SHA-256 is that of one of ``gone``."""
         if self._is_draft(look.folder.name):
             return {}
-        gone = await sources.gone_with(self.archive, self.destination.source, digests.values())
         candidates: dict[bytes, list[Gone]] = {}
         # A user's move is preferred to our deletion: the latter may be final.
         for one in sorted(gone, key=lambda one: one.ours):
@@ -132,7 +144,9 @@ class Moves:
         return {uid for uid, header in headers.items() if hashlib.sha256(header).digest() == back[uid].header_sha256}
 
     def _is_draft(self, name: str) -> bool:
-        return any(one.name == name and rules.is_drafts(one.path, one.attributes) for one in self.folders)
+        if not self._drafts:
+            self._drafts.update((one.name, rules.is_drafts(one.path, one.attributes)) for one in self.folders)
+        return self._drafts.get(name, False)
 
     def _was_draft(self, one: Gone) -> bool:
         # A folder that does not exist any more is known by its archive path alone.

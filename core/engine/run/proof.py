@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from core.archive.read import sources
+from core.archive.read import several_folders, sources
 from core.archive.read.sources import Kept
 from core.engine.run.retrieval import reads_as
 from core.engine.visit import plan
@@ -125,7 +125,7 @@ class Proof:
         messages that they cannot read.
         """
         visit, look = self._visit, self._look
-        shared = await sources.shared(visit.archive, visit.source, look.folder.name, look.uidvalidity, uids)
+        shared = (await several_folders.shared(visit.archive, visit.source, {look.place: uids})).get(look.place, [])
         suspects = {*shared, *(uid for uid in uids if listed[uid].sizeless or listed[uid].size != kept[uid].length)}
         headers = await session.headers(suspects) if suspects else {}
         return {uid for uid in suspects if hashlib.sha256(headers.get(uid) or b"").digest() != kept[uid].header_sha256}

@@ -7,15 +7,15 @@ another length than announced is read once more on a connection of its own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from core.archive.read import sources
-from core.archive.read.sources import Kept
+from core.archive.read import several_folders, sources
+from core.archive.read.sources import Gone, Kept
 from core.engine.run.moves import Moves
-from core.engine.visit import filing, looking
+from core.engine.visit import filing, gathering, looking
 from core.engine.visit.download import Batch, Download, Wanted
-from core.engine.visit.filing import Move
+from core.engine.visit.filing import FolderBatch, Move, StoredBatch
 from core.engine.visit.looking import Look, Sent
 from core.engine.visit.pipeline import Pipeline
 from core.engine.visit.story import Story
@@ -83,17 +83,51 @@ class Retrieval:
         # One for all folders: the next one is fetched while the last one is still being written.
         stream = Pipeline()
         try:
+            several: list[tuple[Look, Wanted]] = []
             for look in looks:
+                wanted = Wanted.of(look, look.wanted)
+                if self._is_small(look, wanted):
+                    several.append((look, wanted))
+                    continue
+                await self._together(several, stream)
+                several = []
                 if look.changed or look.doubted:
                     await self._recheck(look, stream)
-                if look.wanted:
-                    await self._folder(look, look.wanted, stream)
+                if wanted.uids:
+                    await self._folder(look, wanted.uids, stream)
+            await self._together(several, stream)
         finally:
             await stream.drain()
+        uids = {look.place: look.stored for look in looks if look.stored}
+        shared = await several_folders.shared(visit.archive, visit.source, uids)
         for look in looks:
-            if look.stored:
-                await self._find_substitutes(look, looks)
+            if twins := shared.get(look.place):
+                await self._find_substitutes(look, twins, looks)
         await self._confirm(looks)
+
+    def _is_small(self, look: Look, wanted: Wanted) -> bool:
+        """True when its messages can be read along with those of other folders."""
+        plain = not (look.changed or look.doubted or look.filing or self._visit.server.inexact)
+        return plain and gathering.is_small(wanted)
+
+    async def _together(self, several: Sequence[tuple[Look, Wanted]], stream: Pipeline) -> None:
+        """Download small folders, as many as possible in one round trip, and store them in one transaction."""
+        rest = {wanted.folder.name: (look, wanted.uids) for look, wanted in several}
+        looks = {wanted.folder.name: look for look, wanted in several}
+        for group in gathering.groups([wanted for _, wanted in several]) if len(several) > 1 else ():
+            self._visit.story.progress.folder = group[0].folder.path
+            if (gathered := await gathering.gather(self._visit.link, group, self._visit.budget)) is None:
+                continue
+            batches, grant = gathered
+            got = [(looks[one.folder.name], batch) for one, batch in zip(group, batches, strict=True) if batch]
+            size = sum(len(raw) for _, batch in got for _, raw, _ in batch)
+            await stream.submit(self._archive(got), size, grant)
+            for look, batch in got:
+                uids = {uid for uid, _, _ in batch}
+                rest[look.folder.name] = (look, [uid for uid in rest[look.folder.name][1] if uid not in uids])
+        for look, left in rest.values():
+            if left:
+                await self._folder(look, left, stream)
 
     async def _folder(self, look: Look, uids: Sequence[int], stream: Pipeline) -> None:
         visit = self._visit
@@ -101,25 +135,20 @@ class Retrieval:
         download = Download(visit.link, Wanted.of(look, uids), visit.budget, _Losses(look, visit.story))
         try:
             async for batch, grant in download.batches():
-                await stream.submit(self._archive(look, batch), sum(len(raw) for _, raw, _ in batch), grant)
+                await stream.submit(self._archive([(look, batch)]), sum(len(raw) for _, raw, _ in batch), grant)
         except ProtocolError as error:
             visit.story.fail(look.folder, None, error.reason)
 
     # Classification ------------------------------------------------------------------------------------------------------
 
-    async def _sort(self, look: Look, batch: Batch) -> ClassifiedBatch:
-        visit, found = self._visit, ClassifiedBatch()
+    async def _sort(self, look: Look, batch: Batch, new: Mapping[int, bytes], gone: Sequence[Gone]) -> ClassifiedBatch:
+        """Classify a batch; ``new``: SHA-256 of the new messages; ``gone``: the messages with such that vanished elsewhere."""
+        found = ClassifiedBatch()
         known = [uid for uid, _, _ in batch if uid in look.plan.known]
         kept = await self._kept(look, known) if known else {}
-        new: dict[int, bytes] = {}
-        if self._follows:
-            # Without vanished messages there is nothing to compare with, and hashing costs time.
-            new = {
-                uid: hashlib.sha256(visit.filing.content(raw)).digest() for uid, raw, _ in batch if uid not in look.plan.known
-            }
         found.returned = {uid for uid, digest in new.items() if uid in look.back and look.back[uid].sha256 == digest}
         left = {uid: digest for uid, digest in new.items() if uid not in found.returned}
-        moved = await self._moves.by_content(look, left) if left else {}
+        moved = self._moves.by_content(look, left, gone) if left else {}
         for uid, raw, listed in batch:
             # The download tells a size that the server did not announce.
             listed = replace(listed, size=len(raw), sizeless=False) if listed.sizeless else listed
@@ -138,9 +167,37 @@ class Retrieval:
     async def _kept(self, look: Look, uids: Sequence[int]) -> dict[int, Kept]:
         return await sources.kept(self._visit.archive, self._visit.source, look.folder.name, look.uidvalidity, uids)
 
-    async def _archive(self, look: Look, batch: Batch) -> None:
-        """Classify a batch, and record or store its messages; durable when this returns."""
-        visit, found = self._visit, await self._sort(look, batch)
+    async def _archive(self, several: Sequence[tuple[Look, Batch]]) -> None:
+        """Classify batches of different folders, and record or store their messages; durable when this returns."""
+        visit = self._visit
+        # Without vanished messages there is nothing to compare with, and hashing costs time.
+        new = [self._digests(look, batch) if self._follows else {} for look, batch in several]
+        gone = await self._moves.gone_with([digest for digests in new for digest in digests.values()])
+        fresh: list[tuple[Look, ClassifiedBatch]] = []
+        for (look, batch), digests in zip(several, new, strict=True):
+            found = await self._sort(look, batch, digests, gone)
+            await self._record(look, found)
+            if found.fresh:
+                fresh.append((look, found))
+        for filer in {id(one): one for one in (look.filing or visit.filing for look, _ in fresh)}.values():
+            own = [(look, found) for look, found in fresh if (look.filing or visit.filing) is filer]
+            if len(own) == 1:
+                stored = [await filer.store(own[0][0].folder, own[0][0].uidvalidity, own[0][1].fresh)]
+            else:
+                stored = await filer.store_all([FolderBatch(look.folder, look.uidvalidity, found.fresh) for look, found in own])
+            for (look, found), one in zip(own, stored, strict=True):
+                self._count(look, found, one)
+        for look, batch in several:
+            visit.story.done(listed.size for _, _, listed in batch)
+            self._measure(look, batch)
+
+    def _digests(self, look: Look, batch: Batch) -> dict[int, bytes]:
+        content = self._visit.filing.content
+        return {uid: hashlib.sha256(content(raw)).digest() for uid, raw, _ in batch if uid not in look.plan.known}
+
+    async def _record(self, look: Look, found: ClassifiedBatch) -> None:
+        """Record the messages of a batch that need not be stored."""
+        visit = self._visit
         if found.same:
             await self._relist(look, found.same)
         if found.replaced:
@@ -155,18 +212,16 @@ class Retrieval:
             await filing.record_moves(visit.archive, visit.to, found.moved)
             look.moved |= {move.place.uid for move in found.moved}
             count_moves(visit, found.moved)
-        if found.fresh:
-            filer = look.filing or visit.filing
-            stored = await filer.store(look.folder, look.uidvalidity, found.fresh)
-            look.excluded |= stored.left
-            look.undecided |= stored.left
-            look.stored |= {uid for uid, _, _ in found.fresh} - stored.left
-            visit.story.tally.archived += len(found.fresh) - len(stored.left) - len(stored.known)
-            visit.story.tally.known += len(stored.known) - len(found.replaced)
-            visit.story.tally.excluded += len(stored.left)
-            visit.story.tally.bytes += stored.bytes
-        visit.story.done(listed.size for _, _, listed in batch)
-        self._measure(look, batch)
+
+    def _count(self, look: Look, found: ClassifiedBatch, stored: StoredBatch) -> None:
+        tally = self._visit.story.tally
+        look.excluded |= stored.left
+        look.undecided |= stored.left
+        look.stored |= {uid for uid, _, _ in found.fresh} - stored.left
+        tally.archived += len(found.fresh) - len(stored.left) - len(stored.known)
+        tally.known += len(stored.known) - len(found.replaced)
+        tally.excluded += len(stored.left)
+        tally.bytes += stored.bytes
 
     def _measure(self, look: Look, batch: Batch) -> None:
         unsized = {
@@ -229,11 +284,13 @@ class Retrieval:
             found |= {uid for uid in kept if hashlib.sha256(headers.get(uid) or b"").digest() != kept[uid].header_sha256}
         return found
 
-    async def _find_substitutes(self, look: Look, looks: Sequence[Look]) -> None:
-        """Find texts that the server sent in place of several messages: one body, with the wrong headers."""
+    async def _find_substitutes(self, look: Look, twins: Sequence[int], looks: Sequence[Look]) -> None:
+        """Find texts that the server sent in place of several messages: one body, with the wrong headers.
+
+        ``twins``: UIDs stored in this run whose text has another UID in the mailbox as well.
+        """
         visit = self._visit
-        twins = await sources.shared(visit.archive, visit.source, look.folder.name, look.uidvalidity, look.stored)
-        if not twins or not (differing := await self._other_headers(look, twins)):
+        if not (differing := await self._other_headers(look, twins)):
             return
         digests = {kept.sha256 for kept in (await self._kept(look, sorted(differing))).values()}
         for one in looks:

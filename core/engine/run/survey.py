@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from core.archive.read import sources
@@ -11,17 +13,51 @@ from core.engine.visit import looking
 from core.engine.visit.looking import Look
 from core.engine.visit.visit import Visit
 from core.errors import Dropped, ProtocolError
+from core.imap import pipelined
 from core.imap.names import Folder, Status
+from core.imap.pipelined import ListedFolder
 from core.model import moment, now
 from core.problems import folder as problems
 from core.problems.warning import FOLDER_SHRUNK
 from core.profiles.rules import is_trash
+from core.system.tasks import spawn
 
 #: Messages that must vanish from a folder at once before a warning is given.
 SHRUNK = 50
+#: Messages of a folder that is listed together with others, and of all listed in one round trip.
+SMALL, LISTED_TOGETHER = 500, 10_000
 
 #: UIDs that may name other messages by now, by folder name and UIDVALIDITY.
 Doubted = Mapping[tuple[str, int], frozenset[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A folder to be looked at, its STATUS, and its state when it was last complete."""
+
+    folder: Folder
+    status: Status
+    before: Complete
+
+
+def _groups(due: Sequence[_Due]) -> Iterator[list[_Due]]:
+    """Yield small folders that are next to each other together, any other folder alone; all in their order."""
+    group: list[_Due] = []
+    messages = 0
+    for one in due:
+        count = one.status.items.get("MESSAGES")
+        if count is None or count > SMALL or not pipelined.may(one.folder):
+            yield from ([group] if group else [])
+            yield [one]
+            group, messages = [], 0
+            continue
+        if len(group) == pipelined.AT_ONCE or messages + count > LISTED_TOGETHER:
+            yield group
+            group, messages = [], 0
+        group.append(one)
+        messages += count
+    if group:
+        yield group
 
 
 class Survey:
@@ -45,30 +81,72 @@ class Survey:
         self._looks = []
         if not folders:
             raise ProtocolError(problems.NO_FOLDERS())
-        for folder in folders:
-            status = statuses.get(folder.name, Status())
-            if not folder.selectable:
+        due = [one for folder in folders if folder.selectable and (one := self._due(folder, statuses, complete))]
+        groups = list(_groups(due))
+        ahead: asyncio.Task[list[ListedFolder]] | None = None
+        try:
+            for number, several in enumerate(groups):
+                listed = await (ahead or self._list_together(several))
+                ahead = None
+                if len(listed) == len(several) and number + 1 < len(groups):
+                    # The server works on the next folders while these are compared.
+                    ahead = spawn(self._list_together(groups[number + 1]), name="list")
+                await self._look_at(several, listed)
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.wait([ahead])
+        return self._looks
+
+    def _due(self, folder: Folder, statuses: Mapping[str, Status], complete: Mapping[str, Complete]) -> _Due | None:
+        """The folder if it must be looked at, else None: then it is counted."""
+        visit, status = self._visit, statuses.get(folder.name, Status())
+        if reason := visit.rules.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose):
+            messages = status.items.get("MESSAGES", 0)
+            visit.story.tally.found += messages
+            visit.story.tally.excluded += messages
+            visit.story.progress.result.excluded_folders[folder.path] = reason
+            return None
+        before = complete.get(folder.name, Complete(""))
+        if self._unchanged(folder, status, before):
+            self._pass_over(status.items["MESSAGES"], len(before.excluded))
+            return None
+        return _Due(folder, status, before)
+
+    async def _look_at(self, several: Sequence[_Due], listed: Sequence[ListedFolder]) -> None:
+        """Look at folders: those that were ``listed`` together, and each other one by itself."""
+        visit = self._visit
+        by_name = {one.folder.name: one for one in listed}
+        pairs = [(by_name[one.folder.name], one.status) for one in several if one.folder.name in by_name]
+        looks = {seen.folder.name: seen for seen in await looking.look_several(visit.archive, visit.source, pairs)}
+        for one in several:
+            if seen := looks.get(one.folder.name):
+                self._add(seen, one.before)
                 continue
-            if reason := visit.rules.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose):
-                messages = status.items.get("MESSAGES", 0)
-                visit.story.tally.found += messages
-                visit.story.tally.excluded += messages
-                visit.story.progress.result.excluded_folders[folder.path] = reason
-                continue
-            before = complete.get(folder.name, Complete(""))
-            if self._unchanged(folder, status, before):
-                self._pass_over(status.items["MESSAGES"], len(before.excluded))
-                continue
-            visit.story.progress.folder = folder.path
+            visit.story.progress.folder = one.folder.path
             try:
-                await visit.link.again(
-                    lambda folder=folder, status=status, before=before: self._look(folder, status, before)  # type: ignore[misc]
-                )
+                await visit.link.again(lambda one=one: self._look(one))  # type: ignore[misc]
             except (Dropped, ProtocolError) as error:
-                visit.story.fail(folder, None, error.reason)
+                visit.story.fail(one.folder, None, error.reason)
                 # The failure of one folder must not count against the next.
                 visit.link.progressed()
-        return self._looks
+
+    async def _list_together(self, several: Sequence[_Due]) -> list[ListedFolder]:
+        """Open and list small folders in one round trip; those of which the answer is not clear are left out."""
+        visit = self._visit
+        if len(several) < 2:
+            return []
+        visit.story.progress.folder = several[0].folder.path
+        session = await visit.link.at_large()
+        if not pipelined.possible(session):
+            return []
+        try:
+            return await pipelined.listings(session, [(one.folder, one.status.items["MESSAGES"]) for one in several])
+        except (Dropped, ProtocolError):
+            # Sending several commands at once may have been the reason; each folder tells its own when it is opened by itself.
+            session.known.one_by_one = True
+            await visit.link.drop()
+            return []
 
     def _unchanged(self, folder: Folder, status: Status, before: Complete) -> bool:
         """True when the folder need not be listed. Equal STATUS numbers are trusted for some days only."""
@@ -92,9 +170,12 @@ class Survey:
         """The signature of a folder and the filter: under another filter other messages may be wanted."""
         return f"{signature}/{self._visit.rules.filter.digest}" if signature else ""
 
-    async def _look(self, folder: Folder, status: Status, before: Complete) -> None:
+    async def _look(self, one: _Due) -> None:
         visit = self._visit
-        seen = await looking.look(visit.archive, visit.link, visit.source, folder, status)
+        self._add(await looking.look(visit.archive, visit.link, visit.source, one.folder, one.status), one.before)
+
+    def _add(self, seen: Look, before: Complete) -> None:
+        visit, folder = self._visit, seen.folder
         uidvalidity, _, digest = before.signature.partition("/")
         if uidvalidity.partition(":")[0] == str(seen.uidvalidity) and digest == visit.rules.filter.digest:
             seen.excluded_before = looking.left_out_before(before, seen.listed)

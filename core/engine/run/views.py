@@ -15,7 +15,7 @@ from core.archive.read import identities
 from core.archive.read.sources import LeftRecord
 from core.engine.run.sameness import Sameness, read_digests, read_headers
 from core.engine.visit import filing, looking
-from core.engine.visit.filing import Batch, Destination, Filing, StoredBatch
+from core.engine.visit.filing import Batch, Destination, Filing, FolderBatch, StoredBatch
 from core.engine.visit.filing import MessageLink as Linked
 from core.engine.visit.looking import Look
 from core.engine.visit.visit import Visit
@@ -177,6 +177,9 @@ class ViewFiling:
 
     def remarks(self) -> list[Reason]:
         return []
+
+    async def store_all(self, batches: Sequence[FolderBatch]) -> list[StoredBatch]:
+        return [await self.store(batch.folder, batch.uidvalidity, batch.messages) for batch in batches]
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> StoredBatch:
         """Archive the batch in groups of one folder."""

@@ -20,7 +20,7 @@ from core.archive.store.entries import everybody
 from core.archive.store.entries.everybody import Filed, FiledMessage, FilingScheme, LeftMessage, UnknownAddress
 from core.archive.store.entries.values import OwnedFolder, ReportHeader, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
-from core.engine.visit.filing import Batch, Destination, StoredBatch, source_message
+from core.engine.visit.filing import Batch, Destination, FolderBatch, StoredBatch, source_message
 from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.message.splitter import header_end
@@ -184,6 +184,9 @@ class SortedFiling:
             await self.archive.writer.append(drafts, ready)
         self._left += len(left)
         return StoredBatch(size, frozenset(uid for uid, *_ in left))
+
+    async def store_all(self, batches: Sequence[FolderBatch]) -> list[StoredBatch]:
+        return [await self.store(batch.folder, batch.uidvalidity, batch.messages) for batch in batches]
 
     def remarks(self) -> list[Reason]:
         """Warnings of this run."""

@@ -75,6 +75,15 @@ Batch = Sequence[tuple[int, bytes, Listed]]
 
 
 @dataclass(frozen=True, slots=True)
+class FolderBatch:
+    """A batch of messages, and the folder under ``uidvalidity`` that they were fetched from."""
+
+    folder: Folder
+    uidvalidity: int
+    messages: Batch
+
+
+@dataclass(frozen=True, slots=True)
 class StoredBatch:
     """The result of storing a batch: the bytes stored or found known, and the UIDs left on the server, not archived.
 
@@ -106,6 +115,9 @@ class Filing(Protocol):
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> StoredBatch:
         """Archive a batch; durable when this returns. Several batches may be filed at once."""
 
+    async def store_all(self, batches: Sequence[FolderBatch]) -> list[StoredBatch]:
+        """Archive batches of several folders as ``store`` would, together; durable when this returns."""
+
     def remarks(self) -> list[Reason]:
         """Warnings of this run."""
 
@@ -124,17 +136,20 @@ class OwnFiling:
         return set()
 
     async def store(self, folder: Folder, uidvalidity: int, messages: Batch) -> StoredBatch:
-        path = self.to.path(folder)
-        assert path is not None
-        ready = await self.archive.writer.prepare([raw for _, raw, _ in messages])
-        rows = tuple(
-            source_message(message.sha256, uid, listed)
-            for message, (uid, _, listed) in zip(ready.messages, messages, strict=True)
-        )
-        source = self.to.folder(folder.name, uidvalidity)
-        entry = Archived(self.to.run, source, OwnedFolder(self.to.owner, path), rows)
-        await self.archive.writer.append([Draft(entry)], ready)
-        return StoredBatch(sum(len(raw) for _, raw, _ in messages))
+        return (await self.store_all([FolderBatch(folder, uidvalidity, messages)]))[0]
+
+    async def store_all(self, batches: Sequence[FolderBatch]) -> list[StoredBatch]:
+        ready = await self.archive.writer.prepare([raw for batch in batches for _, raw, _ in batch.messages])
+        prepared = iter(ready.messages)
+        drafts = []
+        for batch in batches:
+            path = self.to.path(batch.folder)
+            assert path is not None
+            rows = tuple(source_message(next(prepared).sha256, uid, listed) for uid, _, listed in batch.messages)
+            source = self.to.folder(batch.folder.name, batch.uidvalidity)
+            drafts.append(Draft(Archived(self.to.run, source, OwnedFolder(self.to.owner, path), rows)))
+        await self.archive.writer.append(drafts, ready)
+        return [StoredBatch(sum(len(raw) for _, raw, _ in batch.messages)) for batch in batches]
 
     def remarks(self) -> list[Reason]:
         return []
@@ -187,9 +202,17 @@ async def record_links(
 
 
 async def record_vanished(archive: Archive, destination: Destination, name: str, vanished: Mapping[int, Sequence[int]]) -> None:
-    """Record vanished messages; their archived copies stay."""
+    """Record vanished messages of a folder; their archived copies stay."""
+    await record_vanished_in(archive, destination, [(name, vanished)])
+
+
+async def record_vanished_in(
+    archive: Archive, destination: Destination, folders: Iterable[tuple[str, Mapping[int, Sequence[int]]]]
+) -> None:
+    """Record vanished messages of several folders, by their names, in one transaction."""
     drafts = [
         Draft(Vanished(destination.run, destination.folder(name, uidvalidity), sequence.pack(uids)))
+        for name, vanished in folders
         for uidvalidity, uids in sorted(vanished.items())
         if uids
     ]

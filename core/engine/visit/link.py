@@ -115,6 +115,12 @@ class Link:
             self._open = (folder, await session.examine(folder))
         return session, self._open[1]
 
+    async def at_large(self) -> Session:
+        """The session, for a command that opens several folders: none counts as open after it."""
+        session = await self.session()
+        self._open = None
+        return session
+
     async def select(self, folder: Folder) -> tuple[Session, Selected]:
         """The session with ``folder`` open for changes."""
         session = await self.session()

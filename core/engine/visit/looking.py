@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.archive.archive import Archive
-from core.archive.read import sources
-from core.archive.read.sources import Complete, Gone, LeftRecord
+from core.archive.read import several_folders, sources
+from core.archive.read.sources import Complete, Gone, LeftRecord, Recorded
 from core.engine.visit import plan
 from core.engine.visit.filing import Filing
 from core.engine.visit.link import Link
 from core.engine.visit.plan import FolderPlan
 from core.errors import ProtocolError
 from core.imap.names import Folder, Status
+from core.imap.pipelined import ListedFolder
 from core.imap.replies import Listed, Listing
 from core.imap.session import Busy
 from core.problems.folder import CHANGED
@@ -75,6 +76,11 @@ class Look:
     unsized: dict[int, Sent] = field(default_factory=dict)
     #: The filing of its messages, in place of the mailbox's.
     filing: Filing | None = None
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The folder's name on the wire, and its UIDVALIDITY."""
+        return self.folder.name, self.uidvalidity
 
     @property
     def in_trash(self) -> bool:
@@ -141,33 +147,66 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
             continue
         if len(listing.messages) >= selected.exists:
             break
-    found = listing.messages
-    here, changed, odd = set[int](), list[int](), list[int]()
+    compared = _Compared()
     async for uid, recorded in sources.each_recorded(archive, source, folder.name, selected.uidvalidity):
-        here.add(uid)
-        if uid in found and plan.differs(found[uid], recorded):
-            changed.append(uid)
-        if uid in found and recorded.size != recorded.length:
-            odd.append(uid)
+        compared.add(listing.messages, uid, recorded)
     others = await sources.known(archive, source, folder.name, apart_from=selected.uidvalidity)
-    known = {item.uidvalidity: item.uids for item in others} | {selected.uidvalidity: frozenset(here)}
-    unlisted = max(selected.exists - len(found), 0)
-    planned = plan.folder_plan(found, selected.uidvalidity, known, complete=not unlisted)
-    gone = await sources.vanished(archive, source, folder.name, selected.uidvalidity, planned.new)
-    return Look(
-        folder,
-        selected.uidvalidity,
-        found,
-        planned,
-        status,
-        unlisted,
-        listing.twice,
-        changed=changed,
-        odd=odd,
-        back={uid: one for uid, one in gone.items() if not plan.differs(found[uid], one)},
-        before=max((len(uids) for uids in known.values()), default=0),
-        left=await sources.left(archive, source, folder.name),
-    )
+    seen = compared.look(ListedFolder(folder, selected, listing), status, {one.uidvalidity: one.uids for one in others})
+    gone = await sources.vanished(archive, source, folder.name, selected.uidvalidity, seen.plan.new)
+    return _completed(seen, gone, await sources.left(archive, source, folder.name))
+
+
+async def look_several(archive: Archive, source: str, opened: Sequence[tuple[ListedFolder, Status]]) -> list[Look]:
+    """Compare folders that were opened and listed whole, of a few hundred messages each, in a few queries for all."""
+    places = [(one.folder.name, one.selected.uidvalidity) for one, _ in opened]
+    recorded = await several_folders.recorded(archive, source, places)
+    others = await several_folders.known_before(archive, source, places)
+    looks = []
+    for place, (one, status) in zip(places, opened, strict=True):
+        compared = _Compared()
+        for uid, record in sorted(recorded[place].items()):
+            compared.add(one.listing.messages, uid, record)
+        looks.append(compared.look(one, status, others.get(place[0], {})))
+    gone = await several_folders.vanished(archive, source, {seen.place: seen.plan.new for seen in looks})
+    left = await several_folders.left(archive, source, [name for name, _ in places])
+    return [_completed(seen, gone.get(seen.place, {}), left.get(seen.folder.name, {})) for seen in looks]
+
+
+@dataclass(slots=True)
+class _Compared:
+    """A folder's listing beside its record, UID by UID in ascending order."""
+
+    here: set[int] = field(default_factory=set)
+    changed: list[int] = field(default_factory=list)
+    odd: list[int] = field(default_factory=list)
+
+    def add(self, found: Mapping[int, Listed], uid: int, recorded: Recorded) -> None:
+        self.here.add(uid)
+        if uid in found and plan.differs(found[uid], recorded):
+            self.changed.append(uid)
+        if uid in found and recorded.size != recorded.length:
+            self.odd.append(uid)
+
+    def look(self, one: ListedFolder, status: Status, others: Mapping[int, frozenset[int]]) -> Look:
+        """The look at the folder; ``others``: UIDs known under other UIDVALIDITYs."""
+        found, uidvalidity = one.listing.messages, one.selected.uidvalidity
+        known = {**others, uidvalidity: frozenset(self.here)}
+        unlisted = max(one.selected.exists - len(found), 0)
+        planned = plan.folder_plan(found, uidvalidity, known, complete=not unlisted)
+        before = max((len(uids) for uids in known.values()), default=0)
+        return Look(
+            *(one.folder, uidvalidity, found, planned, status, unlisted, one.listing.twice),
+            changed=self.changed,
+            odd=self.odd,
+            before=before,
+        )
+
+
+def _completed(seen: Look, gone: Mapping[int, Gone], left: Mapping[int, Mapping[int, LeftRecord]]) -> Look:
+    """``seen`` with the messages that vanished from its new UIDs before, and those left there."""
+    seen.back = {uid: one for uid, one in gone.items() if not plan.differs(seen.listed[uid], one)}
+    seen.left = left
+    return seen
 
 
 def left_out_before(before: Complete, listed: Mapping[int, Listed]) -> frozenset[int]:
