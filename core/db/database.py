@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -20,7 +20,7 @@ from core.db.shape import QUESTION, Shape
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.problems import storage as problems
 from core.problems.code import Code
-from core.system.tasks import spawn
+from core.system.tasks import to_the_end
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -267,13 +267,13 @@ class Database(_Queries):
         async with self._turn:
             with translated(self.path, self._damaged):
                 try:
-                    await _to_the_end(self._connection.execute_fetchall("BEGIN IMMEDIATE"))
+                    await to_the_end(self._connection.execute_fetchall("BEGIN IMMEDIATE"))
                     if self._guard is not None and await self.value("PRAGMA schema_version") != self._guarded:
                         await self.guard(self._guard)
                     yield Transaction(self._connection)
-                    await _to_the_end(self._connection.execute_fetchall("COMMIT"))
+                    await to_the_end(self._connection.execute_fetchall("COMMIT"))
                 except BaseException:
-                    await _to_the_end(self._rollback())
+                    await to_the_end(self._rollback())
                     raise
 
     async def _rollback(self) -> None:
@@ -375,21 +375,3 @@ def _beside(path: Path) -> int:
         with suppress(OSError):
             found += path.with_name(f"{path.name}{suffix}").stat().st_size
     return found
-
-
-async def _to_the_end(work: Awaitable[Any]) -> None:
-    """Await ``work`` to its end even when cancelled, then raise the cancellation."""
-    task = spawn(_awaited(work), name="statement")
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    task.result()
-    if cancelled is not None:
-        raise cancelled
-
-
-async def _awaited(work: Awaitable[Any]) -> None:
-    await work
