@@ -29,6 +29,7 @@ from core.problems.command_line import COMMAND_LINE, sentence
 from core.problems.search import NO_MAIL
 from core.system.actor import Actor
 from tests import homes
+from tests.crossings import counted
 from tests.homes import ALICE, message
 from tests.support import coded
 
@@ -381,7 +382,8 @@ async def test_one_folder_and_what_is_below_it_can_be_exported(tmp_path: Path) -
 async def test_a_cancelled_export_says_what_it_wrote(tmp_path: Path) -> None:
     """The ledger has an entry of what left the archive, marked as incomplete, and the next one goes on."""
     archive = await homes.begin(tmp_path / "home")
-    await homes.store(archive, {number: message(number) for number in range(1, 5)})
+    for folder, numbers in {"A": (1, 2), "B": (3, 4)}.items():
+        await homes.store(archive, {number: message(number) for number in numbers}, folder=folder)
 
     def stop(done: ExportProgress) -> None:
         if done.messages == 2:
@@ -393,6 +395,20 @@ async def test_a_cancelled_export_says_what_it_wrote(tmp_path: Path) -> None:
     assert (entry.kind, entry.payload["messages"], entry.payload["complete"]) == ("exported", 2, False)
     done = await export(archive, Selection(), tmp_path / "out", ExportFormat.EML)
     assert (done.messages, done.already) == (2, 2)
+    await archive.close()
+
+
+@pytest.mark.parametrize("form", ExportFormat)
+async def test_many_messages_are_read_in_few_statements(form: ExportFormat, tmp_path: Path) -> None:
+    """In the order of their rows, and from several volumes: a few for some hundred messages."""
+    archive = await homes.begin(tmp_path / "home", volume_bytes=200_000)
+    for batch in range(4):
+        await homes.store(archive, {batch * 300 + number: message(batch * 300 + number, 100) for number in range(1, 301)})
+    assert archive.last_volume > 1
+    with counted() as crossings:
+        done = await export(archive, Selection(), tmp_path / "out", form)
+    assert done.messages == 1200
+    assert crossings.jobs < 100
     await archive.close()
 
 

@@ -6,9 +6,9 @@ import asyncio
 import shutil
 from contextlib import aclosing
 from pathlib import Path
+from sqlite3 import IntegrityError
 from typing import Any
 
-import aiosqlite
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -21,6 +21,7 @@ from core.archive.proof.verify import verify
 from core.archive.proof.volume_check import walk
 from core.config import Home
 from tests import homes
+from tests.crossings import counted
 from tests.homes import change, message, rows
 
 PAGE = 16384
@@ -110,7 +111,7 @@ def test_whatever_is_damaged_both_ways_find_the_same(
     for statement, part in harms:
         try:
             _harm(home, statement, part)
-        except aiosqlite.IntegrityError:
+        except IntegrityError:
             continue
     volume = home.volume(1)
     data = bytearray(volume.read_bytes())
@@ -125,24 +126,16 @@ def test_whatever_is_damaged_both_ways_find_the_same(
     shutil.rmtree(path)
 
 
-async def test_a_verification_asks_few_statements_for_many_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_verification_asks_few_statements_for_many_messages(tmp_path: Path) -> None:
     """A look at a row by itself takes one for each message and each part of it, of which most of its time is made."""
     archive = await homes.begin(tmp_path / "home")
     for batch in range(3):
         await homes.store(archive, {batch * 500 + number: message(batch * 500 + number, 100) for number in range(1, 501)})
     await archive.close()
-    jobs = 0
-    run = aiosqlite.Connection._execute
-
-    async def counted(self: aiosqlite.Connection, function: Any, *args: Any, **kwargs: Any) -> Any:
-        nonlocal jobs
-        jobs += 1
-        return await run(self, function, *args, **kwargs)  # type: ignore[no-untyped-call]
-
-    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
-    verdict = await verify(archive.home)
+    with counted() as crossings:
+        verdict = await verify(archive.home)
     assert (verdict.messages, verdict.findings) == (1500, [])
-    assert jobs < 500
+    assert crossings.jobs < 500
 
 
 async def test_messages_that_come_while_a_volume_is_looked_at_are_no_strangers(tmp_path: Path) -> None:

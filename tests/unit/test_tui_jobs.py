@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof import seal
 from core.archive.proof.verify import verify
+from core.archive.read import originals
 from core.archive.registry import users
 from core.archive.search.search_index import Index
 from core.archive.store.entries import KINDS
@@ -154,7 +156,7 @@ async def test_a_full_disk_ends_an_export_with_a_remedy(
 ) -> None:
     await fill(archive, 3)
 
-    async def full(self: object, message: object, raw: bytes) -> None:
+    def full(self: object, message: object, raw: bytes) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(export_files.Emls, "write", full)
@@ -322,13 +324,14 @@ async def test_home_tells_of_what_goes_on_and_leaving_asks(
     """A job goes on over other pages, is stopped by a key after a question, and is told of until it was looked at."""
     await fill(archive, 3)
     go_on = asyncio.Event()
-    write = export_files.Emls.write
+    read = originals.read
 
-    async def slow(self: export_files.Emls, message: object, raw: bytes) -> None:
+    async def slow(*given: Any) -> AsyncGenerator[Any]:
         await go_on.wait()
-        await write(self, message, raw)  # type: ignore[arg-type]
+        async for page in read(*given):
+            yield page
 
-    monkeypatch.setattr(export_files.Emls, "write", slow)
+    monkeypatch.setattr(originals, "read", slow)
     async with console_on(archive.home) as screen:
         await in_folders(screen)
         await screen.press("e")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from core.archive.archive import Archive
@@ -87,9 +87,15 @@ async def select(archive: Archive, selection: Selection) -> list[SelectedFolder]
 
 async def places(archive: Archive, folder: SelectedFolder, after: int = 0) -> AsyncIterator[SelectedMessage]:
     """The selected messages of ``folder`` with an id over ``after``, by id."""
+    async for page in pages(archive, folder, after):
+        for message in page:
+            yield message
+
+
+async def pages(archive: Archive, folder: SelectedFolder, after: int = 0) -> AsyncGenerator[list[SelectedMessage]]:
+    """The same some hundred at a time."""
     async for chunk in _chunks(archive, folder, after):
-        for row in await _details(archive, folder, chunk):
-            yield row
+        yield await _details(archive, folder, chunk)
 
 
 async def _details(archive: Archive, folder: SelectedFolder, ids: Sequence[int]) -> list[SelectedMessage]:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
 from core.archive.archive import Archive
+from core.archive.read import originals
 from core.archive.read import selection as selecting
 from core.archive.read.selection import SelectedFolder, SelectedMessage, Selection
 from core.archive.store.entries import transfers
 from core.archive.store.entries.values import OwnedFolder
 from core.archive.store.ledger import Draft
+from core.archive.store.row_order import Read
 from core.archive.transfer.export_files import Emls, Maildirs
 from core.archive.transfer.export_mbox import Mboxes
 from core.archive.transfer.filenames import file_name, maildirs, tree, unique
@@ -29,6 +32,7 @@ from core.problems import command_line
 from core.problems import export as problems
 from core.problems.code import Face, Reason
 from core.system.open_folder import OpenFolder
+from core.system.tasks import to_the_end
 
 
 class ExportFormat(StrEnum):
@@ -79,18 +83,18 @@ class ExportProgress:
 
 
 class ExportWriter(Protocol):
-    """Writes the messages of one folder after another, in one format. Raises ``InputError``, ``OSError``."""
+    """Writes the messages of one folder after another, in one format. Blocking. Raises ``InputError``, ``OSError``."""
 
-    async def begin(self, folder: SelectedFolder, place: str) -> None:
+    def begin(self, folder: SelectedFolder, place: str) -> None:
         """Begin a folder; ``place`` is its path below the export's folder."""
 
-    async def has(self, message: SelectedMessage) -> bool:
+    def has(self, message: SelectedMessage) -> bool:
         """True when the message is there already."""
 
-    async def write(self, message: SelectedMessage, raw: bytes) -> None:
+    def write(self, message: SelectedMessage, raw: bytes) -> None:
         """Write a message that is not there yet."""
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """End a folder whose messages are all written."""
 
     def stop(self) -> None:
@@ -106,7 +110,7 @@ async def export(
     actor: str = "archivar",
     tick: Callable[[ExportProgress], None] = lambda exported: None,
 ) -> ExportProgress:
-    """Write the selected messages below ``target``; ``tick`` is called after each.
+    """Write the selected messages below ``target``; ``tick`` is called after some.
 
     Cancelled, it keeps the written files, and records them in the ledger. Raises ``InputError`` (nothing selected, target
     cannot
@@ -151,29 +155,39 @@ class _Export:
     async def _folder(self, folder: SelectedFolder, place: str, writer: ExportWriter) -> None:
         self.done.folder = folder.path
         try:
-            await writer.begin(folder, place)
-            async for message in selecting.places(self.archive, folder):
-                await self._message(folder, message, writer)
-                self.tick(self.done)
-            await writer.end()
+            await to_the_end(asyncio.to_thread(writer.begin, folder, place))
+            async with aclosing(selecting.pages(self.archive, folder)) as pages:
+                async for messages in pages:
+                    await self._messages(folder, messages, writer)
+            await to_the_end(asyncio.to_thread(writer.end))
         except BaseException:
             writer.stop()
             raise
 
-    async def _message(self, folder: SelectedFolder, message: SelectedMessage, writer: ExportWriter) -> None:
+    async def _messages(self, folder: SelectedFolder, messages: Sequence[SelectedMessage], writer: ExportWriter) -> None:
+        """Write those of some messages that are not there yet, in their order."""
+        wanted = await to_the_end(asyncio.to_thread(lambda: [one for one in messages if not writer.has(one)]))
+        if len(wanted) < len(messages):
+            self.done.already += len(messages) - len(wanted)
+            self.tick(self.done)
+        async with aclosing(originals.read(self.archive, [one.sha256 for one in wanted], bytes)) as pages:
+            async for page in pages:
+                some, wanted = wanted[: len(page)], wanted[len(page) :]
+                await to_the_end(asyncio.to_thread(self._write, folder, list(zip(some, page, strict=True)), writer))
+                self.tick(self.done)
+
+    def _write(
+        self, folder: SelectedFolder, found: Sequence[tuple[SelectedMessage, Read[bytes]]], writer: ExportWriter
+    ) -> None:
         done = self.done
-        if await writer.has(message):
-            done.already += 1
-            return
-        try:
-            raw = await self.archive.raw(message.sha256)
-        except (DamagedError, KeyError) as error:
-            why = error.reason if isinstance(error, DamagedError) else problems.MESSAGE_MISSING()
-            done.damaged.append(UnexportedMessage(message.message, folder.user, folder.path, why))
-        else:
-            await writer.write(message, raw)
-            done.messages += 1
-            done.bytes += len(raw)
+        for message, read in found:
+            if isinstance(read.result, bytes):
+                writer.write(message, read.result)
+                done.messages += 1
+                done.bytes += len(read.result)
+            else:
+                why = problems.MESSAGE_MISSING() if isinstance(read.result, KeyError) else read.result.reason
+                done.damaged.append(UnexportedMessage(message.message, folder.user, folder.path, why))
 
 
 _WRITERS: dict[ExportFormat, Callable[[OpenFolder, Manifest], ExportWriter]] = {

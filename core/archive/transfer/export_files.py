@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 from contextlib import ExitStack
@@ -28,9 +27,9 @@ class _Files:
         self._place = ""
         self._files = self._asides = target
 
-    async def begin(self, folder: SelectedFolder, place: str) -> None:
+    def begin(self, folder: SelectedFolder, place: str) -> None:
         self._folder, self._place = folder, place
-        await asyncio.to_thread(self._make)
+        self._make()
 
     def _make(self) -> None:
         """Open the folder's directories, made when missing: the one for finished files, and the one to write in."""
@@ -39,10 +38,7 @@ class _Files:
     def _opened(self, place: str) -> OpenFolder:
         return self._open.enter_context(self._target.below(place, make=True))
 
-    async def has(self, message: SelectedMessage) -> bool:
-        return await asyncio.to_thread(self._has, message)
-
-    def _has(self, message: SelectedMessage) -> bool:
+    def has(self, message: SelectedMessage) -> bool:
         name = self._file(message)
         told = self._manifest.has(self._folder.owner, self._folder.path, message.message)
         facts = self._files.facts(name)
@@ -56,10 +52,7 @@ class _Files:
             self._tell(message, name)
         return True
 
-    async def write(self, message: SelectedMessage, raw: bytes) -> None:
-        await asyncio.to_thread(self._write, message, raw)
-
-    def _write(self, message: SelectedMessage, raw: bytes) -> None:
+    def write(self, message: SelectedMessage, raw: bytes) -> None:
         name, aside = self._file(message), self._aside(message)
         descriptor = self._asides.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
@@ -90,7 +83,7 @@ class _Files:
     def _dress(self, descriptor: int, message: SelectedMessage) -> None:
         """Set a file's metadata, once all its bytes are written."""
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Nothing to do: each file is complete by itself."""
         self._open.close()
 
@@ -123,12 +116,12 @@ class Maildirs(_Files):
             os.close(self._opened(self._place).open("maildirfolder", os.O_WRONLY | os.O_CREAT))
         self._there = {name.partition(":2,")[0]: name for name in self._files.names()}
 
-    def _has(self, message: SelectedMessage) -> bool:
+    def has(self, message: SelectedMessage) -> bool:
         # A mail program may have renamed it since.
         name = self._there.get(self._name(message))
         if name is not None and name != self._file(message):
             return True
-        return super()._has(message)
+        return super().has(message)
 
     def _name(self, message: SelectedMessage) -> str:
         digits = message.sha256.hex()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from contextlib import ExitStack
 from dataclasses import replace
@@ -33,21 +32,15 @@ class Mboxes:
         self._file = ""
         self._position = self._told = 0
 
-    async def begin(self, folder: SelectedFolder, place: str) -> None:
+    def begin(self, folder: SelectedFolder, place: str) -> None:
         self._folder, self._place = folder, place
-        await asyncio.to_thread(self._make)
-
-    def _make(self) -> None:
         above = self._target.below(self._place.rpartition("/")[0], make=True)
         self._above = self._open_folders.enter_context(above)
 
-    async def has(self, message: SelectedMessage) -> bool:
+    def has(self, message: SelectedMessage) -> bool:
         return self._manifest.has(self._folder.owner, self._folder.path, message.message)
 
-    async def write(self, message: SelectedMessage, raw: bytes) -> None:
-        await asyncio.to_thread(self._write, message, raw)
-
-    def _write(self, message: SelectedMessage, raw: bytes) -> None:
+    def write(self, message: SelectedMessage, raw: bytes) -> None:
         part = self._part or self._open()
         head, data = mbox.separator(moment(message)), mbox.quoted(raw)
         for piece in (head, data, mbox.after(raw)):
@@ -97,10 +90,7 @@ class Mboxes:
         self._manifest.flush()
         self._told = self._position
 
-    async def end(self) -> None:
-        await asyncio.to_thread(self._end)
-
-    def _end(self) -> None:
+    def end(self) -> None:
         if self._part is None and self._next() in self._manifest.ends:
             # Broken off after its last message.
             self._open()

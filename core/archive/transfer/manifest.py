@@ -12,7 +12,7 @@ import os
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -54,6 +54,9 @@ class ManifestLine:
     internaldate: int | None = None
     offset: int | None = None
     length: int | None = None
+
+
+_KEYS = tuple(field.name for field in fields(ManifestLine))
 
 
 class Manifest:
@@ -136,7 +139,7 @@ class Manifest:
 
     def add(self, line: ManifestLine) -> None:
         """Add the line of a message whose file is written."""
-        value = {key: item for key, item in asdict(line).items() if item is not None}
+        value = {key: item for key in _KEYS if (item := getattr(line, key)) is not None}
         self._waiting.append(json.dumps(value, separators=(",", ":")) + "\n")
         if line.offset is None and len(self._waiting) >= BUFFERED:
             self.flush()
