@@ -31,7 +31,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # An environment whose interpreter has gone, or which came here from another folder, is made anew.
 FIT := $(shell grep -qsF '$(CURDIR)/$(VENV)/bin/python' $(BIN)/pip && $(BIN)/python -c '' 2>/dev/null && echo fit)
 
-.PHONY: test fuzz demo bench pictures check lock wheel man clean stale
+.PHONY: test fuzz demo bench bench-scale pictures check lock wheel man clean stale
 
 # The tests are compiled once beside the checks, not by each worker at the same moment.
 test: $(READY)
@@ -54,6 +54,10 @@ demo: $(READY)
 bench: $(READY)
 	@.ci/needs dovecot-imapd isync slapd
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+# Takes up to 20 minutes; ARGS="--messages 100000" takes one.
+bench-scale: $(READY)
+	@$(BIN)/python -m tests.benchmarks.scale $(ARGS)
 
 pictures: $(READY)
 	@$(BIN)/python -m tests.pictures $(ARGS)
