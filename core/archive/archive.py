@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 
 from core.archive import opening
+from core.archive.catalog import digests
 from core.archive.catalog.projection import Projection
 from core.archive.store.ledger import Draft, Entry, Head
 from core.archive.store.volume import Volume
@@ -230,20 +231,20 @@ class Archive:
 
     async def raw(self, sha256: bytes) -> bytes:
         """A message, byte for byte, matched with its hash. Raises ``KeyError`` (not archived), ``DamagedError``."""
-        number = await self.database.value("SELECT volume FROM message WHERE sha256 = ?", (sha256,))
+        number = (await digests.volumes(self.database, (sha256,))).get(sha256)
         if number is None:
             raise KeyError(sha256.hex())
         return await self.volumes.raw(number, sha256)
 
-    async def read_back(self, digests: Collection[bytes]) -> AsyncIterator[tuple[bytes, bytes | DamagedError]]:
-        """Yield (SHA-256, message) of each of ``digests``, read from the disk past all caches and matched with its hash.
+    async def read_back(self, messages: Collection[bytes]) -> AsyncIterator[tuple[bytes, bytes | DamagedError]]:
+        """Yield (SHA-256, message) of each of ``messages``, read from the disk past all caches and matched with its hash.
 
         A damaged message's place is taken by the error.
         """
         by_volume: dict[int | None, list[bytes]] = {}
-        for sha256 in dict.fromkeys(digests):
-            number = await self.database.value("SELECT volume FROM message WHERE sha256 = ?", (sha256,))
-            by_volume.setdefault(number, []).append(sha256)
+        places = await digests.volumes(self.database, messages)
+        for sha256 in dict.fromkeys(messages):
+            by_volume.setdefault(places.get(sha256), []).append(sha256)
         for number, wanted in by_volume.items():
             if number is None:
                 for sha256 in wanted:

@@ -41,9 +41,9 @@ CREATE TABLE directory (id INTEGER PRIMARY KEY CHECK (id = 1), definition TEXT N
 
 -- canonical: SHA-256 of a message as it is with CRLF, NULL where it has that itself. twin_of: the message that stands for this
 -- one, which differs in its line ends alone.
-CREATE TABLE message (
+CREATE TABLE "message" (
     id INTEGER PRIMARY KEY,
-    sha256 BLOB NOT NULL UNIQUE,
+    sha256 BLOB NOT NULL,
     volume INTEGER NOT NULL,
     size INTEGER NOT NULL,
     header_sha256 BLOB NOT NULL,
@@ -58,6 +58,12 @@ CREATE TABLE message (
 );
 CREATE INDEX message_canonical ON message (canonical) WHERE canonical IS NOT NULL;
 CREATE INDEX message_twin ON message (twin_of) WHERE twin_of IS NOT NULL;
+
+-- Messages by the beginning of their SHA-256. New ones are in the first table; many at once go into the next one, in order, so
+-- that no batch writes all over a large tree.
+CREATE TABLE digest_0 (key BLOB NOT NULL, message_id INTEGER NOT NULL, PRIMARY KEY (key, message_id)) WITHOUT ROWID;
+CREATE TABLE digest_1 (key BLOB NOT NULL, message_id INTEGER NOT NULL, PRIMARY KEY (key, message_id)) WITHOUT ROWID;
+CREATE TABLE digest_2 (key BLOB NOT NULL, message_id INTEGER NOT NULL, PRIMARY KEY (key, message_id)) WITHOUT ROWID;
 
 CREATE TABLE folder (
     id INTEGER PRIMARY KEY,

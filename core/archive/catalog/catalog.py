@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import assert_never
 
-from core.archive.catalog import catchall, mail, messages, records, totals
+from core.archive.catalog import catchall, digests, mail, messages, records, totals
 from core.archive.catalog.messages import Details, ProjectionStep
 from core.archive.store.entries import KINDS, AnyEntry, is_a
 from core.archive.store.entries.everybody import Filed, Left, Refiled
@@ -183,6 +183,7 @@ async def clear(transaction: Transaction) -> None:
     """Empty the projection; the next replay starts at the first entry."""
     for table in TABLES:
         await transaction.execute(f"DELETE FROM {table}")
+    await digests.clear(transaction)
     await transaction.execute("DELETE FROM folder_state")
     await kept.forget(transaction, records.USERS_CHANGED)
     await totals.forget(transaction)

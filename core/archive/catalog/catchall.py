@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from core.archive.catalog import messages
+from core.archive.catalog import digests, messages
+from core.archive.catalog.digests import KnownMessages
 from core.archive.catalog.messages import ProjectionStep
-from core.archive.catalog.twins import STANDING
 from core.archive.store.entries.everybody import Filed, Left, Refiled, UnknownAddress
 from core.archive.store.entries.records import AddressOurs
 from core.archive.store.entries.values import OwnedFolder
@@ -26,29 +26,26 @@ async def filed(step: ProjectionStep, entry: Filed) -> None:
     """Apply mail filed from a catch-all mailbox, each message in all its folders."""
     transaction = step.transaction
     source = await messages.source_folder(transaction, entry.source)
-    await messages.insert(step, entry, entry.canonical)
+    known = await messages.insert(step, entry, entry.canonical)
     folders = await _folders(transaction, entry.filing.places)
-    await transaction.many(
-        f"INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT {STANDING}, ?, ? FROM message "
-        "WHERE sha256 = ?",
-        [(folders[place], step.seq, one.message.sha256) for one in entry.messages for place in one.places],
-    )
+    filed_ = [(one, known[one.message.sha256]) for one in entry.messages if one.message.sha256 in known]
+    await messages.put(transaction, [(message, folders[place], step.seq) for one, message in filed_ for place in one.places])
     rows = []
-    for one in entry.messages:
+    for one, message in filed_:
         listed = one.message
         report = (one.report.sha256, one.report.size) if one.report else (None, None)
-        rows.append((source, listed.uid, listed.size, listed.internaldate, listed.flags, *report, listed.sha256))
+        rows.append((source, listed.uid, message.id, listed.size, listed.internaldate, listed.flags, *report))
     await transaction.many(
         "INSERT OR REPLACE INTO source_message (source_folder_id, uid, message_id, folder_id, size, internaldate, flags, "
-        "fetched, report_header, report_size) SELECT ?, ?, id, NULL, ?, ?, ?, 1, ?, ? FROM message WHERE sha256 = ?",
+        "fetched, report_header, report_size) VALUES (?, ?, ?, NULL, ?, ?, ?, 1, ?, ?)",
         rows,
     )
     kept = entry.filing.kept
-    await _strangers(step, entry, source, folders[kept] if kept is not None else None)
+    await _strangers(step, entry, known, source, folders[kept] if kept is not None else None)
     await forget_left(transaction, source, [one.message.uid for one in entry.messages if one.message.uid is not None])
 
 
-async def _strangers(step: ProjectionStep, entry: Filed, source: int, kept_folder: int | None) -> None:
+async def _strangers(step: ProjectionStep, entry: Filed, known: KnownMessages, source: int, kept_folder: int | None) -> None:
     if not entry.addresses:
         return
     transaction = step.transaction
@@ -57,25 +54,24 @@ async def _strangers(step: ProjectionStep, entry: Filed, source: int, kept_folde
     await transaction.execute("INSERT OR IGNORE INTO filing (source, incoming, outgoing) VALUES (?, ?, ?)", filing)
     sql = "SELECT id FROM filing WHERE source = ? AND incoming = ? AND outgoing = ?"
     filing_id = await transaction.value(sql, filing)
-    seen: dict[tuple[int, bytes], int | None] = {}
+    seen: dict[tuple[int, int], int | None] = {}
     rows = []
     for one in entry.messages:
-        sha256 = one.message.sha256
+        message = known[one.message.sha256].id
         folder = kept_folder if entry.filing.kept in one.places else None
         for sent, numbers in ((1, one.senders), (0, one.recipients)):
             for number in numbers:
-                seen.setdefault((ids[number], sha256), one.message.uid)
-                rows.append((ids[number], sent, filing_id, folder, sha256))
+                seen.setdefault((ids[number], message), one.message.uid)
+                rows.append((ids[number], message, sent, filing_id, folder))
     # Each message counts once, also when it was left before or stored already.
     await transaction.many(
-        "UPDATE unknown_address SET messages = messages + 1 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM message m "
-        "JOIN unknown_message u ON u.message_id = m.id AND u.address_id = ?1 WHERE m.sha256 = ?2) AND NOT EXISTS "
+        "UPDATE unknown_address SET messages = messages + 1 WHERE id = ?1 AND NOT EXISTS "
+        "(SELECT 1 FROM unknown_message u WHERE u.message_id = ?2 AND u.address_id = ?1) AND NOT EXISTS "
         "(SELECT 1 FROM left_address l WHERE l.source_folder_id = ?3 AND l.uid = ?4 AND l.address_id = ?1)",
-        [(address, sha256, source, uid) for (address, sha256), uid in seen.items()],
+        [(address, message, source, uid) for (address, message), uid in seen.items()],
     )
     await transaction.many(
-        "INSERT INTO unknown_message (address_id, message_id, sent, filing_id, folder_id) "
-        "SELECT ?, id, ?, ?, ? FROM message WHERE sha256 = ? "
+        "INSERT INTO unknown_message (address_id, message_id, sent, filing_id, folder_id) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (message_id, address_id, sent) DO UPDATE SET folder_id = coalesce(folder_id, excluded.folder_id)",
         rows,
     )
@@ -130,31 +126,29 @@ async def refiled(step: ProjectionStep, entry: Refiled) -> None:
     """Apply mail filed later to users who were not known when it came."""
     transaction, seq = step.transaction, step.seq
     folders = await _folders(transaction, entry.places)
+    known = await digests.find(transaction, [message.sha256 for message in entry.messages])
     rows = [
-        (message.sha256, one.address, int(one.sent), folders[one.place])
+        (known[message.sha256], one.address, int(one.sent), folders[one.place])
         for message in entry.messages
+        if message.sha256 in known
         for one in message.addresses
     ]
+    await messages.put(transaction, [(message, folder, seq) for message, _, _, folder in rows])
     await transaction.many(
-        f"INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT {STANDING}, ?, ? FROM message "
-        "WHERE sha256 = ?",
-        [(folder, seq, sha256) for sha256, _, _, folder in rows],
-    )
-    await transaction.many(
-        "UPDATE unknown_message SET resolved_seq = ? WHERE message_id = (SELECT id FROM message WHERE sha256 = ?) "
+        "UPDATE unknown_message SET resolved_seq = ? WHERE message_id = ? "
         "AND address_id = (SELECT id FROM unknown_address WHERE address = ?) AND sent = ? AND resolved_seq IS NULL",
-        [(seq, sha256, address, sent) for sha256, address, sent, _ in rows],
+        [(seq, message.id, address, sent) for message, address, sent, _ in rows],
     )
     # Its last unknown address is resolved, so it leaves the catch-all archive. What was sent to a named user's archive stays
     # there.
     await transaction.many(
         "UPDATE placement SET until_seq = ?1 WHERE until_seq IS NULL "
-        f"AND message_id = (SELECT {STANDING} FROM message WHERE sha256 = ?2) "
+        "AND message_id = ?2 "
         "AND folder_id IN (SELECT id FROM folder WHERE owner = ?3) AND NOT EXISTS (SELECT 1 FROM unknown_message u "
         "JOIN unknown_address a ON a.id = u.address_id JOIN message form ON form.id = u.message_id "
         "WHERE (form.id = placement.message_id OR form.twin_of = placement.message_id) "
         f"AND u.resolved_seq IS NULL AND {COUNTS})",
-        [(seq, sha256, CATCHALL) for sha256 in dict.fromkeys(row[0] for row in rows)],
+        [(seq, standing, CATCHALL) for standing in dict.fromkeys(row[0].standing for row in rows)],
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.archive.catalog import catchall, messages, twins
+from core.archive.catalog import catchall, digests, messages, twins
 from core.archive.catalog.messages import Details, ProjectionStep
 from core.archive.catalog.twins import STANDING, Came
 from core.archive.store.entries.mail import Archived, Deleted, Deleting, Linked, Moved, Relisted, Returned, Vanished
@@ -20,8 +20,8 @@ from core.text import sequence
 async def archived(step: ProjectionStep, entry: Archived) -> None:
     folder = await messages.folder(step.transaction, entry.folder.owner, entry.folder.path)
     source = await messages.source_folder(step.transaction, entry.source)
-    await messages.insert(step, entry, entry.canonical)
-    await messages.place(step, folder, source, entry.messages)
+    known = await messages.insert(step, entry, entry.canonical)
+    await messages.place(step, folder, source, entry.messages, known)
 
 
 async def archived_together(
@@ -31,10 +31,10 @@ async def archived_together(
     folders = await messages.folders(transaction, [entry.folder for _, entry in entries])
     sources = await messages.source_folders(transaction, [entry.source for _, entry in entries])
     canonical = {sha256: form for _, entry in entries for sha256, form in entry.canonical.items()}
-    digests = [sha256 for _, entry in entries for sha256 in entry.digests()]
-    await messages.insert_all(transaction, volume, details, digests, canonical)
+    named = [sha256 for _, entry in entries for sha256 in entry.digests()]
+    known = await messages.insert_all(transaction, volume, details, named, canonical)
     placed = [(folders[entry.folder], sources[entry.source], seq, one) for seq, entry in entries for one in entry.messages]
-    await messages.place_all(transaction, placed)
+    await messages.place_all(transaction, placed, known)
 
 
 async def imported(step: ProjectionStep, entry: Imported) -> None:
@@ -42,11 +42,11 @@ async def imported(step: ProjectionStep, entry: Imported) -> None:
     owner, path = entry.folder.owner, entry.folder.path
     folder = await messages.folder(step.transaction, owner, path)
     source = await messages.source_folder(step.transaction, SourceFolder(f"{twins.FROM_FILES}{owner}", path, step.seq))
-    await messages.insert(step, entry, entry.canonical, Came.EXPORT if entry.files.exported else Came.FILES)
+    known = await messages.insert(step, entry, entry.canonical, Came.EXPORT if entry.files.exported else Came.FILES)
     numbered = (
         SourceMessage(one.sha256, number, one.size, one.internaldate, one.flags) for number, one in enumerate(entry.messages, 1)
     )
-    await messages.place(step, folder, source, numbered)
+    await messages.place(step, folder, source, numbered, known)
 
 
 async def restored(step: ProjectionStep, entry: Restored) -> None:
@@ -56,14 +56,14 @@ async def restored(step: ProjectionStep, entry: Restored) -> None:
     folder = await messages.folder(step.transaction, entry.folder.owner, entry.folder.path)
     source = await messages.source_folder(step.transaction, entry.source)
     # A run at the same time may have fetched it already.
+    known = await digests.ids(step.transaction, [one.sha256 for one in entry.messages])
     await step.transaction.many(
         "INSERT OR IGNORE INTO source_message "
-        "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
-        "SELECT ?, ?, id, ?, ?, ?, ?, 0 FROM message WHERE sha256 = ?",
+        "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
         [
-            (source, one.uid, folder, one.size, one.internaldate, one.flags, one.sha256)
+            (source, one.uid, known[one.sha256], folder, one.size, one.internaldate, one.flags)
             for one in entry.messages
-            if one.uid is not None
+            if one.uid is not None and one.sha256 in known
         ],
     )
 
@@ -74,14 +74,20 @@ async def linked(step: ProjectionStep, entry: Linked) -> None:
     Without a UID they are only placed; without a folder (a catch-all mailbox) only their source is recorded.
     """
     source = await messages.source_folder(step.transaction, entry.source)
+    known = await digests.find(step.transaction, [one.sha256 for one in entry.messages])
     if entry.path is not None:
         folder = await messages.folder(step.transaction, entry.owner, entry.path)
-        await messages.place(step, folder, source, entry.messages, fetched=False)
+        placed = [(folder, source, step.seq, one) for one in entry.messages]
+        await messages.place_all(step.transaction, placed, known, fetched=False)
         return
     await step.transaction.many(
         "INSERT OR REPLACE INTO source_message (source_folder_id, uid, message_id, size, internaldate, flags, fetched) "
-        "SELECT ?, ?, id, ?, ?, ?, 0 FROM message WHERE sha256 = ?",
-        [(source, one.uid, one.size, one.internaldate, one.flags, one.sha256) for one in entry.messages],
+        "VALUES (?, ?, ?, ?, ?, ?, 0)",
+        [
+            (source, one.uid, known[one.sha256].id, one.size, one.internaldate, one.flags)
+            for one in entry.messages
+            if one.sha256 in known
+        ],
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.archive.catalog import restated, totals, twins
-from core.archive.catalog.twins import STANDING, Came
+from core.archive.catalog import digests, restated, totals, twins
+from core.archive.catalog.digests import KnownMessage, KnownMessages
+from core.archive.catalog.twins import Came
 from core.archive.store.entries.statement import Storing
 from core.archive.store.entries.upkeep import Repaired, Salvaged
 from core.archive.store.entries.values import Canonical, OwnedFolder, SourceFolder, SourceMessage
@@ -39,41 +40,58 @@ class ProjectionStep:
 _MESSAGE_COLUMNS = "sha256, volume, size, header_sha256, subject, sender, recipients, date, message_id, attachments"
 
 
-async def insert(step: ProjectionStep, entry: Storing, canonical: Canonical, came: Came = Came.SERVER) -> None:
-    """Add the messages of an entry that are new."""
-    await insert_all(step.transaction, step.volume, step.details, entry.digests(), canonical, came)
+async def insert(
+    step: ProjectionStep, entry: Storing, canonical: Canonical, came: Came = Came.SERVER
+) -> dict[bytes, KnownMessage]:
+    """Add the messages of an entry that are new; all of its messages as the catalog has them."""
+    return await insert_all(step.transaction, step.volume, step.details, entry.digests(), canonical, came)
 
 
 async def insert_all(
     transaction: Transaction,
     volume: int,
     details: Details,
-    digests: Sequence[bytes],
+    named: Sequence[bytes],
     canonical: Canonical,
     came: Came = Came.SERVER,
-) -> None:
-    """Add the messages ``details``, which are new in ``volume``; ``digests``: all messages of the entries, in their order."""
+) -> dict[bytes, KnownMessage]:
+    """Add the messages ``details``, which are new in ``volume``; ``named``: all messages of the entries, in their order.
+
+    All of these as the catalog has them.
+    """
+    known = await digests.find(transaction, (*named, *details))
+    fresh = {sha256: detail for sha256, detail in details.items() if sha256 not in known}
+    known |= await _add(transaction, volume, fresh)
+    return known | await digests.find(transaction, await twins.link(transaction, canonical, named, fresh, came))
+
+
+async def _add(transaction: Transaction, volume: int, details: Details) -> dict[bytes, KnownMessage]:
+    """Add messages that are not in the catalog."""
+    first = int(await transaction.value("SELECT coalesce(max(id), 0) + 1 FROM message"))
+    numbered = dict(zip(details, range(first, first + len(details)), strict=True))
     await transaction.many(
-        f"INSERT OR IGNORE INTO message ({_MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_message_row(sha256, volume, detail) for sha256, detail in details.items()],
+        f"INSERT INTO message (id, {_MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(numbered[sha256], *_message_row(sha256, volume, detail)) for sha256, detail in details.items()],
     )
-    await twins.link(transaction, canonical, digests, details, came)
+    await digests.add(transaction, list(numbered.items()))
+    return {sha256: KnownMessage(number, number, details[sha256].envelope.date) for sha256, number in numbered.items()}
 
 
 async def repaired(step: ProjectionStep, entry: Repaired) -> None:
     """Point messages to their good copies. A message rebuilt over a damaged one has no envelope, so it gets its own here."""
     await totals.forget(step.transaction)
-    digests = entry.renewed()
-    columns = _MESSAGE_COLUMNS.split(", ")
+    renewed = dict.fromkeys(entry.renewed())
+    known = await digests.ids(step.transaction, renewed)
+    await _add(step.transaction, step.volume, {sha256: step.details[sha256] for sha256 in renewed if sha256 not in known})
+    columns = ", ".join(f"{name} = ?" for name in _MESSAGE_COLUMNS.split(", "))
     await step.transaction.many(
-        f"INSERT INTO message ({_MESSAGE_COLUMNS}) VALUES ({', '.join('?' * len(columns))}) ON CONFLICT (sha256) DO UPDATE SET "
-        + ", ".join(f"{name} = excluded.{name}" for name in columns[1:]),
-        [_message_row(sha256, step.volume, step.details[sha256]) for sha256 in digests],
+        f"UPDATE message SET {columns} WHERE id = ?",
+        [(*_message_row(sha256, step.volume, step.details[sha256]), number) for sha256, number in known.items()],
     )
     await step.transaction.many(
-        "UPDATE placement SET date = message.date FROM message WHERE message.sha256 = ? AND message.date IS NOT NULL "
+        "UPDATE placement SET date = message.date FROM message WHERE message.id = ? AND message.date IS NOT NULL "
         "AND placement.message_id = message.id",
-        [(sha256,) for sha256 in digests],
+        [(number,) for number in known.values()],
     )
     # A message that was lost altogether gets its placements back.
     await restated.place(step.transaction, step.seq, entry.placed)
@@ -107,30 +125,41 @@ def _message_row(sha256: bytes, volume: int, detail: Detail) -> tuple[Any, ...]:
 
 
 async def place(
-    step: ProjectionStep, folder: int, source: int, messages: Iterable[SourceMessage], *, fetched: bool = True
+    step: ProjectionStep, folder: int, source: int, messages: Iterable[SourceMessage], known: KnownMessages
 ) -> None:
-    """Place messages into a folder and record their UIDs; those without a UID are only placed."""
-    await place_all(step.transaction, [(folder, source, step.seq, one) for one in messages], fetched=fetched)
+    """Place those of ``messages`` that are ``known`` into a folder and record their UIDs, if they have one."""
+    await place_all(step.transaction, [(folder, source, step.seq, one) for one in messages], known)
 
 
 async def place_all(
-    transaction: Transaction, placed: Sequence[tuple[int, int, int, SourceMessage]], *, fetched: bool = True
+    transaction: Transaction,
+    placed: Sequence[tuple[int, int, int, SourceMessage]],
+    known: KnownMessages,
+    *,
+    fetched: bool = True,
 ) -> None:
     """Place messages and record their UIDs: the ids of folder and source folder, the seq of the entry, the message."""
-    await transaction.many(
-        f"INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT {STANDING}, ?, ? FROM message "
-        "WHERE sha256 = ?",
-        [(folder, seq, one.sha256) for folder, _, seq, one in placed],
-    )
+    there = [(folder, source, seq, one, known[one.sha256]) for folder, source, seq, one in placed if one.sha256 in known]
+    await put(transaction, [(message, folder, seq) for folder, _, seq, _, message in there])
     await transaction.many(
         "INSERT OR REPLACE INTO source_message "
-        "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) "
-        "SELECT ?, ?, id, ?, ?, ?, ?, ? FROM message WHERE sha256 = ?",
+        "(source_folder_id, uid, message_id, folder_id, size, internaldate, flags, fetched) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (source, one.uid, folder, one.size, one.internaldate, one.flags, int(fetched), one.sha256)
-            for folder, source, _, one in placed
+            (source, one.uid, message.id, folder, one.size, one.internaldate, one.flags, int(fetched))
+            for folder, source, _, one, message in there
             if one.uid is not None
         ],
+    )
+
+
+async def put(transaction: Transaction, places: Iterable[tuple[KnownMessage, int, int]]) -> None:
+    """Place messages where they are not yet: the message, the id of the folder, the seq of the entry.
+
+    Those without a date of their own get that of the entry later (``catalog.date_placements``).
+    """
+    await transaction.many(
+        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq, date) VALUES (?, ?, ?, ?)",
+        [(message.standing, folder, seq, message.date) for message, folder, seq in places],
     )
 
 

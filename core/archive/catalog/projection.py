@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 
-from core.archive.catalog import catalog, changes, settings
+from core.archive.catalog import catalog, changes, digests, settings
 from core.archive.catalog.messages import Detail
 from core.archive.store import row_order
 from core.archive.store.intake import PreparedMessage
@@ -93,9 +93,9 @@ class Projection:
         return applied, 0
 
     async def _read_details(self, entry: Entry, volume: Volume) -> dict[bytes, Detail]:
-        digests = entry.digests()
-        known = await self.known(digests)
-        wanted = [*(sha256 for sha256 in digests if sha256 not in known), *entry.renewed()]
+        named = entry.digests()
+        known = await self.known(named)
+        wanted = [*(sha256 for sha256 in named if sha256 not in known), *entry.renewed()]
         return await details(volume, wanted)
 
     async def rebuild(self) -> int:
@@ -117,20 +117,19 @@ class Projection:
 
     # For the writer ------------------------------------------------------------------------------------------------------
 
-    async def known(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Those of ``digests`` that are in the archive."""
-        rows = await self._database.among("SELECT sha256 FROM message WHERE sha256 IN (??)", digests)
-        return {bytes(row[0]) for row in rows}
+    async def known(self, wanted: Sequence[bytes]) -> set[bytes]:
+        """Those of ``wanted`` that are in the archive."""
+        return set(await digests.ids(self._database, wanted))
 
-    async def lost(self, digests: Sequence[bytes]) -> list[bytes]:
-        """Those of ``digests`` that the archive lists but cannot read. Only volumes with known damage are read."""
-        rows = await self._database.among("SELECT sha256, volume FROM message WHERE sha256 IN (??)", digests)
-        if not rows:
+    async def lost(self, wanted: Sequence[bytes]) -> list[bytes]:
+        """Those of ``wanted`` that the archive lists but cannot read. Only volumes with known damage are read."""
+        places = await digests.volumes(self._database, wanted)
+        if not places:
             return []
-        broken = {number for number in {row[1] for row in rows} if await self._volumes.is_unusable(number)}
-        named = await self._database.among("SELECT sha256 FROM damage WHERE sha256 IN (??)", digests)
+        broken = {number for number in set(places.values()) if await self._volumes.is_unusable(number)}
+        named = await self._database.among("SELECT sha256 FROM damage WHERE sha256 IN (??)", wanted)
         damaged = {bytes(row[0]) for row in named}
-        doubtful = [(bytes(sha256), number) for sha256, number in rows if number in broken or sha256 in damaged]
+        doubtful = [(sha256, number) for sha256, number in places.items() if number in broken or sha256 in damaged]
         return [sha256 for sha256, number in doubtful if not await self._is_readable(number, sha256)]
 
     async def _is_readable(self, number: int, sha256: bytes) -> bool:
@@ -140,10 +139,10 @@ class Projection:
             return False
         return True
 
-    async def mended(self, digests: Sequence[bytes]) -> None:
+    async def mended(self, renewed: Sequence[bytes]) -> None:
         """Forget the damage of messages that were stored anew."""
         async with self._database.transaction() as transaction:
-            await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in digests])
+            await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in renewed])
 
     async def told(self, drafts: Sequence[Draft], forms: Mapping[bytes, bytes]) -> list[Draft]:
         """``drafts`` completed from the catalog: with the CRLF forms of their messages, and with the changes of records."""

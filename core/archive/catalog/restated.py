@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from core.archive.catalog.twins import STANDING
+from core.archive.catalog import digests
 from core.archive.store.entries.restated import Restated, RestatedSource, SourceState
 from core.archive.store.entries.values import Canonical, OwnedFolder, ReportHeader, ServerMessage, SourceFolder
 from core.db.database import Database, Row, Transaction
@@ -23,7 +23,8 @@ _SOURCES = (
 
 async def of(catalog: Database, sha256: bytes) -> Restated:
     """A message as the catalog knows it; only the SHA-256 for one that it does not know."""
-    row = await catalog.one("SELECT id, subject, sender, date FROM message WHERE sha256 = ?", (sha256,))
+    wanted = await digests.id_of(catalog, sha256)
+    row = await catalog.one("SELECT id, subject, sender, date FROM message WHERE id = ?", (wanted,))
     if row is None:
         return Restated(sha256)
     number, subject, sender, date = row
@@ -45,11 +46,11 @@ def _source(row: Row) -> RestatedSource:
     )
 
 
-async def forms(catalog: Database, digests: Sequence[bytes]) -> Canonical:
+async def forms(catalog: Database, wanted: Sequence[bytes]) -> Canonical:
     """SHA-256 of messages' CRLF forms by their own SHA-256, for messages that have other line ends."""
     found = {}
-    for sha256 in digests:
-        form = await catalog.value("SELECT canonical FROM message WHERE sha256 = ?", (sha256,))
+    for sha256, number in (await digests.ids(catalog, wanted)).items():
+        form = await catalog.value("SELECT canonical FROM message WHERE id = ?", (number,))
         if form is not None:
             found[sha256] = bytes(form)
     return found
@@ -58,23 +59,22 @@ async def forms(catalog: Database, digests: Sequence[bytes]) -> Canonical:
 async def place(transaction: Transaction, seq: int, messages: Sequence[Restated]) -> None:
     """Set the placements of messages in the catalog to those given, and record their sources."""
     for message in messages:
-        row = await transaction.one(f"SELECT id, {STANDING} FROM message WHERE sha256 = ?", (message.sha256,))
-        if row is None:
+        known = (await digests.find(transaction, (message.sha256,))).get(message.sha256)
+        if known is None:
             continue
-        number, standing = row
         folders = [await _folder(transaction, place) for place in message.places]
         marks = ",".join("?" * len(folders))
         await transaction.execute(
             f"UPDATE placement SET until_seq = ? WHERE message_id = ? AND until_seq IS NULL AND folder_id NOT IN ({marks})",
-            (seq, standing, *folders),
+            (seq, known.standing, *folders),
         )
         for folder in folders:
             await transaction.execute(
                 "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) VALUES (?, ?, ?)",
-                (standing, folder, seq),
+                (known.standing, folder, seq),
             )
         for source in message.sources:
-            await _know(transaction, seq, number, source)
+            await _know(transaction, seq, known.id, source)
 
 
 async def _know(transaction: Transaction, seq: int, message: int, said: RestatedSource) -> None:
@@ -95,16 +95,18 @@ async def _know(transaction: Transaction, seq: int, message: int, said: Restated
     )
 
 
-async def lose(transaction: Transaction, volume: int, digests: Collection[bytes]) -> None:
+async def lose(transaction: Transaction, volume: int, lost: Collection[bytes]) -> None:
     """Take messages of ``volume`` out of the catalog, with placements and sources: their UIDs count as not archived."""
-    for sha256 in digests:
-        number = await transaction.value("SELECT id FROM message WHERE sha256 = ? AND volume = ?", (sha256, volume))
+    for sha256 in lost:
+        number = await digests.id_of(transaction, sha256)
+        number = await transaction.value("SELECT id FROM message WHERE id = ? AND volume = ?", (number, volume))
         await transaction.execute("DELETE FROM server_identity WHERE sha256 = ?", (sha256,))
         if number is not None:
             await _hand_over(transaction, number)
             for table in ("source_message", "placement", "unknown_message"):
                 await transaction.execute(f"DELETE FROM {table} WHERE message_id = ?", (number,))
             await transaction.execute("DELETE FROM message WHERE id = ?", (number,))
+            await digests.remove(transaction, sha256, number)
 
 
 async def _hand_over(transaction: Transaction, number: int) -> None:

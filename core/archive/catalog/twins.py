@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from core.archive.catalog import digests
 from core.archive.store.entries.values import Canonical
 from core.db.database import Database, Row, Transaction
 from core.message.canonical import canonical
@@ -48,11 +49,11 @@ async def there(
         "AND p.message_id = coalesce(m.twin_of, m.id) AND p.until_seq IS NULL WHERE m.{0} IN (??)"
     )
 
-    async def lying(column: str, values: Sequence[bytes]) -> set[bytes]:
-        rows = await database.among(f"SELECT m.{column} {place.format(column)}", values, (owner, folder))
+    async def lying(column: str, key: str, values: Sequence[bytes | int]) -> set[bytes]:
+        rows = await database.among(f"SELECT m.{column} {place.format(key)}", values, (owner, folder))
         return {bytes(row[0]) for row in rows}
 
-    same = await lying("sha256", list(raws))
+    same = await lying("sha256", "id", list((await digests.ids(database, raws)).values()))
     if exact:
         return PresentTwins(frozenset(same), frozenset())
     other = await asyncio.to_thread(
@@ -60,7 +61,8 @@ async def there(
     )
     forms = {sha256: form or sha256 for sha256, form in other.items()}
     wanted = list(set(forms.values()))
-    known = await lying("sha256", wanted) | await lying("canonical", wanted)
+    numbers = list((await digests.ids(database, wanted)).values())
+    known = await lying("sha256", "id", numbers) | await lying("canonical", "canonical", wanted)
     alike: set[bytes] = set()
     for sha256, form in forms.items():
         if form in known:
@@ -90,22 +92,26 @@ _MEETS = {
 
 
 async def link(
-    transaction: Transaction, told: Canonical, digests: Sequence[bytes], fresh: Collection[bytes], came: Came
-) -> None:
+    transaction: Transaction, told: Canonical, entry: Sequence[bytes], fresh: Collection[bytes], came: Came
+) -> list[bytes]:
     """Set ``twin_of`` for those of an entry's messages that are ``fresh``: the earliest message of the same content.
 
-    ``told``: SHA-256 of CRLF forms, for messages that have other line ends.
+    ``told``: SHA-256 of CRLF forms, for messages that have other line ends. The messages that may be twins now.
     """
-    new = [sha256 for sha256 in digests if sha256 in fresh]
+    new = [sha256 for sha256 in entry if sha256 in fresh]
     alike = [sha256 for sha256 in new if sha256 in told]
-    await transaction.many("UPDATE message SET canonical = ? WHERE sha256 = ?", [(told[sha256], sha256) for sha256 in alike])
-    known = await transaction.among("SELECT DISTINCT canonical FROM message WHERE canonical IN (??)", new)
-    alike += [bytes(row[0]) for row in known]
+    numbers = await digests.ids(transaction, [*alike, *(told[sha256] for sha256 in alike)])
+    await transaction.many("UPDATE message SET canonical = ? WHERE id = ?", [(told[one], numbers[one]) for one in alike])
+    rows = await transaction.among("SELECT DISTINCT canonical FROM message WHERE canonical IN (??)", new)
+    known = [bytes(row[0]) for row in rows]
+    numbers |= await digests.ids(transaction, known)
+    alike += known
     await transaction.many(
         "UPDATE message SET twin_of = (SELECT coalesce(o.twin_of, o.id) FROM message o WHERE o.id < message.id "
-        f"AND (o.sha256 = ?1 OR o.canonical = ?1) {_MEETS[came]} ORDER BY o.id LIMIT 1) WHERE sha256 = ?2",
-        [(told.get(sha256, sha256), sha256) for sha256 in alike],
+        f"AND (o.id = ?1 OR o.canonical = ?2) {_MEETS[came]} ORDER BY o.id LIMIT 1) WHERE id = ?3",
+        [(numbers.get(form := told.get(sha256, sha256)), form, numbers[sha256]) for sha256 in alike],
     )
+    return alike
 
 
 async def of(database: Database, message: int) -> list[Row]:
@@ -117,11 +123,12 @@ async def of(database: Database, message: int) -> list[Row]:
     )
 
 
-async def others(database: Database, digests: Sequence[bytes]) -> dict[bytes, bytes]:
-    """The SHA-256 of messages' other forms, each with the one of ``digests`` that it is a form of."""
+async def others(database: Database, wanted: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The SHA-256 of messages' other forms, each with the one of ``wanted`` that it is a form of."""
+    numbers = await digests.ids(database, wanted)
     rows = await database.among(
         "SELECT o.sha256, m.sha256 FROM message m JOIN message o "
-        "ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) WHERE o.id <> m.id AND m.sha256 IN (??)",
-        digests,
+        "ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) WHERE o.id <> m.id AND m.id IN (??)",
+        list(numbers.values()),
     )
     return {bytes(other): bytes(sha256) for other, sha256 in rows}

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from core.archive.archive import Archive
+from core.archive.catalog import digests
 from core.archive.proof.findings import Finding
 from core.db.database import Transaction
 from core.model import moment, now, timestamp
@@ -66,9 +67,9 @@ async def keep(transaction: Transaction, findings: Iterable[Finding], at: dateti
     )
 
 
-async def mended(transaction: Transaction, digests: Iterable[bytes]) -> None:
+async def mended(transaction: Transaction, renewed: Iterable[bytes]) -> None:
     """Forget findings about messages that were stored anew."""
-    await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in digests])
+    await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in renewed])
 
 
 async def catalog_is_new(archive: Archive) -> None:
@@ -92,17 +93,18 @@ async def count(archive: Archive) -> tuple[int, int]:
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-async def names(archive: Archive, digests: Sequence[bytes]) -> dict[bytes, NamedMessage]:
+async def names(archive: Archive, messages: Sequence[bytes]) -> dict[bytes, NamedMessage]:
     """The catalog's knowledge of messages, by SHA-256; only the SHA-256 for a message that it does not know."""
     found: dict[bytes, NamedMessage] = {}
-    for sha256 in digests:
+    numbers = await digests.ids(archive.database, messages)
+    for sha256 in messages:
         rows = await archive.database.read(
             "SELECT message.subject, message.sender, message.date, user.name, folder.path FROM message "
             "LEFT JOIN placement ON placement.message_id = coalesce(message.twin_of, message.id) "
             "LEFT JOIN folder ON folder.id = placement.folder_id "
-            "LEFT JOIN user ON user.id = folder.owner WHERE message.sha256 = ? "
+            "LEFT JOIN user ON user.id = folder.owner WHERE message.id = ? "
             "ORDER BY placement.until_seq IS NOT NULL, placement.id LIMIT ?",
-            (sha256, PLACES),
+            (numbers.get(sha256), PLACES),
         )
         places = tuple((row[3], row[4]) for row in rows if row[3] is not None)
         subject, sender, date = rows[0][:3] if rows else ("", "", None)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.archive.archive import Archive
+from core.archive.catalog import digests
 from core.archive.proof.damage import NamedMessage, known, names
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import plain, sound, unpack
@@ -34,16 +35,16 @@ async def damaged(archive: Archive, tell: Callable[[int, int], None] = lambda do
     ``tell`` gets the number tried, and their total.
     """
     standing = [one.finding for one in await known(archive)]
-    digests = {bytes.fromhex(one.sha256): None for one in standing if one.sha256}
+    wanted = {bytes.fromhex(one.sha256): None for one in standing if one.sha256}
     unusable = await archive.volumes.unusable()
     for number in range(1, archive.last_volume + 1):
         found_fault = any(one.where == archive.home.volume(number).name and not one.sha256 for one in standing)
         if found_fault or number in unusable:
             rows = await archive.database.read("SELECT sha256 FROM message WHERE volume = ? ORDER BY id", (number,))
-            digests |= {bytes(row[0]): None for row in rows}
+            wanted |= {bytes(row[0]): None for row in rows}
     wrong = []
-    for done, sha256 in enumerate(digests):
-        tell(done, len(digests))
+    for done, sha256 in enumerate(wanted):
+        tell(done, len(wanted))
         if not await readable(archive, sha256):
             wrong.append(sha256)
     found = await names(archive, wrong)
@@ -81,8 +82,8 @@ async def from_other_form(archive: Archive, sha256: bytes) -> SalvagedMessage | 
     """The message made from a twin, which differs in its line ends alone; matched like any other."""
     rows = await archive.database.read(
         "SELECT o.sha256 FROM message o WHERE o.canonical = ?1 UNION SELECT o.sha256 FROM message m JOIN message o "
-        "ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) WHERE m.sha256 = ?1 AND o.id <> m.id",
-        (sha256,),
+        "ON (o.id = m.twin_of OR o.twin_of = coalesce(m.twin_of, m.id)) WHERE m.id = ?2 AND o.id <> m.id",
+        (sha256, await digests.id_of(archive.database, sha256)),
     )
     for (other,) in rows:
         try:

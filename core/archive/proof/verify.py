@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from core import files
-from core.archive.catalog import catalog
+from core.archive.catalog import catalog, digests
 from core.archive.catalog.projection import details
 from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Finding, Verdict
@@ -200,10 +200,9 @@ async def _replay(home: Home, target: Path, head: Head, last: int) -> Head:
                         if entry.seq > last:
                             return head
                         async with database.transaction() as transaction:
-                            digests = entry.digests()
-                            rows = await transaction.among("SELECT sha256 FROM message WHERE sha256 IN (??)", digests)
-                            known = {row[0] for row in rows}
-                            wanted = [*entry.renewed(), *(sha256 for sha256 in digests if sha256 not in known)]
+                            named = entry.digests()
+                            known = await digests.ids(transaction, named)
+                            wanted = [*entry.renewed(), *(sha256 for sha256 in named if sha256 not in known)]
                             await catalog.apply(transaction, entry, number, await details(volume, wanted))
                         head = Head(entry.seq, entry.hash)
             finally:

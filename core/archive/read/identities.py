@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.archive.archive import Archive
+from core.archive.catalog import digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,11 @@ async def identified(archive: Archive, source: str, ids: Iterable[str]) -> dict[
     """Those of ``ids`` that are archived, of a mailbox."""
     rows = await archive.database.read(
         "SELECT i.identity, i.size, i.sha256 FROM json_each(?) wanted JOIN server_identity i ON i.source = ? "
-        "AND i.identity = wanted.value JOIN message m ON m.sha256 = i.sha256",
+        "AND i.identity = wanted.value",
         (json.dumps(sorted(set(ids))), source),
     )
-    return {identity: Identified(size, bytes(sha256)) for identity, size, sha256 in rows}
+    known = await digests.ids(archive.database, (bytes(row[2]) for row in rows))
+    return {identity: Identified(size, bytes(sha256)) for identity, size, sha256 in rows if sha256 in known}
 
 
 async def identify(archive: Archive, source: str, found: Mapping[str, Identified]) -> None:
@@ -47,12 +49,12 @@ async def known_shapes(archive: Archive, source: str, shapes: Iterable[tuple[int
     return {(size, date) for size, date in rows} & wanted
 
 
-async def places(archive: Archive, owner: str, top: str, digests: Iterable[bytes]) -> dict[bytes, str]:
+async def places(archive: Archive, owner: str, top: str, messages: Iterable[bytes]) -> dict[bytes, str]:
     """Present folders of messages in the archive of ``owner`` below the folder ``top``, by SHA-256: the first of each."""
     rows = await archive.database.among(
         "SELECT m.sha256, folder.path FROM message m JOIN placement p ON p.message_id = m.id AND p.until_seq IS NULL "
-        "JOIN folder ON folder.id = p.folder_id WHERE folder.owner = ? AND m.sha256 IN (??) ORDER BY p.id DESC",
-        list(dict.fromkeys(digests)),
+        "JOIN folder ON folder.id = p.folder_id WHERE folder.owner = ? AND m.id IN (??) ORDER BY p.id DESC",
+        list((await digests.ids(archive.database, messages)).values()),
         (owner,),
     )
     # The first of each is the last of its rows.

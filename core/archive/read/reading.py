@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.archive.archive import Archive
+from core.archive.catalog import digests
 from core.archive.catalog.twins import STANDING
 from core.errors import InputError
 from core.problems import search as problems
@@ -68,7 +69,7 @@ async def find(archive: Archive, wanted: str) -> Stored:
     if not rows and len(wanted) >= 8 and len(wanted) <= 64 and set(wanted.lower()) <= set("0123456789abcdef"):
         low = bytes.fromhex(wanted.ljust(64, "0"))
         high = bytes.fromhex(wanted.ljust(64, "f"))
-        sql = f"SELECT {STORED} FROM message WHERE sha256 BETWEEN ? AND ? LIMIT 2"
+        sql = f"SELECT {STORED} FROM message WHERE {digests.between('?1', '?2')} LIMIT 2"
         rows = await archive.database.read(sql, (low, high))
     if len(rows) != 1:
         problem = problems.SEVERAL_MESSAGES if rows else problems.NO_MESSAGE

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.archive.archive import Archive
+from core.archive.catalog import digests
 from core.archive.catalog.twins import STANDING
 from core.model import now, timestamp
 
@@ -172,13 +173,13 @@ async def deleted(archive: Archive, source: str, sizes: Iterable[int]) -> list[G
     return await _gone(archive, source, [(size, None) for size in set(sizes)], join)
 
 
-async def gone_with(archive: Archive, source: str, digests: Iterable[bytes]) -> list[Gone]:
-    """Vanished messages of a mailbox with a SHA-256 among ``digests``, the last to vanish first."""
+async def gone_with(archive: Archive, source: str, messages: Iterable[bytes]) -> list[Gone]:
+    """Vanished messages of a mailbox with a SHA-256 among ``messages``, the last to vanish first."""
     rows = await archive.database.among(
         f"SELECT {GONE} FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NOT NULL "
         "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? LEFT JOIN folder ON folder.id = s.folder_id "
-        "WHERE m.sha256 IN (??) ORDER BY s.gone_seq DESC, s.uid",
-        list(set(digests)),
+        "WHERE m.id IN (??) ORDER BY s.gone_seq DESC, s.uid",
+        list((await digests.ids(archive.database, messages)).values()),
         (source,),
     )
     return [Gone(*row) for row in rows]
@@ -223,13 +224,13 @@ async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids:
     }
 
 
-async def holding(archive: Archive, source: str, name: str, uidvalidity: int, digests: Iterable[bytes]) -> list[int]:
-    """UIDs of a folder that held a message with a SHA-256 among ``digests`` at the last look, ascending."""
+async def holding(archive: Archive, source: str, name: str, uidvalidity: int, messages: Iterable[bytes]) -> list[int]:
+    """UIDs of a folder that held a message with a SHA-256 among ``messages`` at the last look, ascending."""
     rows = await archive.database.among(
         "SELECT s.uid FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NULL "
         "JOIN source_folder f ON f.id = s.source_folder_id AND f.source = ? AND f.name = ? AND f.uidvalidity = ? "
-        "WHERE m.sha256 IN (??)",
-        list(set(digests)),
+        "WHERE m.id IN (??)",
+        list((await digests.ids(archive.database, messages)).values()),
         (source, name, uidvalidity),
     )
     return sorted(row[0] for row in rows)

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.archive.archive import Archive
+from core.archive.catalog import digests
 from core.archive.catalog.twins import STANDING
 from core.archive.search import query as language
 from core.archive.search.hits import Hit, hits, meant
@@ -377,12 +378,11 @@ def expression(term: language.Node) -> str:
 
 
 def _numbered(term: language.Numbered, statement: _Statement) -> str:
-    conditions = []
-    if term.id.isdigit() and len(term.id) < 19:
-        conditions.append(f"doc.message_id = {int(term.id)}")
+    conditions = [f"doc.message_id = {int(term.id)}"] if term.id.isdigit() and len(term.id) < 19 else []
     if len(term.id) >= 8:
         low, high = (statement.value(bytes.fromhex(term.id.ljust(64, filler))) for filler in "0f")
-        conditions.append(f"doc.message_id IN (SELECT {STANDING} FROM catalog.message WHERE sha256 BETWEEN {low} AND {high})")
+        named = digests.between(low, high, "catalog")
+        conditions.append(f"doc.message_id IN (SELECT {STANDING} FROM catalog.message WHERE {named})")
     return f"({' OR '.join(conditions)})"
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.archive.archive import Archive
+from core.archive.catalog import digests
 from core.archive.catalog.twins import FROM_FILES
 from core.archive.proof import damage, losses
 from core.archive.proof.damage import NamedMessage
@@ -234,8 +235,8 @@ async def _had_by(archive: Archive, sha256: bytes, lost: Restated | None) -> lis
     rows = await archive.database.read(
         "SELECT f.source, f.name, f.uidvalidity, s.uid, s.gone_seq IS NOT NULL FROM message m "
         "JOIN source_message s ON s.message_id = m.id JOIN source_folder f ON f.id = s.source_folder_id "
-        "WHERE m.sha256 = ? ORDER BY f.id, s.uid",
-        (sha256,),
+        "WHERE m.id = ? ORDER BY f.id, s.uid",
+        (await digests.id_of(archive.database, sha256),),
     )
     return [_At(source, folder, uidvalidity, uid, bool(gone)) for source, folder, uidvalidity, uid, gone in rows]
 
