@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from core import files
 from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import Draft, Entry, Head, chain, compress, decompress, encode
+from core.archive.store.volume_file import forget_pages, identity, opened
 from core.archive.store.volume_format import (
     AS_FAR_AS_IT_GOES,
     FORMAT,
@@ -37,8 +36,6 @@ from core.problems.storage import NOT_MADE
 from core.system.actor import signed
 
 PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = FULL", "cache_size = -16384")
-#: Seconds that a writer waits for SQLite's lock: a verification reads a whole volume under it.
-PATIENCE_SECONDS = 600.0
 _IDS = "SELECT sha256, id FROM part WHERE sha256 IN (??)"
 #: Queries of the last rows of each table, read before a volume is appended to.
 _ENDS = (
@@ -57,49 +54,6 @@ class Sealed(Exception):
     """The volume was sealed by another process: append to the next one."""
 
 
-def _forget_pages(path: Path) -> None:
-    """Ask the system to drop its cached pages of a file that this process has open.
-
-    An existing descriptor is used: closing another one would release every lock that this process has on the file, and a reader
-    elsewhere would roll back what is being written.
-    """
-    facts = path.stat()
-    for name in os.listdir("/proc/self/fd"):
-        # Another thread may close the descriptor, and its number may be reused: then another file's pages are read once more.
-        with suppress(OSError):
-            if os.path.samestat(os.fstat(int(name)), facts):
-                os.posix_fadvise(int(name), 0, 0, os.POSIX_FADV_DONTNEED)
-                return
-
-
-async def _opened(path: Path) -> Database:
-    """Open the file for writing if that is possible, so that SQLite rolls back what a crash left."""
-    try:
-        database = await Database.open(path, make=False, patience=PATIENCE_SECONDS, damaged=problems.DAMAGED)
-    except StorageError:
-        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, damaged=problems.DAMAGED)
-    try:
-        await database.read("SELECT 1 FROM sqlite_schema LIMIT 1")
-    except StorageError:
-        await database.close()
-        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, damaged=problems.DAMAGED)
-    except DamagedError:
-        # ``read_meta`` reports the error.
-        return database
-    except BaseException:
-        await database.close()
-        raise
-    return database
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    try:
-        there = path.stat()
-    except OSError:
-        return (0, 0)
-    return there.st_dev, there.st_ino
-
-
 class Volume:
     """An open volume file."""
 
@@ -108,7 +62,7 @@ class Volume:
         self._reading: Database | None = None
         self._opening = asyncio.Lock()
         self._pragmas = (AS_FAR_AS_IT_GOES, "cache_size = -4096") if fault else ("cache_size = -4096",)
-        self._file = _identity(database.path)
+        self._file = identity(database.path)
         self.meta = meta
         #: The reason why the file is not whole although it can be read in part; empty when it is whole.
         self.fault = fault
@@ -165,7 +119,7 @@ class Volume:
 
     @classmethod
     async def _open(cls, path: Path, pragmas: Sequence[str], fault: DamagedError | None) -> Volume:
-        database = await _opened(path)
+        database = await opened(path)
         try:
             if fault is not None:
                 await database.configure(pragmas)
@@ -193,7 +147,7 @@ class Volume:
 
     def is_at(self, path: Path) -> bool:
         """True when ``path`` is still this file; another may have replaced it."""
-        return self._file == _identity(path)
+        return self._file == identity(path)
 
     async def close(self) -> None:
         if self._reading is not None:
@@ -258,7 +212,7 @@ class Volume:
 
         A new connection has no pages yet, and the system is asked to drop the file's pages that are written.
         """
-        _forget_pages(self.path)
+        forget_pages(self.path)
         database = await Database.open(self.path, pragmas=self._pragmas, read_only=True, damaged=problems.DAMAGED)
         try:
             for sha256 in digests:

@@ -1,0 +1,57 @@
+"""The file of a volume: opening it, telling it from another one of its name, dropping its pages from the cache."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from core.db.database import Database
+from core.errors import DamagedError, StorageError
+from core.problems import volume as problems
+
+#: Seconds that a writer waits for SQLite's lock: a verification reads a whole volume under it.
+PATIENCE_SECONDS = 600.0
+
+
+def forget_pages(path: Path) -> None:
+    """Ask the system to drop its cached pages of a file that this process has open.
+
+    An existing descriptor is used: closing another one would release every lock that this process has on the file, and a reader
+    elsewhere would roll back what is being written.
+    """
+    facts = path.stat()
+    for name in os.listdir("/proc/self/fd"):
+        # Another thread may close the descriptor, and its number may be reused: then another file's pages are read once more.
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(int(name)), facts):
+                os.posix_fadvise(int(name), 0, 0, os.POSIX_FADV_DONTNEED)
+                return
+
+
+async def opened(path: Path) -> Database:
+    """Open the file for writing if that is possible, so that SQLite rolls back what a crash left."""
+    try:
+        database = await Database.open(path, make=False, patience=PATIENCE_SECONDS, damaged=problems.DAMAGED)
+    except StorageError:
+        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, damaged=problems.DAMAGED)
+    try:
+        await database.read("SELECT 1 FROM sqlite_schema LIMIT 1")
+    except StorageError:
+        await database.close()
+        return await Database.open(path, read_only=True, patience=PATIENCE_SECONDS, damaged=problems.DAMAGED)
+    except DamagedError:
+        # ``read_meta`` reports the error.
+        return database
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+def identity(path: Path) -> tuple[int, int]:
+    try:
+        there = path.stat()
+    except OSError:
+        return (0, 0)
+    return there.st_dev, there.st_ino
