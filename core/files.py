@@ -7,8 +7,10 @@ owner alone (mode 0600) unless said otherwise, and a link in the place of a new 
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
+import resource
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -36,6 +38,16 @@ def facts(path: Path) -> tuple[int, int, int]:
     except OSError:
         return (0, 0, 0)
     return there.st_ino, there.st_size, there.st_mtime_ns
+
+
+def limit_reached() -> int | None:
+    """The most files that this process may have open, when it can open no more now; else None."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return None
 
 
 def open_new(path: Path, mode: int = 0o600) -> int:

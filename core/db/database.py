@@ -42,6 +42,8 @@ _CODES: dict[int, tuple[type[ArchivarError], Code]] = {
 }
 #: Errors whose code depends on the file: the caller gives it.
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+#: Errors that SQLite reports also where the process may open no more files.
+_LIMITED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY)
 #: SQLite's reasons for not opening a file which it can neither lock nor give files beside it: a read-only or full disk.
 _NOTHING_BESIDE = {
     *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL),
@@ -83,6 +85,8 @@ def translated(path: Path, damaged: Code = problems.DAMAGED) -> Iterator[None]:
             code = sqlite3.SQLITE_CORRUPT
         if code == sqlite3.SQLITE_IOERR and _no_space(path):
             code = sqlite3.SQLITE_FULL
+        if code in _LIMITED and (limit := files.limit_reached()) is not None:
+            raise BusyError(problems.TOO_MANY_FILES(file=path.name, limit=limit)) from error
         if code in _DAMAGED:
             raise DamagedError(damaged(file=path.name, said=str(error))) from error
         if code not in _CODES:

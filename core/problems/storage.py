@@ -8,6 +8,12 @@ _OWNER = "Check the owner and mode of the home folder."
 
 FULL = Code("disk-full", "{file}: the disk is full ({said}).", "Make space and run again: it carries on where it stopped.")
 LOCKED = Code("database-locked", "{file}: it is locked by another process ({said}).", "Try again in a moment.", Family.BUSY)
+TOO_MANY_FILES = Code(
+    "too-many-files",
+    "{file}: it cannot be opened, since this process may not open more than {limit} files at once.",
+    "Raise that limit: ulimit -n in the shell, LimitNOFILE= in the unit of a service.",
+    Family.BUSY,
+)
 READ_ONLY = Code("database-read-only", "{file}: it cannot be written ({said}).", _OWNER)
 DENIED = Code("database-denied", "{file}: access is denied ({said}).", _OWNER)
 NOT_OPENED = Code("database-not-opened", "{file}: it cannot be opened ({said}).", _OWNER)

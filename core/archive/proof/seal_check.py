@@ -8,7 +8,7 @@ seal, so its entry is found on the way.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -218,27 +218,32 @@ async def _entries(home: Home) -> AsyncGenerator[tuple[str, Entry]]:
 
 
 async def _look_at_messages(home: Home, found: SealCheck, known: KnownDigests, tell: Tell) -> Reason | None:
-    """Count the messages ``known`` from the ledger, and look for each; the first fault, None if there is none."""
-    total = await known.count()
-    async with AsyncExitStack() as stack:
-        volumes = []
-        for volume_number in reversed(home.volume_numbers()):
-            try:
-                volumes.append(await Volume.open(home.volume(volume_number), read_only=True))
-            except (DamagedError, StorageError):
-                # Messages of an unreadable volume count as missing.
-                continue
-            stack.push_async_callback(volumes[-1].close)
-        async with aclosing(known.pages()) as pages:
-            async for page in pages:
-                missing = page
-                for volume in volumes:
-                    if missing:
-                        missing = await _not_in(volume, missing, deep=found.read)
-                found.messages += len(page)
-                found.missing += len(missing)
-                found.names += [sha256.hex() for sha256 in missing[: NAMED - len(found.names)]]
-                tell(found.messages, total, "message")
+    """Count the messages ``known`` from the ledger, and look for each; the first fault, None if there is none.
+
+    One volume is open at a time: what it has is struck off, and what is left at the end is missing.
+    """
+    found.messages = left = await known.count()
+    for volume_number in reversed(home.volume_numbers()):
+        if not left:
+            break
+        try:
+            volume = await Volume.open(home.volume(volume_number), read_only=True)
+        except (DamagedError, StorageError):
+            # Messages of an unreadable volume count as missing.
+            continue
+        try:
+            async with aclosing(known.pages()) as pages:
+                async for page in pages:
+                    missing = set(await _not_in(volume, page, deep=found.read))
+                    await known.strike([sha256 for sha256 in page if sha256 not in missing])
+                    left -= len(page) - len(missing)
+                    tell(found.messages - left, found.messages, "message")
+        finally:
+            await volume.close()
+    found.missing = left
+    async with aclosing(known.pages()) as pages:
+        async for page in pages:
+            found.names += [sha256.hex() for sha256 in page[: NAMED - len(found.names)]]
     if not found.missing:
         return None
     return differences.MESSAGES_MISSING(

@@ -49,6 +49,11 @@ class KnownDigests:
         async with self._database.transaction() as transaction:
             await transaction.many("INSERT OR IGNORE INTO digest VALUES (?)", ((sha256,) for sha256 in digests))
 
+    async def strike(self, digests: Sequence[bytes]) -> None:
+        """Take ``digests`` out again."""
+        async with self._database.transaction() as transaction:
+            await transaction.many("DELETE FROM digest WHERE sha256 = ?", ((sha256,) for sha256 in digests))
+
     async def add_parts(self, parts: Iterable[int]) -> None:
         async with self._database.transaction() as transaction:
             await transaction.many("INSERT OR IGNORE INTO part VALUES (?)", ((part,) for part in parts))

@@ -53,12 +53,13 @@ async def read(volume: Volume, digests: Sequence[bytes], work: Callable[[bytes],
 
     ``work`` is called in a thread. What it raises is raised here.
     """
-    for start in range(0, len(digests), SLICE_MESSAGES):
-        wanted = digests[start : start + SLICE_MESSAGES]
-        located = await _tried(volume, partial(_locate, wanted))
-        for together in _slices(wanted, located):
-            made = await _tried(volume, partial(_read, together, located, work))
-            yield [Read(one, made[one] if one in made else await _alone(volume, one, work)) for one in together]
+    with volume.used():
+        for start in range(0, len(digests), SLICE_MESSAGES):
+            wanted = digests[start : start + SLICE_MESSAGES]
+            located = await _tried(volume, partial(_locate, wanted))
+            for together in _slices(wanted, located):
+                made = await _tried(volume, partial(_read, together, located, work))
+                yield [Read(one, made[one] if one in made else await _alone(volume, one, work)) for one in together]
 
 
 async def _tried(volume: Volume, job: Callable[[sqlite3.Connection], dict[bytes, T]]) -> dict[bytes, T]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from functools import partial
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial, wraps
 from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from core import files
 from core.archive.store.intake import PreparedMessage, StoredPart
@@ -46,6 +48,21 @@ _ENDS = (
 )
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _using(work: Callable[Concatenate[Volume, P], Awaitable[T]]) -> Callable[Concatenate[Volume, P], Coroutine[Any, Any, T]]:
+    """A method of ``Volume`` during which the volume counts as used."""
+
+    @wraps(work)
+    async def using(self: Volume, /, *args: P.args, **more: P.kwargs) -> T:
+        with self.used():
+            return await work(self, *args, **more)
+
+    return using
+
+
 class Incomplete(Exception):
     """A message needs a part that is neither new nor in the volume: nothing was written."""
 
@@ -55,10 +72,12 @@ class Sealed(Exception):
 
 
 class Volume:
-    """An open volume file."""
+    """An open volume file. ``read_only``: it is not written to here, so that one connection serves all readers."""
 
-    def __init__(self, database: Database, meta: Meta, fault: DamagedError | None = None) -> None:
+    def __init__(self, database: Database, meta: Meta, fault: DamagedError | None = None, *, read_only: bool = False) -> None:
         self._database = database
+        self._read_only = read_only
+        self._uses = 0
         self._reading: Database | None = None
         self._opening = asyncio.Lock()
         self._pragmas = (AS_FAR_AS_IT_GOES, "cache_size = -4096") if fault else ("cache_size = -4096",)
@@ -111,14 +130,14 @@ class Volume:
         """
         refuse_no_file(path)
         try:
-            return await cls._open(path, ("cache_size = -4096",) if read_only else PRAGMAS, None)
+            return await cls._open(path, ("cache_size = -4096",) if read_only else PRAGMAS, None, read_only=read_only)
         except DamagedError as error:
             if not read_only:
                 raise
-            return await cls._open(path, (AS_FAR_AS_IT_GOES, "cache_size = -4096"), error)
+            return await cls._open(path, (AS_FAR_AS_IT_GOES, "cache_size = -4096"), error, read_only=True)
 
     @classmethod
-    async def _open(cls, path: Path, pragmas: Sequence[str], fault: DamagedError | None) -> Volume:
+    async def _open(cls, path: Path, pragmas: Sequence[str], fault: DamagedError | None, *, read_only: bool) -> Volume:
         database = await opened(path)
         try:
             if fault is not None:
@@ -138,7 +157,7 @@ class Volume:
         except BaseException:
             await database.close()
             raise
-        return cls(database, meta, fault)
+        return cls(database, meta, fault, read_only=read_only)
 
     @staticmethod
     async def read_meta(database: Database) -> Meta:
@@ -155,8 +174,24 @@ class Volume:
             self._reading = None
         await self._database.close()
 
+    @property
+    def is_used(self) -> bool:
+        """True while it must stay open: a call is under way, entries are being read, or ``used`` holds it."""
+        return self._uses > 0
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Context in which the volume stays open: for several statements on ``reader`` or ``database``."""
+        self._uses += 1
+        try:
+            yield
+        finally:
+            self._uses -= 1
+
     async def reader(self) -> Database:
-        """A second connection for reading, so that readers do not wait for a batch that is being written."""
+        """The connection for reading; a second one where batches are written, so that readers do not wait for these."""
+        if self._read_only:
+            return self._database
         async with self._opening:
             if self._reading is None:
                 self._reading = await Database.open(self.path, pragmas=self._pragmas, read_only=True, damaged=problems.DAMAGED)
@@ -164,23 +199,27 @@ class Volume:
 
     # Reading -----------------------------------------------------------------------------------------------------------
 
+    @_using
     async def head(self) -> Head:
         """The last entry of the chain up to and including this volume, as of the last commit."""
         row = await (await self.reader()).one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
         return Head(row[0], bytes(row[1])) if row else self.meta.previous
 
+    @_using
     async def is_sealed(self) -> bool:
         return await self._database.value("SELECT 1 FROM meta WHERE key = 'sealed'") is not None
 
     async def entries(self, after: int = 0) -> AsyncGenerator[Entry]:
         """Ledger entries with a seq over ``after``, in order; none of a transaction that may still fail."""
         sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT 16"
-        reader = await self.reader()
-        while rows := await reader.read(sql, (after,)):
-            for seq, at, kind, actor, payload, digest in rows:
-                yield Entry(seq, at, kind, actor, decompress(payload), digest)
-            after = rows[-1][0]
+        with self.used():
+            reader = await self.reader()
+            while rows := await reader.read(sql, (after,)):
+                for seq, at, kind, actor, payload, digest in rows:
+                    yield Entry(seq, at, kind, actor, decompress(payload), digest)
+                after = rows[-1][0]
 
+    @_using
     async def entries_before(self, seq: int | None, limit: int, kind: str = "") -> list[Entry]:
         """The last ``limit`` ledger entries with a seq under ``seq`` (None: no bound), the newest first.
 
@@ -191,15 +230,23 @@ class Volume:
         rows = await (await self.reader()).read(sql, (LAST_SEQ if seq is None else seq, *kinds, limit))
         return [Entry(number, at, kind, actor, decompress(data), digest) for number, at, kind, actor, data, digest in rows]
 
+    @_using
     async def seqs(self, kind: str, after: int) -> list[int]:
         """The seqs over ``after`` of the ledger entries of one kind, in order."""
         rows = await (await self.reader()).read("SELECT seq FROM ledger WHERE kind = ? AND seq > ? ORDER BY seq", (kind, after))
         return [row[0] for row in rows]
 
+    @_using
     async def times(self, seqs: Sequence[int]) -> dict[int, str]:
         """The times of the entries ``seqs`` that are in this volume, by seq."""
         return dict(await self._database.among("SELECT seq, at FROM ledger WHERE seq IN (??)", seqs))
 
+    @_using
+    async def lists(self, sha256: bytes) -> bool:
+        """True when its table has the message."""
+        return await self._database.one("SELECT 1 FROM message WHERE sha256 = ?", (sha256,)) is not None
+
+    @_using
     async def raw(self, sha256: bytes) -> bytes:
         """The message, joined from its parts and matched with its SHA-256.
 
@@ -212,20 +259,21 @@ class Volume:
 
         A new connection has no pages yet, and the system is asked to drop the file's pages that are written.
         """
-        forget_pages(self.path)
-        database = await Database.open(self.path, pragmas=self._pragmas, read_only=True, damaged=problems.DAMAGED)
-        try:
-            for sha256 in digests:
-                try:
-                    yield sha256, await self._raw(database, sha256)
-                except DamagedError as error:
-                    yield sha256, error
-                except StorageError as error:
-                    yield sha256, DamagedError(problems.MESSAGE_UNREAD(message=sha256.hex()[:16], why=error.reason))
-                except KeyError:
-                    yield sha256, DamagedError(problems.MESSAGE_MISSING(message=sha256.hex()[:16], file=self.path.name))
-        finally:
-            await database.close()
+        with self.used():
+            forget_pages(self.path)
+            database = await Database.open(self.path, pragmas=self._pragmas, read_only=True, damaged=problems.DAMAGED)
+            try:
+                for sha256 in digests:
+                    try:
+                        yield sha256, await self._raw(database, sha256)
+                    except DamagedError as error:
+                        yield sha256, error
+                    except StorageError as error:
+                        yield sha256, DamagedError(problems.MESSAGE_UNREAD(message=sha256.hex()[:16], why=error.reason))
+                    except KeyError:
+                        yield sha256, DamagedError(problems.MESSAGE_MISSING(message=sha256.hex()[:16], file=self.path.name))
+            finally:
+                await database.close()
 
     async def _raw(self, database: Database, sha256: bytes) -> bytes:
         row = await database.one("SELECT size, recipe FROM message WHERE sha256 = ?", (sha256,))
@@ -245,14 +293,16 @@ class Volume:
         except DamagedError as error:
             raise DamagedError(problems.PART_DAMAGED(part=number, file=self.path.name, why=error.reason)) from error
 
+    @_using
     async def known_parts(self, digests: Sequence[bytes]) -> dict[bytes, int]:
         """Ids of those parts that are in this volume already, by SHA-256."""
         return dict(await (await self.reader()).among(_IDS, digests))
 
+    @_using
     async def spoils(self, messages: Sequence[PreparedMessage]) -> bool:
         """True when one of ``messages``, appended here, would be damaged: a damaged copy or part of it here would be kept."""
         for message in messages:
-            if await self._database.one("SELECT 1 FROM message WHERE sha256 = ?", (message.sha256,)):
+            if await self.lists(message.sha256):
                 return True
         digests = list(dict.fromkeys(piece.sha256 for message in messages for piece in message.pieces))
         sql = "SELECT codec, size, data FROM part WHERE sha256 = ?"
@@ -264,6 +314,7 @@ class Volume:
 
     # Writing -----------------------------------------------------------------------------------------------------------
 
+    @_using
     async def append(
         self, drafts: Iterable[Draft], messages: Sequence[PreparedMessage] = (), parts: Iterable[StoredPart] = ()
     ) -> list[Entry]:
@@ -306,6 +357,7 @@ class Volume:
             )
         return entries
 
+    @_using
     async def seal(self) -> Head:
         """Seal the volume for good; the end of its chain."""
         if not await self.is_sealed():
@@ -313,6 +365,7 @@ class Volume:
                 await transaction.execute("INSERT OR IGNORE INTO meta VALUES ('sealed', ?)", (timestamp(now()),))
         return await self.head()
 
+    @_using
     async def size(self) -> int:
         """Bytes of the file as of the last commit."""
         pages = await self._database.value("PRAGMA page_count")

@@ -1,6 +1,7 @@
 """The volumes of one archive: their numbers, the one that is written to, and the reason why none can be. Knows no catalog.
 
-They are opened on demand and kept open. A file that another process has replaced is opened anew. Unreadable parts are noted
+They are opened on demand, and ``MOST_OPEN`` of them stay open: the least recently used one is closed for the next, but never
+the one that is written to, nor one in use. A file that another process has replaced is opened anew. Unreadable parts are noted
 once, and passed over where others can be read.
 """
 
@@ -16,7 +17,7 @@ from core import files
 from core.archive.store.entries.upkeep import ArchiveCreated
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import Volume
-from core.archive.store.volume_format import Meta
+from core.archive.store.volume_format import LAST_SEQ, Meta
 from core.config import Home
 from core.db.database import LOCK_SECONDS
 from core.errors import BusyError, DamagedError, HomeError, StorageError
@@ -24,6 +25,8 @@ from core.problems import volume as problems
 from core.problems.code import Reason
 from core.problems.home import REPLACED
 
+#: Volume files that are open at once, however many there are; each takes a file, a thread and up to 4 MiB of pages.
+MOST_OPEN = 16
 _BEING_MADE = problems.BEING_MADE()
 #: The reason why nothing can be appended: damage, no space or no right to write, or a backup.
 Refusal = DamagedError | StorageError | HomeError
@@ -43,7 +46,10 @@ class Volumes:
         self.archive_id = ""
         self.last = 0
         self._notes: dict[str, str] = {}
+        #: The open ones, the least recently used first.
         self._open: dict[int, Volume] = {}
+        #: The seq before the first entry of each volume that was open, for ever the same.
+        self._before: dict[int, int] = {}
         self._replaced: list[Volume] = []
         self._opening = asyncio.Lock()
         #: Inode, size and time of the last volume's file when it was last found damaged.
@@ -147,10 +153,23 @@ class Volumes:
                     if found is not None:
                         # Another task may be reading from it.
                         self._replaced.append(self._open.pop(number))
+                    await self._make_room()
                     found = await Volume.open(path, read_only=number != self.last or self.refusal is not None)
                     self._open[number] = found
                     self._check_identity(found, number)
+                    self._before[number] = found.meta.previous.seq
+        # The caller uses it before any other task runs, so that it is not closed in between.
+        self._open[number] = self._open.pop(number, found)
         return found
+
+    async def _make_room(self) -> None:
+        """Close what is not needed of replaced volumes, and of those used least recently, for one more."""
+        idle = [number for number, volume in self._open.items() if number != self.last and not volume.is_used]
+        closed = [self._open.pop(number) for number in idle[: max(len(self._open) + 1 - MOST_OPEN, 0)]]
+        closed += [volume for volume in self._replaced if not volume.is_used]
+        self._replaced = [volume for volume in self._replaced if volume.is_used]
+        for volume in closed:
+            await volume.close()
 
     def _check_identity(self, volume: Volume, number: int) -> None:
         """Raise ``DamagedError`` for a volume of another archive, or with another number."""
@@ -166,7 +185,7 @@ class Volumes:
 
     async def release(self) -> None:
         """Close all volume files, so that one of them can be replaced."""
-        volumes, self._open = list(self._open.values()), {}
+        volumes, self._open, self._before = list(self._open.values()), {}, {}
         for volume in volumes:
             await volume.close()
 
@@ -188,6 +207,7 @@ class Volumes:
         """Forget all findings: files are opened anew. Those that are open can be read to the end."""
         self._replaced += self._open.values()
         self._open.clear()
+        self._before.clear()
         self.refusal = None
         self._notes.clear()
 
@@ -208,9 +228,9 @@ class Volumes:
 
     # Reading -------------------------------------------------------------------------------------------------------------
 
-    async def readable(self) -> AsyncGenerator[Volume]:
-        """All volumes that can be read, the oldest first."""
-        for number in range(1, self.last + 1):
+    async def readable(self, first: int = 1) -> AsyncGenerator[Volume]:
+        """All volumes from ``first`` on that can be read, the oldest first."""
+        for number in range(first, self.last + 1):
             try:
                 volume = await self.at(number)
             except (DamagedError, StorageError) as error:
@@ -234,7 +254,7 @@ class Volumes:
         async for volume in self.readable():
             if volume.meta.number < number:
                 with self._passing_over():
-                    if await volume.database.one("SELECT 1 FROM message WHERE sha256 = ?", (sha256,)):
+                    if await volume.lists(sha256):
                         return True
         return False
 
@@ -262,7 +282,7 @@ class Volumes:
 
     async def entries(self, after: int = 0) -> AsyncIterator[Entry]:
         """Ledger entries of all volumes with a seq over ``after``, in order; unreadable ones become ``notices``."""
-        async for volume in self.readable():
+        async for volume in self.readable(await self._holder(after + 1) or 1):
             with self._passing_over():
                 async for entry in volume.entries(after):
                     yield entry
@@ -273,7 +293,8 @@ class Volumes:
         With ``kind`` only those of one kind; ``notices`` says what cannot be read of them.
         """
         found: list[Entry] = []
-        for number in range(self.last, 0, -1):
+        newest = self.last if seq is None else await self._holder(seq - 1) or self.last
+        for number in range(newest, 0, -1):
             if len(found) >= limit:
                 break
             with self._passing_over():
@@ -285,7 +306,7 @@ class Volumes:
     async def entry_seqs(self, kind: str, after: int = 0) -> list[int]:
         """The seqs over ``after`` of all ledger entries of one kind, in order, without unreadable ones."""
         found: list[int] = []
-        async for volume in self.readable():
+        async for volume in self.readable(await self._holder(after + 1) or 1):
             with self._passing_over():
                 found += await volume.seqs(kind, after)
         return found
@@ -293,10 +314,40 @@ class Volumes:
     async def entry_times(self, seqs: Collection[int]) -> dict[int, str]:
         """The times of ledger entries, by seq, without unreadable ones."""
         found: dict[int, str] = {}
-        async for volume in self.readable():
+        left = sorted(set(seqs))
+        while left and (number := await self._holder(left[0])) is not None:
             with self._passing_over():
-                found.update(await volume.times(sorted(set(seqs) - found.keys())))
+                found.update(await (await self.at(number)).times(left))
+            end = LAST_SEQ if number == self.last else self._before[number + 1]
+            left = [seq for seq in left if seq > end]
+        if left:
+            async for volume in self.readable():
+                with self._passing_over():
+                    found.update(await volume.times([seq for seq in left if seq not in found]))
         return found
+
+    async def _holder(self, seq: int) -> int | None:
+        """The number of the volume that has the entry ``seq`` if any has, by few openings; None when one of them fails."""
+        low, high = 1, self.last
+        try:
+            while low < high:
+                middle = (low + high + 1) // 2
+                if await self._before_first(middle) < seq:
+                    low = middle
+                else:
+                    high = middle - 1
+            # Known too where the search ended without asking.
+            for number in (low, low + 1):
+                if number <= self.last:
+                    await self._before_first(number)
+        except (DamagedError, StorageError):
+            return None
+        return low
+
+    async def _before_first(self, number: int) -> int:
+        if number not in self._before:
+            self._before[number] = (await self.at(number)).meta.previous.seq
+        return self._before[number]
 
     @contextmanager
     def _passing_over(self) -> Iterator[None]:
