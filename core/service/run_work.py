@@ -18,8 +18,9 @@ from core.archive.store.entries.statement import Newer
 from core.archive.store.entries.values import count_of
 from core.engine.run.run import ProfileRun, RunParameters, finished_entry, result, rows
 from core.engine.visit.limits import Limits
-from core.engine.visit.progress import SHOWN_PROBLEMS, MailboxProgress, Progress
+from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.roster import roster
+from core.engine.visit.run_progress import SHOWN_PROBLEMS, Progress
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
 from core.problems import run as problems

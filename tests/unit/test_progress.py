@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from core.cli.words import progress_line, waits
 from core.engine.run import progress_words
-from core.engine.visit.progress import SHOWN_PROBLEMS, MailboxProgress, Progress, Snapshot
+from core.engine.visit.progress import MailboxProgress, Snapshot
+from core.engine.visit.run_progress import SHOWN_PROBLEMS, Progress
 from core.model import COUNTERS, MailboxResult, Phase, Problem, RunStatus
 from core.problems.message import NOT_ARCHIVED
 from core.text.format import clock

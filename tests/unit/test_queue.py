@@ -10,7 +10,7 @@ import pytest
 
 from core.archive.archive import Archive
 from core.cli.runs import as_json
-from core.engine.visit.progress import Progress
+from core.engine.visit.run_progress import Progress
 from core.errors import BusyError, InputError
 from core.model import RunStatus, now
 from core.problems import connection, login, table

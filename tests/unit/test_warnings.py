@@ -10,7 +10,8 @@ import pytest
 
 from core.cli.watching import result_lines
 from core.engine.run.run import result
-from core.engine.visit.progress import Progress, Snapshot
+from core.engine.visit.progress import Snapshot
+from core.engine.visit.run_progress import Progress
 from core.model import COUNTERS, Run, RunEvent, RunStatus, now
 from core.problems import table, unnamed, warning
 from core.problems.code import Family, Reason

@@ -23,10 +23,11 @@ from core.engine.visit.catchall import SortedFiling, Sorting
 from core.engine.visit.filing import Destination, Filing, OwnFiling
 from core.engine.visit.limits import Limits
 from core.engine.visit.link import BACKOFF, Link
-from core.engine.visit.progress import MailboxProgress, Progress
+from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.reckoning import Reckoning
 from core.engine.visit.renamed_logins import RenamedLogins
 from core.engine.visit.roster import Roster, credentials, roster
+from core.engine.visit.run_progress import Progress
 from core.engine.visit.server import KnownServer
 from core.engine.visit.story import Listener, Story
 from core.engine.visit.visit import Rules, Visit
