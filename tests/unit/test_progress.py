@@ -17,7 +17,7 @@ from core.engine.visit.run_progress import SHOWN_PROBLEMS, Progress
 from core.model import COUNTERS, MailboxResult, Phase, Problem, RunStatus
 from core.problems.message import NOT_ARCHIVED
 from core.text.format import clock
-from tui.desk.runs import _live_mailbox
+from tui.desk.run_mailboxes import live_mailbox
 
 
 @dataclass
@@ -176,7 +176,7 @@ def test_until_when_a_mailbox_waits_is_told_everywhere() -> None:
     assert Snapshot.from_json(json.loads(json.dumps(snapshot.as_json()))) == snapshot
     shown = clock("2026-01-31T09:05:00.000Z")
     assert waits(snapshot) == f"1 mailbox waits, the next until {shown}"
-    row = _live_mailbox(snapshot.mailboxes[0])
+    row = live_mailbox(snapshot.mailboxes[0])
     assert (row.state.word, row.folder) == ("waits", f"waits until {shown}")
     alone, [only] = run_of([[10]])
     only.progress.phase, only.progress.waits_until = Phase.LISTING, until

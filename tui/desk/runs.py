@@ -1,19 +1,29 @@
-"""One run: its mailboxes and problems, for display. Rows of problems are made on access."""
+"""One run with its mailboxes and problems, for display."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, overload
+from typing import Any
 
 from core.engine.run.foreseen import of_mailbox
-from core.engine.visit.progress import MailboxLine, Snapshot
+from core.engine.visit.progress import Snapshot
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus
 from core.problems.table import kept, warnings_kept
 from core.text import format as texts
 from tui.desk import face, run_words
-from tui.desk.present import BLANK, Badge, Safe, Tone, badge, sentence, sentences, text
+from tui.desk.present import BLANK, Badge, Safe, sentence, sentences, text
+from tui.desk.run_mailboxes import (
+    DONE,
+    LONGEST_REASON,
+    WRONG,
+    MailboxRow,
+    ProblemRow,
+    Problems,
+    live_mailbox,
+    share_done,
+)
 from tui.desk.run_words import STATES, failed_mailboxes, run_facts, state, summary, times
 
 
@@ -25,44 +35,6 @@ class RunRow:
     state: Badge
     when: Safe
     facts: tuple[Safe, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemRow:
-    """A problem with its reason: ``place`` is mailbox, folder and UID.
-
-    ``key`` is the true name of the mailbox, for comparisons only. ``full`` is the whole ``reason``, ``remedy`` the advice.
-    """
-
-    place: tuple[Safe, ...]
-    reason: Safe
-    key: str = ""
-    mailbox: Safe = BLANK
-    folder: Safe = BLANK
-    uid: Safe = BLANK
-    full: Safe = BLANK
-    remedy: Safe = BLANK
-
-
-@dataclass(frozen=True, slots=True)
-class MailboxRow:
-    """A mailbox of a run. ``fraction`` is None while unknown; ``rank`` sorts: active, failed, the rest.
-
-    ``key`` is its true name, for comparisons only. ``counts`` are the known ones, by the names of ``core.model.COUNTERS``;
-    ``problems`` are its own, once the run is finished.
-    """
-
-    state: Badge
-    mailbox: Safe
-    fraction: float | None
-    messages: Safe
-    size: Safe
-    folder: Safe
-    rank: int
-    key: str = ""
-    user: Safe = BLANK
-    counts: Mapping[str, int] = field(default_factory=dict)
-    problems: Sequence[ProblemRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +55,6 @@ class RunView:
     problems: Sequence[ProblemRow]
     problem_count: int
     notes: tuple[Safe, ...]
-
-
-#: Characters of a reason that are shown.
-LONGEST_REASON = 10_000
-_PHASES = {
-    Phase.WAITING: badge("○", "waiting", Tone.MUTED),
-    Phase.CONNECTING: badge("●", "connecting", Tone.BUSY),
-    Phase.LISTING: badge("●", "listing", Tone.BUSY),
-    Phase.ARCHIVING: badge("●", "archiving", Tone.BUSY),
-    Phase.CHECKING: badge("●", "checking", Tone.BUSY),
-    Phase.DELETING: badge("●", "deleting", Tone.BUSY),
-}
-_RUNNING, _WRONG, _WAITING, _DONE = range(4)
 
 
 def run_row(run: Run, snapshot: Snapshot | None, now: datetime) -> RunRow:
@@ -144,8 +103,8 @@ def _mailboxes(run: Run, snapshot: Snapshot | None) -> Iterable[MailboxRow]:
                 if run.dry_run
                 else sentence(f"+{texts.number(mailbox['archived'])}")
             )
-            done = _share_done(mailbox, status)
-            rank = _DONE if status is RunStatus.SUCCEEDED else _WRONG
+            done = share_done(mailbox, status)
+            rank = DONE if status is RunStatus.SUCCEEDED else WRONG
             yield MailboxRow(
                 state=STATES[status],
                 mailbox=text(mailbox["mailbox"]),
@@ -157,47 +116,11 @@ def _mailboxes(run: Run, snapshot: Snapshot | None) -> Iterable[MailboxRow]:
                 key=mailbox["mailbox"],
                 user=text(mailbox["user"]),
                 counts={name: mailbox[name] for name in COUNTERS if name != "bytes"},
-                problems=_Problems([(mailbox["mailbox"], problem) for problem in mailbox["problems"]]),
+                problems=Problems([(mailbox["mailbox"], problem) for problem in mailbox["problems"]]),
             )
     elif snapshot:
         for line in snapshot.mailboxes:
-            yield _live_mailbox(line)
-
-
-def _share_done(mailbox: Mapping[str, Any], status: RunStatus) -> float | None:
-    if status is RunStatus.SUCCEEDED:
-        return 1.0
-    done = sum(mailbox[name] for name in ("archived", "known", "moved", "excluded"))
-    return min(done / mailbox["found"], 1.0) if mailbox["found"] else None
-
-
-def _live_mailbox(line: MailboxLine) -> MailboxRow:
-    phase, status = Phase(line.phase), RunStatus(line.status)
-    listed = phase in (Phase.ARCHIVING, Phase.CHECKING, Phase.DONE)
-    fraction = (line.bytes_done / line.bytes_total if line.bytes_total else 1.0) if listed else None
-    if phase is Phase.DONE and status is RunStatus.FAILED and not line.bytes_total:
-        # It was never listed, so nothing is known to be done.
-        fraction = None
-    if phase is Phase.DONE:
-        rank = _DONE if status is RunStatus.SUCCEEDED else _WRONG
-    else:
-        rank = _WAITING if phase is Phase.WAITING else _RUNNING
-    waits = line.waits_until if phase is not Phase.DONE else ""
-    state = STATES[status] if phase is Phase.DONE else badge("…", "waits", Tone.WARN) if waits else _PHASES[phase]
-    return MailboxRow(
-        state=state,
-        mailbox=text(line.mailbox),
-        fraction=fraction,
-        messages=sentence(f"{texts.number(line.messages_done)}/{texts.number(line.messages_total)}")
-        if line.messages_total
-        else BLANK,
-        size=sentence(run_words.done_of(line.bytes_done, line.bytes_total, "/")) if line.bytes_total else sentence(BLANK),
-        folder=sentence(f"waits until {texts.clock(waits)}") if waits else text(line.folder) if rank == _RUNNING else BLANK,
-        rank=rank,
-        key=line.mailbox,
-        user=text(line.user),
-        counts={"archived": line.archived, "moved": line.moved, "failed": line.failed},
-    )
+            yield live_mailbox(line)
 
 
 def _mailboxes_done(run: Run, snapshot: Snapshot | None) -> Safe:
@@ -222,51 +145,16 @@ def _mailboxes_done(run: Run, snapshot: Snapshot | None) -> Safe:
     return sentence(", ".join(parts))
 
 
-class _Problems(Sequence[ProblemRow]):
-    """Problems as rows made on access: a result may hold very many."""
-
-    def __init__(self, found: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        self._found = found
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    @overload
-    def __getitem__(self, index: int) -> ProblemRow: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[ProblemRow]: ...
-    def __getitem__(self, index: int | slice) -> ProblemRow | Sequence[ProblemRow]:
-        if isinstance(index, slice):
-            return _Problems(self._found[index])
-        return _problem(*self._found[index])
-
-
 def _problems(result: Mapping[str, Any]) -> tuple[Sequence[ProblemRow], int]:
     found = [(mailbox["mailbox"], problem) for mailbox in result.get("mailboxes", ()) for problem in mailbox["problems"]]
-    return _Problems(found), len(found)
+    return Problems(found), len(found)
 
 
 def _live_problems(snapshot: Snapshot | None) -> tuple[Sequence[ProblemRow], int]:
     if snapshot is None:
         return (), 0
-    shown = _Problems([(problem["mailbox"], problem) for problem in reversed(snapshot.problems)])
+    shown = Problems([(problem["mailbox"], problem) for problem in reversed(snapshot.problems)])
     return shown, max(snapshot.totals.get("failed", 0), len(shown))
-
-
-def _problem(mailbox: str, problem: Mapping[str, Any]) -> ProblemRow:
-    folder, shown, why = text(problem["folder"]), text(mailbox), kept(problem)
-    reason = face.sentence(why)
-    uid = "" if problem["uid"] is None else str(problem["uid"])
-    return ProblemRow(
-        place=tuple(sentence(part) for part in (folder, uid and f"UID {uid}", shown) if part),
-        reason=text(reason),
-        key=mailbox,
-        mailbox=shown,
-        folder=folder,
-        uid=sentence(uid),
-        full=text(reason, LONGEST_REASON),
-        remedy=text(face.remedy(why), LONGEST_REASON),
-    )
 
 
 def _notes(result: Mapping[str, Any], snapshot: Snapshot | None, events: Sequence[RunEvent]) -> tuple[Safe, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tui.desk.home import HomeView, ProfileRow
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, blanks, cell_len, joined, layout, own, sentence
-from tui.desk.runs import MailboxRow, ProblemRow
+from tui.desk.run_mailboxes import MailboxRow, ProblemRow
 
 GAP = 2
 GAP_BETWEEN = blanks(GAP)
