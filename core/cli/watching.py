@@ -169,7 +169,7 @@ def drawing(run: Run, snapshot: Snapshot | None, width: int) -> list[str]:
     if snapshot is None:
         return [shortened(state, width - 1)]
     if snapshot.fraction is None:
-        phase = next((line.phase for line in snapshot.mailboxes if line.phase not in ("done", "waiting")), "")
+        phase = next((line.phase for line in snapshot.moving.values()), "")
         told = " · ".join(filter(None, (waits(snapshot) or phase, progress_words.silence(snapshot))))
         return [shortened(f"{state}  {told}", width - 1)]
     share = f"{snapshot.fraction:4.0%}"

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from core.engine.run import progress_words
 from core.engine.visit.progress import Snapshot
-from core.model import Run, RunStatus, now
+from core.model import Phase, Run, RunStatus, now
 from core.profiles.profile import Profile
 from core.text.format import clock, counted, number, safe, size, soon
 
@@ -72,7 +72,7 @@ def mailboxes(snapshot: Snapshot) -> str:
 
 def waits(snapshot: Snapshot) -> str:
     """The sentence about mailboxes that wait for a busy server, with the end of the wait; empty when none does."""
-    until = sorted(line.waits_until for line in snapshot.mailboxes if line.waits_until)
+    until = sorted(line.waits_until for line in snapshot.moving.values() if line.waits_until)
     if not until:
         return ""
     if snapshot.mailboxes_total < 2:
@@ -81,9 +81,10 @@ def waits(snapshot: Snapshot) -> str:
 
 
 def _phase(snapshot: Snapshot) -> str:
-    return next((line.phase for line in snapshot.mailboxes if line.phase != "done"), "finishing")
+    resting = Phase.WAITING if snapshot.mailboxes_done < snapshot.mailboxes_total else "finishing"
+    return next((line.phase for line in snapshot.moving.values()), resting)
 
 
 def current_folder(snapshot: Snapshot) -> str:
     """The current folder, safe to show; empty between folders."""
-    return next((safe(line.folder, 300) for line in snapshot.mailboxes if line.folder and line.phase != "done"), "")
+    return next((safe(line.folder, 300) for line in snapshot.moving.values() if line.folder), "")

@@ -207,11 +207,30 @@ CREATE TABLE run (
 CREATE UNIQUE INDEX run_active ON run (profile) WHERE status IN ('queued', 'running', 'interrupted');
 CREATE INDEX run_profile ON run (profile, id);
 
+-- How far a run is: sums, and the mailboxes at work. change counts the writes.
 CREATE TABLE run_progress (
     run INTEGER PRIMARY KEY REFERENCES run (id),
     at TEXT NOT NULL,
-    snapshot TEXT NOT NULL
+    snapshot TEXT NOT NULL,
+    change INTEGER NOT NULL DEFAULT 0
 );
+
+-- The latest problems and warnings of a run that goes on, written only when they change.
+CREATE TABLE run_told (
+    run INTEGER PRIMARY KEY REFERENCES run (id),
+    told TEXT NOT NULL
+);
+
+-- The mailboxes of a run that goes on: a row counts while run_progress does not have its mailbox among those at work. change:
+-- run_progress.change of the write that it came with.
+CREATE TABLE run_mailbox (
+    run INTEGER NOT NULL REFERENCES run (id),
+    position INTEGER NOT NULL,
+    change INTEGER NOT NULL,
+    line TEXT NOT NULL,
+    PRIMARY KEY (run, position)
+) WITHOUT ROWID;
+CREATE INDEX run_mailbox_change ON run_mailbox (run, change);
 
 CREATE TABLE run_event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from core.db.database import Database, Row, Transaction
-from core.engine.visit.progress import Snapshot
+from core.engine.visit.progress import MailboxLine, Snapshot
 from core.errors import BusyError, InputError
 from core.model import Problem, Run, RunEvent, RunStatus, moment, now, timestamp
 from core.problems import run as problems
 from core.problems.table import kept
+from core.service import progress_rows
+from core.service.progress_rows import Changes
 
 _COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, result, automatic"
 _PARTS = ", ".join(f"'{name}', json_extract(result, '$.{name}')" for name in ("totals", "code", "values"))
@@ -23,10 +25,12 @@ _PROBLEMS = (
     "FROM run, json_each(run.result, '$.mailboxes') mailbox, json_each(mailbox.value, '$.problems') problem "
     "WHERE run.id = ? LIMIT ?"
 )
+_EVENTS = "SELECT id, run, at, kind, mailbox, text FROM run_event WHERE run = ? AND id > ?"
 #: A number above that of any run.
 LAST_RUN = 2**63 - 1
 #: Time, kind, mailbox, text.
 Event = tuple[datetime, str, str, str]
+_NO_LINES: Mapping[int, MailboxLine] = {}
 _ACTIVE = "status IN ('queued', 'running', 'interrupted')"
 #: SQL: the profiles that have runs, one step in the index each, however many runs there are; the last row is NULL.
 _NAMED = (
@@ -81,6 +85,10 @@ def _run(row: Row) -> Run:
         result=json.loads(row[10]) if row[10] else None,
         automatic=bool(row[11]),
     )
+
+
+def _event(row: Row) -> RunEvent:
+    return RunEvent(row[0], row[1], moment(row[2]), row[3], row[4], row[5])
 
 
 class Queue:
@@ -186,16 +194,23 @@ class Queue:
 
     async def snapshot(self, run: int) -> Snapshot | None:
         """The progress of a run as last written."""
-        text = await self._database.value("SELECT snapshot FROM run_progress WHERE run = ?", (run,))
-        return Snapshot.from_json(json.loads(text)) if text else None
+        return await progress_rows.snapshot(self._database, run)
+
+    async def changes(self, run: int, after: int = progress_rows.BEFORE_ALL) -> Changes | None:
+        """The progress of a run as last written, with the rows of mailboxes since the look numbered ``after``; at first all."""
+        return await progress_rows.changes(self._database, run, after)
 
     async def events(self, run: int, *, after: int = 0, limit: int = 200) -> list[RunEvent]:
         """The events of a run after event ``after``, in order."""
-        rows = await self._database.read(
-            "SELECT id, run, at, kind, mailbox, text FROM run_event WHERE run = ? AND id > ? ORDER BY id LIMIT ?",
-            (run, after, limit),
-        )
-        return [RunEvent(row[0], row[1], moment(row[2]), row[3], row[4], row[5]) for row in rows]
+        return list(map(_event, await self._database.read(f"{_EVENTS} ORDER BY id LIMIT ?", (run, after, limit))))
+
+    async def warnings(self, run: int, *, after: int = 0) -> tuple[int, list[RunEvent]]:
+        """The warnings among the events of a run after event ``after``, in order; before them the number of its last event."""
+        last = int(await self._database.value("SELECT coalesce(max(id), 0) FROM run_event WHERE run = ?", (run,)))
+        if last <= after:
+            return after, []
+        sql = f"{_EVENTS} AND id <= ? AND kind = 'warning' ORDER BY id"
+        return last, list(map(_event, await self._database.read(sql, (run, after, last))))
 
     async def version(self) -> int:
         """A number that changes when another process has written anything (8 µs to ask)."""
@@ -268,15 +283,22 @@ class Queue:
         """Write the result, the last progress and the last events in one transaction."""
         async with self._database.transaction() as transaction:
             await _report(transaction, run, snapshot, events)
+            # The result has its mailboxes.
+            await progress_rows.forget_mailboxes(transaction, run)
             await transaction.execute(
                 "UPDATE run SET status = ?, finished = ?, reason = ?, result = ? WHERE id = ?",
                 (status.value, result["finished"], _storable(reason), json.dumps(result), run),
             )
 
-    async def report(self, run: int, snapshot: Snapshot | None, events: Sequence[Event]) -> bool:
-        """Write progress and events in one transaction; True when the run was asked to cancel."""
+    async def report(
+        self, run: int, snapshot: Snapshot | None, events: Sequence[Event], settled: Mapping[int, MailboxLine] = _NO_LINES
+    ) -> bool:
+        """Write progress and events in one transaction; True when the run was asked to cancel.
+
+        ``settled``: the mailboxes that came to rest since the last report, by position; at first all (``Progress.settled``).
+        """
         async with self._database.transaction() as transaction:
-            await _report(transaction, run, snapshot, events)
+            await _report(transaction, run, snapshot, events, settled)
             return bool(await transaction.value("SELECT cancel_requested FROM run WHERE id = ?", (run,)))
 
 
@@ -297,12 +319,15 @@ async def add(transaction: Transaction, profile: str, *, dry_run: bool = False, 
     return _run(row)
 
 
-async def _report(transaction: Transaction, run: int, snapshot: Snapshot | None, events: Sequence[Event]) -> None:
+async def _report(
+    transaction: Transaction,
+    run: int,
+    snapshot: Snapshot | None,
+    events: Sequence[Event],
+    settled: Mapping[int, MailboxLine] = _NO_LINES,
+) -> None:
     if snapshot is not None:
-        await transaction.execute(
-            "INSERT OR REPLACE INTO run_progress (run, at, snapshot) VALUES (?, ?, ?)",
-            (run, timestamp(now()), json.dumps(snapshot.as_json())),
-        )
+        await progress_rows.write(transaction, run, snapshot, settled)
     await transaction.many(
         "INSERT INTO run_event (run, at, kind, mailbox, text) VALUES (?, ?, ?, ?, ?)",
         [(run, timestamp(at), kind, _storable(mailbox), _storable(text)) for at, kind, mailbox, text in events],

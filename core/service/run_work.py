@@ -18,9 +18,10 @@ from core.archive.store.entries.statement import Newer
 from core.archive.store.entries.values import count_of
 from core.engine.run.run import ProfileRun, RunParameters, finished_entry, result, rows
 from core.engine.visit.limits import Limits
+from core.engine.visit.motion import SHOWN_PROBLEMS
 from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.roster import roster
-from core.engine.visit.run_progress import SHOWN_PROBLEMS, Progress
+from core.engine.visit.run_progress import Progress
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
 from core.problems import run as problems
@@ -164,7 +165,7 @@ class RunWork:
                 events, self._events = self._events, []
                 snapshot = progress.snapshot(time.monotonic() - begun)
                 snapshot = replace(snapshot, warnings=tuple(map(as_kept, self._warnings[-SHOWN_PROBLEMS:])))
-                wanted = await self._queue.report(self._run.id, snapshot, events)
+                wanted = await self._queue.report(self._run.id, snapshot, events, progress.settled())
                 if done:
                     task.result()
                     return False

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.archive.read.browsing import FolderEntry, Owner
 from core.archive.read.reading import Stored
-from core.engine.visit.progress import MailboxLine, Snapshot
+from core.engine.visit.progress import UNLISTED, MailboxLine, Snapshot
 from core.message.content import Attachment, Content
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
@@ -70,9 +70,17 @@ def snapshot(run: int = 7, *lines: MailboxLine, problems: tuple[dict[str, Any], 
         mailboxes_done=sum(each.phase == "done" for each in lines),
         mailboxes_unlisted=sum(each.phase in ("waiting", "connecting", "listing") for each in lines),
         totals=dict.fromkeys(COUNTERS, 0) | {"failed": len(problems)},
-        mailboxes=lines,
+        share=sum(map(share, lines)) / len(lines),
+        moving=dict(enumerate(lines)),
         problems=problems,
     )
+
+
+def share(line: MailboxLine) -> float:
+    """The share done of a mailbox."""
+    if line.phase in UNLISTED:
+        return 0.0
+    return 1.0 if line.phase == "done" or not line.bytes_total else line.bytes_done / line.bytes_total
 
 
 def problem(folder: str = "INBOX", uid: int | None = 17, reason: str = "The server sent nothing for it.") -> dict[str, Any]:
@@ -372,8 +380,8 @@ def many() -> StagedDesk:
         phase = Phase.DONE if number < 400 else Phase.ARCHIVING if number < 404 else Phase.WAITING
         one = line(f"person{number:04}@example.test", phase=phase, folder=f"Projects/{number}" if 400 <= number < 404 else "")
         if number % 100 == 50 and phase is Phase.DONE:
-            one = replace(one, status=RunStatus.FAILED.value)
-        lines.append(replace(one, messages_total=0, messages_done=0, bytes_total=0, bytes_done=0) if number > 403 else one)
+            one = one._replace(status=RunStatus.FAILED.value)
+        lines.append(one._replace(messages_total=0, messages_done=0, bytes_total=0, bytes_done=0) if number > 403 else one)
     problems = tuple(problem("", None, f"mail.example.test does not open person{number:04}.") for number in (50, 150, 250, 350))
     desk.snapshots[7] = replace(snapshot(7, *lines, problems=problems), seconds_left=None)
     desk.service_running = True

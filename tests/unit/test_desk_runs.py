@@ -6,25 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from core.model import RunEvent
+from core.model import RunEvent, now
 from core.service.queue import Queue
 from tests import homes
-from tui.desk.desk import RUNS_KEPT, open_desk
+from tui.desk.desk import open_desk
+from tui.desk.run_looks import RUNS_KEPT
 
 
-async def test_only_the_events_of_the_last_runs_that_were_looked_at_are_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_the_last_runs_that_were_looked_at_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A console that is open for months does not grow; a page that is looked at again reads only what is new."""
     home = await homes.with_profile(tmp_path / "home", homes.profile("mail.example.test", 993))
     asked: list[tuple[int, int]] = []
-    events = Queue.events
+    warnings = Queue.warnings
 
-    async def counted(queue: Queue, run: int, *, after: int = 0, limit: int = 200) -> list[RunEvent]:
+    async def counted(queue: Queue, run: int, *, after: int = 0) -> tuple[int, list[RunEvent]]:
         asked.append((run, after))
-        return await events(queue, run, after=after, limit=limit)
+        return await warnings(queue, run, after=after)
 
-    monkeypatch.setattr(Queue, "events", counted)
+    monkeypatch.setattr(Queue, "warnings", counted)
     desk = await open_desk(home.path)
     try:
         queue, database = Queue(desk._archive.database), desk._archive.database
@@ -32,18 +31,25 @@ async def test_only_the_events_of_the_last_runs_that_were_looked_at_are_kept(
         for _ in range(RUNS_KEPT + 3):
             runs.append((await queue.enqueue("Test"))[0].id)
             await database.read("UPDATE run SET status = 'failed'")
-            await database.read(
-                "INSERT INTO run_event (run, at, kind, mailbox, text) SELECT id, requested, 'warning', '', 'said of ' || id "
-                "FROM run WHERE id = ?",
-                (runs[-1],),
-            )
+            await _warn(queue, runs[-1])
         first, *others = runs
         for run in runs:
             assert f"said of {run}" in (await desk.run(run)).notes
             await desk.run(first)
-        assert len(desk._events) == RUNS_KEPT
-        assert [after for run, after in asked if run == first].count(0) == 1
-        assert list(desk._events) == [*others[1 - RUNS_KEPT :], first]
+        assert list(desk._looks._known) == [*others[1 - RUNS_KEPT :], first]
+        # One that has ended is read once.
+        assert asked.count((first, 0)) == 1
         assert f"said of {others[0]}" in (await desk.run(others[0])).notes
+        active = (await queue.enqueue("Test"))[0].id
+        for number in range(2):
+            await _warn(queue, active, f"{number}")
+            await queue.report(active, None, [(now(), "plan", "", "no warning")])
+            assert (await desk.run(active)).notes == tuple(f"said of {active}{one}" for one in range(number + 1))
+        first_after, second_after = (after for run, after in asked if run == active)
+        assert first_after == 0 < second_after
     finally:
         await desk.close()
+
+
+async def _warn(queue: Queue, run: int, more: str = "") -> None:
+    await queue.report(run, None, [(now(), "warning", "", f"said of {run}{more}")])

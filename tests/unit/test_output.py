@@ -56,7 +56,8 @@ def snapshot(**changes: Any) -> Snapshot:
         mailboxes_done=0,
         mailboxes_unlisted=0,
         totals=dict.fromkeys(COUNTERS, 0),
-        mailboxes=(line,),
+        share=0.4,
+        moving={0: line},
     )
     return replace(known, **changes)
 
@@ -156,7 +157,7 @@ def test_an_empty_last_column_is_left_out() -> None:
         snapshot(mailboxes_unlisted=1),
         snapshot(messages_total=9_999_999, messages_done=9_999_998, message_rate=99_999.0, seconds_left=999_999.0),
         snapshot(totals={**dict.fromkeys(COUNTERS, 0), "failed": 12}, bytes_total=0, bytes_done=0),
-        snapshot(mailboxes=()),
+        snapshot(moving={}),
     ],
 )
 def test_the_moving_display_never_wraps(shown: Snapshot | None, width: int) -> None:
@@ -178,10 +179,10 @@ def test_the_moving_display_tells_what_matters_at_80_columns() -> None:
 
 def test_progress_in_a_log_is_one_line() -> None:
     """A log gets share, count, bytes, rate, time left and folder; before anything is known, what is being done."""
-    line = progress_line(snapshot(mailboxes=(replace(snapshot().mailboxes[0], folder="INBOX"),)))
+    line = progress_line(snapshot(moving={0: snapshot().moving[0]._replace(folder="INBOX")}))
     assert line == "40%, 1,240 of 3,000 messages, 40 MB, 1,240 msg/s, 3 min 20 s left, INBOX"
-    listing = replace(snapshot().mailboxes[0], phase="listing", folder="")
-    unlisted = snapshot(messages_total=0, messages_done=0, seconds_left=None, mailboxes_unlisted=1, mailboxes=(listing,))
+    listing = snapshot().moving[0]._replace(phase="listing", folder="")
+    unlisted = snapshot(messages_total=0, messages_done=0, seconds_left=None, mailboxes_unlisted=1, moving={0: listing})
     assert progress_line(unlisted) == "listing"
 
 

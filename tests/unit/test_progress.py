@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from core.cli.words import progress_line, waits
 from core.engine.run import progress_words
-from core.engine.visit.progress import MailboxProgress, Snapshot
-from core.engine.visit.run_progress import SHOWN_PROBLEMS, Progress
+from core.engine.visit.motion import SHOWN_PROBLEMS
+from core.engine.visit.progress import MailboxLine, MailboxProgress, Snapshot
+from core.engine.visit.run_progress import Progress
 from core.model import COUNTERS, MailboxResult, Phase, Problem, RunStatus
 from core.problems.message import NOT_ARCHIVED
 from core.text.format import clock
-from tui.desk.run_mailboxes import live_mailbox
+from tui.desk.run_mailboxes import LiveMailboxes
 
 
 @dataclass
@@ -72,7 +73,8 @@ def test_nothing_is_claimed_before_anything_is_listed() -> None:
     mailboxes[0].step()
     snapshot = progress.snapshot(0.5)
     assert (snapshot.fraction, snapshot.seconds_left) == (None, None)
-    assert [line.status for line in snapshot.mailboxes] == ["running", "queued"]
+    assert {position: line.status for position, line in snapshot.moving.items()} == {0: "running"}
+    assert [line.status for line in progress.settled().values()] == ["running", "queued"]
 
 
 def test_the_time_left_is_that_of_the_last_seconds() -> None:
@@ -163,7 +165,15 @@ def test_a_snapshot_holds_the_last_problems_and_all_counts() -> None:
     snapshot = progress.snapshot(1.0)
     assert [problem["uid"] for problem in snapshot.problems] == list(range(101 - SHOWN_PROBLEMS, 101))
     assert snapshot.totals == dict.fromkeys(COUNTERS, 3)
-    assert (snapshot.mailboxes_done, snapshot.mailboxes[0].status, snapshot.fraction) == (1, "completed_with_errors", 1.0)
+    assert (snapshot.mailboxes_done, snapshot.moving, snapshot.fraction) == (1, {}, 1.0)
+    assert progress.settled()[0].status == "completed_with_errors"
+
+
+def test_a_mailbox_whose_mail_is_deleted_on_the_server_keeps_its_share() -> None:
+    """It comes after all its messages were archived."""
+    line = MailboxLine("anna@example.test", "anna", "checking", "running", "INBOX", 4, 4, 400, 400, 4)
+    rows = LiveMailboxes([line, line._replace(phase="deleting")])
+    assert [row.fraction for row in rows] == [1.0, 1.0]
 
 
 def test_until_when_a_mailbox_waits_is_told_everywhere() -> None:
@@ -172,11 +182,11 @@ def test_until_when_a_mailbox_waits_is_told_everywhere() -> None:
     until = datetime(2026, 1, 31, 9, 5, tzinfo=UTC)
     mailboxes[0].progress.phase, mailboxes[0].progress.waits_until = Phase.ARCHIVING, until
     snapshot = progress.snapshot(1.0)
-    assert [line.waits_until for line in snapshot.mailboxes] == ["2026-01-31T09:05:00.000Z", ""]
+    assert [line.waits_until for line in snapshot.moving.values()] == ["2026-01-31T09:05:00.000Z"]
     assert Snapshot.from_json(json.loads(json.dumps(snapshot.as_json()))) == snapshot
     shown = clock("2026-01-31T09:05:00.000Z")
     assert waits(snapshot) == f"1 mailbox waits, the next until {shown}"
-    row = live_mailbox(snapshot.mailboxes[0])
+    row = LiveMailboxes(snapshot.moving.values())[0]
     assert (row.state.word, row.folder) == ("waits", f"waits until {shown}")
     alone, [only] = run_of([[10]])
     only.progress.phase, only.progress.waits_until = Phase.LISTING, until

@@ -819,7 +819,7 @@ async def test_the_details_of_a_mailbox_move_on_with_the_run(size: tuple[int, in
         await screen.press("enter")
         await screen.until_shown("━ bob@example.test ━", "● archiving", "61 %", "1,238/2,030", "✗ Junk · UID 9", "What to do:")
         assert "UID 17" not in screen.text.split("━ bob@example.test ━")[1].split("esc  close")[0]
-        desk.snapshots[7] = snapshot(7, replace(lines[0], messages_done=2000, folder="Sent Items"), lines[1])
+        desk.snapshots[7] = snapshot(7, lines[0]._replace(messages_done=2000, folder="Sent Items"), lines[1])
         desk.touch()
         await screen.until_shown("━ bob@example.test ━", "2,000/2,030", "Sent Items")
         done = result([problem()], found=2030, archived=1999, known=20, moved=10, failed=1, deleted=1500, bytes=137_000_000)

@@ -17,7 +17,7 @@ from core.archive.transfer import exposures
 from core.config import Home
 from core.engine.seals import seal_troubles
 from core.errors import ArchivarError, InputError
-from core.model import Run, RunEvent, now
+from core.model import Run, now
 from core.profiles.selection import Chosen, UserSelection
 from core.service import cancelling, liveness
 from core.service.detach import ensure_running
@@ -41,6 +41,7 @@ from tui.desk.jobs import Jobs
 from tui.desk.proof import Brief, ProofDesk
 from tui.desk.refusals import NoArchive, NoProfile, translated
 from tui.desk.restores import RestoreDesk
+from tui.desk.run_looks import RunLooks
 from tui.desk.runs import RunView
 from tui.desk.seals import SealDesk
 from tui.desk.search import SearchDesk
@@ -50,13 +51,10 @@ from tui.desk.users import UsersDesk
 
 #: Seconds before another try after a service could not be started.
 PATIENCE = 15.0
-EVENTS_AT_ONCE = 200
 #: Seconds for which the measured disk space is current enough.
 SPACE_SECONDS = 10.0
 #: Runs listed on a profile's page; Activity has all.
 LAST_RUNS = 100
-#: Runs whose events are cached, since a page reads them again and again.
-RUNS_KEPT = 4
 
 
 async def open_desk(path: Path | None = None) -> Desk:
@@ -108,10 +106,10 @@ class Desk:
         self.search = SearchDesk(archive, self._indexing_starts)
         self._home = archive.home
         self._queue = Queue(archive.database)
+        self._looks = RunLooks(self._queue)
         self._version = -1
         self._users_version = ""
         self._chosen: dict[UserSelection, Chosen] = {}
-        self._events: dict[int, list[RunEvent]] = {}
         self._starting: asyncio.Task[None] | None = None
         self._failed_at = -PATIENCE
         self._trouble = self._fault = ""
@@ -262,21 +260,10 @@ class Desk:
     async def run(self, run_id: int) -> RunView:
         """One run."""
         with translated():
-            run = await self._queue.run(run_id)
-            snapshot = await self._queue.snapshot(run_id)
-            events = await self._all_events(run_id)
-        if not run.status.final:
+            view = await self._looks.view(run_id)
+        if view.active:
             self._see_to_service()
-        view = runs.run_view(run, snapshot, events, now())
         return runs.with_note(view, present.sentence(self._trouble)) if self._trouble and view.active else view
-
-    async def _all_events(self, run_id: int) -> list[RunEvent]:
-        events = self._events[run_id] = self._events.pop(run_id, [])
-        while len(self._events) > RUNS_KEPT:
-            del self._events[next(iter(self._events))]
-        while more := await self._queue.events(run_id, after=events[-1].id if events else 0, limit=EVENTS_AT_ONCE):
-            events += more
-        return events
 
     async def start(self, profile: str) -> int:
         """Queue a run of the profile with this key, or join the active one; its number."""

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from core.engine.run.foreseen import of_mailbox
 from core.engine.visit.progress import Snapshot
-from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus
+from core.model import Run, RunEvent
 from core.problems.table import kept, warnings_kept
 from core.text import format as texts
 from tui.desk import face, run_words
 from tui.desk.present import BLANK, Badge, Safe, sentence, sentences, text
 from tui.desk.run_mailboxes import (
-    DONE,
     LONGEST_REASON,
-    WRONG,
-    MailboxRow,
+    EndedMailboxes,
+    LiveMailboxes,
     ProblemRow,
     Problems,
-    live_mailbox,
-    share_done,
+    RunMailboxes,
 )
-from tui.desk.run_words import STATES, failed_mailboxes, run_facts, state, summary, times
+from tui.desk.run_words import failed_mailboxes, run_facts, state, summary, times
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class RunView:
     facts: tuple[Safe, ...]
     counts: tuple[Safe, ...]
     summary: tuple[Safe, ...]
-    mailboxes: tuple[MailboxRow, ...]
+    mailboxes: RunMailboxes[Any]
     mailboxes_done: Safe
     problems: Sequence[ProblemRow]
     problem_count: int
@@ -66,9 +63,16 @@ def run_row(run: Run, snapshot: Snapshot | None, now: datetime) -> RunRow:
 # Run ---------------------------------------------------------------------------------------------------------------------
 
 
-def run_view(run: Run, snapshot: Snapshot | None, events: Sequence[RunEvent], now: datetime) -> RunView:
-    """Everything about one run."""
+def run_view(
+    run: Run,
+    snapshot: Snapshot | None,
+    events: Sequence[RunEvent],
+    now: datetime,
+    live: RunMailboxes[Any] | None = None,
+) -> RunView:
+    """Everything about one run. ``live``: its mailboxes while it goes on, if more are known than those at work."""
     result = run.result or {}
+    mailboxes = _mailboxes(run, snapshot, live)
     problems, number = _problems(result) if run.result else _live_problems(snapshot)
     return RunView(
         id=run.id,
@@ -80,12 +84,17 @@ def run_view(run: Run, snapshot: Snapshot | None, events: Sequence[RunEvent], no
         facts=times(run, now),
         counts=sentences(run_words.counts(snapshot)) if snapshot and not run.status.final else (),
         summary=sentences(summary(run)) if run.status.final else (),
-        mailboxes=tuple(_mailboxes(run, snapshot)),
-        mailboxes_done=_mailboxes_done(run, snapshot),
+        mailboxes=mailboxes,
+        mailboxes_done=_mailboxes_done(run, snapshot, mailboxes.failed),
         problems=problems,
         problem_count=number,
         notes=_notes(result, snapshot, events),
     )
+
+
+def as_of(view: RunView, run: Run, now: datetime) -> RunView:
+    """The view of a run that has ended, at another moment."""
+    return replace(view, facts=times(run, now))
 
 
 def with_note(view: RunView, note: Safe) -> RunView:
@@ -93,37 +102,13 @@ def with_note(view: RunView, note: Safe) -> RunView:
     return replace(view, notes=(note, *view.notes))
 
 
-def _mailboxes(run: Run, snapshot: Snapshot | None) -> Iterable[MailboxRow]:
+def _mailboxes(run: Run, snapshot: Snapshot | None, live: RunMailboxes[Any] | None) -> RunMailboxes[Any]:
     if run.result:
-        for mailbox in run.result.get("mailboxes", ()):
-            status = RunStatus(mailbox["status"])
-            foreseen = of_mailbox(mailbox)
-            archived = (
-                sentence(f"{texts.number(foreseen.new)} new")
-                if run.dry_run
-                else sentence(f"+{texts.number(mailbox['archived'])}")
-            )
-            done = share_done(mailbox, status)
-            rank = DONE if status is RunStatus.SUCCEEDED else WRONG
-            yield MailboxRow(
-                state=STATES[status],
-                mailbox=text(mailbox["mailbox"]),
-                fraction=done,
-                messages=archived,
-                size=sentence(texts.size(foreseen.bytes if run.dry_run else mailbox["bytes"])),
-                folder=BLANK,
-                rank=rank,
-                key=mailbox["mailbox"],
-                user=text(mailbox["user"]),
-                counts={name: mailbox[name] for name in COUNTERS if name != "bytes"},
-                problems=Problems([(mailbox["mailbox"], problem) for problem in mailbox["problems"]]),
-            )
-    elif snapshot:
-        for line in snapshot.mailboxes:
-            yield live_mailbox(line)
+        return EndedMailboxes(run.result.get("mailboxes", ()), dry_run=run.dry_run)
+    return live if live is not None else LiveMailboxes(snapshot.moving.values() if snapshot else ())
 
 
-def _mailboxes_done(run: Run, snapshot: Snapshot | None) -> Safe:
+def _mailboxes_done(run: Run, snapshot: Snapshot | None, wrong: int) -> Safe:
     if run.result:
         mailboxes = run.result.get("mailboxes", ())
         failed = failed_mailboxes(run)
@@ -137,7 +122,6 @@ def _mailboxes_done(run: Run, snapshot: Snapshot | None) -> Safe:
     if snapshot is None:
         return BLANK
     parts = [f"{texts.number(snapshot.mailboxes_done)} of {texts.number(snapshot.mailboxes_total)} done"]
-    wrong = sum(line.phase == Phase.DONE and line.status != RunStatus.SUCCEEDED for line in snapshot.mailboxes)
     if wrong:
         parts.append(f"{texts.number(wrong)} with problems")
     if snapshot.mailboxes_unlisted and snapshot.mailboxes_total > 1:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tui.desk.home import HomeView, ProfileRow
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, blanks, cell_len, joined, layout, own, sentence
-from tui.desk.run_mailboxes import MailboxRow, ProblemRow
+from tui.desk.run_mailboxes import ProblemRow, RunMailboxes
 
 GAP = 2
 GAP_BETWEEN = blanks(GAP)
@@ -179,22 +180,17 @@ class MailboxTable:
     FEW = 3
     STATE = 13
 
-    def __init__(self, rows: Sequence[MailboxRow], width: int) -> None:
-        self._rows = self.order(rows)
+    def __init__(self, rows: RunMailboxes[Any], width: int) -> None:
+        self._rows = rows
         self._wide = width >= self.WIDE
         one_line = self._wide or len(rows) > self.FEW or not any(row.folder for row in rows)
         self.per_item = 1 if one_line else 2
         self._bar = 12 if self._wide else 8
-        self._messages = max([8, *(len(row.messages) for row in rows)])
-        self._size = max([4, *(len(row.size) for row in rows)])
+        messages, size = rows.longest
+        self._messages, self._size = max(8, messages), max(4, size)
         rest = max(width - (self.STATE + self._bar + 6 + self._messages + self._size + 4 * GAP), 8)
         self._mailbox = (rest - GAP) // 2 if self._wide else rest
         self._folder = rest - GAP - self._mailbox if self._wide else width - self.STATE - GAP
-
-    @staticmethod
-    def order(rows: Sequence[MailboxRow]) -> list[MailboxRow]:
-        """Active ones first, then failed ones, then the rest."""
-        return sorted(rows, key=lambda row: row.rank)
 
     @property
     def header(self) -> Line:

@@ -1,14 +1,15 @@
 """Values of a run's progress: of each mailbox as the engine counts, and of the whole as it is shown. Pure.
 
-A ``Snapshot`` is the content of a ``run_progress`` row: plain JSON values, at most 4 a second.
+A ``Snapshot`` is small however many mailboxes a run has: it contains those at work. The others change only when they begin or
+end, and have rows of their own (``MailboxLine.packed``).
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.model import MailboxResult, Phase, RunStatus, Tally
 
@@ -51,6 +52,15 @@ class MailboxProgress:
     def tally(self) -> Tally:
         return self.result.tally
 
+    @property
+    def fraction(self) -> float:
+        """The share done, 0 to 1; 0 until its folders are listed."""
+        if self.phase in UNLISTED:
+            return 0.0
+        if self.phase is Phase.DONE or not self.bytes_total:
+            return 1.0
+        return min(self.bytes_done / self.bytes_total, 1.0)
+
     def start_over(self) -> None:
         """Reset the progress of a mailbox that waits for another try."""
         self.result.problems.clear()
@@ -59,39 +69,40 @@ class MailboxProgress:
         self.messages_total = self.messages_done = self.bytes_total = self.bytes_done = 0
 
 
-@dataclass(frozen=True, slots=True)
-class MailboxLine:
-    """One mailbox in a snapshot; ``bytes_*`` and ``messages_*`` cover the messages to be downloaded."""
+class MailboxLine(NamedTuple):
+    """One mailbox as it is shown; ``bytes_*`` and ``messages_*`` cover the messages to be downloaded.
+
+    A tuple, since tens of thousands are made at once.
+    """
 
     mailbox: str
     user: str
     phase: str
     status: str
-    folder: str
-    messages_total: int
-    messages_done: int
-    bytes_total: int
-    bytes_done: int
-    archived: int
-    moved: int
-    failed: int
+    folder: str = ""
+    messages_total: int = 0
+    messages_done: int = 0
+    bytes_total: int = 0
+    bytes_done: int = 0
+    archived: int = 0
+    moved: int = 0
+    failed: int = 0
     #: The time of its next try, as ``model.timestamp`` writes it; empty while it does not wait.
     waits_until: str = ""
 
-    @property
-    def fraction(self) -> float:
-        """The share done, 0 to 1; 0 until its folders are listed."""
-        if self.phase in UNLISTED:
-            return 0.0
-        if self.phase == Phase.DONE or not self.bytes_total:
-            return 1.0
-        return min(self.bytes_done / self.bytes_total, 1.0)
+    def packed(self) -> list[Any]:
+        """Its values in order, for JSON, without empty ones at the end; ``MailboxLine(*packed)`` is the reverse."""
+        values = list(self)
+        while not values[-1]:
+            values.pop()
+        return values
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A run at one moment. ``seconds_left`` is None while unknown, and rests on ``basis``; rates are per second.
 
+    ``share``: the share done, as the mean over mailboxes, 0 to 1; ``moving``: the mailboxes at work, by position in the run.
     ``silent``: the seconds since a server's last byte, or, without any (``received`` is 0), since the run began; 0 while no
     answer is expected.
     """
@@ -110,7 +121,8 @@ class Snapshot:
     mailboxes_done: int
     mailboxes_unlisted: int
     totals: dict[str, int]
-    mailboxes: tuple[MailboxLine, ...]
+    share: float
+    moving: dict[int, MailboxLine]
     problems: tuple[dict[str, Any], ...] = ()
     basis: str = Basis.NOTHING
     silent: float = 0.0
@@ -125,14 +137,14 @@ class Snapshot:
             return 1.0
         if self.mailboxes_unlisted == self.mailboxes_total:
             return None
-        # The mean over mailboxes: a share of all bytes would fall back whenever another mailbox has been listed.
-        return min(sum(line.fraction for line in self.mailboxes) / self.mailboxes_total, 1.0)
+        return min(self.share, 1.0)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        moving = {position: line.packed() for position, line in self.moving.items()}
+        return {**{one.name: getattr(self, one.name) for one in fields(self)}, "moving": moving}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Snapshot:
-        lines = tuple(MailboxLine(**line) for line in value["mailboxes"])
+        moving = {int(position): MailboxLine(*line) for position, line in value["moving"].items()}
         told = {name: tuple(value.get(name, ())) for name in ("problems", "warnings")}
-        return cls(**{**value, "mailboxes": lines, **told})
+        return cls(**{**value, "moving": moving, **told})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from time import monotonic
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from tui.actions import RUN_ACTIONS
 from tui.bindings import bindings
 from tui.desk.present import BLANK, Safe, Tone, blanks, joined, own
-from tui.desk.run_mailboxes import MailboxRow, ProblemRow
+from tui.desk.run_mailboxes import LiveMailboxes, MailboxRow, ProblemRow, RunMailboxes
 from tui.desk.runs import RunView
 from tui.places.confirm import Confirm
 from tui.places.page import Page
@@ -21,6 +21,8 @@ from tui.text.format import Line, MailboxTable, ProblemTable, Span, bar, fit, he
 from tui.widgets.lines import ChoiceList, Compose, Lines
 from tui.widgets.panel import Panel
 
+#: Seconds between two updates of the list for each mailbox at work in sight: a line is 200 bytes over SSH.
+LINE_SECONDS = 0.1
 #: Problems searched for the chosen one.
 SEARCHED = 1000
 
@@ -36,8 +38,11 @@ class RunPlace(Place):
         super().__init__()
         self._run = run
         self._view: RunView | None = None
-        #: The mailboxes in displayed order.
-        self._rows: list[MailboxRow] = []
+        #: The mailboxes as displayed.
+        self._rows: RunMailboxes[Any] = LiveMailboxes(())
+        self._listed = 0.0
+        #: The state that the shown keys are for.
+        self._keys: tuple[bool, ...] = ()
         #: The details of a mailbox while they are shown.
         self._details: tuple[Page, MailboxRow] | None = None
 
@@ -68,20 +73,28 @@ class RunPlace(Place):
         overall.styles.height = len(overall_lines(view, width))
         overall.show(lambda width: overall_lines(view, width))
         self.panel("overall-panel").head(view.profile, own("goes on without this window") if view.active else BLANK)
-        self._show_mailboxes(view)
+        self._show_mailboxes(view, before)
         done = own(" ({})", view.mailboxes_done) if view.mailboxes_done else BLANK
         self.panel("mailboxes-panel").head(own("Mailboxes{}", done))
         self._show_problems(view, before, width)
         self._renew_details()
-        if before is None or _keys(before) != _keys(view):
+        if self._keys != (keys := _keys(view)):
+            self._keys = keys
             self.refresh_bindings()
 
-    def _show_mailboxes(self, view: RunView) -> None:
-        """Keep the chosen mailbox chosen; before any choice the first is in sight."""
+    def _show_mailboxes(self, view: RunView, before: RunView | None) -> None:
+        """Keep the chosen mailbox chosen; before any choice the first is in sight.
+
+        With many at work the list is updated less often than the rest.
+        """
         mailboxes = self.query_one("#mailboxes", ChoiceList)
+        spared = LINE_SECONDS * min(view.mailboxes.active, mailboxes.size.height)
+        if before is not None and view.active and monotonic() - self._listed < spared:
+            return
+        self._listed = monotonic()
         chosen = self._rows[mailboxes.cursor] if mailboxes.touched and mailboxes.cursor < len(self._rows) else None
-        self._rows = MailboxTable.order(view.mailboxes)
-        mailboxes.cursor = (_position(self._rows, chosen) if chosen else 0) or 0
+        self._rows = view.mailboxes
+        mailboxes.cursor = (self._rows.find(chosen) if chosen else 0) or 0
         mailboxes.show(lambda width: MailboxTable(view.mailboxes, width))
         indent = Span(blanks(len(ChoiceList.MARK)))
         titles = self.query_one("#mailboxes-header", Lines)
@@ -142,11 +155,12 @@ class RunPlace(Place):
         if self._details is None:
             return
         page, before = self._details
-        at = _position(self._rows, before)
+        rows = self._view.mailboxes if self._view else self._rows
+        at = rows.find(before)
         if not page.is_attached or at is None:
             self._details = None
             return
-        page.show(self._mailbox_page(self._rows[at]))
+        page.show(self._mailbox_page(rows[at]))
 
     async def action_cancel(self) -> None:
         if view := self._view:
@@ -169,11 +183,6 @@ class RunPlace(Place):
 def _keys(view: RunView) -> tuple[bool, ...]:
     """The state that the available keys depend on."""
     return view.active, view.cancelling, bool(view.mailboxes or view.problems or view.notes)
-
-
-def _position(rows: Sequence[MailboxRow], one: MailboxRow) -> int | None:
-    """The present index of a mailbox."""
-    return next((at for at, row in enumerate(rows) if (row.key, row.user) == (one.key, one.user)), None)
 
 
 def _item(view: RunView, index: int) -> Safe | ProblemRow | None:
