@@ -17,7 +17,7 @@ from rich.table import Table
 
 from core.text.format import size
 from tests.benchmarks import console as on_a_terminal
-from tests.benchmarks import folders, mail, search
+from tests.benchmarks import folders, mail, progress, search
 from tests.benchmarks.console import FAST, verdict
 from tests.benchmarks.contestant import Home, Measured
 from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
@@ -55,6 +55,7 @@ def main() -> int:
             _many(folder, server, options.messages, options.rounds),
             _memory_and_disk(folder, server),
             on_a_terminal.measure(folder, server, options.messages),
+            progress.measure(folder),
             mail.measure(folder / "home-mail"),
             search.measure(folder / "home-search"),
             _beside_indexing(folder, server, 4 * options.messages, options.rounds),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from textual.containers import Vertical
+from typing import Self
 
-from tui.desk.present import BLANK, Safe
+from textual.containers import Vertical
+from textual.geometry import Region
+
+from tui.desk.present import BLANK, Safe, cell_len
 from tui.widgets.shown import shown
+
+#: Cells of the border before and after its title.
+BESIDE_TITLE = 4
 
 
 class Panel(Vertical):
@@ -22,6 +28,8 @@ class Panel(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._titles = (BLANK, BLANK)
+        #: Pieces of the border to be drawn again, in place of the whole box, while titles are set.
+        self._edges: tuple[Region, ...] = ()
 
     def on_mount(self) -> None:
         # For ``:focus-within`` the toolkit styles all in the box again with each move of the focus in it.
@@ -35,6 +43,19 @@ class Panel(Vertical):
 
     def head(self, title: Safe, subtitle: Safe = BLANK) -> None:
         """Write on the border, at the top left and at the bottom right."""
-        if (title, subtitle) != self._titles:
-            self._titles = (title, subtitle)
-            self.border_title, self.border_subtitle = shown(title), shown(subtitle)
+        before, self._titles = self._titles, (title, subtitle)
+        width, height = self.outer_size
+        left, top = self.content_offset
+        if title != before[0]:
+            # As far as the longer title goes: it stands at the left.
+            end = max(cell_len(title), cell_len(before[0])) + BESIDE_TITLE
+            self._edges = (Region(-left, -top, min(end, width), 1),) if width else ()
+            self.border_title = shown(title)
+        if subtitle != before[1]:
+            self._edges = (Region(-left, height - 1 - top, width, 1),) if width else ()
+            self.border_subtitle = shown(subtitle)
+        self._edges = ()
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Draw again; while titles are set their pieces of the border alone."""
+        return super().refresh(*(regions or self._edges), repaint=repaint, layout=layout, recompose=recompose)
