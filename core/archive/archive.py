@@ -13,6 +13,7 @@ from core.archive import opening
 from core.archive.catalog import digests
 from core.archive.catalog.projection import Projection
 from core.archive.store.ledger import Draft, Entry, Head
+from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import Meta
 from core.archive.store.volumes import Refusal, Volumes, locked
@@ -231,10 +232,17 @@ class Archive:
 
     async def raw(self, sha256: bytes) -> bytes:
         """A message, byte for byte, matched with its hash. Raises ``KeyError`` (not archived), ``DamagedError``."""
+        return await self.volumes.raw(await self._number(sha256), sha256)
+
+    async def message(self, sha256: bytes, *, prove: bool = True) -> bytes | StoredMessage:
+        """The same; of a large message the reader, whose bytes are matched with the hash now or (not to ``prove``) later."""
+        return await self.volumes.message(await self._number(sha256), sha256, prove=prove)
+
+    async def _number(self, sha256: bytes) -> int:
         number = (await digests.volumes(self.database, (sha256,))).get(sha256)
         if number is None:
             raise KeyError(sha256.hex())
-        return await self.volumes.raw(number, sha256)
+        return int(number)
 
     async def read_back(self, messages: Collection[bytes]) -> AsyncIterator[tuple[bytes, bytes | DamagedError]]:
         """Yield (SHA-256, message) of each of ``messages``, read from the disk past all caches and matched with its hash.

@@ -46,9 +46,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """Bytes, unchanged, for a file or pipe."""
+    """Bytes in pieces, unchanged, for a file or pipe."""
 
-    data: bytes
+    pieces: Iterable[bytes]
 
 
 Part: TypeAlias = Line | Verbatim | Note | Table | Raw

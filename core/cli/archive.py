@@ -18,6 +18,7 @@ from core.cli.context import context
 from core.cli.help import Command
 from core.cli.moments import date_or_arrival, iso, minute
 from core.message.content import Content
+from core.message.octets import chunks
 from core.model import User
 from core.text.format import counted, number, size
 
@@ -54,9 +55,9 @@ async def show(
     """Show a message, where it lies and where it was."""
     async with context.archive() as archive:
         found = await reading.find(archive, message)
-        content = await archive.raw(found.sha256)
+        content = await archive.message(found.sha256)
         if raw:
-            return Answer(lines=[Raw(content)])
+            return Answer(lines=[Raw(chunks(content))])
         places = await reading.places(archive, found.id)
         others = [bytes(row[1]).hex() for row in await twins.of(archive.database, found.id)]
     shown = _Shown(found, await asyncio.to_thread(readable.read, content), places, others)

@@ -6,11 +6,12 @@ work and changes no exit code; an unwritable stdout is an error, an unwritable s
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from core.cli.answer import Answer, Line, Note, Part, Raw, Table, Verbatim
@@ -76,8 +77,8 @@ class Output:
                 self.verbatim(text)
             case Table(head, rows, right):
                 self.table(head, rows, right=right)
-            case Raw(data):
-                self.raw(data)
+            case Raw(pieces):
+                self.raw(pieces)
 
     def line(self, text: str = "", *, indent: int = 0) -> None:
         """Write a line: to stdout, or to stderr beside JSON. Wrapped, it continues after ``indent`` blanks."""
@@ -107,17 +108,18 @@ class Output:
         self._json_written = True
         self._write(sys.stdout, json.dumps(value, ensure_ascii=True, indent=2) + "\n")
 
-    def raw(self, data: bytes) -> None:
+    def raw(self, pieces: Iterable[bytes]) -> None:
         """Write bytes unchanged to a file or pipe; made harmless for a terminal."""
         if sys.stdout is None:
             return
         if sys.stdout.isatty():
-            for line in data.decode("utf-8", "replace").splitlines():
+            for line in _lines(pieces):
                 self._write(sys.stdout, safe(line, LONGEST) + "\n")
             return
         try:
             sys.stdout.flush()
-            sys.stdout.buffer.write(data)
+            for piece in pieces:
+                sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
         except OSError as error:
             self._failed(sys.stdout, error)
@@ -199,6 +201,19 @@ def _width(stream: TextIO | None) -> int | None:
         return max(os.get_terminal_size(stream.fileno()).columns or 80, 20)
     except OSError:
         return 80
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    """Yield the lines of a text, each as far as it is written at most."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    rest = ""
+    for piece in pieces:
+        # The last one may go on, if only by the LF after its CR.
+        *whole, rest = (rest + decoder.decode(piece)).splitlines(keepends=True) or [""]
+        yield from whole
+        ended = rest[len(rest.rstrip("\r\n")) :]
+        rest = rest if ended else rest[: LONGEST + 1]
+    yield from (rest + decoder.decode(b"", final=True)).splitlines()
 
 
 def plain(text: str) -> str:

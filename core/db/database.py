@@ -144,7 +144,7 @@ class Database(_Queries):
     def __init__(self, connection: aiosqlite.Connection, path: Path, damaged: Code = problems.DAMAGED, unseen: int = 0) -> None:
         self._connection = connection
         self._turn = asyncio.Lock()
-        self._damaged = damaged
+        self.damaged = damaged
         self._guard: Guard | None = None
         self._guarded = -1
         self.path = path
@@ -238,7 +238,7 @@ class Database(_Queries):
 
     async def define(self, name: str, function: Callable[[str], str]) -> None:
         """Register a deterministic SQL function on texts as ``name``."""
-        with translated(self.path, self._damaged):
+        with translated(self.path, self.damaged):
             await self._connection.create_function(name, 1, function, deterministic=True)
 
     async def close(self) -> None:
@@ -251,12 +251,12 @@ class Database(_Queries):
 
     async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
         """All rows of a query."""
-        with translated(self.path, self._damaged):
+        with translated(self.path, self.damaged):
             return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
 
     async def job(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """The result of ``job``, which reads by the bare connection in its thread: many rows for one crossing of threads."""
-        with translated(self.path, self._damaged):
+        with translated(self.path, self.damaged):
             return cast("T", await self._connection._execute(job, self._connection._conn))  # type: ignore[no-untyped-call]
 
     @asynccontextmanager
@@ -269,7 +269,7 @@ class Database(_Queries):
         if self.refusal is not None:
             raise self.refusal
         async with self._turn:
-            with translated(self.path, self._damaged):
+            with translated(self.path, self.damaged):
                 try:
                     await to_the_end(self._connection.execute_fetchall("BEGIN IMMEDIATE"))
                     if self._guard is not None and await self.value("PRAGMA schema_version") != self._guarded:

@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+
+from core.message import octets
+from core.message.octets import Bytes, Octets
 
 #: Bytes of a message that tell if it has CRLF: nearly nothing, beside hashing all of it.
 _LOOKED_AT = 2048
 
 
-def canonical(raw: bytes, *, whole: bool = False) -> bytes | None:
+def canonical(raw: Bytes, *, whole: bool = False) -> bytes | None:
     """SHA-256 of a message's CRLF form; None when it has CRLF itself, judged by its beginning, or by all of it.
 
     Reading all of it takes as long as hashing: for files, which may have been joined from several.
     """
+    raw = octets.large(raw)
     beginning = raw if whole else raw[:_LOOKED_AT]
-    lines = beginning.count(b"\n")
-    if lines != beginning.count(b"\r\n"):
-        return hashlib.sha256(raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")).digest()
-    if not lines and b"\r" in beginning and b"\n" not in raw:
-        return hashlib.sha256(raw.replace(b"\r", b"\r\n")).digest()
+    ends = returned = 0
+    for chunk in _unsevered(beginning):
+        ends += chunk.count(b"\n") - chunk.count(b"\r\n")
+        returned += chunk.count(b"\r")
+    if ends:
+        return _sha256(raw, b"\n")
+    if beginning.find(b"\n") < 0 and returned and raw.find(b"\n") < 0:
+        return _sha256(raw, b"\r")
     return None
+
+
+def _sha256(raw: Bytes, end: bytes) -> bytes:
+    """The SHA-256 of a message in which ``end`` ends a line, beside CRLF."""
+    found = hashlib.sha256()
+    for chunk in _unsevered(raw):
+        found.update(chunk.replace(b"\r\n", b"\n").replace(end, b"\r\n"))
+    return found.digest()
+
+
+def _unsevered(raw: Bytes) -> Iterator[bytes]:
+    """Yield the bytes in order, at most a block at once, no CR apart from its LF."""
+    if not isinstance(raw, Octets):
+        yield raw
+        return
+    rest = b""
+    for chunk in raw.chunks():
+        data = rest + chunk
+        rest = b"\r" if data.endswith(b"\r") else b""
+        yield data[: len(data) - len(rest)]
+    yield rest

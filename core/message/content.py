@@ -10,17 +10,16 @@ import re
 from dataclasses import dataclass
 
 from core.errors import InputError
-from core.message import header_fields, invitation
+from core.message import header_fields, invitation, transfer_encoding
 from core.message import html_text as markup
+from core.message.decoding import decoded, with_line_feeds
 from core.message.envelope import characters, clean
-from core.message.leaves import PAGES, Leaf, leaves
-from core.message.line_ends import with_line_feeds
+from core.message.leaves import LONGEST_TEXT, PAGES, Leaf, leaves
+from core.message.octets import Bytes
 from core.message.passages import Gathered, Passage, composed
 from core.message.splitter import header_end
-from core.message.transfer_encoding import ENCODINGS, decoded, trailer
+from core.message.transfer_encoding import ENCODINGS, trailer
 from core.problems.message import NO_ATTACHMENT
-
-LONGEST_TEXT = 4 * 1024 * 1024  # bytes of text of all parts together
 
 _META = re.compile(rb"<meta\b([^>]*+)", re.IGNORECASE)
 _CHARSET = re.compile(rb"charset\s*+=\s*+[\"']?([\w:.-]{1,40})", re.IGNORECASE)
@@ -60,8 +59,8 @@ class Content:
         return next((value for one, value in self.headers if value and one.lower() == name.lower()), "")
 
 
-def read(raw: bytes) -> Content:
-    """Read a raw message. Never raises; a message in a message is an attachment, and its text is read too."""
+def read(raw: Bytes) -> Content:
+    """Read a raw message. Never raises for any bytes; a message in a message is an attachment, and its text is read too."""
     reader = _Reader(raw := with_line_feeds(raw))
     for leaf in leaves(raw, reader.unread):
         reader.take(leaf)
@@ -71,12 +70,12 @@ def read(raw: bytes) -> Content:
 class _Reader:
     """The content of a message, collected part by part."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: Bytes) -> None:
         self.unread: dict[str, None] = {}  # in order, each once
         self._attachments: list[Attachment] = []
         self._targets: dict[str, None] = {}
         self._descriptions: dict[str, None] = {}
-        self._drafts = [Gathered(0, raw[: header_end(raw)])]
+        self._drafts = [Gathered(0, _header(raw))]
         #: The nested messages to which the present parts belong, the outermost first.
         self._open = [self._drafts[0]]
         self._left = LONGEST_TEXT
@@ -95,13 +94,13 @@ class _Reader:
             self.unread[why] = None
         if leaf.message:
             body = with_line_feeds(body)
-            self._open.append(Gathered(leaf.level + 1, body[: header_end(body)]))
+            self._open.append(Gathered(leaf.level + 1, _header(body)))
             self._drafts.append(self._open[-1])
 
     def _text(self, leaf: Leaf, draft: Gathered) -> None:
         if leaf.encoding not in ENCODINGS:
             self.unread["a text in an unknown transfer encoding, shown as it is"] = None
-        body = decoded(leaf.body[: 2 * self._left], leaf.encoding)
+        body = transfer_encoding.decoded(leaf.body[: 2 * self._left], leaf.encoding)
         if len(body) > self._left or len(leaf.body) > 2 * self._left:
             self.unread[f"text beyond {LONGEST_TEXT // 1024 // 1024} MB"] = None
         body = body[: self._left]
@@ -150,7 +149,7 @@ class _Reader:
         )
 
 
-def attachment(raw: bytes, index: int) -> bytes:
+def attachment(raw: Bytes, index: int) -> Bytes:
     """The decoded bytes of the attachment that ``read`` lists at ``index``. Raises ``InputError`` when there is none."""
     found = (leaf for leaf in leaves(with_line_feeds(raw), {}) if leaf.attached)
     for number, leaf in enumerate(found):
@@ -165,6 +164,11 @@ _UNREADABLE = {
     "application/x-pkcs7-mime": "what is encrypted or signed as a whole (S/MIME) is not looked into",
     "application/pgp-encrypted": "what is encrypted (PGP) is not looked into",
 }
+
+
+def _header(raw: Bytes) -> bytes:
+    """The header block of a message, as far as it is read, and one byte more where it is longer."""
+    return raw[: min(header_end(raw), header_fields.LONGEST_FIELDS + 1)]
 
 
 def _text(body: bytes, charset: str) -> str:

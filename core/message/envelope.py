@@ -24,10 +24,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
 from functools import lru_cache
 
-from core.message.line_ends import with_line_feeds
+from core.message import octets, uuencoded
+from core.message.decoding import decoded, with_line_feeds
+from core.message.octets import Bytes
 from core.message.splitter import LONGEST_HEADER, Part, header_end, parts
-from core.message.transfer_encoding import decoded
-from core.message.uuencoded import taken_out
 from core.text.codepoints import NO_SIGN
 
 LONGEST_SUBJECT = 998
@@ -99,13 +99,14 @@ class Envelope:
     readable: bool
 
 
-def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
+def describe(raw: Bytes, scan: Sequence[Part] | None = None) -> Envelope:
     """Read the envelope of a raw message. Never raises; missing or unreadable values are empty, None or 0.
 
     ``scan`` is ``splitter.parts(raw)`` if the caller has it already. ``header_sha256`` is of the bytes up to and including
     the empty line, as IMAP returns for BODY.PEEK[HEADER] (RFC 3501 6.4.5), and of the whole message without one.
     """
-    header = hashlib.sha256(memoryview(raw)[: header_end(raw)]).digest()
+    raw = octets.large(raw)
+    header = _header_sha256(raw)
     if (readable := with_line_feeds(raw)) is not raw:
         raw, scan = readable, None
     lower, fields = _fields(raw)
@@ -123,10 +124,18 @@ def describe(raw: bytes, scan: Sequence[Part] | None = None) -> Envelope:
     )
 
 
+def _header_sha256(raw: Bytes) -> bytes:
+    if isinstance(raw, bytes):
+        return hashlib.sha256(memoryview(raw)[: header_end(raw)]).digest()
+    found = hashlib.sha256()
+    for chunk in raw.chunks(0, header_end(raw)):
+        found.update(chunk)
+    return found.digest()
+
+
 def undescribed(raw: bytes) -> Envelope:
     """An empty envelope, for a message that cannot be described."""
-    header = hashlib.sha256(memoryview(raw)[: header_end(raw)]).digest()
-    return Envelope("", "", "", None, "", header, 0, readable=False)
+    return Envelope("", "", "", None, "", _header_sha256(raw), 0, readable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +160,7 @@ def describe_header(header: bytes) -> HeaderTexts:
     )
 
 
-def _fields(raw: bytes) -> tuple[bytes, dict[bytes, list[bytes]]]:
+def _fields(raw: Bytes) -> tuple[bytes, dict[bytes, list[bytes]]]:
     """The header block of a message in lower case, and the raw values of the fields used here, by name."""
     header = b"\n" + raw[: min(header_end(raw), LONGEST_HEADER)]
     lower = header.lower()
@@ -180,7 +189,7 @@ def _charset(lower: bytes) -> str:
     return found[1].decode("ascii", "replace") if found else ""
 
 
-def _charset_of_parts(raw: bytes, scan: Sequence[Part]) -> str:
+def _charset_of_parts(raw: Bytes, scan: Sequence[Part]) -> str:
     """The first charset among the parts of the message itself."""
     for part in scan[:MOST_LOOKED_AT]:
         header = b"\n" + raw[part.head : min(part.body, part.head + LONGEST_VALUE)].lower()
@@ -346,7 +355,7 @@ def seconds(text: str) -> int | None:
     return int(moment.timestamp()) if moment.year >= 1970 else None
 
 
-def _attachments(raw: bytes, scan: Sequence[Part]) -> int:
+def _attachments(raw: Bytes, scan: Sequence[Part]) -> int:
     """Count what a mail program lists as attached; what is inside an embedded message belongs to that."""
     return sum(
         not part.leaf or is_attachment(b"\n" + raw[part.head : min(part.body, part.head + LONGEST_HEADER)].lower())
@@ -355,9 +364,9 @@ def _attachments(raw: bytes, scan: Sequence[Part]) -> int:
     )
 
 
-def _encoded_files(raw: bytes, scan: Sequence[Part]) -> int:
+def _encoded_files(raw: Bytes, scan: Sequence[Part]) -> int:
     """Count the files in uuencode that stand in texts of the message itself."""
-    if b"begin" not in raw:
+    if raw.find(b"begin") < 0:
         return 0
     count = 0
     for part in scan[:MOST_LOOKED_AT]:
@@ -366,8 +375,8 @@ def _encoded_files(raw: bytes, scan: Sequence[Part]) -> int:
         plain = kind is None or kind[1].lstrip().startswith(b"text/plain")
         if part.leaf and not part.embedded and plain and not is_attachment(lower):
             encoding = _ENCODING.search(lower)
-            body = decoded(raw[part.body : part.end], encoding[1].decode("ascii", "replace") if encoding else "")
-            count += len(taken_out(body)[1])
+            body = octets.section(raw, part.body, part.end)
+            count += uuencoded.count(decoded(body, encoding[1].decode("ascii", "replace") if encoding else ""))
     return count
 
 

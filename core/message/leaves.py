@@ -10,13 +10,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from core.message import header_fields, uuencoded
+from core.message import header_fields, transfer_encoding, uuencoded
+from core.message.decoding import decoded, with_line_feeds
 from core.message.envelope import describe, is_attachment, line
-from core.message.line_ends import with_line_feeds
+from core.message.octets import Bytes, section
 from core.message.splitter import LONGEST_HEADER, Part, header_end, parts
-from core.message.transfer_encoding import ENCODINGS, PLAIN, decoded
+from core.message.transfer_encoding import ENCODINGS, PLAIN
 
 MOST_PARTS = 10_000
+LONGEST_TEXT = 4 * 1024 * 1024  # bytes of text of all parts together that are read
 LONGEST_START = 64 * 1024  # bytes of an attachment that are checked for being a message
 DEEPEST_ENCODED = 5  # nested messages in base64
 MOST_ENCODED = 64 * 1024 * 1024  # bytes of these, decoded
@@ -40,7 +42,7 @@ class Leaf:
     """
 
     header: bytes
-    body: bytes
+    body: Bytes
     media_type: str
     encoding: str
     charset: str
@@ -62,7 +64,7 @@ class Leaf:
             if named := header_fields.parameter(header_fields.first(self.header, name), parameter, charset):
                 return named[: header_fields.LONGEST_NAME]
         if self.media_type.startswith("message/") and self.media_type not in _TEXTS:
-            subject = describe(self.body[: header_end(self.body)]).subject if self.encoding in PLAIN else ""
+            subject = describe(_start(self.body)).subject if self.encoding in PLAIN else ""
             return f"{subject[:100] or 'message'}.eml"
         return ""
 
@@ -71,13 +73,13 @@ class Leaf:
 class _Scan:
     """The parts of a message that are still to come; ``ends`` are the ends of the messages around the next one."""
 
-    raw: bytes
+    raw: Bytes
     parts: Iterator[Part]
     level: int
     ends: list[int] = field(default_factory=list)
 
 
-def leaves(raw: bytes, unread: dict[str, None]) -> Iterator[Leaf]:
+def leaves(raw: Bytes, unread: dict[str, None]) -> Iterator[Leaf]:
     """Yield the parts of a message in their order, with those of nested messages, encoded ones too, and files in its texts."""
     left = MOST_ENCODED
     count = 0
@@ -116,10 +118,14 @@ def _unpacked(leaf: Leaf) -> list[Leaf]:
     """A text and the files within it, or the leaf alone."""
     if leaf.attached or leaf.media_type != "text/plain" or leaf.encoding not in ENCODINGS:
         return [leaf]
-    if leaf.encoding != "base64" and b"begin" not in leaf.body:
+    if leaf.encoding != "base64" and leaf.body.find(b"begin") < 0:
         return [leaf]
     body = decoded(leaf.body, leaf.encoding)
-    text, files = uuencoded.taken_out(body)
+    if isinstance(body, bytes):
+        text, files = uuencoded.taken_out(body)
+    else:
+        # Enough to tell that there is more text than is read.
+        text, files = uuencoded.taken_out_of(body, 2 * LONGEST_TEXT + 1, MOST_PARTS)
     if not files:
         return [leaf]
     return [replace(leaf, body=text, encoding="")] + [
@@ -137,7 +143,7 @@ def _unpacked(leaf: Leaf) -> list[Leaf]:
     ]
 
 
-def _leaf(raw: bytes, part: Part, unread: dict[str, None], *, first: bool) -> Leaf:
+def _leaf(raw: Bytes, part: Part, unread: dict[str, None], *, first: bool) -> Leaf:
     header = b"\n" + raw[part.head : min(part.body, part.head + LONGEST_HEADER)]
     if header.find(b"\n", 1) < 0:
         header = header.replace(b"\r", b"\n")
@@ -159,8 +165,14 @@ def _leaf(raw: bytes, part: Part, unread: dict[str, None], *, first: bool) -> Le
         attached = disposition.startswith(b"attachment") or (is_attachment(header.lower()) and not first)
     else:
         attached = True
-    leaf = Leaf(header, raw[part.body : part.end], media_type, encoding, header_fields.parameter(kind, "charset"), attached)
+    body = section(raw, part.body, part.end)
+    leaf = Leaf(header, body, media_type, encoding, header_fields.parameter(kind, "charset"), attached)
     return replace(leaf, message=True) if not part.leaf or _is_message(leaf) else leaf
+
+
+def _start(body: Bytes) -> bytes:
+    """The header block of a message."""
+    return body[: min(header_end(body), LONGEST_HEADER)]
 
 
 def _word(value: bytes) -> str:
@@ -174,7 +186,7 @@ def _is_message(leaf: Leaf) -> bool:
         return True
     if not leaf.attached or not leaf.name().lower().endswith(".eml"):
         return False
-    start = decoded(leaf.body[:LONGEST_START], leaf.encoding)
+    start = transfer_encoding.decoded(leaf.body[:LONGEST_START], leaf.encoding)
     return bool(_MESSAGE_FIELD.search(b"\n" + start[: header_end(start)].lower()))
 
 

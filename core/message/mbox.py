@@ -15,9 +15,12 @@ from enum import StrEnum
 from typing import BinaryIO
 
 from core.message import separators
+from core.message.octets import Bytes
 from core.message.separators import AHEAD, LONGEST
 
 _QUOTE = re.compile(rb"^(>*From )", re.MULTILINE)
+#: The beginning of "From " at the end of a block.
+_BEGUN = re.compile(rb"F(?:r(?:om?)?)?\Z")
 _UNQUOTE = re.compile(rb"^>(>*From )", re.MULTILINE)
 _UNQUOTE_ONE = re.compile(rb"^>(From )", re.MULTILINE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -77,6 +80,24 @@ def quoted(raw: bytes) -> bytes:
     return _QUOTE.sub(rb">\1", raw)
 
 
+def quoted_chunks(raw: Bytes) -> Iterator[bytes]:
+    """Yield the same piece by piece."""
+    if isinstance(raw, bytes):
+        yield quoted(raw)
+        return
+    rest = b""
+    # True while a line has had no other sign than ">"; one more of them may come after those.
+    quotes = True
+    for chunk in raw.chunks():
+        data = rest + chunk
+        end = _BEGUN.search(data, max(len(data) - 4, 0))
+        data, rest = (data[: end.start()], data[end.start() :]) if end else (data, b"")
+        yield quoted(data) if quotes else quoted(b"-" + data)[1:]
+        line = data.rfind(b"\n") + 1
+        quotes = (quotes or line > 0) and not data[line:].strip(b">")
+    yield rest
+
+
 def unquoted(data: bytes, quoting: Quoting = Quoting.MBOXRD) -> bytes:
     """The reverse of ``quoted``."""
     if quoting is Quoting.NONE:
@@ -84,9 +105,9 @@ def unquoted(data: bytes, quoting: Quoting = Quoting.MBOXRD) -> bytes:
     return (_UNQUOTE if quoting is Quoting.MBOXRD else _UNQUOTE_ONE).sub(rb"\1", data)
 
 
-def after(raw: bytes) -> bytes:
+def after(raw: Bytes) -> bytes:
     """The line ends after a message, so that an empty line separates it from the next "From " line."""
-    return b"\n" if raw.endswith(b"\n") else b"\n\n"
+    return b"\n" if raw[-1:] == b"\n" else b"\n\n"
 
 
 def begins(data: bytes) -> bool:

@@ -19,7 +19,9 @@ from collections.abc import Callable, Sequence
 from mmap import mmap
 from typing import NamedTuple, TypeAlias
 
-Raw: TypeAlias = bytes | bytearray | memoryview | mmap
+from core.message.octets import Octets
+
+Raw: TypeAlias = bytes | bytearray | memoryview | mmap | Octets
 Segment: TypeAlias = tuple[int, int]
 
 DEEPEST = 50
@@ -30,6 +32,8 @@ LONGEST_CONTENT_TYPE = 8 * 1024
 
 _EMPTY_LINE = re.compile(rb"\r?\n")
 _HEADER_END = re.compile(rb"\n\r?\n")
+_NO_BLANK = re.compile(rb"[^ \t]")
+_LINE_END = re.compile(rb"\r?(?:\n|\Z)")
 _REST_OF_DELIMITER = re.compile(rb"(--)?+[ \t]*+\r?(?:\n|\Z)")
 # Both are searched in lower case with the line end before, which lets `re` look for a literal first.
 _CONTENT_TYPE = re.compile(rb"\ncontent-type[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+){0,99}+)")
@@ -124,6 +128,11 @@ def header_end(raw: Raw, start: int = 0, end: int | None = None) -> int:
     ``raw[:header_end(raw)]`` is what IMAP returns as BODY[HEADER] (RFC 3501 6.4.5). Lines may end in CRLF or LF, mixed.
     """
     stop = len(raw) if end is None else end
+    if isinstance(raw, Octets):
+        if empty := _EMPTY_LINE.match(raw[start : min(start + 2, stop)]):
+            return start + empty.end()
+        span = raw.search(_HEADER_END, start, stop, 4)
+        return span[1] if span else stop
     found = _EMPTY_LINE.match(raw, start, stop) or _HEADER_END.search(raw, start, stop)
     return found.end() if found else stop
 
@@ -171,22 +180,35 @@ def _children(
     while at >= 0 and budget:
         budget -= 1
         after = at + len(delimiter)
-        rest = _REST_OF_DELIMITER.match(raw, after, end)
+        rest = _rest_of_delimiter(raw, after, end)
         if rest is not None:
+            closing, line_end = rest
             if start >= 0:
                 stop = at - 1 if raw[at - 1] == 13 else at
                 children.append((start, max(start, stop)))
-            start = -1 if rest[1] else rest.end()
-            after = rest.end() - 1 if rest.end() < end else end  # one line end may serve two delimiters
+            start = -1 if closing else line_end
+            after = line_end - 1 if line_end < end else end  # one line end may serve two delimiters
         at = find(delimiter, after, end)
     if start >= 0:
         children.append((start, end))
     return children, budget
 
 
+def _rest_of_delimiter(raw: Raw, after: int, end: int) -> tuple[bool, int] | None:
+    """True for a closing delimiter, and the offset after its line; None when the line is none."""
+    if isinstance(raw, Octets):
+        begins = after + 2 if (closing := raw[after : min(after + 2, end)] == b"--") else after
+        blanks = raw.search(_NO_BLANK, begins, end, 2)
+        begins = blanks[0] if blanks else end
+        ended = _LINE_END.match(raw[begins : min(begins + 2, end)])
+        return (closing, begins + ended.end()) if ended else None
+    found = _REST_OF_DELIMITER.match(raw, after, end)
+    return (found[1] is not None, found.end()) if found else None
+
+
 def _finder(raw: Raw) -> Callable[[bytes, int, int], int]:
     """``raw.find``, or a substitute for a memoryview, which has none, and for a mmap, whose search is quadratic."""
-    if isinstance(raw, bytes | bytearray):
+    if isinstance(raw, bytes | bytearray | Octets):
         return raw.find
 
     def find(needle: bytes, start: int, end: int) -> int:

@@ -7,17 +7,20 @@ import re
 
 #: Encodings that leave the bytes as they are.
 PLAIN = frozenset(("", "7bit", "8bit", "binary"))
-_UUENCODED = frozenset(("x-uuencode", "uuencode", "uue", "x-uue"))
+UUENCODED = frozenset(("x-uuencode", "uuencode", "uue", "x-uue"))
 #: All that are known.
-ENCODINGS = PLAIN | _UUENCODED | {"quoted-printable", "base64"}
+ENCODINGS = PLAIN | UUENCODED | {"quoted-printable", "base64"}
 
-LONGEST_LINE = 4_096  # bytes after padding that are examined
-_NOT_BASE64 = bytes(
+LONGEST_LINE = 4_096  # bytes of a line that are examined
+MOST_BLOCKS = 1_000  # of base64, each with a padding of its own
+NOT_BASE64 = bytes(
     byte for byte in range(256) if byte not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 )
 _BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]*+={0,2}[ \t\r]*+(?:\n|\Z)")
-_WORDS_BELOW = re.compile(rb"\n[ \t\r]*+\n(?=[ \t]*+[-_=*]{4}|[^\n]{0,100}?[A-Za-z] [A-Za-z])|\n(?=--)")
-_WITHOUT_PADDING = re.compile(rb"[^=]+")
+WORDS_BELOW = re.compile(rb"\n[ \t\r]{0,2000}+\n(?=[ \t]{0,2000}+[-_=*]{4}|[^\n]{0,100}?[A-Za-z] [A-Za-z])|\n(?=--)")
+#: More than the bytes that this pattern looks at.
+WORDS_REACH = 5_000
+WITHOUT_PADDING = re.compile(rb"[^=]+")
 
 
 def decoded(body: bytes, encoding: str) -> bytes:
@@ -26,16 +29,16 @@ def decoded(body: bytes, encoding: str) -> bytes:
         return binascii.a2b_qp(body)
     if encoding == "base64":
         return _from_base64(body)
-    if encoding in _UUENCODED:
+    if encoding in UUENCODED:
         return _from_uuencode(body)
     return body
 
 
 def _from_base64(body: bytes) -> bytes:
     """Decode base64. Other characters are skipped; data after padding is decoded too: some mail has several blocks."""
-    clean = body[: _end_of_base64(body)].translate(None, _NOT_BASE64)
-    blocks = [found[0] for found in _WITHOUT_PADDING.finditer(clean)]
-    if len(blocks) > 1_000:
+    clean = body[: _end_of_base64(body)].translate(None, NOT_BASE64)
+    blocks = [found[0] for found in WITHOUT_PADDING.finditer(clean)]
+    if len(blocks) > MOST_BLOCKS:
         blocks = [b"".join(blocks)]
     content = []
     for bare in blocks:
@@ -53,22 +56,29 @@ def trailer(body: bytes, encoding: str) -> bytes:
 def _end_of_base64(body: bytes) -> int:
     """The offset of the end of base64: before words after an empty line, before dashes, after padding unless more follows."""
     end = body.find(b"=\n") if b"=\r\n" not in body else body.find(b"=\r\n")
-    padded = end + 1 if end >= 0 and not _BASE64_LINE.match(body[end + 1 : end + 1 + LONGEST_LINE].lstrip()) else len(body)
-    words = _WORDS_BELOW.search(body, 0, padded)
+    padded = end + 1 if end >= 0 and not is_base64_line(body[end + 1 : end + 1 + LONGEST_LINE]) else len(body)
+    words = WORDS_BELOW.search(body, 0, padded)
     return words.start() if words else padded
 
 
+def is_base64_line(after: bytes) -> bool:
+    """True when the first bytes after padding begin with a line of base64."""
+    return _BASE64_LINE.match(after.lstrip()) is not None
+
+
 def _from_uuencode(body: bytes) -> bytes:
-    content = []
-    for encoded in body.splitlines():
-        if not encoded or encoded.startswith((b"begin ", b"end")):
-            continue
+    return b"".join([uuencoded_line(encoded) for encoded in body.splitlines()])
+
+
+def uuencoded_line(encoded: bytes) -> bytes:
+    """Decode a line of uuencode, without its end; empty for any other line."""
+    if not encoded or encoded.startswith((b"begin ", b"end")):
+        return b""
+    try:
+        return binascii.a2b_uu(encoded)
+    except binascii.Error:
+        length = ((encoded[0] - 32) & 63) * 4 // 3 + 5
         try:
-            content.append(binascii.a2b_uu(encoded))
+            return binascii.a2b_uu(encoded[:length])
         except binascii.Error:
-            length = ((encoded[0] - 32) & 63) * 4 // 3 + 5
-            try:
-                content.append(binascii.a2b_uu(encoded[:length]))
-            except binascii.Error:
-                continue
-    return b"".join(content)
+            return b""

@@ -212,7 +212,7 @@ def test_a_message_in_a_message_is_an_attachment_and_read() -> None:
     outer.add_attachment(inner)
     found = read(outer.as_bytes())
     assert [a.name for a in found.attachments] == ["Grüße.eml", "deep.bin"]
-    assert attachment(outer.as_bytes(), 0).startswith(b"Subject: ")
+    assert attachment(outer.as_bytes(), 0)[:9] == b"Subject: "
     assert attachment(outer.as_bytes(), 1) == b"data"
     encoded = b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(
         inner.as_bytes()

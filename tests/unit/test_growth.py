@@ -27,9 +27,22 @@ from core.directory import values
 from core.errors import DamagedError
 from core.imap import codes, names, namespaces, replies, tokens, words
 from core.imap import gmail as labels
-from core.message import arrival, content, envelope, gmail, invitation, mbox, separators, splitter, transfer_encoding, uuencoded
+from core.message import (
+    arrival,
+    content,
+    decoding,
+    envelope,
+    gmail,
+    invitation,
+    mbox,
+    separators,
+    splitter,
+    transfer_encoding,
+    uuencoded,
+)
 from core.message import html_references as markup
 from core.message import html_text as pages
+from core.message.octets import Held
 from core.profiles import addresses, correspondents, journal
 from core.text import layout, normal, utf7
 from core.text.format import safe
@@ -271,6 +284,13 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
         lambda data: [
             (transfer_encoding.decoded(data, one), transfer_encoding.trailer(data, one))
             for one in ("base64", "quoted-printable", "uuencode")
+        ],
+    ),
+    "core.message.decoding": (
+        TEXT,
+        lambda data: [
+            *(len(decoding.decoded(Held(data), one)) for one in ("base64", "quoted-printable", "uuencode")),
+            len(decoding.with_line_feeds(Held(data))),
         ],
     ),
     "core.message.uuencoded": (TEXT, lambda data: uuencoded.taken_out(b"begin 644 a\n" + data)),

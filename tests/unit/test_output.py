@@ -268,7 +268,7 @@ def test_an_answer_is_written_in_the_form_that_was_asked_for(capsys: pytest.Capt
     assert output.show(answer()) == 4
     out, err = capsys.readouterr()
     assert (json.loads(out), err, made) == ({"a": 1}, "summary\nbeside\n", ["lines", "json"])
-    assert output.show(Answer(lines=[Raw(b"as it is\n")])) == 0
+    assert output.show(Answer(lines=[Raw([b"as it is\n"])])) == 0
     assert capsys.readouterr() == ("as it is\n", "")
     with pytest.raises(InputError):
         output.show(Answer(notes=["said before"], error=InputError(said("Refused."))))
@@ -309,7 +309,7 @@ def test_a_stream_that_is_not_there_is_no_error(monkeypatch: pytest.MonkeyPatch)
     output.line("a")
     output.note("b")
     output.json({})
-    output.raw(b"c")
+    output.raw([b"c"])
     output.error(InputError(said("d")))
 
 

@@ -14,8 +14,9 @@ from core.message.content import read
 from core.model import now
 from core.text.cells import cell_len
 from tests.terminal.staged import HOSTILE
+from tests.unit.test_octets import Cut
 from tui.desk.archive import OwnerRow, tree
-from tui.desk.message import AttachmentRow, MessageView, SourceLines, message_row, message_view
+from tui.desk.message import AttachmentRow, MessageView, SourceLines, _line_ends, message_row, message_view
 from tui.desk.present import BLANK, Safe, own
 from tui.desk.present import text as shown
 from tui.text import mail
@@ -145,10 +146,22 @@ def test_a_raw_source_shows_every_byte_in_lines_that_fit() -> None:
 @given(st.binary(max_size=2000))
 def test_the_lines_of_a_raw_source_are_all_of_it(raw: bytes) -> None:
     """For any bytes, each of them is in exactly one line."""
-    source = SourceLines(raw, 76)
-    starts = [*source._starts, len(raw)]
-    assert starts[0] == 0
-    assert all(0 < after - before <= 76 + 2 for before, after in pairwise(starts))
+    ends = [0, *_line_ends(raw, 76, last=True)]
+    assert ends[-1] == len(raw)
+    assert all(0 < after - before <= 76 + 2 for before, after in pairwise(ends))
+
+
+PIECES = st.sampled_from([b"a" * 9, b"\xc3\xbc" * 5, b"\n", b"\r\n", b"x"])
+
+
+@given(st.lists(PIECES, max_size=400).map(b"".join), st.integers(1, 700))
+def test_the_lines_of_a_large_source(raw: bytes, width: int) -> None:
+    """The same whatever the blocks in which it is read, and each found by its number."""
+    found = SourceLines(Cut(raw, width), 20)
+    ends = [0, *_line_ends(raw, 20, last=True)]
+    assert len(found) == len(ends) - 1
+    wanted = [raw[start:end].rstrip(b"\r\n").decode(errors="replace") for start, end in pairwise(ends)]
+    assert [found[number] for number in range(len(found))] == wanted
 
 
 @pytest.mark.parametrize("width", WIDTHS)

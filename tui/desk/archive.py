@@ -14,6 +14,7 @@ from core.archive.transfer import saving
 from core.errors import ArchivarError, DamagedError, InputError
 from core.message import content
 from core.message.content import Content
+from core.message.octets import Bytes
 from core.model import now
 from core.problems.message import NO_ATTACHMENT
 from core.problems.search import NO_MESSAGE
@@ -89,7 +90,7 @@ class ArchiveDesk:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         #: The last message read, with its bytes: further requests are mostly about the same one.
-        self._last: tuple[int, bytes, Content | None] | None = None
+        self._last: tuple[int, Bytes, Content | None] | None = None
 
     # Lists ---------------------------------------------------------------------------------------------------------------
 
@@ -177,24 +178,24 @@ class ArchiveDesk:
                 raise InputError(NO_ATTACHMENT(index=index + 1, first=1))
             data = await asyncio.to_thread(content.attachment, raw, index)
             file = await asyncio.to_thread(saving.save, where, message, attached.name, data)
-        return present.sentence(f"Saved as {present.text(str(file))} ({texts.size(len(data))}).")
+        return present.sentence(f"Saved as {present.text(str(file))} ({texts.size(attached.size)}).")
 
     async def _stored(self, message: int) -> Stored:
         if found := await browsing.stored(self._archive, [message]):
             return found[0]
         raise InputError(NO_MESSAGE(id=str(message)))
 
-    async def _raw(self, stored: Stored) -> tuple[int, bytes]:
+    async def _raw(self, stored: Stored) -> tuple[int, Bytes]:
         if self._last is None or self._last[0] != stored.id:
-            # Not two at once: each may have a hundred megabytes.
+            # Not two at once: of a large one the last blocks are kept.
             self._last = None
             try:
-                self._last = (stored.id, await self._archive.raw(stored.sha256), None)
+                self._last = (stored.id, await self._archive.message(stored.sha256), None)
             except KeyError:
                 raise DamagedError(NOT_ARCHIVED(message=stored.sha256.hex()[:16])) from None
         return self._last[:2]
 
-    async def _read(self, stored: Stored) -> tuple[int, bytes, Content]:
+    async def _read(self, stored: Stored) -> tuple[int, Bytes, Content]:
         number, raw = await self._raw(stored)
         last = self._last
         read = last[2] if last is not None and last[0] == number else None

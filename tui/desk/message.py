@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 
 from core.archive.read.reading import Placed, Stored
 from core.message.content import Content
+from core.message.octets import Bytes, chunks
 from core.model import moment, now
 from core.text import format as texts
 from tui.desk import present
@@ -189,34 +192,53 @@ def _when(at: str, today: datetime) -> Safe:
         return present.text(at, 40)
 
 
+#: Of so many lines of a raw source the start of one is kept.
+STRIDE = 64
+
+
 class SourceLines:
-    """The bytes of a message as lines, each made on access: only the starts of lines are kept beside its bytes.
+    """The bytes of a message as lines, each made on access: only the starts of some lines are kept beside its bytes.
 
     Lines are broken after ``width`` bytes, since no text is wider than its bytes.
     """
 
-    def __init__(self, raw: bytes, width: int) -> None:
+    def __init__(self, raw: Bytes, width: int) -> None:
         self._raw = raw
         self._width = width
-        self._starts = array("Q")
-        start = 0
-        while start < len(raw):
-            self._starts.append(start)
-            end = raw.find(b"\n", start, start + width + 2)
-            start = end + 1 if end >= 0 else self._broken(start)
-
-    def _broken(self, start: int) -> int:
-        """The break of a line that is too long: not within a character."""
-        end = start + self._width
-        for before in range(min(3, len(self._raw) - end)):
-            if self._raw[end - before] & 0xC0 != 0x80:
-                return end - before
-        return end
+        self._starts = array("Q", [0])
+        self._lines = base = 0
+        data = b""
+        for chunk in chain(chunks(raw), (b"",)):
+            data += chunk
+            end = 0
+            for end in _line_ends(data, width, last=not chunk):
+                self._lines += 1
+                if self._lines % STRIDE == 0:
+                    self._starts.append(base + end)
+            base, data = base + end, data[end:]
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return self._lines
 
     def __getitem__(self, index: int) -> Safe:
-        start = self._starts[index]
-        end = self._starts[index + 1] if index + 1 < len(self._starts) else len(self._raw)
-        return present.text(self._raw[start:end].rstrip(b"\r\n").decode("utf-8", "replace"))
+        before, start = index % STRIDE, self._starts[index // STRIDE]
+        data = self._raw[start : start + (before + 2) * (self._width + 2)]
+        ends = [0, *islice(_line_ends(data, self._width, last=True), before + 1)]
+        return present.text(data[ends[before] : ends[before + 1]].rstrip(b"\r\n").decode("utf-8", "replace"))
+
+
+def _line_ends(data: bytes, width: int, *, last: bool) -> Iterator[int]:
+    """Yield the offsets at which lines end; without ``last`` only those that do not depend on more bytes."""
+    start, limit = 0, len(data) - (0 if last else width + 2)
+    while start < limit:
+        end = data.find(b"\n", start, start + width + 2)
+        start = end + 1 if end >= 0 else _broken(data, start + width)
+        yield start
+
+
+def _broken(data: bytes, end: int) -> int:
+    """The break of a line that is too long, at most at ``end``: not within a character."""
+    for before in range(min(3, len(data) - end)):
+        if data[end - before] & 0xC0 != 0x80:
+            return end - before
+    return min(end, len(data))

@@ -15,6 +15,7 @@ from core.archive.store.volumes import Volumes
 from core.db.database import Database
 from core.errors import DamagedError
 from core.message.envelope import describe
+from core.message.octets import Bytes
 from core.problems import ledger as problems
 
 #: A damaged message has no readable envelope, but it stays listed, so that it can be named and fetched again.
@@ -134,7 +135,7 @@ class Projection:
 
     async def _is_readable(self, number: int, sha256: bytes) -> bool:
         try:
-            await self._volumes.raw(number, sha256)
+            await self._volumes.message(number, sha256)
         except DamagedError:
             return False
         return True
@@ -183,5 +184,5 @@ async def details(volume: Volume, digests: Sequence[bytes]) -> dict[bytes, Detai
     return found
 
 
-def _detail(raw: bytes) -> Detail:
+def _detail(raw: Bytes) -> Detail:
     return Detail(len(raw), describe(raw))

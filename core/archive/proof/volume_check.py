@@ -23,6 +23,7 @@ from core.archive.proof.sound_pages import PARTS, SoundRows, wrong_part
 from core.archive.proof.strangers import Strangers
 from core.archive.store import row_order
 from core.archive.store.row_order import Unreadable
+from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import META_KEYS, refuse_strange, unpack
 from core.config import Home
@@ -277,7 +278,10 @@ class _Check:
         if reason := self._broken_part(sha256, recipe):
             return reason
         try:
-            return _fault(sha256, size, len(await self._volume.raw(sha256)))
+            raw = await self._volume.message(sha256)
+            if isinstance(raw, StoredMessage):
+                await asyncio.to_thread(raw.prove)
+            return _fault(sha256, size, len(raw))
         except (DamagedError, StorageError, KeyError) as error:
             return _fault(sha256, size, error)
 

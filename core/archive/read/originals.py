@@ -11,16 +11,19 @@ from core.archive.archive import Archive
 from core.archive.store import row_order
 from core.archive.store.row_order import Read
 from core.errors import DamagedError, StorageError
+from core.message.octets import Bytes
 from core.problems import volume as problems
 
 T = TypeVar("T")
 
 
-async def read(archive: Archive, digests: Sequence[bytes], work: Callable[[bytes], T]) -> AsyncGenerator[list[Read[T]]]:
+async def read(
+    archive: Archive, digests: Sequence[bytes], work: Callable[[Bytes], T], *, prove: bool = True
+) -> AsyncGenerator[list[Read[T]]]:
     """Read the messages ``digests`` and yield them in that order, some at a time, each as ``work`` makes it of its bytes.
 
     An unreadable one has the error that ``Archive.raw`` raises: ``KeyError`` or ``DamagedError``. ``work`` is called in a
-    thread; what it raises is raised here.
+    thread; what it raises is raised here. Not to ``prove``: as ``row_order.read`` says it.
     """
     rows = await archive.database.among("SELECT sha256, volume FROM message WHERE sha256 IN (??)", list(dict.fromkeys(digests)))
     volumes: dict[bytes, int] = dict(rows)
@@ -34,7 +37,7 @@ async def read(archive: Archive, digests: Sequence[bytes], work: Callable[[bytes
         except (DamagedError, StorageError) as error:
             yield [_told(archive, number, Read(sha256, error)) for sha256 in wanted]
             continue
-        async with aclosing(row_order.read(volume, wanted, work)) as pages:
+        async with aclosing(row_order.read(volume, wanted, work, prove=prove)) as pages:
             async for page in pages:
                 yield [_told(archive, number, one) for one in page]
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from core.errors import ArchivarError
 from core.message import content
 from core.message.content import Content
+from core.message.octets import Bytes
 
 
-def read(raw: bytes) -> Content:
+def read(raw: Bytes) -> Content:
     """The content of a message for a reader; an error of reading it becomes its text."""
     try:
         return content.read(raw)
+    except ArchivarError:
+        # It could be read a moment ago, and cannot any more.
+        raise
     except Exception as error:
         said = f"(its text cannot be read, by a fault of Archivar: {type(error).__name__}; its source shows all of it)"
         return Content((), said, "", (), (type(error).__name__,))

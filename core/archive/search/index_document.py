@@ -12,8 +12,10 @@ from pathlib import Path
 from core.archive.search import folding
 from core.archive.search.index_row import COLUMNS, Document, Lack, Unread, digest, rowid
 from core.db.database import Row
+from core.errors import DamagedError, StorageError
 from core.message import content
 from core.message.content import Content
+from core.message.octets import Bytes
 
 #: Columns that get numbers without their separators.
 _NUMBERED = frozenset(("subject", "body", "files"))
@@ -30,7 +32,7 @@ _LONGEST_ADDRESS = 2_000
 _WORD = re.compile(r"[^\W_]+")
 
 
-def document(row: Row, raw: bytes | Exception) -> Document:
+def document(row: Row, raw: Bytes | Exception) -> Document:
     """The document of a catalog row and the message's bytes, or of the error in place of them. Raises nothing."""
     message, sha256, size, subject, sender, recipients, date, attachments = row
     # The catalog's columns are better than none.
@@ -45,6 +47,9 @@ def document(row: Row, raw: bytes | Exception) -> Document:
             folded = _folded(columns)
             # An attachment shown as text is still an attachment for a reader.
             attachments = max(attachments, len(found.attachments))
+        except (DamagedError, StorageError) as error:
+            # It could be read a moment ago.
+            folded, unread = _known(known), Unread(message, Lack.DAMAGED, str(error))
         except Exception as error:
             # One message must not keep all others from being indexed.
             unread = Unread(message, Lack.FAILED, f"reading it failed with {_place(error)}; this is a fault of Archivar")

@@ -29,6 +29,7 @@ from core.db import glimpse
 from core.db.database import Database, Row, Transaction
 from core.db.shape import Shape, made_by
 from core.errors import DamagedError, StorageError
+from core.message.octets import Bytes
 from core.problems import search as problems
 
 #: To be raised with every change of this module, ``folding``, ``numbers`` or the results of ``content``: the index is made
@@ -234,14 +235,14 @@ class Index:
         return len(repaired)
 
     async def _documents(self, rows: Sequence[Row]) -> list[Document]:
-        found: list[tuple[Row, bytes | Exception]] = []
+        found: list[tuple[Row, Bytes | Exception]] = []
         left = MOST_BYTES
         for row in rows:
             left -= row[2]
             if found and left < 0:
                 break
             try:
-                found.append((row, await self._archive.raw(bytes(row[1]))))
+                found.append((row, await self._archive.message(bytes(row[1]))))
             except (DamagedError, KeyError) as error:
                 found.append((row, error))
         # Imported only here, since searching reads no messages.

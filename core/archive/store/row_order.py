@@ -1,7 +1,7 @@
 """Many messages of a volume at once, read in the order of their rows, in few statements and few crossings of threads.
 
-Only messages whose SHA-256 was computed and is right come from here. Any other is read by itself, as ``Volume.raw`` reads it,
-so that its error is the same and names the same place.
+Only messages whose SHA-256 was computed and is right come from here. Any other is read by itself, as ``Volume.message`` reads
+it, so that its error is the same and names the same place.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
+from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import plain, unpack
 from core.db.database import pieces
 from core.errors import DamagedError, StorageError
+from core.message.octets import LARGE, Bytes
 
 T = TypeVar("T")
 
@@ -25,8 +27,6 @@ T = TypeVar("T")
 SLICE_BYTES = 4 * 1024 * 1024
 #: Messages that are looked up at once.
 SLICE_MESSAGES = 1000
-#: From this size in bytes on a message is read by itself.
-LARGE = 1024 * 1024
 
 #: The error in place of a message: damaged, unreadable, or not in this volume.
 Unreadable = DamagedError | StorageError | KeyError
@@ -48,10 +48,13 @@ class _Located:
     parts: tuple[int, ...]
 
 
-async def read(volume: Volume, digests: Sequence[bytes], work: Callable[[bytes], T]) -> AsyncGenerator[list[Read[T]]]:
+async def read(
+    volume: Volume, digests: Sequence[bytes], work: Callable[[Bytes], T], *, prove: bool = True
+) -> AsyncGenerator[list[Read[T]]]:
     """Read the messages ``digests`` and yield them in that order, some at a time, each as ``work`` makes it of its bytes.
 
-    ``work`` is called in a thread. What it raises is raised here.
+    ``work`` is called in a thread. What it raises is raised here, but for errors of reading a large message. Of that it gets
+    the reader, which has proved its SHA-256 already or (not to ``prove``) does it when all bytes are read in order.
     """
     with volume.used():
         for start in range(0, len(digests), SLICE_MESSAGES):
@@ -59,7 +62,7 @@ async def read(volume: Volume, digests: Sequence[bytes], work: Callable[[bytes],
             located = await _tried(volume, partial(_locate, wanted))
             for together in _slices(wanted, located):
                 made = await _tried(volume, partial(_read, together, located, work))
-                yield [Read(one, made[one] if one in made else await _alone(volume, one, work)) for one in together]
+                yield [Read(one, made[one] if one in made else await _alone(volume, one, work, prove)) for one in together]
 
 
 async def _tried(volume: Volume, job: Callable[[sqlite3.Connection], dict[bytes, T]]) -> dict[bytes, T]:
@@ -70,12 +73,23 @@ async def _tried(volume: Volume, job: Callable[[sqlite3.Connection], dict[bytes,
         return {}
 
 
-async def _alone(volume: Volume, sha256: bytes, work: Callable[[bytes], T]) -> T | Unreadable:
+async def _alone(volume: Volume, sha256: bytes, work: Callable[[Bytes], T], prove: bool) -> T | Unreadable:
     try:
-        raw = await volume.raw(sha256)
+        raw = await volume.message(sha256)
     except (DamagedError, StorageError, KeyError) as error:
         return error
-    return await asyncio.to_thread(work, raw)
+    return await asyncio.to_thread(_made, raw, work, prove)
+
+
+def _made(raw: bytes | StoredMessage, work: Callable[[Bytes], T], prove: bool) -> T | Unreadable:
+    if not isinstance(raw, StoredMessage):
+        return work(raw)
+    try:
+        if prove:
+            raw.prove()
+        return work(raw)
+    except (DamagedError, StorageError) as error:
+        return error
 
 
 def _locate(digests: Sequence[bytes], connection: sqlite3.Connection) -> dict[bytes, _Located]:
@@ -103,9 +117,9 @@ def _slices(digests: Sequence[bytes], located: Mapping[bytes, _Located]) -> Iter
 
 
 def _read(
-    digests: Iterable[bytes], located: Mapping[bytes, _Located], work: Callable[[bytes], T], connection: sqlite3.Connection
+    digests: Iterable[bytes], located: Mapping[bytes, _Located], work: Callable[[Bytes], T], connection: sqlite3.Connection
 ) -> dict[bytes, T]:
-    """What ``work`` makes of each message that can be read and has its SHA-256."""
+    """The results of ``work`` for each message that can be read and has its SHA-256."""
     wanted = {one: located[one].parts for one in digests if one in located and located[one].size < LARGE}
     contents = _contents(sorted({part for parts in wanted.values() for part in parts}), connection)
     found: dict[bytes, T] = {}

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from core import files
 from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import Draft, Entry, Head, chain, compress, decompress, encode
+from core.archive.store.stored_message import StoredMessage, part_of
 from core.archive.store.volume_file import forget_pages, identity, opened
 from core.archive.store.volume_format import (
     AS_FAR_AS_IT_GOES,
@@ -30,8 +31,10 @@ from core.archive.store.volume_format import (
     sound,
     unpack,
 )
-from core.db.database import Database
+from core.db import direct
+from core.db.database import Database, Row
 from core.errors import DamagedError, StorageError
+from core.message.octets import LARGE
 from core.model import now, timestamp
 from core.problems import volume as problems
 from core.problems.storage import NOT_MADE
@@ -275,11 +278,32 @@ class Volume:
             finally:
                 await database.close()
 
+    @_using
+    async def message(self, sha256: bytes) -> bytes | StoredMessage:
+        """The same as ``raw``; of a large message the reader, which has read nothing of it yet."""
+        row = await self._row(self._database, sha256)
+        if not isinstance(row[0], int) or row[0] < LARGE:
+            return await self._joined(self._database, sha256, row[1])
+        ids = unpack(row[1])
+        sql = "SELECT id, size FROM part WHERE id IN (??)"
+        sizes: dict[int, object] = dict(await self._database.among(sql, list(set(ids))))
+        if missing := next((one for one in ids if one not in sizes), None):
+            raise DamagedError(problems.PART_MISSING(part=missing, file=self.path.name))
+        parts = [part_of(one, sizes[one], self.path.name) for one in ids]
+        return StoredMessage(self.path.name, partial(direct.reading, self._database, self._pragmas), sha256, parts)
+
     async def _raw(self, database: Database, sha256: bytes) -> bytes:
+        return await self._joined(database, sha256, (await self._row(database, sha256))[1])
+
+    async def _row(self, database: Database, sha256: bytes) -> Row:
+        """Size and recipe of a message. Raises ``KeyError``."""
         row = await database.one("SELECT size, recipe FROM message WHERE sha256 = ?", (sha256,))
         if row is None:
             raise KeyError(sha256.hex())
-        joined = b"".join([await self._part(database, part) for part in unpack(row[1])])
+        return row
+
+    async def _joined(self, database: Database, sha256: bytes, recipe: bytes) -> bytes:
+        joined = b"".join([await self._part(database, part) for part in unpack(recipe)])
         if hashlib.sha256(joined).digest() != sha256:
             raise DamagedError(problems.MESSAGE_CHANGED(message=sha256.hex()[:16], file=self.path.name))
         return joined

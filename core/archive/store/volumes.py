@@ -16,6 +16,7 @@ from pathlib import Path
 from core import files
 from core.archive.store.entries.upkeep import ArchiveCreated
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
+from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import LAST_SEQ, Meta
 from core.config import Home
@@ -260,8 +261,22 @@ class Volumes:
 
     async def raw(self, number: int, sha256: bytes) -> bytes:
         """A message of a volume, byte for byte, matched with its hash. Raises ``DamagedError``."""
-        try:
+        with self._of(sha256, number):
             return await (await self.at(number)).raw(sha256)
+
+    async def message(self, number: int, sha256: bytes, *, prove: bool = True) -> bytes | StoredMessage:
+        """The same; of a large message the reader, whose bytes are matched with the hash now or (not to ``prove``) later."""
+        with self._of(sha256, number):
+            found = await (await self.at(number)).message(sha256)
+            if prove and isinstance(found, StoredMessage):
+                await asyncio.to_thread(found.prove)
+            return found
+
+    @contextmanager
+    def _of(self, sha256: bytes, number: int) -> Iterator[None]:
+        """Context that turns errors of reading a message into ``DamagedError``."""
+        try:
+            yield
         except KeyError:
             raise DamagedError(
                 problems.MESSAGE_MISSING(message=sha256.hex()[:16], file=self.home.volume(number).name)

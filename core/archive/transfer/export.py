@@ -28,6 +28,7 @@ from core.archive.transfer.export_mbox import Mboxes
 from core.archive.transfer.filenames import file_name, maildirs, tree, unique
 from core.archive.transfer.manifest import NAME, SUMS, Header, Manifest
 from core.errors import DamagedError, InputError, StorageError
+from core.message.octets import Bytes
 from core.problems import command_line
 from core.problems import export as problems
 from core.problems.code import Face, Reason
@@ -91,8 +92,8 @@ class ExportWriter(Protocol):
     def has(self, message: SelectedMessage) -> bool:
         """True when the message is there already."""
 
-    def write(self, message: SelectedMessage, raw: bytes) -> None:
-        """Write a message that is not there yet."""
+    def write(self, message: SelectedMessage, raw: Bytes) -> None:
+        """Write a message that is not there yet. Of one whose reading ends with ``DamagedError`` nothing is left."""
 
     def end(self) -> None:
         """End a folder whose messages are all written."""
@@ -170,24 +171,27 @@ class _Export:
         if len(wanted) < len(messages):
             self.done.already += len(messages) - len(wanted)
             self.tick(self.done)
-        async with aclosing(originals.read(self.archive, [one.sha256 for one in wanted], bytes)) as pages:
+        async with aclosing(originals.read(self.archive, [one.sha256 for one in wanted], _unread, prove=False)) as pages:
             async for page in pages:
                 some, wanted = wanted[: len(page)], wanted[len(page) :]
                 await to_the_end(asyncio.to_thread(self._write, folder, list(zip(some, page, strict=True)), writer))
                 self.tick(self.done)
 
     def _write(
-        self, folder: SelectedFolder, found: Sequence[tuple[SelectedMessage, Read[bytes]]], writer: ExportWriter
+        self, folder: SelectedFolder, found: Sequence[tuple[SelectedMessage, Read[Bytes]]], writer: ExportWriter
     ) -> None:
         done = self.done
         for message, read in found:
-            if isinstance(read.result, bytes):
+            try:
+                if isinstance(read.result, Exception):
+                    raise read.result
                 writer.write(message, read.result)
+            except (DamagedError, StorageError, KeyError) as error:
+                why = problems.MESSAGE_MISSING() if isinstance(error, KeyError) else error.reason
+                done.damaged.append(UnexportedMessage(message.message, folder.user, folder.path, why))
+            else:
                 done.messages += 1
                 done.bytes += len(read.result)
-            else:
-                why = problems.MESSAGE_MISSING() if isinstance(read.result, KeyError) else read.result.reason
-                done.damaged.append(UnexportedMessage(message.message, folder.user, folder.path, why))
 
 
 _WRITERS: dict[ExportFormat, Callable[[OpenFolder, Manifest], ExportWriter]] = {
@@ -195,6 +199,11 @@ _WRITERS: dict[ExportFormat, Callable[[OpenFolder, Manifest], ExportWriter]] = {
     ExportFormat.MBOX: Mboxes,
     ExportFormat.MAILDIR: Maildirs,
 }
+
+
+def _unread(raw: Bytes) -> Bytes:
+    """A message as it is: a large one is matched with its SHA-256 while it is written."""
+    return raw
 
 
 def _finish(manifest: Manifest) -> None:

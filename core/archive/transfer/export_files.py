@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from core.archive.read.selection import SelectedFolder, SelectedMessage
 from core.archive.transfer.filenames import maildir_info
 from core.archive.transfer.manifest import Manifest, ManifestLine, digest
-from core.errors import InputError
+from core.errors import DamagedError, InputError, StorageError
+from core.message.octets import Bytes, chunks
 from core.problems.export import OTHER_MESSAGE
 from core.system.open_folder import OpenFolder
 
@@ -52,16 +53,17 @@ class _Files:
             self._tell(message, name)
         return True
 
-    def write(self, message: SelectedMessage, raw: bytes) -> None:
+    def write(self, message: SelectedMessage, raw: Bytes) -> None:
         name, aside = self._file(message), self._aside(message)
         descriptor = self._asides.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
             with open(descriptor, "wb") as handle:
-                handle.write(raw)
+                for chunk in chunks(raw):
+                    handle.write(chunk)
                 handle.flush()
                 self._dress(handle.fileno(), message)
             self._asides.replace(aside, name, to=self._files)
-        except OSError:
+        except (OSError, DamagedError, StorageError):
             self._asides.remove(aside)
             raise
         if not self._manifest.has(self._folder.owner, self._folder.path, message.message):

@@ -10,8 +10,9 @@ from typing import BinaryIO
 from core.archive.read.selection import SelectedFolder, SelectedMessage
 from core.archive.transfer.export_files import line, moment
 from core.archive.transfer.manifest import Manifest, ManifestLine, digest
-from core.errors import InputError
+from core.errors import DamagedError, InputError, StorageError
 from core.message import mbox
+from core.message.octets import Bytes
 from core.problems import export as problems
 from core.system.open_folder import OpenFolder
 
@@ -40,16 +41,30 @@ class Mboxes:
     def has(self, message: SelectedMessage) -> bool:
         return self._manifest.has(self._folder.owner, self._folder.path, message.message)
 
-    def write(self, message: SelectedMessage, raw: bytes) -> None:
+    def write(self, message: SelectedMessage, raw: Bytes) -> None:
         part = self._part or self._open()
-        head, data = mbox.separator(moment(message)), mbox.quoted(raw)
-        for piece in (head, data, mbox.after(raw)):
-            part.write(piece)
+        head = mbox.separator(moment(message))
+        try:
+            part.write(head)
+            length = sum(map(part.write, mbox.quoted_chunks(raw)))
+            after = mbox.after(raw)
+            part.write(after)
+        except (DamagedError, StorageError):
+            self._take_back(part)
+            raise
         told = line(self._folder, message, self._file)
-        self._lines.append(replace(told, offset=self._position + len(head), length=len(data)))
-        self._position += len(head) + len(data) + len(mbox.after(raw))
+        self._lines.append(replace(told, offset=self._position + len(head), length=length))
+        self._position += len(head) + length + len(after)
         if len(self._lines) >= CHECKPOINT_MESSAGES or self._position - self._told >= CHECKPOINT_BYTES:
             self._checkpoint()
+
+    def _take_back(self, part: BinaryIO) -> None:
+        """Remove what was written of a damaged message, and a file that has no other."""
+        part.seek(self._position)
+        part.truncate()
+        if not self._position:
+            self._close()
+            self._above.remove(f"{_name(self._file)}.part")
 
     def _open(self) -> BinaryIO:
         """Continue the partial file, or begin one."""

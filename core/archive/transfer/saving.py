@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core.archive.transfer.filenames import attachment_name, fold
 from core.errors import InputError, StorageError
+from core.message.octets import Bytes, chunks
 from core.problems import export as problems
 from core.system.open_folder import OpenFolder
 
@@ -19,7 +20,7 @@ from core.system.open_folder import OpenFolder
 TRIES = 1000
 
 
-def save(folder: Path, message: int, name: str, data: bytes) -> Path:
+def save(folder: Path, message: int, name: str, data: Bytes) -> Path:
     """Write ``data`` to a new file, mode 0600, in the folder of ``message`` (its id) below ``folder``; its path.
 
     When there is one of that ``name``, a number goes before the suffix. Raises ``InputError`` (no such folder, or the message's
@@ -41,7 +42,7 @@ def place(message: int) -> str:
     return f"attachments-of-message-{message}"
 
 
-def _write(folder: OpenFolder, name: str, data: bytes) -> str:
+def _write(folder: OpenFolder, name: str, data: Bytes) -> str:
     """Write under the first free name, compared without case; the name."""
     stem, kind = attachment_name(name)
     taken = {fold(there) for there in folder.names()}
@@ -56,7 +57,8 @@ def _write(folder: OpenFolder, name: str, data: bytes) -> str:
             continue
         try:
             with open(descriptor, "wb") as handle:
-                handle.write(data)
+                for chunk in chunks(data):
+                    handle.write(chunk)
         except BaseException:
             folder.remove(free)
             raise
