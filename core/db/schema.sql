@@ -116,6 +116,7 @@ CREATE TABLE "source_message" (
 ) WITHOUT ROWID;
 CREATE INDEX source_message_gone ON source_message (size, internaldate) WHERE gone_seq IS NOT NULL;
 CREATE INDEX source_message_message ON source_message (message_id);
+CREATE INDEX source_message_deleting ON source_message (source_folder_id) WHERE delete_seq IS NOT NULL AND gone_seq IS NULL;
 
 -- How a catch-all profile filed mail: what is filed later goes where it would have gone then.
 CREATE TABLE filing (
@@ -176,7 +177,8 @@ CREATE INDEX left_address_address ON left_address (address_id);
 CREATE TABLE password (profile TEXT PRIMARY KEY COLLATE NOCASE, box BLOB NOT NULL) WITHOUT ROWID;
 
 -- A folder whose STATUS and rules are as they were when it was last complete need not be listed again. excluded: the UIDs
--- that the filter left out then.
+-- that the filter left out then; listed: when all of it was listed last. messages, uidvalidity, uidnext: of the same moment; every
+-- message below uidnext was archived or left out.
 CREATE TABLE folder_state (
     source TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -184,6 +186,8 @@ CREATE TABLE folder_state (
     messages INTEGER NOT NULL,
     excluded TEXT NOT NULL,
     listed TEXT NOT NULL DEFAULT '',
+    uidvalidity INTEGER NOT NULL DEFAULT 0,
+    uidnext INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (source, name)
 ) WITHOUT ROWID;
 

@@ -21,6 +21,7 @@ _UID = re.compile(rb"\d{1,10}", re.ASCII)
 _SIZE = re.compile(rb"\d{1,18}", re.ASCII)
 # The usual form of the answer; others are parsed in full.
 _LISTED = re.compile(rb'(\d+) \(UID (\d{1,10}) FLAGS \(([^)]*)\) INTERNALDATE "([^"]*)" RFC822\.SIZE (\d{1,18})\)')
+_UID_ONLY = re.compile(rb"\d+ \(UID (\d{1,10})\)")
 _LITERAL_ONLY = re.compile(rb"\d+ \(UID (\d{1,10}) (BODY\[(?:HEADER)?\]) \{\d+\}")
 _DATE_TIME = re.compile(r"\s*(\d{1,2})-(\w{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
 # Not from ``calendar``, whose names follow the locale.
@@ -120,7 +121,13 @@ def _flags(data: bytes) -> str:
 
 def uids(replies: Iterable[Reply]) -> set[int]:
     """The UIDs named in replies."""
-    return {uid for group in _groups(replies) if (uid := _uid(fetch_items(group)[1])) is not None}
+    found = set()
+    for group in _groups(replies):
+        usual = _UID_ONLY.fullmatch(group[0]) if len(group) == 1 and isinstance(group[0], bytes) else None
+        uid = int(usual[1]) if usual else _uid(fetch_items(group)[1])
+        if uid is not None:
+            found.add(uid)
+    return found
 
 
 def sections(replies: Iterable[Reply], name: str, asked: Container[int]) -> Sections:

@@ -294,6 +294,17 @@ class Session:
             raise _refused(problems.LISTING_REFUSED(said=fetched[1]), fetched[1])
         return replies.uids(fetched[0]) & wanted
 
+    async def uids(self, low: int, high: int | None) -> set[int]:
+        """The UIDs of the open folder from ``low`` to ``high`` (None: to the last one). Raises ``ProtocolError``."""
+        return await self.call(self._uids, low, high)
+
+    def _uids(self, low: int, high: int | None) -> set[int]:
+        self.protocol.allow(LISTING + LISTED_COST * min(self._exists, MOST_LISTED))
+        fetched = self._fetch(f"{low}:{'*' if high is None else high}", "(UID)")
+        if fetched[1]:
+            raise _refused(problems.LISTING_REFUSED(said=fetched[1]), fetched[1])
+        return {uid for uid in replies.uids(fetched[0]) if low <= uid <= (high or uid)}
+
     def _fetch(self, uids: str, items: str) -> tuple[list[Reply], str]:
         protocol = self.protocol
         protocol.untagged_responses.pop("FETCH", None)

@@ -5,7 +5,6 @@ All servers are filled by writing their files, UIDs included, so that a quarter 
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -31,31 +30,14 @@ _BODY = b"A line of text as it stands in mail, neither short nor long, again and
 
 
 def write(server: Dovecot, login: str, folder: str, numbers: Sequence[int], lines: int = 25) -> None:
-    """Write messages into a folder, with the UIDs that the server has given them; ``numbers`` name them."""
-    path = server.folder_path(login, folder)
-    if not (path / "cur").is_dir():
-        server.create_folder(login, folder)
-    uidlist = path / "dovecot-uidlist"
-    known = uidlist.read_text().splitlines() if uidlist.exists() else [f"3 V{int(time.time())} N1"]
-    head = known[0].split(" ")
-    following = next(int(word[1:]) for word in head if word.startswith("N"))
-    added = []
-    for number in numbers:
-        raw = (
-            f"From: a@example.test\r\nTo: {login}\r\nSubject: {folder} {number}\r\n"
-            f"Message-ID: <{number}.{folder.replace('/', '.')}@example.test>\r\n\r\n"
-        ).encode() + _BODY * lines
-        name = f"{1_700_000_000 + number}.M{number:09d}P1.bench"
-        file = path / "cur" / f"{name}:2,"
-        file.write_bytes(raw)
-        added.append(f"{following} :{name}:2,")
-        following += 1
-    head = [f"N{following}" if word.startswith("N") else word for word in head]
-    uidlist.write_text("\n".join([" ".join(head), *known[1:], *added, ""]))
-    if os.getuid() == 0:
-        owner = (path / "cur").stat()
-        for file in (uidlist, *((path / "cur") / f"{1_700_000_000 + n}.M{n:09d}P1.bench:2," for n in numbers)):
-            os.chown(file, owner.st_uid, owner.st_gid)
+    """Write messages into a folder; ``numbers`` name them."""
+    server.fill(login, folder, {number: _message(login, folder, number, lines) for number in numbers})
+
+
+def _message(login: str, folder: str, number: int, lines: int) -> bytes:
+    head = f"From: a@example.test\r\nTo: {login}\r\nSubject: {folder} {number}\r\n"
+    name = f"Message-ID: <{number}.{folder.replace('/', '.').replace(' ', '.')}@example.test>\r\n\r\n"
+    return (head + name).encode() + _BODY * lines
 
 
 def measure(folder: Path, server: Dovecot, messages: int, rounds: int) -> Iterator[tuple[str, ...]]:

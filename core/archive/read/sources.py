@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.catalog import digests
 from core.archive.catalog.twins import STANDING
-from core.model import now, timestamp
 
 CHUNK = 200
 #: Rows read at once where there may be hundreds of thousands.
@@ -88,18 +87,42 @@ async def known(archive: Archive, source: str, name: str, *, apart_from: int | N
 LENGTH = "coalesce(s.report_size, m.size)"
 
 
+_RECORDED_AFTER = (
+    f"SELECT s.uid, s.size, s.internaldate, {LENGTH} FROM source_folder f "
+    "JOIN source_message s ON s.source_folder_id = f.id AND s.uid > ? AND s.gone_seq IS NULL "
+    "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? ORDER BY s.uid LIMIT ?"
+)
+
+
 async def each_recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> AsyncGenerator[tuple[int, Recorded]]:
     """Yield the record of each message that a folder had at the last look, by UID, ascending; read in pages."""
     last = -1
-    while rows := await archive.database.read(
+    while rows := await recorded_after(archive, source, name, uidvalidity, last, PAGE):
+        for uid, one in rows.items():
+            yield uid, one
+        last = max(rows)
+
+
+async def newest_recorded(
+    archive: Archive, source: str, name: str, uidvalidity: int, below: int, count: int
+) -> dict[int, Recorded]:
+    """The records of the last ``count`` messages with UIDs under ``below`` that a folder had at the last look, by UID."""
+    rows = await archive.database.read(
         f"SELECT s.uid, s.size, s.internaldate, {LENGTH} FROM source_folder f "
-        "JOIN source_message s ON s.source_folder_id = f.id AND s.uid > ? AND s.gone_seq IS NULL "
-        "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? ORDER BY s.uid LIMIT ?",
-        (last, source, name, uidvalidity, PAGE),
-    ):
-        for uid, size, date, length in rows:
-            yield uid, Recorded(size, date, length)
-        last = rows[-1][0]
+        "JOIN source_message s ON s.source_folder_id = f.id AND s.uid < ? AND s.gone_seq IS NULL "
+        "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? "
+        "ORDER BY s.uid DESC LIMIT ?",
+        (below, source, name, uidvalidity, count),
+    )
+    return {uid: Recorded(*numbers) for uid, *numbers in rows}
+
+
+async def recorded_after(
+    archive: Archive, source: str, name: str, uidvalidity: int, last: int, most: int
+) -> dict[int, Recorded]:
+    """The records of the first ``most`` messages with UIDs over ``last`` that a folder had at the last look, ascending."""
+    rows = await archive.database.read(_RECORDED_AFTER, (last, source, name, uidvalidity, most))
+    return {uid: Recorded(*numbers) for uid, *numbers in rows}
 
 
 async def recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> dict[int, Recorded]:
@@ -314,64 +337,3 @@ async def doubtful(archive: Archive, source: str, name: str, uidvalidity: int) -
         (source, name, uidvalidity),
     )
     return {row[0] for row in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class Complete:
-    """A folder as it was when it was last complete.
-
-    ``excluded``: size and INTERNALDATE of messages that the filter left out, by UID.
-
-    ``listed`` is when the folder was last listed whole; empty when that is not known.
-    """
-
-    signature: str
-    excluded: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
-    listed: str = ""
-
-
-async def complete(archive: Archive, source: str) -> dict[str, Complete]:
-    """The state of each folder that was complete at its last visit, by name."""
-    sql = "SELECT name, signature, excluded, listed FROM folder_state WHERE source = ?"
-    return {
-        name: Complete(signature, _excluded(excluded), listed)
-        for name, signature, excluded, listed in await archive.database.read(sql, (source,))
-    }
-
-
-def _excluded(text: str) -> dict[int, tuple[int, int | None]]:
-    # Earlier versions kept UIDs alone, which do not identify messages without their size and date.
-    return {uid: (size, date) for uid, size, date in json.loads(text)} if text.startswith("[") else {}
-
-
-@dataclass(frozen=True, slots=True)
-class FolderState:
-    """A folder as it was listed whole, with so many messages; ``signature`` is empty when it is not complete.
-
-    ``excluded``: size and INTERNALDATE of messages that the filter left out, by UID.
-    """
-
-    name: str
-    signature: str = ""
-    messages: int = 0
-    excluded: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
-
-
-async def remember(archive: Archive, source: str, states: Iterable[FolderState]) -> None:
-    """Record folders that were listed whole and are complete, and forget those that are not, in one transaction."""
-    listed = timestamp(now())
-    complete, others = [], []
-    for one in states:
-        rows = [[uid, *numbers] for uid, numbers in sorted(one.excluded.items())]
-        excluded = json.dumps(rows, separators=(",", ":"))
-        if one.signature:
-            complete.append((source, one.name, one.signature, one.messages, excluded, listed))
-        else:
-            others.append((source, one.name))
-    async with archive.database.transaction() as transaction:
-        await transaction.many(
-            "INSERT OR REPLACE INTO folder_state (source, name, signature, messages, excluded, listed) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            complete,
-        )
-        await transaction.many("DELETE FROM folder_state WHERE source = ? AND name = ?", others)

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from core.archive.archive import Archive
 from core.archive.proof import damage
-from core.archive.read import sources
+from core.archive.read import folder_states, sources
 from core.archive.read.sources import Kept, Recorded
 from core.archive.registry import comparisons
 from core.archive.registry.comparisons import ComparedFolder
@@ -160,7 +160,7 @@ class ComparedMailbox:
         )
         if look.folder.view:
             # A view also shows messages of folders that are not archived.
-            before = (await sources.complete(self.archive, self.source)).get(look.folder.name)
+            before = (await folder_states.complete(self.archive, self.source)).get(look.folder.name)
             if before is not None and before.signature.startswith(f"{look.uidvalidity}:"):
                 found |= looking.left_out_before(before, look.listed) & set(look.plan.new)
         return found | (look.left_before.keys() & set(look.plan.new))

@@ -12,9 +12,10 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from core.archive.read import several_folders, sources
+from core.archive.read import folder_states, several_folders, sources
+from core.archive.read.folder_states import FolderState
 from core.archive.read.several_folders import Place
-from core.archive.read.sources import FolderState, KnownFolder
+from core.archive.read.sources import KnownFolder
 from core.engine.run import filtering, views
 from core.engine.run.deleting import MailboxDeletion
 from core.engine.run.moves import Moves
@@ -202,7 +203,7 @@ class MailboxArchiver:
             left = await sources.left(archive, to.source, name)
             vanished = {item.uidvalidity: (*item.uids, *left.get(item.uidvalidity, ())) for item in self._lost[name]}
             await filing.record_vanished(archive, to, name, vanished)
-            await sources.remember(archive, to.source, [FolderState(name)])
+            await folder_states.remember(archive, to.source, [FolderState(name)])
 
     async def _tell_lost(self) -> None:
         """Warn about folders that the server lists no more and whose messages turned up nowhere else."""
@@ -236,12 +237,12 @@ class MailboxArchiver:
             archived = await self._archived(some)
             for look in some:
                 self._check_folder(look, archived[look.place])
-            await sources.remember(self._visit.archive, self._visit.source, [self._state(look) for look in some])
+            await folder_states.remember(self._visit.archive, self._visit.source, [self._state(look) for look in some])
 
     async def _archived(self, looks: Sequence[Look]) -> dict[Place, Collection[int]]:
         """The listed UIDs of folders that are archived, as the catalog says now."""
         visit = self._visit
-        small = {look.place: look.listed for look in looks if len(look.listed) <= SMALL}
+        small = {look.place: look.listed for look in looks if look.passed or len(look.listed) <= SMALL}
         found: dict[Place, Collection[int]] = {}
         found |= await several_folders.present(visit.archive, visit.source, small)
         for look in looks:
@@ -267,7 +268,8 @@ class MailboxArchiver:
         lasting = not (look.undecided or (look.excluded and self._visit.rules.filter.changes))
         signature = self._survey.signed(look.signature) if lasting else ""
         excluded = {uid: (look.listed[uid].size, look.listed[uid].internaldate) for uid in look.excluded}
-        return FolderState(look.folder.name, signature, len(look.listed), excluded)
+        numbers = (look.since, look.uidvalidity, look.status.items.get("UIDNEXT", 0))
+        return FolderState(look.folder.name, signature, look.count, {**look.left_out, **excluded}, *numbers)
 
     async def _count_dry(self, folders: list[Folder]) -> None:
         """Count the forecast of a dry run; some new or renumbered messages may turn out to be known."""

@@ -296,7 +296,7 @@ class Retrieval:
         for one in looks:
             # It may have been sent for another message in an earlier run, when it lay at that UID alone.
             others = await sources.holding(visit.archive, visit.source, one.folder.name, one.uidvalidity, digests)
-            there = [uid for uid in others if uid in one.listed and not (one is look and uid in differing)]
+            there = [uid for uid in others if one.has(uid) and not (one is look and uid in differing)]
             found = await self._other_headers(one, there) | (differing if one is look else set())
             if found:
                 await self._refuse_substitutes(one, found)
@@ -319,7 +319,7 @@ class Retrieval:
         """Read messages of another length than announced once more, on a fresh connection, and report those that stay so."""
         visit = self._visit
         for look in looks:
-            visit.server.saw_exact(len(look.plan.known) - len(look.odd))
+            visit.server.saw_exact(len(look.plan.known) + look.passed - len(look.odd))
         if visit.server.inexact:
             return
         fresh = False

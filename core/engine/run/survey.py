@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.archive.read import sources
-from core.archive.read.sources import Complete
-from core.engine.visit import looking
+from core.archive.read import folder_states, sources
+from core.archive.read.folder_states import FolderState
+from core.engine.visit import looking, ranges
 from core.engine.visit.looking import Look
+from core.engine.visit.ranges import LargeFolder
 from core.engine.visit.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.imap import pipelined
@@ -37,7 +38,7 @@ class _Due:
 
     folder: Folder
     status: Status
-    before: Complete
+    before: FolderState
 
 
 def _groups(due: Sequence[_Due]) -> Iterator[list[_Due]]:
@@ -75,7 +76,7 @@ class Survey:
     async def run(self, folders: list[Folder], statuses: dict[str, Status]) -> list[Look]:
         """Look at folders: those that may have changed. Raises ``ConnectError``, ``ProtocolError`` without any folder."""
         visit = self._visit
-        complete = await sources.complete(visit.archive, visit.source)
+        complete = await folder_states.complete(visit.archive, visit.source)
         trash = {folder.name for folder in folders if is_trash(folder.path, folder.attributes)}
         self.doubts = await sources.doubtful_folders(visit.archive, visit.source) - trash
         self._looks = []
@@ -98,7 +99,7 @@ class Survey:
                 await asyncio.wait([ahead])
         return self._looks
 
-    def _due(self, folder: Folder, statuses: Mapping[str, Status], complete: Mapping[str, Complete]) -> _Due | None:
+    def _due(self, folder: Folder, statuses: Mapping[str, Status], complete: Mapping[str, FolderState]) -> _Due | None:
         """The folder if it must be looked at, else None: then it is counted."""
         visit, status = self._visit, statuses.get(folder.name, Status())
         if reason := visit.rules.folders.reason_to_exclude(folder.path, folder.attributes, folder.whose):
@@ -107,7 +108,7 @@ class Survey:
             visit.story.tally.excluded += messages
             visit.story.progress.result.excluded_folders[folder.path] = reason
             return None
-        before = complete.get(folder.name, Complete(""))
+        before = complete.get(folder.name, FolderState())
         if self._unchanged(folder, status, before):
             self._pass_over(status.items["MESSAGES"], len(before.excluded))
             return None
@@ -148,12 +149,18 @@ class Survey:
             await visit.link.drop()
             return []
 
-    def _unchanged(self, folder: Folder, status: Status, before: Complete) -> bool:
+    def _unchanged(self, folder: Folder, status: Status, before: FolderState) -> bool:
         """True when the folder need not be listed. Equal STATUS numbers are trusted for some days only."""
         if self._doubted is not None or not status.signature or before.signature != self.signed(status.signature):
             return False
         # Deletion depends on flags and on time, which STATUS does not show.
-        if self._visit.rules.deletion.active or folder.name in self.doubts or not before.listed:
+        if self._visit.rules.deletion.active or folder.name in self.doubts:
+            return False
+        return self._is_recent(before)
+
+    def _is_recent(self, before: FolderState) -> bool:
+        """True when the folder was listed whole not too long ago."""
+        if not before.listed:
             return False
         return timedelta(0) <= now() - moment(before.listed) < timedelta(days=self._visit.rules.settings.relist)
 
@@ -171,10 +178,29 @@ class Survey:
         return f"{signature}/{self._visit.rules.filter.digest}" if signature else ""
 
     async def _look(self, one: _Due) -> None:
+        seen = await self._look_in_ranges(one) if self._may_be_in_ranges(one) else None
         visit = self._visit
-        self._add(await looking.look(visit.archive, visit.link, visit.source, one.folder, one.status), one.before)
+        self._add(seen or await looking.look(visit.archive, visit.link, visit.source, one.folder, one.status), one.before)
 
-    def _add(self, seen: Look, before: Complete) -> None:
+    def _may_be_in_ranges(self, one: _Due) -> bool:
+        """True for a large folder of which not every message must be at hand.
+
+        Deletion depends on flags and ages of all; a view, and UIDs that are doubted, are compared message by message.
+        """
+        whole = self._doubted is not None or self._visit.rules.deletion.active or one.folder.name in self.doubts
+        return not whole and not one.folder.view and one.status.items.get("MESSAGES", 0) > ranges.LARGE
+
+    async def _look_in_ranges(self, one: _Due) -> Look | None:
+        visit, before = self._visit, one.before
+        usable = before.signature.partition("/")[2] == visit.rules.filter.digest and self._is_recent(before)
+        large = LargeFolder(
+            *(visit.archive, visit.link, visit.source, one.folder, one.status),
+            before if usable else None,
+            exact=not visit.server.inexact,
+        )
+        return await large.look()
+
+    def _add(self, seen: Look, before: FolderState) -> None:
         visit, folder = self._visit, seen.folder
         uidvalidity, _, digest = before.signature.partition("/")
         if uidvalidity.partition(":")[0] == str(seen.uidvalidity) and digest == visit.rules.filter.digest:
@@ -183,12 +209,13 @@ class Survey:
             doubted = self._doubted.get((folder.name, seen.uidvalidity), frozenset())
             seen.doubted = sorted(doubted & seen.plan.known)
         self._looks.append(seen)
-        visit.story.tally.found += len(seen.listed)
-        visit.story.tally.known += len(seen.plan.known)
+        visit.story.tally.found += seen.count
+        visit.story.tally.known += len(seen.plan.known) + seen.passed
+        visit.story.tally.excluded += len(seen.left_out)
         visit.story.expect(seen.listed[uid].size for uid in seen.plan.new)
         if seen.twice:
             visit.story.fail(folder, None, problems.UID_TWICE(count=len(seen.twice)))
-        self.tell_shrunk(folder, seen.before, seen.before - len(seen.listed))
+        self.tell_shrunk(folder, seen.before, seen.before - seen.count)
         visit.archive.writer.expect(visit.story.progress.bytes_total)
         visit.link.progressed()
 

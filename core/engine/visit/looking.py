@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from core.archive.archive import Archive
 from core.archive.read import several_folders, sources
-from core.archive.read.sources import Complete, Gone, LeftRecord, Recorded
+from core.archive.read.folder_states import Excluded, FolderState
+from core.archive.read.sources import Gone, LeftRecord, Recorded
 from core.engine.visit import plan
 from core.engine.visit.filing import Filing
 from core.engine.visit.link import Link
@@ -74,6 +75,14 @@ class Look:
     replaced: set[int] = field(default_factory=set)
     #: Messages sent with another length than announced, by UID.
     unsized: dict[int, Sent] = field(default_factory=dict)
+    #: Messages that are as recorded, and not in ``listed`` (``ranges``): their number.
+    passed: int = 0
+    #: The highest UID in the folder, where ``listed`` does not hold all.
+    highest: int = 0
+    #: Messages that the filter left out before, still there, and not in ``listed``.
+    left_out: Excluded = field(default_factory=dict)
+    #: When the folder was last listed whole; empty for now.
+    since: str = ""
     #: The filing of its messages, in place of the mailbox's.
     filing: Filing | None = None
 
@@ -81,6 +90,15 @@ class Look:
     def place(self) -> tuple[str, int]:
         """The folder's name on the wire, and its UIDVALIDITY."""
         return self.folder.name, self.uidvalidity
+
+    @property
+    def count(self) -> int:
+        """The number of messages in the folder, as listed or counted."""
+        return len(self.listed) + self.passed + len(self.left_out)
+
+    def has(self, uid: int) -> bool:
+        """True when a known UID is in the folder, as far as is known: what is not listed may be as before."""
+        return uid in self.listed or bool(self.passed)
 
     @property
     def in_trash(self) -> bool:
@@ -125,10 +143,11 @@ class Look:
         if self.failed or self.unlisted or self.expunged or self.twice:
             return ""
         # STATUS and the listing may be of different moments, or disagree.
-        if self.status.items.get("MESSAGES") != len(self.listed):
+        if self.status.items.get("MESSAGES") != self.count:
             return ""
         # A UIDNEXT not above every UID tells nothing about new messages.
-        return self.status.signature if self.status.items.get("UIDNEXT", 0) > max(self.listed, default=0) else ""
+        highest = max(self.highest, max(self.listed, default=0))
+        return self.status.signature if self.status.items.get("UIDNEXT", 0) > highest else ""
 
 
 async def look(archive: Archive, link: Link, source: str, folder: Folder, status: Status) -> Look:
@@ -153,7 +172,7 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
     others = await sources.known(archive, source, folder.name, apart_from=selected.uidvalidity)
     seen = compared.look(ListedFolder(folder, selected, listing), status, {one.uidvalidity: one.uids for one in others})
     gone = await sources.vanished(archive, source, folder.name, selected.uidvalidity, seen.plan.new)
-    return _completed(seen, gone, await sources.left(archive, source, folder.name))
+    return completed(seen, gone, await sources.left(archive, source, folder.name))
 
 
 async def look_several(archive: Archive, source: str, opened: Sequence[tuple[ListedFolder, Status]]) -> list[Look]:
@@ -169,7 +188,7 @@ async def look_several(archive: Archive, source: str, opened: Sequence[tuple[Lis
         looks.append(compared.look(one, status, others.get(place[0], {})))
     gone = await several_folders.vanished(archive, source, {seen.place: seen.plan.new for seen in looks})
     left = await several_folders.left(archive, source, [name for name, _ in places])
-    return [_completed(seen, gone.get(seen.place, {}), left.get(seen.folder.name, {})) for seen in looks]
+    return [completed(seen, gone.get(seen.place, {}), left.get(seen.folder.name, {})) for seen in looks]
 
 
 @dataclass(slots=True)
@@ -202,14 +221,14 @@ class _Compared:
         )
 
 
-def _completed(seen: Look, gone: Mapping[int, Gone], left: Mapping[int, Mapping[int, LeftRecord]]) -> Look:
+def completed(seen: Look, gone: Mapping[int, Gone], left: Mapping[int, Mapping[int, LeftRecord]]) -> Look:
     """``seen`` with the messages that vanished from its new UIDs before, and those left there."""
     seen.back = {uid: one for uid, one in gone.items() if not plan.differs(seen.listed[uid], one)}
     seen.left = left
     return seen
 
 
-def left_out_before(before: Complete, listed: Mapping[int, Listed]) -> frozenset[int]:
+def left_out_before(before: FolderState, listed: Mapping[int, Listed]) -> frozenset[int]:
     """UIDs excluded before that still have the same numbers: a UID is only known with its message."""
     there = {uid: listed[uid] for uid in before.excluded.keys() & listed.keys()}
     return frozenset(uid for uid, one in there.items() if before.excluded[uid] == (one.size, one.internaldate))

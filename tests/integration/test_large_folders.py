@@ -1,0 +1,276 @@
+"""Large folders: new mail costs what is new, and what is found is what a whole listing would find."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.engine.visit import filing, ranges
+from core.errors import StorageError
+from core.problems.storage import FULL
+from core.profiles.deletion import Deletion, When
+from core.profiles.filter import Filter, Seen
+from tests.conftest import StartDovecot
+from tests.servers import scripted
+from tests.servers.dovecot import Dovecot
+from tests.servers.proxy import Proxy
+from tests.servers.scripted import Script, ScriptedServer, Stored
+from tests.support import ALICE, Outcome, Sandbox, mail, profile, sandbox
+
+COUNT = 20_000
+ONLY = Filter(subject=("wanted",))
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    """An archive with the user alice."""
+    async with sandbox(tmp_path / "home") as opened:
+        yield opened
+
+
+@contextmanager
+def looked_at(monkeypatch: pytest.MonkeyPatch, *, in_ranges: bool, window: int = 3) -> Iterator[None]:
+    """Every folder is looked at in short ranges, or each is listed whole."""
+    with monkeypatch.context() as patched:
+        patched.setattr(ranges, "LARGE", 0 if in_ranges else 10**9)
+        patched.setattr(ranges, "WINDOW", window)
+        patched.setattr(ranges, "PAGE", 4)
+        yield
+
+
+# -- what it costs
+
+
+@pytest.mark.server
+@pytest.mark.slow
+async def test_a_new_message_in_a_large_folder_costs_what_is_new(dovecot: StartDovecot, box: Sandbox) -> None:
+    """Bytes from the server and memory: by what is new; by UIDs alone where something is gone; in ranges when it is due."""
+    server = dovecot()
+    server.fill(ALICE, "INBOX", {number: mail(f"number {number}") for number in range(COUNT)})
+    with Proxy(server.host, server.plain_port) as proxy:
+        assert (await box.run(profile(proxy))).tally.archived == COUNT
+
+        new = await _measured(box, server, proxy, COUNT)
+        assert (new.outcome.tally.known, new.outcome.tally.archived) == (COUNT, 1)
+        assert (new.received < 40_000, new.turns <= 9, new.peak < 4_000_000) == (True, True, True), new
+
+        server.remove_messages(ALICE, "INBOX", 5)
+        gone = await _measured(box, server, proxy, COUNT + 1)
+        assert (gone.outcome.tally.known, gone.outcome.tally.archived) == (COUNT - 4, 1)
+        assert (gone.received < 35 * COUNT, gone.peak < 20_000_000) == (True, True), gone
+        assert [entry["uids"] for entry in await box.entries("vanished")] == ["1:5"]
+
+        async with box.archive.database.transaction() as transaction:
+            await transaction.execute("UPDATE folder_state SET listed = '2024-01-01T00:00:00Z'")
+        whole = await _measured(box, server, proxy, COUNT + 2)
+        assert (whole.outcome.tally.known, whole.outcome.tally.archived) == (COUNT - 3, 1)
+        assert (whole.received > 60 * COUNT, whole.peak < 20_000_000) == (True, True), whole
+        assert await box.missing(profile(proxy)) == {}
+
+
+@dataclass(frozen=True)
+class _Cost:
+    outcome: Outcome
+    received: int
+    turns: int
+    peak: int
+
+
+async def _measured(box: Sandbox, server: Dovecot, proxy: Proxy, number: int) -> _Cost:
+    """A run after one new message: bytes and round trips from the server, and the most memory that Python took."""
+    server.deliver(ALICE, "INBOX", mail(f"number {number}"))
+    proxy.reset_counters()
+    tracemalloc.start()
+    outcome = await box.run(profile(proxy))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (outcome.reasons, outcome.adds_up) == ("", True)
+    return _Cost(outcome, proxy.bytes_to_client, proxy.turns, peak)
+
+
+# -- the same as by whole listings
+
+_STEP = st.one_of(
+    st.tuples(st.just("arrive"), st.integers(1, 6)),
+    st.tuples(st.just("expunge"), st.integers(0, 40)),
+    st.tuples(st.just("seen"), st.integers(0, 40)),
+    st.tuples(st.just("run"), st.just(0)),
+    st.tuples(st.just("crash"), st.just(0)),
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(steps=st.lists(_STEP, min_size=3, max_size=14), first=st.integers(0, 12), filtered=st.booleans())
+def test_any_history_ends_as_by_whole_listings(
+    steps: list[tuple[str, int]], first: int, filtered: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Arrivals, expunges, flags, runs and runs that are broken off: after each run the same archive, known UIDs, problems."""
+    folder = tmp_path_factory.mktemp("history")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        asyncio.run(_history(folder, monkeypatch, [("arrive", first), ("run", 0), *steps, ("run", 0)], filtered))
+
+
+async def _history(folder: Path, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int]], filtered: bool) -> None:
+    server = ScriptedServer({"INBOX": []}, Script(uidnext={"INBOX": 1}))
+    async with sandbox(folder / "a") as ranged, sandbox(folder / "b") as whole:
+        with server:
+            wanted = profile(server, filter=ONLY if filtered else None)
+            for step, number in steps:
+                inbox = server.folders["INBOX"]
+                if step == "arrive":
+                    for _ in range(number):
+                        uid = server.script.uidnext["INBOX"]
+                        inbox.append(Stored(uid, mail(f"{'wanted' if uid % 3 else 'other'} {uid}")))
+                        server.script.uidnext["INBOX"] = uid + 1
+                elif step == "expunge" and inbox:
+                    del inbox[number % len(inbox)]
+                elif step == "seen" and inbox:
+                    inbox[number % len(inbox)] = replace(inbox[number % len(inbox)], flags=(r"\Seen",))
+                elif step == "crash":
+                    with looked_at(monkeypatch, in_ranges=True), monkeypatch.context() as patched:
+                        patched.setattr(filing.OwnFiling, "store", _full)
+                        try:
+                            await ranged.run(wanted)
+                        except StorageError:
+                            continue
+                elif step == "run":
+                    with looked_at(monkeypatch, in_ranges=True):
+                        one = await ranged.run(wanted)
+                    with looked_at(monkeypatch, in_ranges=False):
+                        other = await whole.run(wanted)
+                    assert (one.reasons, one.adds_up, one.tally.found) == (other.reasons, True, other.tally.found)
+                    assert await _known(ranged) == await _known(whole)
+                    assert await ranged.places() == await whole.places()
+
+
+async def _full(*_: Any) -> Any:
+    raise StorageError(FULL(file="000001.sqlite", said=""))
+
+
+async def _known(box: Sandbox) -> Counter[tuple[Any, ...]]:
+    """Folder, UID, presence and SHA-256 of all messages known on the server, and the state of complete folders."""
+    rows = await box.archive.database.read(
+        "SELECT f.name, s.uid, s.gone_seq IS NULL, m.sha256 FROM source_message s JOIN source_folder f "
+        "ON f.id = s.source_folder_id JOIN message m ON m.id = s.message_id"
+    )
+    states = await box.archive.database.read("SELECT name, signature, messages, excluded, uidnext FROM folder_state")
+    return Counter([*rows, *states])
+
+
+# -- servers that lie
+
+
+def _lie(name: str, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change a mailbox of twelve messages, UIDs 1 to 12, with new mail, in a way that does not add up."""
+    inbox = server.folders["INBOX"]
+    inbox.append(Stored(13, mail("new 13")))
+    if name == "one too many counted":
+        server.script.exists = {"INBOX": 14}
+    elif name == "UIDNEXT stays":
+        server.script.uidnext = {"INBOX": 13}
+    elif name == "UIDNEXT goes back":
+        server.script.uidnext = {"INBOX": 5}
+    elif name == "UIDs used again":
+        inbox[9:] = [Stored(uid, mail(f"another one {uid}")) for uid in (10, 11, 12, 13)]
+    elif name == "an old UID appears":
+        inbox.insert(7, Stored(8, mail("from before 8")))
+    elif name == "gone and come":
+        # Between EXAMINE and FETCH: the count is of before.
+        fetch = scripted._Session.fetch
+
+        def changed(session: Any, places: list[int], items: tuple[str, ...]) -> str:
+            monkeypatch.setattr(scripted._Session, "fetch", fetch)
+            del server.folders["INBOX"][2]
+            server.folders["INBOX"].append(Stored(14, mail("new 14")))
+            return fetch(session, places, items)
+
+        monkeypatch.setattr(scripted._Session, "fetch", changed)
+    elif name == "listed in part":
+        fetch = scripted._Session.fetch
+
+        def hidden(session: Any, places: list[int], items: tuple[str, ...]) -> str:
+            return fetch(session, [place for place in places if place != 3], items)
+
+        monkeypatch.setattr(scripted._Session, "fetch", hidden)
+        del inbox[7]
+    elif name == "no UIDNEXT":
+        send = scripted._Session.send
+        monkeypatch.setattr(
+            scripted._Session, "send", lambda session, *lines: send(session, *(one for one in lines if "UIDNEXT" not in one))
+        )
+
+
+LIES = (
+    "one too many counted",
+    "UIDNEXT stays",
+    "UIDNEXT goes back",
+    "UIDs used again",
+    "an old UID appears",
+    "gone and come",
+    "listed in part",
+    "no UIDNEXT",
+)
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_what_does_not_add_up_is_found_and_named_as_by_a_whole_listing(
+    lie: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the run in which it happens and in the one after: problems, known UIDs and archive are the same (P2, P9)."""
+    ends = []
+    for in_ranges in (True, False):
+        first = [Stored(uid, mail(f"message {uid}")) for uid in range(1, 13) if lie != "an old UID appears" or uid != 8]
+        async with sandbox(tmp_path / str(in_ranges)) as box:
+            with ScriptedServer({"INBOX": first}, Script()) as server, looked_at(monkeypatch, in_ranges=in_ranges):
+                await box.run(profile(server))
+                with monkeypatch.context() as patched:
+                    _lie(lie, server, patched)
+                    told = [await box.run(profile(server)) for _ in range(2)]
+                ends.append(([(one.problems, one.reasons, one.adds_up) for one in told], await _known(box), await box.places()))
+                server.script.exists.clear()
+                assert (await box.run(profile(server))).adds_up
+                assert await box.missing(profile(server)) == {}
+    assert ends[0] == ends[1]
+
+
+async def test_sums_spare_a_listing_and_prove_nothing(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old UID comes for one that goes, against all rules: nothing is taken for gone, and the next whole listing has both."""
+    first = [Stored(uid, mail(f"message {uid}")) for uid in range(1, 13) if uid != 6]
+    with ScriptedServer({"INBOX": first}) as server, looked_at(monkeypatch, in_ranges=True):
+        await box.run(profile(server))
+        inbox = server.folders["INBOX"]
+        inbox[3:5] = [inbox[3], Stored(6, mail("from before 6"))]
+        inbox.append(Stored(13, mail("new 13")))
+        spared = await box.run(profile(server))
+        assert (spared.tally.archived, await box.entries("vanished")) == (1, [])
+        assert await box.missing(profile(server)) == {"INBOX": [6]}
+        async with box.archive.database.transaction() as transaction:
+            await transaction.execute("UPDATE folder_state SET listed = '2024-01-01T00:00:00Z'")
+        whole = await box.run(profile(server))
+        assert (whole.tally.archived, [entry["uids"] for entry in await box.entries("vanished")]) == (1, ["5"])
+        assert await box.missing(profile(server)) == {}
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+async def test_what_depends_on_flags_lists_all_of_them(box: Sandbox, deletes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A filter on flags, and a rule of deletion, see the flags that every message has now."""
+    first = [Stored(uid, mail(f"message {uid}")) for uid in range(1, 13)]
+    with ScriptedServer({"INBOX": first}) as server, looked_at(monkeypatch, in_ranges=True):
+        wanted = profile(server, filter=Filter(seen=Seen.SEEN))
+        assert (await box.run(wanted)).tally.excluded == 12
+        inbox = server.folders["INBOX"]
+        inbox[1] = replace(inbox[1], flags=(r"\Seen",))
+        inbox.append(Stored(13, mail("new 13"), (r"\Seen",)))
+        again = replace(wanted, deletion=Deletion(When.IMMEDIATELY)) if deletes else wanted
+        outcome = await box.run(again)
+        assert (outcome.tally.archived, outcome.tally.excluded, outcome.tally.deleted) == (2, 11, 2 * deletes)
