@@ -177,8 +177,8 @@ CREATE INDEX left_address_address ON left_address (address_id);
 CREATE TABLE password (profile TEXT PRIMARY KEY COLLATE NOCASE, box BLOB NOT NULL) WITHOUT ROWID;
 
 -- A folder whose STATUS and rules are as they were when it was last complete need not be listed again. excluded: the UIDs
--- that the filter left out then; listed: when all of it was listed last. messages, uidvalidity, uidnext: of the same moment; every
--- message below uidnext was archived or left out.
+-- that the filter left out then; listed: when all of it was listed last. messages, uidvalidity, uidnext, modseq: of the same moment;
+-- every message below uidnext was archived or left out.
 CREATE TABLE folder_state (
     source TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -188,6 +188,7 @@ CREATE TABLE folder_state (
     listed TEXT NOT NULL DEFAULT '',
     uidvalidity INTEGER NOT NULL DEFAULT 0,
     uidnext INTEGER NOT NULL DEFAULT 0,
+    modseq INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (source, name)
 ) WITHOUT ROWID;
 

@@ -17,8 +17,8 @@ Excluded = Mapping[int, tuple[int, int | None]]
 class FolderState:
     """A folder as it was when it was last complete; ``signature`` is empty when it is not.
 
-    ``messages``, ``uidvalidity`` and ``uidnext`` are of that moment: every message below ``uidnext`` was archived or is in
-    ``excluded``. ``listed`` is when the folder was last listed whole; empty when that is not known.
+    ``messages``, ``uidvalidity``, ``uidnext`` and ``modseq`` (0: not told) are of that moment: every message below ``uidnext``
+    was archived or is in ``excluded``. ``listed`` is when the folder was last listed whole; empty when that is not known.
     """
 
     name: str = ""
@@ -28,11 +28,12 @@ class FolderState:
     listed: str = ""
     uidvalidity: int = 0
     uidnext: int = 0
+    modseq: int = 0
 
 
 async def complete(archive: Archive, source: str) -> dict[str, FolderState]:
     """The state of each folder that was complete at its last visit, by name."""
-    sql = "SELECT name, signature, messages, excluded, listed, uidvalidity, uidnext FROM folder_state WHERE source = ?"
+    sql = "SELECT name, signature, messages, excluded, listed, uidvalidity, uidnext, modseq FROM folder_state WHERE source = ?"
     return {
         name: FolderState(name, signature, messages, _excluded(excluded), *numbers)
         for name, signature, messages, excluded, *numbers in await archive.database.read(sql, (source,))
@@ -57,12 +58,13 @@ async def remember(archive: Archive, source: str, states: Iterable[FolderState])
             continue
         rows = [[uid, *numbers] for uid, numbers in sorted(one.excluded.items())]
         excluded = json.dumps(rows, separators=(",", ":"))
-        numbers = (one.messages, excluded, one.listed or moment, one.uidvalidity, one.uidnext)
+        numbers = (one.messages, excluded, one.listed or moment, one.uidvalidity, one.uidnext, one.modseq)
         complete.append((source, one.name, one.signature, *numbers))
     async with archive.database.transaction() as transaction:
         await transaction.many(
-            "INSERT OR REPLACE INTO folder_state (source, name, signature, messages, excluded, listed, uidvalidity, uidnext) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO folder_state "
+            "(source, name, signature, messages, excluded, listed, uidvalidity, uidnext, modseq) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             complete,
         )
         await transaction.many("DELETE FROM folder_state WHERE source = ? AND name = ?", others)

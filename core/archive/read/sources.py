@@ -117,6 +117,17 @@ async def newest_recorded(
     return {uid: Recorded(*numbers) for uid, *numbers in rows}
 
 
+async def known_in(archive: Archive, source: str, name: str, uidvalidity: int, ranges: Sequence[tuple[int, int]]) -> list[int]:
+    """The UIDs in ``ranges`` (first and last) that a folder had at the last look, ascending."""
+    rows = await archive.database.matching(
+        "SELECT s.uid FROM w CROSS JOIN source_folder f ON f.source = ? AND f.name = ? AND f.uidvalidity = ? "
+        "CROSS JOIN source_message s ON s.source_folder_id = f.id AND s.uid BETWEEN w.a AND w.b AND s.gone_seq IS NULL",
+        ranges,
+        (source, name, uidvalidity),
+    )
+    return sorted({row[0] for row in rows})
+
+
 async def recorded_after(
     archive: Archive, source: str, name: str, uidvalidity: int, last: int, most: int
 ) -> dict[int, Recorded]:

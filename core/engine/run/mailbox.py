@@ -268,7 +268,8 @@ class MailboxArchiver:
         lasting = not (look.undecided or (look.excluded and self._visit.rules.filter.changes))
         signature = self._survey.signed(look.signature) if lasting else ""
         excluded = {uid: (look.listed[uid].size, look.listed[uid].internaldate) for uid in look.excluded}
-        numbers = (look.since, look.uidvalidity, look.status.items.get("UIDNEXT", 0))
+        told = look.status.items
+        numbers = (look.since, look.uidvalidity, told.get("UIDNEXT", 0), told.get("HIGHESTMODSEQ", 0))
         return FolderState(look.folder.name, signature, look.count, {**look.left_out, **excluded}, *numbers)
 
     async def _count_dry(self, folders: list[Folder]) -> None:

@@ -2,15 +2,18 @@
 
 UIDs only rise within a UIDVALIDITY (RFC 3501 section 2.3.1.1). Where a folder counts as many messages as when it was complete,
 and those from the UIDNEXT of that time on, it is taken that nothing else came or went. This spares a listing, and is no ground
-for anything else: a message has vanished only where the UIDs themselves were listed, as many as the folder counts. The last
-messages before that UIDNEXT are listed with it, since a server that was restored from a backup gives their UIDs to other mail.
+for anything else: a message has vanished only where the server names it as such (``imap.resync``), or where the UIDs themselves
+were listed, and either explains the count of the folder. The last messages before that UIDNEXT are listed with the new ones,
+since a server that was restored from a backup gives their UIDs to other mail.
 
 Whatever does not add up leads to a deeper look, in the end to ``looking.look``, which tells what is wrong. Reads only.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import sys
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.archive.archive import Archive
@@ -22,6 +25,7 @@ from core.engine.visit.link import Link
 from core.engine.visit.looking import Look
 from core.engine.visit.plan import FolderPlan
 from core.errors import ProtocolError
+from core.imap import resync
 from core.imap.names import Folder, Status
 from core.imap.replies import Listed
 from core.imap.selected import Selected
@@ -142,8 +146,11 @@ class LargeFolder:
         if window.old == window.expected and selected.exists == before.messages + len(window.new):
             found.passed += before.messages - len(before.excluded)
             found.excluded = before.excluded
-        elif not await self._by_uids(session, selected, window, found):
-            return None
+        elif not await self._by_vanished(session, selected, window, found):
+            # The folder may have been opened anew.
+            session, selected = await self.link.examine(self.folder, anew=True)
+            if not await self._by_uids(session, selected, window, found):
+                return None
         return await self._seen(selected, found, since=before.listed)
 
     async def _window(self, session: Session, selected: Selected, before: FolderState) -> _Window:
@@ -163,6 +170,28 @@ class LargeFolder:
                 # A known UID may name another message, or one that was never seen has an old UID.
                 raise _Unclear
         return _Window(first, low, expected, frozenset(old), {uid: listed[uid] for uid in listed.keys() - old.keys()}, later)
+
+    async def _by_vanished(self, session: Session, selected: Selected, window: _Window, found: _Found) -> bool:
+        """Find vanished messages by the server's memory; False when it has none, or they do not explain its count."""
+        before = self.before
+        assert before is not None
+        if not resync.offers(session, before.modseq):
+            return False
+        told = await resync.vanished(await self.link.at_large(), self.folder, before.modseq, window.first)
+        if told is None or (told[0].uidvalidity, told[0].exists) != (selected.uidvalidity, selected.exists):
+            return False
+        gone = await sources.known_in(self.archive, self.source, self.folder.name, selected.uidvalidity, told[1])
+        excluded = {uid: one for uid, one in before.excluded.items() if not _within(uid, told[1])}
+        left = before.messages - len(gone) - (len(before.excluded) - len(excluded))
+        there = window.old - excluded.keys() - before.excluded.keys()
+        # The last messages tell whether the server's memory is right.
+        if not there.isdisjoint(gone) or not window.expected - window.old <= {*gone, *before.excluded.keys() - excluded.keys()}:
+            return False
+        if selected.exists != left + len(window.new):
+            return False
+        found.excluded, found.passed = excluded, found.passed + left - len(excluded)
+        found.vanished += gone
+        return True
 
     async def _by_uids(self, session: Session, selected: Selected, window: _Window, found: _Found) -> bool:
         """Find vanished messages by UIDs alone; False when they are not as many as the folder counts."""
@@ -226,6 +255,12 @@ class LargeFolder:
         place = seen.place
         gone = (await several_folders.vanished(self.archive, self.source, {place: new})).get(place, {})
         return looking.completed(seen, gone, {})
+
+
+def _within(uid: int, several: Sequence[tuple[int, int]]) -> bool:
+    """True when ``uid`` is in one of the ranges, which are ascending."""
+    at = bisect_right(several, (uid, sys.maxsize)) - 1
+    return at >= 0 and several[at][0] <= uid <= several[at][1]
 
 
 def _numbers(item: Listed) -> tuple[int, int | None]:
