@@ -12,10 +12,9 @@ from pathlib import Path
 from core.errors import HomeError
 from core.problems import home as problems
 from core.secrets import KeyFile
-from core.system import guard
+from core.system import guard, homes
 from core.system.actor import started_by
 
-HOME_VARIABLE = "ARCHIVAR_HOME"
 #: Names allowed in a home; any other means that the folder has another use.
 OURS = {
     "volumes",
@@ -38,13 +37,8 @@ _VOLUME = re.compile(r"(?!000000)([0-9]{6}|[1-9][0-9]{6,})\.sqlite")
 
 
 def default_home() -> Path:
-    """``ARCHIVAR_HOME``, else ``/var/lib/archivar`` for root, else the XDG data folder."""
-    if path := os.environ.get(HOME_VARIABLE):
-        return Path(path)
-    if os.geteuid() == 0:
-        return Path("/var/lib/archivar")
-    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(data) / "archivar"
+    """The folder of an archive when none is named (``homes.default_home``)."""
+    return Path(homes.default_home())
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,15 @@ def main() -> None:
     if _names_no_command(arguments) and _at_terminal():
         _console(Path(home) if (home := _home(arguments)) else None)
     else:
+        queued = None
+        if "run" in arguments:
+            # Before the command line is loaded, which takes longer than many a run.
+            from core.cli import ahead
+
+            queued = ahead.queue(arguments)
         from core.cli.main import main as command_line
 
-        raise SystemExit(command_line(arguments, _console))
+        raise SystemExit(command_line(arguments, _console, queued))
 
 
 def _console(home: Path | None) -> None:

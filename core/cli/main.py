@@ -6,6 +6,7 @@ import errno
 from collections.abc import Sequence
 from inspect import iscoroutine
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -16,6 +17,9 @@ from core.cli.output import output
 from core.errors import ArchivarError, InputError, StorageError
 from core.problems import usage
 from core.system import locales
+
+if TYPE_CHECKING:
+    from core.service.ahead import QueuedAhead
 
 HELP = """Archives mailboxes of Kerio Connect and any other IMAP server.
 
@@ -40,9 +44,12 @@ def build() -> typer.Typer:
     return app
 
 
-def main(arguments: Sequence[str], console: Console | None = None) -> int:
-    """Run the command in ``arguments``; the exit code. ``console`` opens the console, for commands that end there."""
-    context.console = console
+def main(arguments: Sequence[str], console: Console | None = None, ahead: QueuedAhead | None = None) -> int:
+    """Run the command in ``arguments``; the exit code. ``console`` opens the console, for commands that end there.
+
+    ``ahead``: the run that the command asks for, queued already.
+    """
+    context.console, context.ahead = console, ahead
     try:
         left = _take_options(list(arguments))
         _doubt_locale()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from core.model import Run, RunStatus, now, timestamp
 from core.problems import run as run_problems
 from core.problems.table import failed, warned, warnings_kept
 from core.service import liveness
+from core.service.ahead import QueuedAhead
 from core.service.detach import ensure_running
 from core.service.queue import Queue
 from core.text.format import number, when
@@ -48,18 +50,39 @@ async def run_profile(
     The service does the work; leaving (Ctrl-C) does not stop it. Exit code 0: everything is archived, 1: with errors,
     3: failed, 130: cancelled, or left before the end.
     """
-    async with context.archive() as archive:
-        profile = await saved_profiles.find(archive, name)
-        archive.check_usable()
-        queued, new = await Queue(archive.database).enqueue(profile.name, dry_run=dry_run)
-        if not new:
-            output.note(f"{profile.name} is being {'tried out' if dry_run else 'run'} already (run {queued.id}).")
-        await ensure_running(archive.home)
+    async with _opened() as (archive, ahead):
+        if ahead is not None:
+            queued = await Queue(archive.database).run(ahead.run)
+        else:
+            profile = await saved_profiles.find(archive, name)
+            queued, new = await Queue(archive.database).enqueue(profile.name, dry_run=dry_run)
+            if not new:
+                output.note(f"{profile.name} is being {'tried out' if dry_run else 'run'} already (run {queued.id}).")
+        await ensure_running(archive.home, launched=ahead is not None and ahead.launched)
         if detach:
-            value = {"run": queued.id, "profile": profile.name, "dry_run": dry_run, "status": queued.status.value}
+            value = {"run": queued.id, "profile": queued.profile, "dry_run": dry_run, "status": queued.status.value}
             told = f"{called(queued)} goes on in the service. See it: archivar watch {queued.id}"
             return Answer(json=lambda: value, notes=[told])
         return _finished(await _watch(archive, queued))
+
+
+@asynccontextmanager
+async def _opened() -> AsyncIterator[tuple[Archive, QueuedAhead | None]]:
+    """Context of the archive, in which something can be archived, and of the run that was queued ahead.
+
+    That run is withdrawn when the archive does not open, or cannot be used.
+    """
+    ahead, context.ahead = context.ahead, None
+    try:
+        async with context.archive() as archive:
+            archive.check_usable()
+            if ahead is not None:
+                ahead.close()
+            opened, ahead = ahead, None
+            yield archive, opened
+    finally:
+        if ahead is not None:
+            ahead.withdraw()
 
 
 async def _watch(archive: Archive, wanted: Run, *, until_stuck: bool = False) -> Run:

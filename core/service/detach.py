@@ -16,15 +16,16 @@ from core.system import launch
 START_SECONDS = 20.0
 
 
-async def ensure_running(home: Home) -> None:
-    """Start the service of ``home`` if none is running, and wait until it is.
+async def ensure_running(home: Home, *, launched: bool = False) -> None:
+    """Start the service of ``home`` if none is running, unless one was ``launched`` just now, and wait until it is running.
 
     Raises ``HomeError`` for a backup, ``ReadOnlyError`` where nothing can be written, ``ArchivarError``.
     """
     if is_running(home):
         return
     opening.refuse_unwritable(home)
-    await asyncio.to_thread(_launch, home)
+    if not launched:
+        await asyncio.to_thread(_launch, home)
     deadline = asyncio.get_running_loop().time() + START_SECONDS
     while not is_running(home):
         if asyncio.get_running_loop().time() > deadline:

@@ -15,6 +15,7 @@ from core.model import Problem, Run, RunEvent, RunStatus, moment, now, timestamp
 from core.problems import run as problems
 from core.problems.table import kept
 from core.service import progress_rows
+from core.service.ahead import ADD
 from core.service.progress_rows import Changes
 
 _COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, result, automatic"
@@ -311,7 +312,7 @@ async def active_run(transaction: Transaction, profile: str) -> Run | None:
 async def add(transaction: Transaction, profile: str, *, dry_run: bool = False, automatic: bool = False) -> Run:
     """Queue a run of a profile without an active one."""
     number = await transaction.insert(
-        "INSERT INTO run (profile, status, requested, dry_run, automatic) VALUES (?, 'queued', ?, ?, ?)",
+        ADD,
         (profile, timestamp(now()), dry_run, automatic),
     )
     row = await transaction.one(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (number,))

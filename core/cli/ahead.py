@@ -1,0 +1,36 @@
+"""The plain form of ``archivar run``, understood before the command line is loaded; any other form is left to that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from core.service import ahead
+from core.service.ahead import QueuedAhead
+from core.system.homes import default_home
+
+_FLAGS = {"--dry-run", "--detach", "--json"}
+
+
+def queue(arguments: Sequence[str]) -> QueuedAhead | None:
+    """The run that ``arguments`` ask for, queued; None when they ask for anything else, or in doubt."""
+    if "run" not in arguments or len(arguments) > 8:
+        return None
+    home = ""
+    words: list[str] = []
+    flags: set[str] = set()
+    rest = iter(arguments)
+    for word in rest:
+        if word == "--home":
+            home = next(rest, "")
+        elif word.startswith("--home="):
+            home = word.removeprefix("--home=")
+        elif word in _FLAGS:
+            flags.add(word)
+        else:
+            words.append(word)
+    named = any(word.startswith("--home") for word in arguments)
+    match words:
+        case ["run", name] if name and not name.startswith("-") and bool(home) == named:
+            return ahead.queue(os.path.abspath(home or default_home()), name, dry_run="--dry-run" in flags)
+    return None
