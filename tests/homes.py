@@ -318,7 +318,7 @@ def run_row(home: Home, run: int = 0) -> Run:
         archive = await Archive.open(home, follow=False)
         try:
             queue = Queue(archive.database)
-            return await queue.run(run) if run else (await queue.runs(limit=1))[0]
+            return await queue.run(run or (await queue.runs(limit=1))[0].id)
         finally:
             await archive.close()
 

@@ -192,6 +192,7 @@ CREATE TABLE folder_state (
     PRIMARY KEY (source, name)
 ) WITHOUT ROWID;
 
+-- brief: what lists show of its result.
 CREATE TABLE run (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     profile TEXT NOT NULL COLLATE NOCASE,
@@ -205,12 +206,18 @@ CREATE TABLE run (
     started_seq INTEGER NOT NULL DEFAULT 0,
     resumed_seq INTEGER NOT NULL DEFAULT 0,
     reason TEXT NOT NULL DEFAULT '',
-    result TEXT,
-    automatic INTEGER NOT NULL DEFAULT 0
+    automatic INTEGER NOT NULL DEFAULT 0,
+    brief TEXT
 );
 -- One run of a profile at a time.
 CREATE UNIQUE INDEX run_active ON run (profile) WHERE status IN ('queued', 'running', 'interrupted');
 CREATE INDEX run_profile ON run (profile, id);
+
+-- The JSON object of run --json.
+CREATE TABLE run_result (
+    run INTEGER PRIMARY KEY REFERENCES run (id),
+    result TEXT NOT NULL
+);
 
 -- How far a run is: sums, and the mailboxes at work. change counts the writes.
 CREATE TABLE run_progress (

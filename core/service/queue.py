@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from core.db.database import Database, Row, Transaction
+from core.engine.run import briefs
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.errors import BusyError, InputError
 from core.model import Problem, Run, RunEvent, RunStatus, moment, now, timestamp
@@ -18,13 +19,12 @@ from core.service import progress_rows
 from core.service.ahead import ADD
 from core.service.progress_rows import Changes
 
-_COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, result, automatic"
-_PARTS = ", ".join(f"'{name}', json_extract(result, '$.{name}')" for name in ("totals", "code", "values"))
-_BRIEF = f"CASE WHEN result IS NOT NULL THEN json_object({_PARTS}) END"
+_COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, brief, automatic"
+_WHOLE = _COLUMNS.replace("brief", "(SELECT result FROM run_result WHERE run_result.run = run.id)")
 _PROBLEMS = (
     "SELECT mailbox.value ->> 'mailbox', problem.value "
-    "FROM run, json_each(run.result, '$.mailboxes') mailbox, json_each(mailbox.value, '$.problems') problem "
-    "WHERE run.id = ? LIMIT ?"
+    "FROM run_result, json_each(result, '$.mailboxes') mailbox, json_each(mailbox.value, '$.problems') problem "
+    "WHERE run = ? LIMIT ?"
 )
 _EVENTS = "SELECT id, run, at, kind, mailbox, text FROM run_event WHERE run = ? AND id > ?"
 #: A number above that of any run.
@@ -123,7 +123,7 @@ class Queue:
 
     async def run(self, run: int) -> Run:
         """One run. Raises ``InputError`` for an unknown number."""
-        row = await self._database.one(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (run,))
+        row = await self._database.one(f"SELECT {_WHOLE} FROM run WHERE id = ?", (run,))
         if row is None:
             raise InputError(problems.UNKNOWN(run=run))
         return _run(row)
@@ -135,15 +135,13 @@ class Queue:
         status: RunStatus | Collection[RunStatus] | None = None,
         limit: int = 50,
         offset: int = 0,
-        brief: bool = False,
     ) -> list[Run]:
         """The last runs, of one profile or in some states if given; the newest first, ``offset`` of them skipped.
 
-        With ``brief`` results contain only their totals and why they failed: those of many mailboxes are megabytes each.
+        Their results are brief (``briefs.brief``): those of many mailboxes are megabytes each.
         """
         where, values = _where(profile, status)
-        columns = _COLUMNS.replace(" result,", f" {_BRIEF},") if brief else _COLUMNS
-        sql = f"SELECT {columns} FROM run {where} ORDER BY id DESC LIMIT ? OFFSET ?"
+        sql = f"SELECT {_COLUMNS} FROM run {where} ORDER BY id DESC LIMIT ? OFFSET ?"
         return [_run(row) for row in await self._database.read(sql, [*values, limit, offset])]
 
     async def count(
@@ -163,7 +161,7 @@ class Queue:
         found: list[RunProblem] = []
         before = LAST_RUN
         sql = (
-            f"SELECT id, profile, status, finished, reason, dry_run, {_BRIEF} FROM run "
+            "SELECT id, profile, status, finished, reason, dry_run, brief FROM run "
             "WHERE id < ? AND finished IS NOT NULL AND status <> 'succeeded' ORDER BY id DESC LIMIT 50"
         )
         while len(found) < limit and (rows := await self._database.read(sql, (before,))):
@@ -187,7 +185,7 @@ class Queue:
         return [_run(row) for row in await self._database.read(sql)]
 
     async def latest(self, profile: str | None = None) -> dict[str, Run]:
-        """The last run of each profile, or of one, by its name. Dry runs do not count."""
+        """The last run of each profile, or of one, by its name, with a brief result. Dry runs do not count."""
         columns = ", ".join(f"run.{name}" for name in _COLUMNS.split(", "))
         named, values = ("named (profile) AS (VALUES (?))", [profile]) if profile is not None else (_NAMED, [])
         sql = f"WITH RECURSIVE {named} SELECT {columns} FROM named CROSS JOIN run ON run.id = {_NEWEST}"
@@ -287,8 +285,11 @@ class Queue:
             # The result has its mailboxes.
             await progress_rows.forget_mailboxes(transaction, run)
             await transaction.execute(
-                "UPDATE run SET status = ?, finished = ?, reason = ?, result = ? WHERE id = ?",
-                (status.value, result["finished"], _storable(reason), json.dumps(result), run),
+                "INSERT OR REPLACE INTO run_result (run, result) VALUES (?, ?)", (run, json.dumps(result))
+            )
+            await transaction.execute(
+                "UPDATE run SET status = ?, finished = ?, reason = ?, brief = ? WHERE id = ?",
+                (status.value, result["finished"], _storable(reason), json.dumps(briefs.brief(result)), run),
             )
 
     async def report(

@@ -134,7 +134,7 @@ async def test_another_process_s_writing_is_noticed(archive: Archive) -> None:
 
 
 async def test_runs_are_counted_and_paged(archive: Archive) -> None:
-    """By profile and states, newest first, with the totals and the code alone when that is enough."""
+    """By profile and states, newest first, with brief results."""
     queue = Queue(archive.database)
     states = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.WITH_ERRORS, RunStatus.SUCCEEDED)
     for number, status in enumerate(states):
@@ -147,11 +147,11 @@ async def test_runs_are_counted_and_paged(archive: Archive) -> None:
     assert await queue.count(status=RunStatus.SUCCEEDED, after=1) == 1
     assert [run.id for run in await queue.runs(limit=2, offset=1)] == [3, 2]
     assert [run.id for run in await queue.runs("B", status=[RunStatus.SUCCEEDED], limit=2)] == [4]
-    assert [run.result for run in await queue.runs(limit=1, brief=True)] == [
-        {"totals": {"archived": 3}, "code": None, "values": None}
-    ]
+    brief = {"totals": {"archived": 3}, "code": None, "values": None, "failed_mailboxes": 0, "foreseen": [0, 0, 0]}
+    assert [run.result for run in await queue.runs(limit=1)] == [brief]
+    assert (await queue.latest())["B"].result == brief
     await queue.enqueue("A")
-    assert (await queue.runs(limit=1, brief=True))[0].result is None
+    assert (await queue.runs(limit=1))[0].result is None
     assert await queue.profiles() == ["A", "B"]
 
 
@@ -163,7 +163,7 @@ async def test_why_a_run_failed_keeps_its_code(archive: Archive) -> None:
         run, _ = await queue.enqueue("Staff")
         value = {"finished": "2026-01-01T00:00:00.000Z", "totals": {}, "mailboxes": [], **values}
         await queue.finish(run.id, RunStatus.FAILED, value, values["reason"])
-    for found in (await queue.runs(), await queue.runs(brief=True)):
+    for found in (await queue.runs(), [await queue.run(number) for number in (2, 1)]):
         older, newer = found
         assert newer.why == why
         assert older.why == EARLIER(message=older.reason)

@@ -55,7 +55,7 @@ async def _home(path: Path, count: int) -> Home:
         )
         connection.execute(f"INSERT INTO unknown_message {few} SELECT i, i, 0, 1, NULL, NULL FROM n")
         connection.execute(
-            f"INSERT INTO run (profile, status, requested, finished, result) {few} "
+            f"INSERT INTO run (profile, status, requested, finished, brief) {few} "
             "SELECT 'Test', 'succeeded', '2024-01-01T00:00:00Z', '2024-01-01T00:00:01Z', '{}' FROM n"
         )
         connection.commit()

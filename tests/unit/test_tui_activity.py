@@ -181,7 +181,7 @@ async def test_ten_thousand_runs_are_read_as_they_are_looked_at(archive: Archive
     """Home and end reach both ends; only those pages are in memory."""
     async with archive.database.transaction() as transaction:
         await transaction.many(
-            "INSERT INTO run (profile, status, requested, started, finished, result) VALUES ('Staff', 'succeeded', ?, ?, ?, ?)",
+            "INSERT INTO run (profile, status, requested, started, finished, brief) VALUES ('Staff', 'succeeded', ?, ?, ?, ?)",
             [("2026-01-01T00:00:00.000Z",) * 3 + ('{"totals": {"archived": 3}}',) for _ in range(10_000)],
         )
     async with console_on(archive.home) as screen:

@@ -140,7 +140,7 @@ class ActivityDesk:
     async def runs(self, profile: str, state: str, offset: int, limit: int) -> Sequence[PastRun]:
         """A page of the runs, the newest first."""
         with translated():
-            found = await self._queue.runs(profile, status=STATES[state][1], offset=offset, limit=limit, brief=True)
+            found = await self._queue.runs(profile, status=STATES[state][1], offset=offset, limit=limit)
         return [run_row(run, now()) for run in found]
 
     async def position(self, profile: str, state: str, run: int) -> int:

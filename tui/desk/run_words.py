@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from core.engine.run import progress_words
-from core.engine.run.foreseen import Foreseen, of_result
+from core.engine.run import briefs, progress_words
+from core.engine.run.foreseen import Foreseen
 from core.engine.visit.progress import Snapshot
 from core.model import COUNTERS, Run, RunStatus
 from core.text import format as texts
@@ -73,7 +73,7 @@ def run_facts(run: Run, snapshot: Snapshot | None, now: datetime) -> tuple[str, 
     sums = totals(run)
     facts = [texts.when(run.finished or run.requested, now)]
     if run.dry_run:
-        return (*facts, *_foreseen(of_result(run.result or {})))
+        return (*facts, *_foreseen(briefs.foreseen(run.result or {})))
     if failed := failed_mailboxes(run):
         facts.append(f"{count(failed, 'mailbox', 'mailboxes')} failed")
     elif sums["failed"]:
@@ -95,8 +95,7 @@ def _foreseen(found: Foreseen) -> list[str]:
 
 def failed_mailboxes(run: Run) -> int:
     """The number of failed mailboxes among many; a single one is covered by the run's state."""
-    mailboxes = (run.result or {}).get("mailboxes", ())
-    return sum(mailbox["status"] == RunStatus.FAILED for mailbox in mailboxes) if len(mailboxes) > 1 else 0
+    return briefs.failed_mailboxes(run.result or {})
 
 
 def times(run: Run, now: datetime) -> tuple[Safe, ...]:
@@ -127,7 +126,7 @@ def summary(run: Run) -> tuple[str, ...]:
     head = _TRIED.get(run.status, heads[RunStatus.FAILED]) if run.dry_run else heads.get(run.status, "")
     if run.result is None:
         return (head,)
-    foreseen = of_result(run.result) if run.dry_run else Foreseen()
+    foreseen = briefs.foreseen(run.result) if run.dry_run else Foreseen()
     new, size, verb = sums["archived"], sums["bytes"], "archived now"
     if run.dry_run:
         new, size, verb = foreseen.new, foreseen.bytes, "to archive"
