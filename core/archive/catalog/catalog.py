@@ -169,8 +169,10 @@ async def apply_all(transaction: Transaction, entries: Sequence[Entry], volume: 
             if await records.users_saved(transaction, saved, last.seq):
                 await transaction.execute(_APPLIED, (volume, last.seq, last.hash))
                 continue
-        archived = [(entry.seq, entry.value) for entry in several if isinstance(entry.value, Archived)]
-        if kind == Archived.kind and 1 < len(archived) == len(several):
+        # Only of this kind: the payloads of others need not be read for it.
+        together = several if kind == Archived.kind and len(several) > 1 else ()
+        archived = [(entry.seq, entry.value) for entry in together if isinstance(entry.value, Archived)]
+        if archived and len(archived) == len(several):
             await mail.archived_together(transaction, volume, details, archived)
             await date_placements(transaction, {entry.seq: entry.at for entry in several})
             await transaction.execute(_APPLIED, (volume, several[-1].seq, several[-1].hash))
