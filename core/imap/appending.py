@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from core.errors import ProtocolError
 from core.imap import names, replies
 from core.imap.session import Session
+from core.message.octets import Bytes
 from core.problems import folder as problems
 
 #: Text allowed in a list of flags (RFC 3501 section 9, ``flag``): an atom, or one of the system's.
@@ -52,7 +53,7 @@ async def create_folder(session: Session, name: str) -> None:
 
 
 async def append(
-    session: Session, name: str, message: bytes, flags: str = "\\Seen", internaldate: int | None = None
+    session: Session, name: str, message: Bytes, flags: str = "\\Seen", internaldate: int | None = None
 ) -> tuple[int, int] | None:
     """Put a message into the folder ``name`` (as on the wire), byte for byte. Raises ``ProtocolError``.
 
@@ -62,7 +63,7 @@ async def append(
     return await session.call(_append, session, name, message, flags, internaldate)
 
 
-def _append(session: Session, name: str, message: bytes, flags: str, internaldate: int | None) -> tuple[int, int] | None:
+def _append(session: Session, name: str, message: Bytes, flags: str, internaldate: int | None) -> tuple[int, int] | None:
     if names.needs_literal(name):
         raise ProtocolError(problems.UNPUTTABLE())
     date = _date_time(internaldate)

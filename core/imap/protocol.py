@@ -12,9 +12,11 @@ import re
 import socket
 from typing import Any
 
+from core.errors import ArchivarError
 from core.imap.codes import busy
 from core.imap.pace import Pace
 from core.imap.words import said
+from core.message.octets import chunks
 
 #: Bytes; SQLite keeps no longer value, and no mail server a longer message.
 LONGEST_LITERAL = 2**31 - 1
@@ -73,6 +75,15 @@ class Protocol(imaplib.IMAP4):
     def allow(self, size: int) -> None:
         """Allow ``size`` bytes for the answer to the next command, lines and literals together."""
         self._allowed = size
+
+    def send(self, data: Any) -> None:
+        """Send bytes; a large message as it is read."""
+        try:
+            for chunk in chunks(data):
+                super().send(chunk)
+        except ArchivarError as error:
+            # In the middle of a literal: the server would take the next command for its rest.
+            raise self.abort(f"the message could not be read to its end: {error.message}") from error
 
     # Called by imaplib ----------------------------------------------------------------------------------------------------
 

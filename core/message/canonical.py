@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 from core.message import octets
+from core.message.decoding import Decoded, Replaced
 from core.message.octets import Bytes, Octets
 
 #: Bytes of a message that tell if it has CRLF: nearly nothing, beside hashing all of it.
@@ -28,6 +29,16 @@ def canonical(raw: Bytes, *, whole: bool = False) -> bytes | None:
     if beginning.find(b"\n") < 0 and returned and raw.find(b"\n") < 0:
         return _sha256(raw, b"\r")
     return None
+
+
+def with_crlf(raw: Bytes) -> Bytes:
+    """A message with CRLF for each LF; ``raw`` itself when it has only these."""
+    if isinstance(raw, bytes):
+        made = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        return raw if made == raw else made
+    if not any(chunk.count(b"\n") > chunk.count(b"\r\n") for chunk in _unsevered(raw)):
+        return raw
+    return Decoded(Decoded(raw, Replaced(b"\r\n", b"\n")), Replaced(b"\n", b"\r\n"))
 
 
 def _sha256(raw: Bytes, end: bytes) -> bytes:

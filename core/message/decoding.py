@@ -121,21 +121,21 @@ def with_line_feeds(raw: Bytes) -> Bytes:
     first = end if end >= 0 else len(raw)
     returned = raw.find(b"\r", 0, first)
     if end < 0:
-        return Decoded(raw, _Returns(b"\r", b"\n")) if returned >= 0 else raw
+        return Decoded(raw, Replaced(b"\r", b"\n")) if returned >= 0 else raw
     if returned < 0 or returned == first - 1:
         return raw
     if raw.search(_RETURN_WITHIN, 0, first, 3) is None:
-        return Decoded(raw, _Returns(b"\r\r\n", b"\r\n"))
+        return Decoded(raw, Replaced(b"\r\r\n", b"\r\n"))
     if raw.find(b"\r\r", 0, first) >= 0:
-        return Decoded(Decoded(raw, _Returns(b"\r\n", b"\n")), _Returns(b"\r", b"\n"))
+        return Decoded(Decoded(raw, Replaced(b"\r\n", b"\n")), Replaced(b"\r", b"\n"))
     return raw
 
 
 _RETURN_WITHIN = re.compile(rb"\r[^\r]")
 
 
-class _Returns(Decoder):
-    """Line ends replaced by others. CRs at the end of a block wait for the next one."""
+class Replaced(Decoder):
+    """Line ends ``old`` replaced by others. CRs at the end of a block wait for the next one."""
 
     def __init__(self, old: bytes, new: bytes) -> None:
         self._old, self._new = old, new

@@ -106,7 +106,7 @@ def describe(raw: Bytes, scan: Sequence[Part] | None = None) -> Envelope:
     the empty line, as IMAP returns for BODY.PEEK[HEADER] (RFC 3501 6.4.5), and of the whole message without one.
     """
     raw = octets.large(raw)
-    header = _header_sha256(raw)
+    header = header_sha256(raw)
     if (readable := with_line_feeds(raw)) is not raw:
         raw, scan = readable, None
     lower, fields = _fields(raw)
@@ -124,7 +124,8 @@ def describe(raw: Bytes, scan: Sequence[Part] | None = None) -> Envelope:
     )
 
 
-def _header_sha256(raw: Bytes) -> bytes:
+def header_sha256(raw: Bytes) -> bytes:
+    """The SHA-256 of the header block of a message, with the empty line that ends it."""
     if isinstance(raw, bytes):
         return hashlib.sha256(memoryview(raw)[: header_end(raw)]).digest()
     found = hashlib.sha256()
@@ -135,7 +136,7 @@ def _header_sha256(raw: Bytes) -> bytes:
 
 def undescribed(raw: bytes) -> Envelope:
     """An empty envelope, for a message that cannot be described."""
-    return Envelope("", "", "", None, "", _header_sha256(raw), 0, readable=False)
+    return Envelope("", "", "", None, "", header_sha256(raw), 0, readable=False)
 
 
 @dataclass(frozen=True, slots=True)

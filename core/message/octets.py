@@ -150,6 +150,18 @@ def large(data: Bytes) -> Bytes:
     return Held(data) if isinstance(data, bytes) and len(data) >= LARGE else data
 
 
+def same(one: bytes, other: Bytes) -> bool:
+    """True when both have the same bytes."""
+    if isinstance(other, bytes):
+        return one == other
+    at = 0
+    for chunk in other.chunks():
+        if not one.startswith(chunk, at):
+            return False
+        at += len(chunk)
+    return at == len(one)
+
+
 def section(whole: Bytes, start: int, end: int) -> Bytes:
     """A range of ``whole``: in memory when it is small, or when ``whole`` is."""
     if isinstance(whole, Octets) and end - start >= LARGE:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from core.text.format import size
 from tests.benchmarks import console as on_a_terminal
-from tests.benchmarks import folders, mail, progress, search
+from tests.benchmarks import folders, large, mail, progress, search
 from tests.benchmarks.console import FAST, verdict
 from tests.benchmarks.contestant import Home, Measured
 from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
@@ -58,6 +58,7 @@ def main() -> int:
             progress.measure(folder),
             mail.measure(folder / "home-mail"),
             search.measure(folder / "home-search"),
+            large.measure(folder / "large", min(options.messages // 6, large.MEGABYTES)),
             _beside_indexing(folder, server, 4 * options.messages, options.rounds),
             folders.measure(folder, server, options.messages, options.rounds),
             _directory(folder, server),

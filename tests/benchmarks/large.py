@@ -88,6 +88,7 @@ FORMS: Mapping[str, Callable[[int], bytes]] = {
 
 def measure(folder: Path, megabytes: int = MEGABYTES, forms: Collection[str] = FORMS) -> Iterator[Row]:
     """All rows: the most memory of each command and its processes, for each form."""
+    folder.mkdir(exist_ok=True)
     for form in forms:
         home = folder / form.replace(" ", "-")
         _run("fill", str(home), form, str(megabytes))

@@ -23,6 +23,7 @@ from core.imap import appending, deleting
 from core.imap.names import Folder
 from core.imap.selected import Selected
 from core.imap.session import Session
+from core.message.octets import Bytes
 from core.problems import warning
 from core.problems.command_line import sentence
 from core.problems.table import CODES
@@ -139,6 +140,25 @@ async def test_an_emptied_mailbox_gets_back_what_it_had_and_no_more(box: Sandbox
     assert await box.places() == wanted
     assert await box.missing(one) == {}
     assert sum(len(entry["messages"]) for entry in await box.entries("restored")) == 7
+
+
+async def test_a_large_message_is_put_back_once(box: Sandbox, dovecot: StartDovecot) -> None:
+    """It is sent as it is read from the volume, and found again by its bytes, also by a server that keeps CRLF alone."""
+    server = dovecot()
+    server.deliver(ALICE, "INBOX", mail("large", "A line of its text.\r\n" * 100_000))
+    before = on_server(server)
+    one = profile(At(server.host, server.plain_port))
+    await box.run(one)
+    owner = (await users.find(box.archive, "alice")).id
+    unix = mail("unix", "Another line of its text.\r\n" * 100_000).replace(b"\r\n", b"\n")
+    ready = await box.archive.writer.prepare([unix])
+    await box.archive.append([homes.archived({9: unix}, owner=owner)], ready)
+    wipe(server)
+    done = await restore(box, one)
+    assert (done.messages, done.already, done.problems) == (2, 0, [])
+    assert before[0][1] in {found[1] for found in on_server(server)}
+    again = await restore(box, one)
+    assert (again.messages, again.already) == (0, 2)
 
 
 async def test_what_was_restored_elsewhere_keeps_its_one_place_in_the_archive(box: Sandbox, dovecot: StartDovecot) -> None:
@@ -456,14 +476,14 @@ async def test_a_message_damaged_in_the_archive_is_named(
     one = profile(At(server.host, server.plain_port))
     await box.run(one)
     wipe(server)
-    broken, raw = bytes.fromhex(sha256(mail("note 1"))), Archive.raw
+    broken, message = bytes.fromhex(sha256(mail("note 1"))), Archive.message
 
-    async def damaged(archive: Archive, digest: bytes) -> bytes:
+    async def damaged(archive: Archive, digest: bytes) -> Bytes:
         if digest == broken:
             raise DamagedError(said("A part does not have its hash."))
-        return await raw(archive, digest)
+        return await message(archive, digest)
 
-    monkeypatch.setattr(Archive, "raw", damaged)
+    monkeypatch.setattr(Archive, "message", damaged)
     done = await restore(box, one)
     assert (done.messages, done.damaged, [problem.subject for problem in done.problems]) == (6, True, ["note 1"])
 

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.message import content, decoding, line_ends, mbox, octets, splitter, transfer_encoding, uuencoded
-from core.message.canonical import canonical
+from core.message.canonical import canonical, with_crlf
 from core.message.envelope import describe
 from core.message.octets import Octets, Section
 from tests.unit.test_content import MAIL_LIKE
@@ -132,3 +132,15 @@ def test_envelope_and_canonical_form(data: bytes, width: int, whole: bool) -> No
     """The facts that the catalog keeps of a message."""
     assert describe(Cut(data, width)) == describe(data)
     assert canonical(Cut(data, width), whole=whole) == canonical(data, whole=whole)
+
+
+@given(ENCODED, WIDTHS)
+def test_crlf(data: bytes, width: int) -> None:
+    """A message as a server keeps it that knows CRLF alone, compared with its bytes."""
+    wanted = with_crlf(data)
+    assert wanted == data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    found = with_crlf(Cut(data, width))
+    assert len(found) == len(wanted)
+    assert octets.same(wanted, found)
+    assert not octets.same(wanted + b"x", found)
+    assert not octets.same(b"x" + wanted[1:], found) or wanted[:1] in (b"x", b"")

@@ -54,7 +54,7 @@ async def damaged(archive: Archive, tell: Callable[[int, int], None] = lambda do
 async def readable(archive: Archive, sha256: bytes) -> bool:
     """True when the archive can read this message, byte for byte."""
     try:
-        await archive.raw(sha256)
+        await archive.message(sha256)
     except (DamagedError, StorageError, KeyError):
         return False
     return True

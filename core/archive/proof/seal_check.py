@@ -269,7 +269,7 @@ async def _not_in(volume: Volume, digests: Sequence[bytes], *, deep: bool) -> li
 
 async def _is_whole(volume: Volume, sha256: bytes) -> bool:
     try:
-        await volume.raw(sha256)
+        await volume.message(sha256)
     except (DamagedError, StorageError, KeyError, TypeError):
         return False
     return True

@@ -23,7 +23,6 @@ from core.archive.proof.sound_pages import PARTS, SoundRows, wrong_part
 from core.archive.proof.strangers import Strangers
 from core.archive.store import row_order
 from core.archive.store.row_order import Unreadable
-from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import META_KEYS, refuse_strange, unpack
 from core.config import Home
@@ -278,10 +277,7 @@ class _Check:
         if reason := self._broken_part(sha256, recipe):
             return reason
         try:
-            raw = await self._volume.message(sha256)
-            if isinstance(raw, StoredMessage):
-                await asyncio.to_thread(raw.prove)
-            return _fault(sha256, size, len(raw))
+            return _fault(sha256, size, len(await self._volume.message(sha256)))
         except (DamagedError, StorageError, KeyError) as error:
             return _fault(sha256, size, error)
 
@@ -360,7 +356,7 @@ class _Check:
                     if sha256.hex() in good or sha256 in await not_listed(self._volume, [sha256]):
                         # Listed elsewhere, or found missing already.
                         continue
-                    await self._volume.raw(sha256)
+                    await self._volume.message(sha256)
                     good.add(sha256.hex())
         except (DamagedError, StorageError, KeyError):
             return False

@@ -75,18 +75,16 @@ async def _tried(volume: Volume, job: Callable[[sqlite3.Connection], dict[bytes,
 
 async def _alone(volume: Volume, sha256: bytes, work: Callable[[Bytes], T], prove: bool) -> T | Unreadable:
     try:
-        raw = await volume.message(sha256)
+        raw = await volume.message(sha256, prove=prove)
     except (DamagedError, StorageError, KeyError) as error:
         return error
-    return await asyncio.to_thread(_made, raw, work, prove)
+    return await asyncio.to_thread(_made, raw, work)
 
 
-def _made(raw: bytes | StoredMessage, work: Callable[[Bytes], T], prove: bool) -> T | Unreadable:
+def _made(raw: bytes | StoredMessage, work: Callable[[Bytes], T]) -> T | Unreadable:
     if not isinstance(raw, StoredMessage):
         return work(raw)
     try:
-        if prove:
-            raw.prove()
         return work(raw)
     except (DamagedError, StorageError) as error:
         return error

@@ -279,8 +279,8 @@ class Volume:
                 await database.close()
 
     @_using
-    async def message(self, sha256: bytes) -> bytes | StoredMessage:
-        """The same as ``raw``; of a large message the reader, which has read nothing of it yet."""
+    async def message(self, sha256: bytes, *, prove: bool = True) -> bytes | StoredMessage:
+        """The same; of a large message the reader, which matches it with the hash now or, not to ``prove``, later."""
         row = await self._row(self._database, sha256)
         if not isinstance(row[0], int) or row[0] < LARGE:
             return await self._joined(self._database, sha256, row[1])
@@ -290,7 +290,10 @@ class Volume:
         if missing := next((one for one in ids if one not in sizes), None):
             raise DamagedError(problems.PART_MISSING(part=missing, file=self.path.name))
         parts = [part_of(one, sizes[one], self.path.name) for one in ids]
-        return StoredMessage(self.path.name, partial(direct.reading, self._database, self._pragmas), sha256, parts)
+        found = StoredMessage(self.path.name, partial(direct.reading, self._database, self._pragmas), sha256, parts)
+        if prove:
+            await asyncio.to_thread(found.prove)
+        return found
 
     async def _raw(self, database: Database, sha256: bytes) -> bytes:
         return await self._joined(database, sha256, (await self._row(database, sha256))[1])

@@ -267,10 +267,7 @@ class Volumes:
     async def message(self, number: int, sha256: bytes, *, prove: bool = True) -> bytes | StoredMessage:
         """The same; of a large message the reader, whose bytes are matched with the hash now or (not to ``prove``) later."""
         with self._of(sha256, number):
-            found = await (await self.at(number)).message(sha256)
-            if prove and isinstance(found, StoredMessage):
-                await asyncio.to_thread(found.prove)
-            return found
+            return await (await self.at(number)).message(sha256, prove=prove)
 
     @contextmanager
     def _of(self, sha256: bytes, number: int) -> Iterator[None]:

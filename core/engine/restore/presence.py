@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
 
 from core.engine.visit.looking import HEADERS_PER_FETCH
 from core.imap.replies import Listed
 from core.imap.session import Busy, Session
-from core.message.splitter import header_end
+from core.message.canonical import with_crlf
+from core.message.envelope import header_sha256
+from core.message.octets import Bytes, same
 from core.problems.folder import BUSY
 
 
@@ -32,33 +35,37 @@ class There:
                 self.listed[uid] = item
                 self._by_size.setdefault(item.size, []).append(uid)
 
-    async def read_headers(self, session: Session, raws: Iterable[bytes]) -> None:
+    async def read_headers(self, session: Session, raws: Iterable[Bytes]) -> None:
         """Read the headers of all messages with one of these sizes, many at once."""
         taken = set(self.present.values())
-        sizes = {len(form) for raw in raws for form in _forms(raw)}
+        sizes = {len(form) for raw in raws for form, _ in await _forms(raw)}
         likely = [uid for length in sizes for uid in self._by_size.get(length, ()) if uid not in taken]
         likely = sorted(uid for uid in likely if uid not in self._headers)
         for start in range(0, len(likely), HEADERS_PER_FETCH):
             found = await session.headers(likely[start : start + HEADERS_PER_FETCH])
             self._headers |= {uid: hashlib.sha256(header).digest() for uid, header in found.items() if header is not None}
 
-    async def find(self, session: Session, raw: bytes) -> int | None:
+    async def find(self, session: Session, raw: Bytes) -> int | None:
         """The UID of the message equal in size, header and bytes; None without one. Its header was read before."""
         taken = set(self.present.values())
-        for form in _forms(raw):
-            header = hashlib.sha256(form[: header_end(form)]).digest()
+        for form, header in await _forms(raw):
             for uid in self._by_size.get(len(form), ()):
                 if uid in taken or self._headers.get(uid) != header:
                     continue
                 fetched = await session.bodies([uid])
                 if fetched.busy:
                     raise Busy(BUSY(said=fetched.refusal))
-                if fetched.bodies.get(uid) == form:
+                body = fetched.bodies.get(uid)
+                if body is not None and await asyncio.to_thread(same, body, form):
                     return uid
         return None
 
 
-def _forms(raw: bytes) -> list[bytes]:
-    """A message unchanged, and with all line ends CRLF, as some servers keep it."""
-    whole = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if b"\n" in raw else raw
-    return [raw] if whole == raw else [raw, whole]
+async def _forms(raw: Bytes) -> list[tuple[Bytes, bytes]]:
+    """A message unchanged, and with all line ends CRLF, as some servers keep it; each with the SHA-256 of its header."""
+    return _made(raw) if isinstance(raw, bytes) else await asyncio.to_thread(_made, raw)
+
+
+def _made(raw: Bytes) -> list[tuple[Bytes, bytes]]:
+    whole = with_crlf(raw)
+    return [(form, header_sha256(form)) for form in ((raw,) if whole is raw else (raw, whole))]

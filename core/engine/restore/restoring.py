@@ -37,6 +37,7 @@ from core.imap import names as naming
 from core.imap.login import ServerKnowledge
 from core.imap.replies import Listed
 from core.imap.session import Busy, Session
+from core.message.octets import Bytes
 from core.problems import restore as problems
 from core.problems import warning
 from core.problems.code import Reason
@@ -262,12 +263,12 @@ class Restoring:
         target.after[folder.id] = chunk[-1].message
         target.settled.clear()
 
-    async def _read(self, target: Target, places: Iterable[SelectedMessage]) -> dict[int, bytes]:
+    async def _read(self, target: Target, places: Iterable[SelectedMessage]) -> dict[int, Bytes]:
         """Messages from the archive; unreadable ones are reported."""
-        found: dict[int, bytes] = {}
+        found: dict[int, Bytes] = {}
         for place in places:
             try:
-                found[place.message] = await self._archive.raw(place.sha256)
+                found[place.message] = await self._archive.message(place.sha256)
             except (DamagedError, KeyError) as error:
                 self.result.damaged = True
                 self._refuse(target, place, error.reason if isinstance(error, DamagedError) else problems.NOT_ARCHIVED())
@@ -286,7 +287,7 @@ class Restoring:
     # Appending ---------------------------------------------------------------------------------------------------------
 
     async def _append(
-        self, session: Session, target: Target, there: There, folder: SelectedFolder, place: SelectedMessage, raw: bytes
+        self, session: Session, target: Target, there: There, folder: SelectedFolder, place: SelectedMessage, raw: Bytes
     ) -> None:
         limit = appending.largest(session)
         if limit is not None and len(raw) > limit:
@@ -341,7 +342,7 @@ class Restoring:
         """Find the UIDs of messages appended to a server that does not tell them (no UIDPLUS)."""
         there.add(listed)
         unnamed = [one for one in target.waiting if one.uid is None]
-        raws = [await self._archive.raw(one.place.sha256) for one in unnamed]
+        raws = [await self._archive.message(one.place.sha256) for one in unnamed]
         await there.read_headers(session, raws)
         for one, raw in zip(unnamed, raws, strict=True):
             one.uid = await there.find(session, raw)
