@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from core.db.database import Database, Row, Transaction
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.model import now, timestamp
+from core.system.collection import uncollected
 
 #: A number below that of any write.
 BEFORE_ALL = -1
@@ -53,9 +54,11 @@ async def changes(database: Database, run: int, after: int) -> Changes | None:
     if head is None:
         return None
     found = [row for row in rows if row[0]]
-    # One document is read several times as quickly as many.
-    lines = json.loads(f"[{','.join(row[2] for row in found)}]")
-    return Changes(head[1], _snapshot(head), {row[1]: MailboxLine(*line) for row, line in zip(found, lines, strict=True)})
+    with uncollected():
+        # One document is read several times as quickly as many.
+        values = json.loads(f"[{','.join(row[2] for row in found)}]")
+        lines = {row[1]: MailboxLine(*line) for row, line in zip(found, values, strict=True)}
+    return Changes(head[1], _snapshot(head), lines)
 
 
 async def write(transaction: Transaction, run: int, snapshot: Snapshot, settled: Mapping[int, MailboxLine]) -> None:

@@ -496,3 +496,9 @@ def test_what_the_rules_look_for_is_found(finder: Callable[[ast.Module], Iterato
     """The rules above would see a breach, and do not see one where there is none."""
     assert list(finder(ast.parse(guilty)))
     assert not list(finder(ast.parse(innocent)))
+
+
+def test_scripts_of_the_schema_are_numbered_without_a_gap() -> None:
+    """Two with one number, as they come from two branches, would make two schemas of it."""
+    numbers = [int(path.name[:4]) for path in sorted((ROOT / "core/db/migrations").glob("*.sql"))]
+    assert numbers == list(range(1, len(numbers) + 1))
