@@ -14,7 +14,6 @@ takes a few bytes for a word of the language, where a trigram index would be lar
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,10 +22,11 @@ from pathlib import Path
 
 from core import files
 from core.archive.archive import Archive
-from core.archive.search.index_row import COLUMNS, Document, Lack, Unread, digest
+from core.archive.search import index_rows
+from core.archive.search.index_row import Document, Lack, Unread, digest
 from core.config import Home
 from core.db import glimpse
-from core.db.database import Database, Row, Transaction
+from core.db.database import Database, Row
 from core.db.shape import Shape, made_by
 from core.errors import DamagedError, StorageError
 from core.message.octets import Bytes
@@ -55,7 +55,6 @@ CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, copies, body,
 #: Long texts are merged in memory before they are written.
 _TUNING = "INSERT INTO text (text, rank) VALUES ('hashsize', 8388608)"
 _TABLES = ("state", "doc", "problem", "word", "text")
-_VALUES = ", ".join("?" * len(COLUMNS))
 
 logger = logging.getLogger("archivar.search")
 
@@ -212,7 +211,7 @@ class Index:
             if await transaction.value("SELECT reached FROM state") != before:
                 # Another process indexed them first.
                 return len(documents)
-            await self._insert(transaction, documents)
+            await index_rows.insert(transaction, documents)
             await transaction.execute("UPDATE state SET reached = ?", (documents[-1].message,))
         return len(documents)
 
@@ -230,8 +229,8 @@ class Index:
         repaired = [one for one in await self._documents(rows) if one.unread is None or one.unread.lack is not Lack.DAMAGED]
         async with self.database.transaction() as transaction:
             # Another process may have indexed them first.
-            repaired = [one for one in repaired if await _forget(transaction, one.message)]
-            await self._insert(transaction, repaired)
+            repaired = [one for one in repaired if await index_rows.forget(transaction, one.message)]
+            await index_rows.insert(transaction, repaired)
         return len(repaired)
 
     async def _documents(self, rows: Sequence[Row]) -> list[Document]:
@@ -250,32 +249,6 @@ class Index:
 
         return await asyncio.to_thread(lambda: [document(row, raw) for row, raw in found])
 
-    async def _insert(self, transaction: Transaction, documents: Sequence[Document]) -> None:
-        # In ascending order: a lower row id than the one before has all texts in memory written at once.
-        numbers = await _free(transaction, [one.rowid for one in documents])
-        numbered = sorted(zip(numbers, documents, strict=True), key=lambda pair: pair[0])
-        await transaction.many(
-            "INSERT INTO doc (id, message_id, digest, size, attachments) VALUES (?, ?, ?, ?, ?)",
-            [(number, one.message, one.digest, one.size, one.attachments) for number, one in numbered],
-        )
-        await transaction.many(
-            f"INSERT INTO text (rowid, {', '.join(COLUMNS)}) VALUES (?, {_VALUES})",
-            [(number, *one.columns) for number, one in numbered],
-        )
-        from core.archive.search.index_document import lettered
-
-        words = [(word,) for word in lettered(documents)]
-        await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", words)
-        await transaction.many(
-            "INSERT INTO problem (message_id, lack, reason, columns) VALUES (?, ?, ?, ?)",
-            [(one.message, one.unread.lack, one.unread.reason, _kept(one, one.unread)) for one in documents if one.unread],
-        )
-
-
-def _kept(one: Document, unread: Unread) -> str:
-    """The columns that must be passed to the index when a damaged message is taken out."""
-    return json.dumps(one.columns) if unread.lack is Lack.DAMAGED else ""
-
 
 _EMPTY = "it is empty"
 _MESSAGES = (
@@ -283,23 +256,6 @@ _MESSAGES = (
     "coalesce(m.date, (SELECT min(internaldate) FROM source_message WHERE message_id = m.id), "
     "(SELECT max(date) FROM placement WHERE message_id = m.id)), m.attachments FROM message m"
 )
-
-
-async def _forget(transaction: Transaction, message: int) -> bool:
-    """Take a damaged message out, if it is still one; a contentless table must be passed the old values."""
-    row = await transaction.one(
-        "SELECT doc.id, problem.columns FROM problem JOIN doc USING (message_id) WHERE message_id = ? AND lack = 'damaged'",
-        (message,),
-    )
-    if row is None:
-        return False
-    await transaction.execute(
-        f"INSERT INTO text (text, rowid, {', '.join(COLUMNS)}) VALUES ('delete', ?, {_VALUES})",
-        (row[0], *json.loads(row[1])),
-    )
-    await transaction.execute("DELETE FROM doc WHERE id = ?", (row[0],))
-    await transaction.execute("DELETE FROM problem WHERE message_id = ?", (message,))
-    return True
 
 
 def discard(path: Path) -> None:
@@ -370,17 +326,3 @@ async def bring_up(archive: Archive, *, anew: bool = False, tell: Callable[[int,
         return again + done
     finally:
         await index.close()
-
-
-async def _free(transaction: Transaction, numbers: Sequence[int]) -> list[int]:
-    """``numbers`` or the next unused row ids: ids of messages of one second may be 33 million apart."""
-    used = "SELECT id FROM text_docsize WHERE id IN (SELECT value FROM json_each(?))"
-    taken = {row[0] for row in await transaction.read(used, (str(list(numbers)),))}
-    found: list[int] = []
-    for wanted in numbers:
-        number = wanted
-        while number in taken or (number != wanted and await transaction.value(used, (f"[{number}]",))):
-            number += 1
-        taken.add(number)
-        found.append(number)
-    return found

@@ -1,0 +1,70 @@
+"""The rows of documents in the index: written, and taken out again. Each function works within a transaction of the caller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from core.archive.search.index_row import COLUMNS, Document, Lack, Unread
+from core.db.database import Transaction
+
+_VALUES = ", ".join("?" * len(COLUMNS))
+
+
+async def insert(transaction: Transaction, documents: Sequence[Document]) -> None:
+    """Write the rows of documents that the index has not yet."""
+    # In ascending order: a lower row id than the one before has all texts in memory written at once.
+    numbers = await _free(transaction, [one.rowid for one in documents])
+    numbered = sorted(zip(numbers, documents, strict=True), key=lambda pair: pair[0])
+    await transaction.many(
+        "INSERT INTO doc (id, message_id, digest, size, attachments) VALUES (?, ?, ?, ?, ?)",
+        [(number, one.message, one.digest, one.size, one.attachments) for number, one in numbered],
+    )
+    await transaction.many(
+        f"INSERT INTO text (rowid, {', '.join(COLUMNS)}) VALUES (?, {_VALUES})",
+        [(number, *one.columns) for number, one in numbered],
+    )
+    from core.archive.search.index_document import lettered
+
+    words = [(word,) for word in lettered(documents)]
+    await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", words)
+    await transaction.many(
+        "INSERT INTO problem (message_id, lack, reason, columns) VALUES (?, ?, ?, ?)",
+        [(one.message, one.unread.lack, one.unread.reason, _kept(one, one.unread)) for one in documents if one.unread],
+    )
+
+
+def _kept(one: Document, unread: Unread) -> str:
+    """The columns that must be passed to the index when a damaged message is taken out."""
+    return json.dumps(one.columns) if unread.lack is Lack.DAMAGED else ""
+
+
+async def forget(transaction: Transaction, message: int) -> bool:
+    """Take a damaged message out, if it is still one; a contentless table must be passed the old values."""
+    row = await transaction.one(
+        "SELECT doc.id, problem.columns FROM problem JOIN doc USING (message_id) WHERE message_id = ? AND lack = 'damaged'",
+        (message,),
+    )
+    if row is None:
+        return False
+    await transaction.execute(
+        f"INSERT INTO text (text, rowid, {', '.join(COLUMNS)}) VALUES ('delete', ?, {_VALUES})",
+        (row[0], *json.loads(row[1])),
+    )
+    await transaction.execute("DELETE FROM doc WHERE id = ?", (row[0],))
+    await transaction.execute("DELETE FROM problem WHERE message_id = ?", (message,))
+    return True
+
+
+async def _free(transaction: Transaction, numbers: Sequence[int]) -> list[int]:
+    """``numbers`` or the next unused row ids: ids of messages of one second may be 33 million apart."""
+    used = "SELECT id FROM text_docsize WHERE id IN (SELECT value FROM json_each(?))"
+    taken = {row[0] for row in await transaction.read(used, (str(list(numbers)),))}
+    found: list[int] = []
+    for wanted in numbers:
+        number = wanted
+        while number in taken or (number != wanted and await transaction.value(used, (f"[{number}]",))):
+            number += 1
+        taken.add(number)
+        found.append(number)
+    return found
