@@ -291,6 +291,8 @@ def clean(text: str) -> str:
 
     C1 controls are not used in mail, but many programs label Windows-1252 as ISO 8859-1.
     """
+    if text.isascii():
+        return text.replace("\0", "")
     plain = _CONTROLS.sub(lambda found: found[0].encode("latin-1").decode("cp1252", _BOXED), text)
     return _SURROGATE.sub(NO_SIGN, plain).replace("\0", "")
 

@@ -19,6 +19,8 @@ _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 def first(header: bytes, name: str) -> bytes:
     """The first value of a field in a header block that begins with a line end; empty when it is not there."""
     wanted = name.encode()
+    if wanted not in header.lower():
+        return b""
     for found in _ANY_FIELD.finditer(header):
         if found[1].lower() == wanted:
             return header[found.start(2) : min(found.end(2), found.start(2) + LONGEST_VALUE)]

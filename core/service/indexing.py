@@ -13,7 +13,7 @@ import time
 
 from core.archive.archive import Archive
 from core.archive.search import search_index
-from core.archive.search.search_index import Index
+from core.archive.search.search_index import FEW_MESSAGES, MOST_MESSAGES, Index
 from core.config import Home
 from core.errors import ArchivarError
 from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main
@@ -89,9 +89,10 @@ async def catch_up(home: Home) -> None:
 
 
 async def _work(queue: Queue, index: Index) -> None:
+    busy = True
     while True:
         begun = time.monotonic()
-        count = await index.step()
+        count = await index.step(FEW_MESSAGES if busy else MOST_MESSAGES)
         worked = time.monotonic() - begun
         busy = bool(await queue.active())
         if not count and not busy:

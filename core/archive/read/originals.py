@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from core.archive.archive import Archive
+from core.archive.catalog import digests as catalog
 from core.archive.store import row_order
 from core.archive.store.row_order import Read
 from core.errors import DamagedError, StorageError
@@ -25,8 +26,7 @@ async def read(
     An unreadable one has the error that ``Archive.raw`` raises: ``KeyError`` or ``DamagedError``. ``work`` is called in a
     thread; what it raises is raised here. Not to ``prove``: as ``row_order.read`` says it.
     """
-    rows = await archive.database.among("SELECT sha256, volume FROM message WHERE sha256 IN (??)", list(dict.fromkeys(digests)))
-    volumes: dict[bytes, int] = dict(rows)
+    volumes = await catalog.volumes(archive.database, digests)
     for number, group in groupby(digests, key=volumes.get):
         wanted = list(group)
         if number is None:

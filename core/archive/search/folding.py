@@ -44,7 +44,8 @@ def folded(text: str) -> str:
         # Korean was decomposed to single letters.
         plain = _UNSPACED.sub(r" \1 ", normal("NFC", plain))
     plain = plain.replace("ae", "a").replace("oe", "o").replace("ue", "u")
-    return _LONG.sub(r"\1", plain)
+    # Most texts have no such string: the pattern looks at each character, and this only at what is between blanks.
+    return _LONG.sub(r"\1", plain) if max(map(len, plain.split()), default=0) > LONGEST_WORD else plain
 
 
 def words(text: str) -> list[str]:

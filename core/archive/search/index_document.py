@@ -30,6 +30,14 @@ _ADDRESS = re.compile(r"(?:https?|ftp)://[^\s<>\"'\\]++", re.IGNORECASE)
 #: Characters of an address that are indexed.
 _LONGEST_ADDRESS = 2_000
 _WORD = re.compile(r"[^\W_]+")
+#: The characters of ASCII that are in no word, as blanks.
+_BETWEEN = {code: " " for code in range(128) if not chr(code).isalnum()}
+
+
+def documents(rows: Sequence[Row], raws: Sequence[Bytes | Exception]) -> tuple[list[Document], list[str]]:
+    """The documents of catalog rows and the messages' bytes, in order, and their words in letters alone."""
+    found = [document(row, raw) for row, raw in zip(rows, raws, strict=True)]
+    return found, lettered(found)
 
 
 def document(row: Row, raw: Bytes | Exception) -> Document:
@@ -55,8 +63,7 @@ def document(row: Row, raw: Bytes | Exception) -> Document:
             unread = Unread(message, Lack.FAILED, f"reading it failed with {_place(error)}; this is a fault of Archivar")
             _tell(message, bytes(sha256).hex(), error)
             folded = _known(known)
-    words = frozenset(_WORD.findall("\n".join(folded)))
-    return Document(message, digest(sha256), rowid(date, message), size, attachments, folded, words, unread)
+    return Document(message, digest(sha256), rowid(date, message), size, attachments, folded, unread)
 
 
 def _folded(columns: Sequence[str]) -> tuple[str, ...]:
@@ -102,8 +109,11 @@ def _tell(message: int, sha256: str, error: Exception) -> None:
 
 def lettered(documents: Iterable[Document]) -> list[str]:
     """The words of messages in which parts are sought, each once."""
-    words = frozenset[str]().union(*(one.words for one in documents))
-    return sorted(word for word in words if SHORTEST_WORD <= len(word) <= LONGEST_WORD and word.isalpha())
+    # One text of all that are plain: a set of words for each message would take longer than the words themselves.
+    texts = ["\n".join(one.columns) for one in documents]
+    plain = "\n".join(text for text in texts if text.isascii())
+    words = set(plain.translate(_BETWEEN).split()).union(*(_WORD.findall(text) for text in texts if not text.isascii()))
+    return [word for word in words if SHORTEST_WORD <= len(word) <= LONGEST_WORD and word.isalpha()]
 
 
 def _read(message: int, found: Content, subject: str, sender: str) -> tuple[tuple[str, ...], Unread | None]:

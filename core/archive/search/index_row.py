@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.problems.code import Reason
@@ -45,7 +46,7 @@ _CODES = {Lack.PARTLY: INDEX_PARTLY, Lack.DAMAGED: INDEX_DAMAGED, Lack.FAILED: I
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The rows written for a message: its folded columns, and all words in them."""
+    """The rows written for a message, with its folded columns."""
 
     message: int
     digest: int
@@ -53,8 +54,22 @@ class Document:
     size: int
     attachments: int
     columns: tuple[str, ...]
-    words: frozenset[str]
     unread: Unread | None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Documents written together, and the words in which parts are sought. ``size``: the characters of all columns."""
+
+    documents: list[Document] = field(default_factory=list)
+    words: set[str] = field(default_factory=set)
+    size: int = 0
+
+    def add(self, documents: Iterable[Document], words: Iterable[str]) -> None:
+        self.words.update(words)
+        for one in documents:
+            self.documents.append(one)
+            self.size += sum(map(len, one.columns))
 
 
 def floor(seconds: int) -> int:

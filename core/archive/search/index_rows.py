@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from core.archive.search.index_row import COLUMNS, Document, Lack, Unread
+from core.archive.search.index_row import COLUMNS, Batch, Document, Lack, Unread
 from core.db.database import Transaction
 
 _VALUES = ", ".join("?" * len(COLUMNS))
 
 
-async def insert(transaction: Transaction, documents: Sequence[Document]) -> None:
+#: Documents from which on a transaction writes a long run of texts, and the bytes of memory in which it merges them.
+LONG_RUN, HASH_BYTES = 2000, 64 * 1024 * 1024
+
+
+async def insert(transaction: Transaction, batch: Batch) -> None:
     """Write the rows of documents that the index has not yet."""
+    documents = batch.documents
+    await _tune(transaction, len(documents) >= LONG_RUN)
     # In ascending order: a lower row id than the one before has all texts in memory written at once.
     numbers = await _free(transaction, [one.rowid for one in documents])
     numbered = sorted(zip(numbers, documents, strict=True), key=lambda pair: pair[0])
@@ -24,14 +30,20 @@ async def insert(transaction: Transaction, documents: Sequence[Document]) -> Non
         f"INSERT INTO text (rowid, {', '.join(COLUMNS)}) VALUES (?, {_VALUES})",
         [(number, *one.columns) for number, one in numbered],
     )
-    from core.archive.search.index_document import lettered
-
-    words = [(word,) for word in lettered(documents)]
-    await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", words)
+    await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", ((word,) for word in sorted(batch.words)))
     await transaction.many(
         "INSERT INTO problem (message_id, lack, reason, columns) VALUES (?, ?, ?, ?)",
         [(one.message, one.unread.lack, one.unread.reason, _kept(one, one.unread)) for one in documents if one.unread],
     )
+
+
+async def _tune(transaction: Transaction, long: bool) -> None:
+    """Set how soon the index merges its runs of texts: long ones late, since a merge writes all of them once more."""
+    wanted = {"hashsize": HASH_BYTES, "automerge": 0 if long else 8, "crisismerge": 128 if long else 16}
+    known: dict[str, int] = dict(await transaction.read("SELECT k, v FROM text_config"))
+    for name, value in wanted.items():
+        if known.get(name) != value:
+            await transaction.execute("INSERT INTO text (text, rank) VALUES (?, ?)", (name, value))
 
 
 def _kept(one: Document, unread: Unread) -> str:

@@ -15,15 +15,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from core import files
 from core.archive.archive import Archive
+from core.archive.read import originals
 from core.archive.search import index_rows
-from core.archive.search.index_row import Document, Lack, Unread, digest
+from core.archive.search.index_row import Batch, Lack, Unread, digest
 from core.config import Home
 from core.db import glimpse
 from core.db.database import Database, Row
@@ -36,8 +39,14 @@ from core.problems import search as problems
 #: anew.
 VERSION = 2
 PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -16384", "temp_store = MEMORY")
-#: Messages and bytes of a batch.
-MOST_MESSAGES, MOST_BYTES = 500, 16 * 1024 * 1024
+#: Messages of a batch: the more of them, the less is written for each, since texts are merged in memory.
+MOST_MESSAGES = 10_000
+#: Messages of a batch beside a run, which must not wait for it.
+FEW_MESSAGES = 500
+#: Characters of text, and seconds of reading, after which a batch ends: memory is bounded, and so is what a crash costs.
+MOST_TEXT, MOST_SECONDS = 24 * 1024 * 1024, 10.0
+#: Messages that are asked of the catalog at once.
+PAGE = 1000
 #: Message ids compared with the catalog, to detect another catalog than the one that was indexed.
 SAMPLES = 64
 #: Ids after the last indexed one that are looked at one by one to count what is missing.
@@ -52,8 +61,6 @@ CREATE TABLE word (text TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, copies, body, files, links, ids, content = '',
     tokenize = "unicode61 remove_diacritics 0 categories 'L* N*'");
 """
-#: Long texts are merged in memory before they are written.
-_TUNING = "INSERT INTO text (text, rank) VALUES ('hashsize', 8388608)"
 _TABLES = ("state", "doc", "problem", "word", "text")
 
 logger = logging.getLogger("archivar.search")
@@ -170,7 +177,6 @@ class Index:
                 await transaction.execute(f"DROP TABLE IF EXISTS {table}")
             for statement in SCHEMA.split(";\n")[:-1]:
                 await transaction.execute(statement)
-            await transaction.execute(_TUNING)
             await transaction.execute("INSERT INTO state VALUES (1, ?, ?, 0)", (VERSION, archive_id))
 
     async def reached(self) -> int:
@@ -190,8 +196,8 @@ class Index:
 
     # Writing -----------------------------------------------------------------------------------------------------------
 
-    async def step(self) -> int:
-        """Index the next batch; its number of messages, 0 when there are none.
+    async def step(self, most: int = MOST_MESSAGES) -> int:
+        """Index the next batch, at most so many messages; their number, 0 when there are none.
 
         Raises ``StorageError``, ``BusyError``, ``DamagedError``.
 
@@ -200,20 +206,32 @@ class Index:
         before = await self.reached()
         # Read first: later messages may not be among the rows.
         last = int(await self._archive.database.value("SELECT max(id) FROM message") or 0)
-        rows = await self._archive.database.read(
-            f"{_MESSAGES} WHERE m.id > ? AND m.twin_of IS NULL ORDER BY m.id LIMIT ?", (before, MOST_MESSAGES)
-        )
-        documents = await self._documents(rows)
-        if not documents:
+        batch = await self._batch(before, most)
+        if not batch.documents:
             await self._pass(before, last)
             return 0
         async with self.database.transaction() as transaction:
             if await transaction.value("SELECT reached FROM state") != before:
                 # Another process indexed them first.
-                return len(documents)
-            await index_rows.insert(transaction, documents)
-            await transaction.execute("UPDATE state SET reached = ?", (documents[-1].message,))
-        return len(documents)
+                return len(batch.documents)
+            await index_rows.insert(transaction, batch)
+            await transaction.execute("UPDATE state SET reached = ?", (batch.documents[-1].message,))
+        return len(batch.documents)
+
+    async def _batch(self, after: int, most: int) -> Batch:
+        """The documents of the messages with an id over ``after``, as many as are written together."""
+        batch = Batch()
+        begun = time.monotonic()
+        while len(batch.documents) < most and batch.size < MOST_TEXT and time.monotonic() - begun < MOST_SECONDS:
+            rows = await self._archive.database.read(
+                f"{_MESSAGES} WHERE m.id > ? AND m.twin_of IS NULL ORDER BY m.id LIMIT ?",
+                (after, min(most - len(batch.documents), PAGE)),
+            )
+            if not rows:
+                break
+            await self._read(rows, batch)
+            after = batch.documents[-1].message
+        return batch
 
     async def _pass(self, before: int, last: int) -> None:
         """Pass over the messages up to ``last``, none of which is to be indexed, so that no later look reads them again."""
@@ -226,28 +244,33 @@ class Index:
         sql = "SELECT message_id FROM problem WHERE lack = 'damaged' LIMIT 1000"
         numbers = sorted(row[0] for row in await self.database.read(sql))
         rows = await self._archive.database.among(f"{_MESSAGES} WHERE m.id IN (??) ORDER BY m.id", numbers)
-        repaired = [one for one in await self._documents(rows) if one.unread is None or one.unread.lack is not Lack.DAMAGED]
+        batch = Batch()
+        await self._read(rows, batch)
+        repaired = [one for one in batch.documents if one.unread is None or one.unread.lack is not Lack.DAMAGED]
         async with self.database.transaction() as transaction:
             # Another process may have indexed them first.
             repaired = [one for one in repaired if await index_rows.forget(transaction, one.message)]
-            await index_rows.insert(transaction, repaired)
+            await index_rows.insert(transaction, Batch(repaired, batch.words))
         return len(repaired)
 
-    async def _documents(self, rows: Sequence[Row]) -> list[Document]:
-        found: list[tuple[Row, Bytes | Exception]] = []
-        left = MOST_BYTES
-        for row in rows:
-            left -= row[2]
-            if found and left < 0:
-                break
-            try:
-                found.append((row, await self._archive.message(bytes(row[1]))))
-            except (DamagedError, KeyError) as error:
-                found.append((row, error))
+    async def _read(self, rows: Sequence[Row], batch: Batch) -> None:
+        """Add the documents of ``rows`` to ``batch`` in their order, until it is full."""
         # Imported only here, since searching reads no messages.
-        from core.archive.search.index_document import document
+        from core.archive.search.index_document import documents
 
-        return await asyncio.to_thread(lambda: [document(row, raw) for row, raw in found])
+        done = 0
+        async with aclosing(originals.read(self._archive, [bytes(row[1]) for row in rows], _unread)) as pages:
+            async for page in pages:
+                some = rows[done : done + len(page)]
+                done += len(page)
+                batch.add(*await asyncio.to_thread(documents, some, [one.result for one in page]))
+                if batch.size >= MOST_TEXT:
+                    return
+
+
+def _unread(raw: Bytes) -> Bytes:
+    """A message as it is: a large one is read block by block when its document is made."""
+    return raw
 
 
 _EMPTY = "it is empty"
