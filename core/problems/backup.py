@@ -14,6 +14,11 @@ COPY_UNREADABLE = Code(
     "Move that file away and back up again: it is copied anew.",
     Family.DAMAGE,
 )
+COPY_CHANGED = Code(
+    "copy-changed",
+    "The copy {path} reads back from its disk otherwise than it was written.",
+    "Check that disk, or choose another folder.",
+)
 COPY_OF_OTHER = Code("copy-of-other", "{path} is a copy of another volume or archive.", _OTHER, Family.INPUT)
 COPY_DIVERGED = Code(
     "copy-diverged",

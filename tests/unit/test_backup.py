@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -22,10 +23,12 @@ from core.archive.transfer import last_backup
 from core.archive.transfer.backup import Backup, back_up
 from core.config import Home
 from core.db.database import Database
-from core.errors import BusyError, DamagedError, HomeError, InputError
+from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.problems import backup as problems
 from core.problems import disk
 from core.problems.archive import BACKUP, BACKUP_INCOMPLETE
+from core.problems.backup import COPY_CHANGED
+from core.problems.storage import FULL
 from core.secrets import Secret
 from tests import homes
 from tests.homes import message
@@ -99,6 +102,65 @@ async def test_a_volume_that_was_open_at_one_backup_is_finished_by_the_next(tmp_
     for table in ("meta", "part", "message", "ledger"):
         sql = f"SELECT * FROM {table} ORDER BY 1"
         assert homes.rows(copy.volume(1), sql) == homes.rows(archive.home.volume(1), sql)
+    assert await _findings(copy) == []
+    await archive.close()
+
+
+async def test_a_copy_that_lacks_most_of_a_volume_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row by row its trees would be written again and again; the earlier copy stays until the new one is whole."""
+    monkeypatch.setattr(volume_copy, "SMALL", 0)
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {1: message(1)})
+    copy = Home(tmp_path / "copy")
+    await back_up(archive, copy.path)
+    inode = copy.volume(1).stat().st_ino
+    await homes.store(archive, {number: message(number, 100) for number in range(2, 300)})
+    with monkeypatch.context() as patch:
+        patch.setattr(volume_copy, "_copy_ledger", AsyncMock(side_effect=StorageError(FULL(file="x", said="full"))))
+        with pytest.raises(StorageError):
+            await back_up(archive, copy.path)
+    assert copy.volume(1).stat().st_ino == inode
+    assert await _findings(copy) == []
+    await back_up(archive, copy.path)
+    assert copy.volume(1).stat().st_ino != inode
+    assert copy.volume(1).stat().st_mode & 0o777 == 0o600
+    for table in ("meta", "part", "message", "ledger"):
+        sql = f"SELECT * FROM {table} ORDER BY 1"
+        first, second = (homes.rows(home.volume(1), sql) for home in (copy, archive.home))
+        # The backup's own entry comes after its copy.
+        assert first == second[: len(first)]
+    assert await _findings(copy) == []
+    assert not [path.name for path in copy.path.rglob("*") if path.name.endswith((".new", ".taken"))]
+    await archive.close()
+
+
+async def test_the_first_copy_of_an_open_volume_is_written_about_once(tmp_path: Path) -> None:
+    """Not each page of its trees with every piece."""
+    archive = await homes.begin(tmp_path / "home")
+    for batch in range(4):
+        await homes.store(archive, {batch * 500 + number: message(batch * 500 + number, 100) for number in range(1, 501)})
+    size = archive.home.volume(1).stat().st_size + archive.home.catalog.stat().st_size
+    size += archive.home.catalog.with_name(f"{archive.home.catalog.name}-wal").stat().st_size
+
+    def written() -> int:
+        return int(Path("/proc/self/io").read_text().split("wchar: ")[1].split()[0])
+
+    before = written()
+    await back_up(archive, tmp_path / "copy")
+    assert written() - before < 2 * size
+    await archive.close()
+
+
+async def test_a_file_that_reads_back_otherwise_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that does not keep what was written: named, and nothing takes the place of a volume."""
+    archive = await _filled(tmp_path / "home", count=4)
+    copy = Home(tmp_path / "copy")
+    with monkeypatch.context() as patch:
+        patch.setattr(volume_copy, "_read_back", lambda path: bytes(32))
+        with pytest.raises(StorageError, check=coded(COPY_CHANGED)):
+            await back_up(archive, copy.path)
+    assert copy.volume_numbers() == []
+    await back_up(archive, copy.path)
     assert await _findings(copy) == []
     await archive.close()
 

@@ -4,22 +4,29 @@ Invariant: after every transaction the copy is a volume that can be read alone, 
 are copied in the order parts, messages, ledger, seal, so that what the ledger names is there, and a copy with the original's
 seal and last hash is complete. Each read of the original covers a few megabytes, since a commit to a volume waits for its
 readers.
+
+The first copy of an open volume, and one that lacks much, is written aside in one transaction without a journal, and renamed
+when it is whole: durable pieces would write the two trees of SHA-256 again and again. A file that was copied is read back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from core import files
 from core.archive.store.ledger import Head
 from core.archive.store.volume import Volume
-from core.archive.store.volume_format import unpack
-from core.db.database import Database, Row
-from core.errors import DamagedError, InputError
+from core.archive.store.volume_format import PAGE_BYTES, unpack
+from core.db.database import Database, Row, Transaction
+from core.errors import DamagedError, InputError, StorageError
 from core.problems import backup as problems
 
 #: Bytes of parts, or of a file, that are read at once.
@@ -27,8 +34,17 @@ PIECE = 8 * 1024 * 1024
 ROWS = 500
 #: Ledger entries copied at once; each names up to 500 messages.
 ENTRIES = 16
+#: Pragmas of a copy that is written aside: the trees that grow at random places are kept in memory.
+ASIDE = ("journal_mode = OFF", "synchronous = OFF", "cache_size = -98304")
+#: Pages that a row written durably changes and saves in the journal, at most; a smaller copy than this is never begun anew.
+PAGES_A_ROW, SMALL = 4, 64 * 1024 * 1024
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 Tick = Callable[[int], None]
+#: What rows are written to: a database durably, or the transaction of a file that is written aside.
+Target = Database | Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +84,34 @@ async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
     ``tick`` is called with the bytes of each piece. Raises ``InputError`` (``target`` is no beginning of ``source``),
     ``DamagedError``, ``StorageError``, ``OSError``.
     """
+    files.aside(target).unlink(missing_ok=True)
     original = await Volume.open(source, read_only=True)
     try:
         wanted = await extent(original)
-        if not target.exists():
+        there = await _extent_of_copy(original, wanted, target) if target.exists() else None
+        if there == wanted:
+            _protect(target, wanted)
+            return wanted.head, False
+        if there is None or _lacks_much(source, there, wanted):
             if wanted.sealed:
                 await _copy_file(source, target, tick)
-                return wanted.head, True
-            await Volume.create(target, original.meta)
-        return wanted.head, await _bring_up_rows(original, wanted, target, tick)
+            else:
+                await _copy_anew(original, wanted, target, tick)
+        else:
+            await _bring_up_rows(original, there, wanted, target, tick)
+        return wanted.head, True
     finally:
         await original.close()
 
 
-async def _bring_up_rows(original: Volume, wanted: Extent, target: Path, tick: Tick) -> bool:
+def _lacks_much(source: Path, there: Extent, wanted: Extent) -> bool:
+    """True when the missing rows, each written durably, would be more bytes than the whole volume."""
+    size = source.stat().st_size
+    return size > SMALL and (wanted.part - there.part) * PAGES_A_ROW * PAGE_BYTES > size
+
+
+async def _extent_of_copy(original: Volume, wanted: Extent, target: Path) -> Extent:
+    """The extent of the copy at ``target``. Raises ``DamagedError``, ``InputError`` when it is no prefix of ``original``."""
     try:
         copy = await Volume.open(target)
         there = await extent(copy)
@@ -89,9 +119,34 @@ async def _bring_up_rows(original: Volume, wanted: Extent, target: Path, tick: T
         raise DamagedError(problems.COPY_UNREADABLE(path=str(target), why=error.reason)) from error
     try:
         await _refuse_other(original, copy, wanted, there, target)
-        if there == wanted:
-            _protect(target, wanted)
-            return False
+    finally:
+        await copy.close()
+    return there
+
+
+async def _copy_anew(original: Volume, wanted: Extent, target: Path, tick: Tick) -> None:
+    """Write all rows to a new file, which takes the place of ``target``."""
+    fresh = files.aside(target)
+    try:
+        await Volume.create(fresh, original.meta)
+        copy = await Database.open(fresh, pragmas=ASIDE, make=False)
+        try:
+            async with copy.transaction() as transaction:
+                await _copy_parts(original.database, transaction, 0, wanted.part, tick)
+                await _copy_messages(original.database, transaction, wanted.part)
+                await _copy_ledger(original.database, transaction, 0, wanted.head.seq, tick)
+        finally:
+            await copy.close()
+        _protect(fresh, wanted)
+        await asyncio.to_thread(files.put, fresh, target)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+async def _bring_up_rows(original: Volume, there: Extent, wanted: Extent, target: Path, tick: Tick) -> None:
+    copy = await Volume.open(target)
+    try:
         await _copy_parts(original.database, copy.database, there.part, wanted.part, tick)
         await _copy_messages(original.database, copy.database, wanted.part)
         await _copy_ledger(original.database, copy.database, there.head.seq, wanted.head.seq, tick)
@@ -101,7 +156,6 @@ async def _bring_up_rows(original: Volume, wanted: Extent, target: Path, tick: T
     finally:
         await copy.close()
     _protect(target, wanted)
-    return True
 
 
 async def _refuse_other(original: Volume, copy: Volume, wanted: Extent, there: Extent, target: Path) -> None:
@@ -119,34 +173,33 @@ async def _refuse_other(original: Volume, copy: Volume, wanted: Extent, there: E
         raise InputError(problems.COPY_DIVERGED(path=str(target), entry=there.head.seq))
 
 
-async def _copy_parts(source: Database, target: Database, after: int, last: int, tick: Tick) -> None:
+async def _copy_parts(source: Database, target: Target, after: int, last: int, tick: Tick) -> None:
     while after < last:
-        # A blob's length is known without reading it.
-        sizes = await source.read(
-            "SELECT id, length(data) FROM part WHERE id > ? AND id <= ? ORDER BY id LIMIT ?", (after, last, ROWS)
-        )
-        if not sizes:
+        rows, size = await source.job(partial(_part_rows, after, last))
+        if not rows:
             return
-        until, size = _piece(sizes)
-        rows = await source.read(
-            "SELECT id, sha256, codec, size, data FROM part WHERE id > ? AND id <= ? ORDER BY id", (after, until)
-        )
         await _insert(target, "INSERT INTO part (id, sha256, codec, size, data) VALUES (?, ?, ?, ?, ?)", rows)
-        after = until
+        after = rows[-1][0]
         tick(size)
 
 
-def _piece(sizes: Sequence[Row]) -> tuple[int, int]:
-    """The last part id of the next piece, and its bytes; at least one part."""
-    until, total = sizes[0]
-    for number, size in sizes[1:]:
-        if total + size > PIECE:
+def _part_rows(after: int, last: int, connection: sqlite3.Connection) -> tuple[list[Row], int]:
+    """The next parts, and their bytes; at least one part."""
+    rows: list[Row] = []
+    total = 0
+    sql = "SELECT id, sha256, codec, size, data FROM part WHERE id > ? AND id <= ? ORDER BY id"
+    cursor = connection.execute(sql, (after, last))
+    for row in cursor:
+        size = len(row[4])
+        if rows and total + size > PIECE:
             break
-        until, total = number, total + size
-    return until, total
+        rows.append(row)
+        total += size
+    cursor.close()
+    return rows, total
 
 
-async def _copy_messages(source: Database, target: Database, last_part: int) -> None:
+async def _copy_messages(source: Database, target: Target, last_part: int) -> None:
     """Copy all messages whose parts are copied. They have no order of their own, so known ones are met again and ignored."""
     after = b""
     sql = "SELECT sha256, size, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"
@@ -160,7 +213,7 @@ async def _copy_messages(source: Database, target: Database, last_part: int) -> 
         after = rows[-1][0]
 
 
-async def _copy_ledger(source: Database, target: Database, after: int, last: int, tick: Tick) -> None:
+async def _copy_ledger(source: Database, target: Target, after: int, last: int, tick: Tick) -> None:
     sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
     while rows := await source.read(sql, (after, last, ENTRIES)):
         await _insert(target, "INSERT INTO ledger (seq, at, kind, actor, payload, hash) VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -168,7 +221,11 @@ async def _copy_ledger(source: Database, target: Database, after: int, last: int
         tick(sum(len(row[4]) for row in rows))
 
 
-async def _insert(target: Database, sql: str, rows: Sequence[Row]) -> None:
+async def _insert(target: Target, sql: str, rows: Sequence[Row]) -> None:
+    """Write ``rows``: to a database durably, in a transaction of its own."""
+    if isinstance(target, Transaction):
+        await target.many(sql, rows)
+        return
     async with target.transaction() as transaction:
         await transaction.many(sql, rows)
 
@@ -179,11 +236,29 @@ def _protect(target: Path, wanted: Extent) -> None:
 
 
 async def _copy_file(source: Path, target: Path, tick: Tick) -> None:
-    """Copy a file under a temporary name; renamed when it is whole and synced."""
+    """Copy a file under a temporary name; renamed when it is whole, synced, and was read back from the disk.
+
+    By its bytes and not by a reference to the same blocks, as a file system may offer: one fault of the disk would be in both.
+    """
+    copied = hashlib.sha256()
     with source.open("rb") as reading, files.replacing(target, 0o400) as writing:
         while piece := await asyncio.to_thread(reading.read, PIECE):
-            await asyncio.to_thread(writing.write, piece)
+            await asyncio.to_thread(_write, writing, copied, piece)
             tick(len(piece))
         writing.flush()
         # In a thread, so that the final sync is short; the event loop would block in it.
         await asyncio.to_thread(os.fsync, writing.fileno())
+        if await asyncio.to_thread(_read_back, files.aside(target)) != copied.digest():
+            raise StorageError(problems.COPY_CHANGED(path=str(target)))
+
+
+def _write(file: BinaryIO, copied: Hash, piece: bytes) -> None:
+    file.write(piece)
+    copied.update(piece)
+
+
+def _read_back(path: Path) -> bytes:
+    """The SHA-256 of a synced file, read past the system's cache as far as it allows."""
+    with path.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return hashlib.file_digest(file, "sha256").digest()
