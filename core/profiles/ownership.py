@@ -99,41 +99,65 @@ class Whose:
 OWN = Whose()
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The names of a mailbox's owner and of other users, casefolded.
+class UserNames:
+    """The names of all users, casefolded, made once for all mailboxes: of ``people`` in their order.
 
-    ``others``: by address or login with its domain; ``logins``: by login alone; each with the name that is shown.
+    ``domains`` are those of all names.
     """
 
-    own: frozenset[str] = frozenset()
-    domains: frozenset[str] = frozenset()
-    others: tuple[tuple[str, str], ...] = ()
-    logins: tuple[tuple[str, str], ...] = ()
+    def __init__(self, people: Iterable[User]) -> None:
+        self._own: dict[str, set[str]] = {}
+        #: By address or login with its domain, and by login alone: users by id, each with the name that is shown.
+        self._full: dict[str, list[tuple[str, str]]] = {}
+        self._logins: dict[str, list[tuple[str, str]]] = {}
+        domains: set[str] = set()
+        for user in people:
+            own = self._own.setdefault(user.id, set())
+            for name in (*user.addresses, *([user.login] if user.login else [])):
+                key = name.casefold()
+                login, at, domain = key.partition("@")
+                # A mailbox is named by its address as well as by its login.
+                own |= {key, login}
+                domains.add(domain)
+                if at:
+                    _add(self._full, key, user.id, name)
+                _add(self._logins, login if at else key, user.id, user.addresses[0] if user.addresses else name)
+        self.domains = frozenset(domains - {""})
+
+    def own(self, owner: str) -> frozenset[str]:
+        """The names of the user with the id ``owner``."""
+        return frozenset(self._own.get(owner, ()))
+
+    def other(self, key: str, owner: str) -> str:
+        """The name to be shown of another user than ``owner`` whose address, or login with its domain, is ``key``; or empty."""
+        return next((shown for user, shown in self._full.get(key, ()) if user != owner), "")
+
+    def other_login(self, key: str, owner: str) -> str | None:
+        """The same by the login alone; None when there is none."""
+        return next((shown for user, shown in self._logins.get(key, ()) if user != owner), None)
+
+
+def _add(names: dict[str, list[tuple[str, str]]], key: str, user: str, shown: str) -> None:
+    """Add the first name of each of the first two users: one of them may be the owner of the mailbox."""
+    found = names.setdefault(key, [])
+    if not found or (len(found) == 1 and found[0][0] != user):
+        found.append((user, shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The ``names`` of all users, seen from the mailbox of ``owner``: its ``own`` names, and the ``domain`` of its login."""
+
+    names: UserNames
+    owner: str
+    own: frozenset[str]
+    domain: str
 
     @classmethod
-    def of(cls, owner: str, login: str, people: Iterable[User]) -> Neighbours:
+    def of(cls, owner: str, login: str, names: UserNames) -> Neighbours:
         """The neighbours of the user with the id ``owner``, whose mailbox ``login`` opens."""
-        own = {login.casefold(), login.casefold().partition("@")[0]}
-        domains = {login.casefold().partition("@")[2]}
-        others: dict[str, str] = {}
-        logins: dict[str, str] = {}
-        for user in people:
-            names = [*user.addresses, *([user.login] if user.login else [])]
-            domains |= {name.casefold().partition("@")[2] for name in names}
-            if user.id == owner:
-                # A mailbox is named by its address as well as by its login.
-                own |= {name.casefold() for name in names} | {name.casefold().partition("@")[0] for name in names}
-                continue
-            for name in names:
-                if "@" in name:
-                    others.setdefault(name.casefold(), name)
-                    logins.setdefault(name.casefold().partition("@")[0], user.addresses[0] if user.addresses else name)
-                else:
-                    logins.setdefault(name.casefold(), user.addresses[0] if user.addresses else name)
-        return cls(
-            frozenset(own - {""}), frozenset(domains - {""}), tuple(sorted(others.items())), tuple(sorted(logins.items()))
-        )
+        name, _, domain = login.casefold().partition("@")
+        return cls(names, owner, (names.own(owner) | {login.casefold(), name}) - {""}, domain)
 
     def named(self, top: str, *, mailbox: bool, sure: bool) -> Whose:
         """The owner of the top folder ``top``, by its name.
@@ -145,11 +169,11 @@ class Neighbours:
         if key in self.own:
             return OWN
         doubt = Whose(Standing.DOUBTFUL, evidence=Evidence.NAME)
-        if owner := dict(self.others).get(key):
+        if owner := self.names.other(key, self.owner):
             return Whose(Standing.OTHERS, owner, Evidence.NAME, top) if sure else doubt
-        login = dict(self.logins).get(key)
+        login = self.names.other_login(key, self.owner)
         _, at, domain = key.partition("@")
-        if login is None and not (at and domain in self.domains):
+        if login is None and not (at and domain and (domain == self.domain or domain in self.names.domains)):
             return OWN
         if sure and mailbox and (at or top == key):
             return Whose(Standing.OTHERS, login or top, Evidence.NAME, top)

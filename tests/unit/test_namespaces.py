@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.visit import whose
+from core.archive.archive import Archive
+from core.archive.registry import users
+from core.engine.visit import user_names, whose
 from core.imap import names, namespaces
 from core.imap.names import Folder, Reply
 from core.model import User
-from core.profiles.ownership import OWN, Evidence, Neighbours, Standing, Whose
+from core.profiles.ownership import OWN, Evidence, Neighbours, Standing, UserNames, Whose
 from core.profiles.rules import FolderRules
+from tests import homes
 
 ANNA = User("a", "anna", ("anna@example.test", "a.adler@example.test"), "anna")
 BOB = User("b", "bob", ("bob@example.test", "sales@example.test"), "bob")
@@ -109,7 +114,7 @@ def test_fewer_rights_than_in_inbox_are_a_doubt(granted: dict[str, str], standin
 
 def settled(*paths: str, sure: bool = True, noselect: str = "", everybody: bool = False) -> dict[str, str]:
     folders = [Folder(path, path, ("\\noselect",) if path == noselect else ()) for path in ("INBOX", *paths)]
-    neighbours = Neighbours.of("a", "anna@example.test", [ANNA, BOB])
+    neighbours = Neighbours.of("a", "anna@example.test", UserNames([ANNA, BOB]))
     found = whose.by_name(neighbours, folders, sure=sure, everybody=everybody)
     return {one.path: f"{one.whose.standing.value} {one.whose.owner}".strip() for one in found if one.path != "INBOX"}
 
@@ -124,6 +129,51 @@ def test_on_kerio_a_top_folder_named_like_another_mailbox_is_that_users() -> Non
     assert settled("bob/Plans") == {"bob/Plans": "others bob@example.test"}
     assert settled("bob", "bob/Sent Items")["bob"] == "others bob@example.test"
     assert settled("eve@example.test/INBOX") == {"eve@example.test/INBOX": "others eve@example.test"}
+
+
+@given(
+    st.lists(
+        st.builds(
+            User,
+            st.sampled_from("abc"),
+            st.just("x"),
+            st.lists(st.sampled_from(["a@x", "A@X", "b@x", "a@y"]), max_size=3).map(tuple),
+            st.sampled_from(["", "a", "b", "B@x", "c"]),
+        ),
+        max_size=6,
+    )
+)
+def test_names_made_once_for_all_mailboxes_tell_each_of_them_the_others(people: list[User]) -> None:
+    """As if they had been made of the other users alone; also where a user has the names of another."""
+    names = UserNames(people)
+    for owner in "abcd":
+        others = UserNames([user for user in people if user.id != owner])
+        for key in ("a@x", "b@x", "a@y", "a", "b", "c", "x"):
+            assert names.other(key, owner) == others.other(key, "")
+            assert names.other_login(key, owner) == others.other_login(key, "")
+            assert not names.own(owner) & {key} or key in UserNames([user for user in people if user.id == owner]).own(owner)
+
+
+async def test_users_are_read_once_for_all_mailboxes_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And anew when one was added."""
+    archive = await homes.begin(tmp_path / "home")
+    read: list[Archive] = []
+    all_users = users.all_users
+
+    async def counted(archive: Archive) -> list[User]:
+        read.append(archive)
+        return await all_users(archive)
+
+    monkeypatch.setattr(users, "all_users", counted)
+    try:
+        for _ in range(5):
+            assert (await user_names.of(archive)).other("alice@example.test", "") == "alice@example.test"
+        assert len(read) == 1
+        await users.add(archive, "bob", ["bob@example.test"])
+        assert (await user_names.of(archive)).other("bob@example.test", "") == "bob@example.test"
+        assert len(read) == 2
+    finally:
+        await archive.close()
 
 
 def test_a_folder_that_only_may_be_somebody_elses_is_a_doubt() -> None:

@@ -234,7 +234,7 @@ class ProfileRun:
         story = Story(turn.progress, job.listener)
         link = Link(_Line(self._connections, turn, story), job.backoff, Reckoning(self._found.allowance))
         to = Destination(job.run.id, turn.progress.source, mailbox.user.id, mailbox.top, mailbox.everybody, mailbox.login)
-        rules = replace(self._rules, early=bool(self._unseen - {to.source}))
+        rules = replace(self._rules, early=len(self._unseen) > (to.source in self._unseen))
         if mailbox.login.casefold() in self._found.roster.shared:
             rules = replace(rules, deletion=Deletion())
         visit = Visit(link, self._filing(to), rules, job.limits.budget, self._found.server, story)

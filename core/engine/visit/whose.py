@@ -11,15 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.archive.archive import Archive
-from core.archive.registry import users
-from core.engine.visit import lent
+from core.engine.visit import lent, user_names
 from core.imap.names import Folder, Status
 from core.imap.session import Session
 from core.model import User
 from core.problems import warning
 from core.problems.code import Reason
 from core.profiles import rules
-from core.profiles.ownership import Evidence, Neighbours, Standing, Whose
+from core.profiles.ownership import Evidence, Neighbours, Standing, UserNames, Whose
 from core.profiles.rules import FolderRules
 
 #: Folders listed in a warning.
@@ -50,7 +49,7 @@ async def settled(
     archive: Archive, holder: Holder, session: Session, folders: Sequence[Folder], statuses: Mapping[str, Status]
 ) -> list[Folder]:
     """``folders`` of a session with their owners. Raises ``Dropped``."""
-    found = among(await users.all_users(archive), holder, session, folders)
+    found = _named(await user_names.of(archive), holder, session, folders) if names_count(session) else _public(folders)
     if holder.everybody:
         return found
     # Where nothing else tells it, no comparison is too expensive.
@@ -60,12 +59,17 @@ async def settled(
 
 def among(people: Iterable[User], holder: Holder, session: Session, folders: Sequence[Folder]) -> list[Folder]:
     """``folders`` of a session with their owners, among these users."""
-    public = [public_by_name(folder) for folder in folders]
-    if not names_count(session):
-        return public
-    neighbours = Neighbours.of(holder.user, holder.login, people)
+    return _named(UserNames(people), holder, session, folders) if names_count(session) else _public(folders)
+
+
+def _public(folders: Sequence[Folder]) -> list[Folder]:
+    return [public_by_name(folder) for folder in folders]
+
+
+def _named(names: UserNames, holder: Holder, session: Session, folders: Sequence[Folder]) -> list[Folder]:
+    neighbours = Neighbours.of(holder.user, holder.login, names)
     sure = session.is_kerio and not (session.namespaces and session.namespaces.tells_others)
-    return by_name(neighbours, public, sure=sure, everybody=holder.everybody)
+    return by_name(neighbours, _public(folders), sure=sure, everybody=holder.everybody)
 
 
 def names_count(session: Session) -> bool:
