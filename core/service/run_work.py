@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from dataclasses import replace
@@ -54,6 +55,8 @@ class RunWork:
         self._limits = limits
         self._started = run.started or now()
         self._warnings: list[Reason] = []
+        #: The same as texts, to find one among thousands.
+        self._warned: set[str] = set()
         self._events: list[tuple[datetime, str, str, str]] = []
         self._mailboxes: list[MailboxProgress] = []
         self._before: dict[str, Tally] = {}
@@ -68,7 +71,8 @@ class RunWork:
             first_seq = await self._queue.begin(self._run, self._started, head.seq)
             await self._count_before(first_seq, head.seq)
             profile = await saved_profiles.find(self._archive, self._run.profile)
-            self._warnings += profile.warnings()
+            for warning in profile.warnings():
+                self._keep(warning)
             # Known before anything can fail, so that a failure has a row to be put in.
             self._mailboxes = await _expected(self._archive, profile)
             if self._run.cancel_requested:
@@ -186,9 +190,14 @@ class RunWork:
 
     def warn(self, mailbox: str, reason: Reason) -> None:
         """Take a warning of the run (``story.Listener``); the result has it once."""
-        if reason not in self._warnings:
-            self._warnings.append(reason)
+        self._keep(reason)
         self.tell("warning", mailbox, sentence(reason))
+
+    def _keep(self, reason: Reason) -> None:
+        text = json.dumps(reason.as_json(), sort_keys=True)
+        if text not in self._warned:
+            self._warned.add(text)
+            self._warnings.append(reason)
 
     async def _finish(self, status: RunStatus, reason: Reason | None = None) -> None:
         """Write the result, to the ledger first. Called again after an error it continues."""

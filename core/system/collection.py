@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Context in which tens of thousands of values are made that refer to no others: nothing of them can be garbage.
+    """Context for making tens of thousands of values that are all kept.
 
-    The collector would go through all objects of the process several times meanwhile. Nothing may be awaited within.
+    Else the collector would go through all objects of the process several times. Await nothing within.
     """
     paused = gc.isenabled()
     gc.disable()
