@@ -21,6 +21,7 @@ from core.archive.store.writer import Ready, Writer
 from core.config import Home
 from core.db.database import Database
 from core.errors import DamagedError, StorageError
+from core.message.octets import Bytes
 from core.problems import archive as problems
 from core.problems import volume
 from core.text.format import size as human
@@ -244,7 +245,7 @@ class Archive:
             raise KeyError(sha256.hex())
         return int(number)
 
-    async def read_back(self, messages: Collection[bytes]) -> AsyncIterator[tuple[bytes, bytes | DamagedError]]:
+    async def read_back(self, messages: Collection[bytes]) -> AsyncIterator[tuple[bytes, Bytes | DamagedError]]:
         """Yield (SHA-256, message) of each of ``messages``, read from the disk past all caches and matched with its hash.
 
         A damaged message's place is taken by the error.

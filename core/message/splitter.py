@@ -24,6 +24,7 @@ from core.message.octets import Octets
 Raw: TypeAlias = bytes | bytearray | memoryview | mmap | Octets
 Segment: TypeAlias = tuple[int, int]
 
+LONGEST = 8 * 1024 * 1024  # bytes of a segment
 DEEPEST = 50
 MOST_BOUNDARY_LINES = 100_000
 LONGEST_BOUNDARY = 200  # RFC 2046 5.1.1 allows 70
@@ -60,7 +61,7 @@ def split(
     raw: Raw,
     *,
     threshold: int = 16 * 1024,
-    longest: int = 8 * 1024 * 1024,
+    longest: int = LONGEST,
     scan: Sequence[Part] | None = None,
 ) -> list[Segment]:
     """Cut a raw message into ``(start, end)`` byte offsets that cover it exactly; an empty message gives ``[]``.

@@ -2,7 +2,7 @@
 
 Pure computation, in processes beside the service.
 
-Invariant: the pieces of a ``PreparedMessage`` are all raw bytes in their order; in any doubt a message is kept in one piece.
+Invariant: the pieces of a ``PreparedMessage`` are all raw bytes in their order; in any doubt a message is cut by length alone.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from core.message.canonical import canonical
 from core.message.envelope import Envelope, describe, undescribed
+from core.message.splitter import LONGEST, split
 from core.message.splitter import parts as scan_parts
-from core.message.splitter import split
 
 if sys.version_info >= (3, 14):
     from compression.zstd import ZstdCompressor
@@ -75,12 +75,19 @@ def prepare(raw: bytes) -> PreparedMessage:
         # The description of a message may be wrong; storing it must not depend on that.
         logger.exception("the header of a message with SHA-256 %s cannot be read", sha256.hex())
         segments, envelope = [], undescribed(raw)
-    if len(segments) == 1 or not covers(segments, len(raw)):
+    if not covers(segments, len(raw)):
+        segments = _cut(len(raw))
+    if len(segments) <= 1:
         pieces: tuple[Piece, ...] = (Piece(sha256, 0, len(raw)),)
     else:
         view = memoryview(raw)
         pieces = tuple(Piece(hashlib.sha256(view[start:end]).digest(), start, end) for start, end in segments)
     return PreparedMessage(raw, sha256, pieces, envelope, canonical(raw))
+
+
+def _cut(size: int) -> list[tuple[int, int]]:
+    """Segments of a message of ``size`` bytes whose structure is in doubt."""
+    return [(start, min(start + LONGEST, size)) for start in range(0, size, LONGEST)]
 
 
 def covers(segments: Sequence[tuple[int, int]], size: int) -> bool:

@@ -17,11 +17,14 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from threading import RLock
 from typing import NamedTuple
 
 from core.archive.store.intake import ZSTD
 from core.archive.store.volume_format import LARGEST_PART, plain
+from core.db import direct
+from core.db.database import Database
 from core.errors import DamagedError
 from core.message.octets import BLOCK, Octets
 from core.problems import volume as problems
@@ -204,8 +207,16 @@ def _blocks(parts: Sequence[PartOfMessage]) -> Iterator[_Block]:
         yield _Block(start, size, tuple(together))
 
 
-def part_of(number: int, size: object, file: str) -> PartOfMessage:
-    """A part as its row says it. Raises ``DamagedError``."""
-    if not isinstance(size, int) or not 0 <= size < LARGEST_PART:
-        raise DamagedError(problems.PART_DAMAGED(part=number, file=file, why=problems.NO_PART()))
-    return PartOfMessage(number, size)
+async def message_reader(database: Database, pragmas: Sequence[str], sha256: bytes, recipe: Sequence[int]) -> StoredMessage:
+    """The reader of a message with these parts in the volume ``database``. Raises ``DamagedError``, ``StorageError``."""
+    rows = await database.among("SELECT id, size FROM part WHERE id IN (??)", list(set(recipe)))
+    sizes: dict[int, object] = dict(rows)
+    file, parts = database.path.name, []
+    for number in recipe:
+        if number not in sizes:
+            raise DamagedError(problems.PART_MISSING(part=number, file=file))
+        size = sizes[number]
+        if not isinstance(size, int) or not 0 <= size < LARGEST_PART:
+            raise DamagedError(problems.PART_DAMAGED(part=number, file=file, why=problems.NO_PART()))
+        parts.append(PartOfMessage(number, size))
+    return StoredMessage(file, partial(direct.reading, database, pragmas), sha256, parts)

@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from core import files
 from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import Draft, Entry, Head, chain, compress, decompress, encode
-from core.archive.store.stored_message import StoredMessage, part_of
+from core.archive.store.stored_message import StoredMessage, message_reader
 from core.archive.store.volume_file import forget_pages, identity, opened
 from core.archive.store.volume_format import (
     AS_FAR_AS_IT_GOES,
@@ -31,10 +31,9 @@ from core.archive.store.volume_format import (
     sound,
     unpack,
 )
-from core.db import direct
 from core.db.database import Database, Row
 from core.errors import DamagedError, StorageError
-from core.message.octets import LARGE
+from core.message.octets import LARGE, Bytes
 from core.model import now, timestamp
 from core.problems import volume as problems
 from core.problems.storage import NOT_MADE
@@ -257,7 +256,7 @@ class Volume:
         """
         return await self._raw(self._database, sha256)
 
-    async def read_back(self, digests: Iterable[bytes]) -> AsyncGenerator[tuple[bytes, bytes | DamagedError]]:
+    async def read_back(self, digests: Iterable[bytes]) -> AsyncGenerator[tuple[bytes, Bytes | DamagedError]]:
         """Yield (SHA-256, message) of each of ``digests``, read from the disk past all caches, as far as the system allows.
 
         A new connection has no pages yet, and the system is asked to drop the file's pages that are written.
@@ -268,7 +267,7 @@ class Volume:
             try:
                 for sha256 in digests:
                     try:
-                        yield sha256, await self._raw(database, sha256)
+                        yield sha256, await self._message(database, sha256, prove=True)
                     except DamagedError as error:
                         yield sha256, error
                     except StorageError as error:
@@ -281,16 +280,13 @@ class Volume:
     @_using
     async def message(self, sha256: bytes, *, prove: bool = True) -> bytes | StoredMessage:
         """The same; of a large message the reader, which matches it with the hash now or, not to ``prove``, later."""
-        row = await self._row(self._database, sha256)
+        return await self._message(self._database, sha256, prove=prove)
+
+    async def _message(self, database: Database, sha256: bytes, *, prove: bool) -> bytes | StoredMessage:
+        row = await self._row(database, sha256)
         if not isinstance(row[0], int) or row[0] < LARGE:
-            return await self._joined(self._database, sha256, row[1])
-        ids = unpack(row[1])
-        sql = "SELECT id, size FROM part WHERE id IN (??)"
-        sizes: dict[int, object] = dict(await self._database.among(sql, list(set(ids))))
-        if missing := next((one for one in ids if one not in sizes), None):
-            raise DamagedError(problems.PART_MISSING(part=missing, file=self.path.name))
-        parts = [part_of(one, sizes[one], self.path.name) for one in ids]
-        found = StoredMessage(self.path.name, partial(direct.reading, self._database, self._pragmas), sha256, parts)
+            return await self._joined(database, sha256, row[1])
+        found = await message_reader(database, self._pragmas, sha256, unpack(row[1]))
         if prove:
             await asyncio.to_thread(found.prove)
         return found
