@@ -47,7 +47,7 @@ def main() -> int:
     with (
         _folder() as folder,
         Dovecot(
-            folder / "server", dict.fromkeys((*LOGINS, *CROWD, *FAST, LARGE, *folders.LOGINS), PASSWORD), master=MASTER
+            folder / "server", dict.fromkeys((*LOGINS, *CROWD, *FAST, LARGE, folders.MANY), PASSWORD), master=MASTER
         ) as server,
     ):
         for rows in (
