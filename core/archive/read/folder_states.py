@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from core.archive.archive import Archive
 from core.model import now, timestamp
 
+#: The largest number that SQLite holds; a server may tell larger ones, which are as good as none.
+LARGEST = 2**63 - 1
+
 #: Size and INTERNALDATE of messages that the filter left out, by UID.
 Excluded = Mapping[int, tuple[int, int | None]]
 
@@ -58,7 +61,8 @@ async def remember(archive: Archive, source: str, states: Iterable[FolderState])
             continue
         rows = [[uid, *numbers] for uid, numbers in sorted(one.excluded.items())]
         excluded = json.dumps(rows, separators=(",", ":"))
-        numbers = (one.messages, excluded, one.listed or moment, one.uidvalidity, one.uidnext, one.modseq)
+        told = (one.uidvalidity, one.uidnext, one.modseq)
+        numbers = (one.messages, excluded, one.listed or moment, *(number if number <= LARGEST else 0 for number in told))
         complete.append((source, one.name, one.signature, *numbers))
     async with archive.database.transaction() as transaction:
         await transaction.many(
