@@ -25,8 +25,17 @@ AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
+class WantedListing:
+    """A folder to be listed from the UID ``low`` on, with about so many ``messages``."""
+
+    folder: Folder
+    messages: int
+    low: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class ListedFolder:
-    """A folder as it was opened and listed, whole."""
+    """A folder as it was opened and listed."""
 
     folder: Folder
     selected: Selected
@@ -61,25 +70,25 @@ def may(folder: Folder) -> bool:
     return not names.needs_literal(folder.name)
 
 
-async def listings(session: Session, wanted: Sequence[tuple[Folder, int]]) -> list[ListedFolder]:
-    """Open and list folders, each with the number of messages expected in it; unclear ones are left out.
+async def listings(session: Session, wanted: Sequence[WantedListing]) -> list[ListedFolder]:
+    """Open and list folders; unclear ones are left out, and those wanted whole that list another number than they count.
 
     Raises ``Dropped`` when the connection breaks.
     """
     return await session.call(_listings, session, wanted)
 
 
-def _listings(session: Session, wanted: Sequence[tuple[Folder, int]]) -> list[ListedFolder]:
-    allowed = LISTING + LISTED_COST * sum(count for _, count in wanted)
-    asked = [(folder, "1:*", ITEMS_LISTED) for folder, _ in wanted]
+def _listings(session: Session, wanted: Sequence[WantedListing]) -> list[ListedFolder]:
+    allowed = LISTING + LISTED_COST * sum(one.messages for one in wanted)
+    asked = [(one.folder, f"{one.low}:*", ITEMS_LISTED) for one in wanted]
     found = []
-    for (folder, _), answer in zip(wanted, _exchange(session, asked, allowed), strict=False):
+    for one, answer in zip(wanted, _exchange(session, asked, allowed), strict=False):
         # Kerio answers FETCH in an empty folder with BAD.
         if answer is None or (answer.replies is None and answer.selected.exists):
             continue
         listing = replies.listing(answer.replies or [])
-        if len(listing.messages) == answer.selected.exists and not listing.twice:
-            found.append(ListedFolder(folder, answer.selected, listing))
+        if not listing.twice and (one.low > 1 or len(listing.messages) == answer.selected.exists):
+            found.append(ListedFolder(one.folder, answer.selected, listing))
     return found
 
 

@@ -219,6 +219,8 @@ def _lie(name: str, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> 
         server.script.uidnext = {"INBOX": 13}
     elif name == "UIDNEXT goes back":
         server.script.uidnext = {"INBOX": 5}
+    elif name == "UIDNEXT beyond all numbers":
+        server.script.uidnext = {"INBOX": 10**19 - 1}
     elif name == "UIDs used again":
         inbox[9:] = [Stored(uid, mail(f"another one {uid}")) for uid in (10, 11, 12, 13)]
     elif name == "an old UID appears":
@@ -238,7 +240,7 @@ def _lie(name: str, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> 
         fetch = scripted._Session.fetch
 
         def hidden(session: Any, places: list[int], items: tuple[str, ...]) -> str:
-            return fetch(session, [place for place in places if place != 3], items)
+            return fetch(session, [place for place in places if place != 3 or session.selected != "INBOX"], items)
 
         monkeypatch.setattr(scripted._Session, "fetch", hidden)
         del inbox[7]
@@ -253,6 +255,7 @@ LIES = (
     "one too many counted",
     "UIDNEXT stays",
     "UIDNEXT goes back",
+    "UIDNEXT beyond all numbers",
     "UIDs used again",
     "an old UID appears",
     "gone and come",
@@ -261,17 +264,22 @@ LIES = (
 )
 
 
+@pytest.mark.parametrize("company", [0, 3], ids=["alone", "among others"])
 @pytest.mark.parametrize("lie", LIES)
 async def test_what_does_not_add_up_is_found_and_named_as_by_a_whole_listing(
-    lie: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lie: str, company: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the run in which it happens and in the one after: problems, known UIDs and archive are the same (P2, P9)."""
     ends = []
     for in_ranges in (True, False):
         first = [Stored(uid, mail(f"message {uid}")) for uid in range(1, 13) if lie != "an old UID appears" or uid != 8]
         async with sandbox(tmp_path / str(in_ranges)) as box:
-            with ScriptedServer({"INBOX": first}, Script()) as server, looked_at(monkeypatch, in_ranges=in_ranges):
+            others = {f"Other {n}": [Stored(uid, mail(f"{n} {uid}")) for uid in range(1, 9)] for n in range(company)}
+            folders = {"INBOX": first, **others}
+            with ScriptedServer(folders, Script()) as server, looked_at(monkeypatch, in_ranges=in_ranges):
                 await box.run(profile(server))
+                for name in others:
+                    server.folders[name].append(Stored(9, mail(f"new in {name}")))
                 with monkeypatch.context() as patched:
                     _lie(lie, server, patched)
                     told = [await box.run(profile(server)) for _ in range(2)]
@@ -313,3 +321,27 @@ async def test_what_depends_on_flags_lists_all_of_them(box: Sandbox, deletes: bo
         again = replace(wanted, deletion=Deletion(When.IMMEDIATELY)) if deletes else wanted
         outcome = await box.run(again)
         assert (outcome.tally.archived, outcome.tally.excluded, outcome.tally.deleted) == (2, 11, 2 * deletes)
+
+
+async def test_new_mail_in_many_large_folders_is_a_few_round_trips(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listed together from the edge of their records on; the one in which UIDs were used again is named, and no other."""
+    folders = {name: [Stored(uid, mail(f"{name} {uid}")) for uid in range(1, 13)] for name in ("INBOX", *map(str, range(30)))}
+    with ScriptedServer(folders) as server, looked_at(monkeypatch, in_ranges=True):
+        await box.run(profile(server))
+        for turn in (13, 14):
+            for name, messages in server.folders.items():
+                messages.append(Stored(turn, mail(f"{name} {turn}")))
+            if turn == 14:
+                server.folders["17"][10:] = [Stored(uid, mail(f"another one {uid}")) for uid in (11, 12, 13, 14)]
+            listed = len([line for line in server.lines() if "RFC822.SIZE" in line])
+            outcome = await box.run(profile(server))
+            assert outcome.problems == ([("17", None)] if turn == 14 else [])
+            assert (outcome.tally.archived, outcome.adds_up) == (31 + 3 * (turn == 14), True)
+            whole = [line for line in server.lines() if "FETCH 1:* " in line and "RFC822.SIZE" in line]
+            if turn == 13:
+                assert server.round_trips_after_login(2) <= 8
+                assert len([line for line in server.lines() if "RFC822.SIZE" in line]) - listed == 31
+                before = len(whole)
+            else:
+                assert len(whole) - before == 1
+        assert await box.missing(profile(server)) == {}

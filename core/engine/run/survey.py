@@ -11,12 +11,12 @@ from core.archive.read import folder_states, sources
 from core.archive.read.folder_states import FolderState
 from core.engine.visit import looking, ranges
 from core.engine.visit.looking import Look
-from core.engine.visit.ranges import LargeFolder
+from core.engine.visit.ranges import Edge, LargeFolder
 from core.engine.visit.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.imap import pipelined
 from core.imap.names import Folder, Status
-from core.imap.pipelined import ListedFolder
+from core.imap.pipelined import ListedFolder, WantedListing
 from core.model import moment, now
 from core.problems import folder as problems
 from core.problems.warning import FOLDER_SHRUNK
@@ -34,25 +34,45 @@ Doubted = Mapping[tuple[str, int], frozenset[int]]
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A folder to be looked at, its STATUS, and its state when it was last complete."""
+    """A folder to be looked at, its STATUS, and its state when it was last complete; ``large``: it may be looked at in part."""
 
     folder: Folder
     status: Status
     before: FolderState
+    large: LargeFolder | None
+
+    @property
+    def listed(self) -> int | None:
+        """The messages that are listed of it when it is listed with others; None when it is not."""
+        count = self.status.items.get("MESSAGES")
+        if count is None or not pipelined.may(self.folder):
+            return None
+        if self.large is not None:
+            new = count - self.large.before.messages if self.large.before else SMALL
+            return ranges.WINDOW + new if 0 <= new < SMALL else None
+        return count if count <= SMALL else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Folders that were listed together: small ones whole, and large ones from the edge of their record on."""
+
+    whole: Sequence[ListedFolder] = ()
+    large: Sequence[tuple[LargeFolder, Edge, ListedFolder]] = ()
 
 
 def _groups(due: Sequence[_Due]) -> Iterator[list[_Due]]:
-    """Yield small folders that are next to each other together, any other folder alone; all in their order."""
+    """Yield folders that are listed together and next to each other, any other folder alone; all in their order."""
     group: list[_Due] = []
     messages = 0
     for one in due:
-        count = one.status.items.get("MESSAGES")
-        if count is None or count > SMALL or not pipelined.may(one.folder):
+        count = one.listed
+        if count is None:
             yield from ([group] if group else [])
             yield [one]
             group, messages = [], 0
             continue
-        if len(group) == pipelined.AT_ONCE or messages + count > LISTED_TOGETHER:
+        if group and (len(group) == pipelined.AT_ONCE or messages + count > LISTED_TOGETHER):
             yield group
             group, messages = [], 0
         group.append(one)
@@ -84,19 +104,21 @@ class Survey:
             raise ProtocolError(problems.NO_FOLDERS())
         due = [one for folder in folders if folder.selectable and (one := self._due(folder, statuses, complete))]
         groups = list(_groups(due))
-        ahead: asyncio.Task[list[ListedFolder]] | None = None
+        ahead: asyncio.Task[_Listed] | None = None
         try:
             for number, several in enumerate(groups):
                 listed = await (ahead or self._list_together(several))
                 ahead = None
-                if len(listed) == len(several) and number + 1 < len(groups):
+                looks = await ranges.judged(listed.large)
+                if len(looks) + len(listed.whole) == len(several) and number + 1 < len(groups):
                     # The server works on the next folders while these are compared.
                     ahead = spawn(self._list_together(groups[number + 1]), name="list")
-                await self._look_at(several, listed)
+                await self._look_at(several, listed.whole, looks)
         finally:
             if ahead is not None:
+                # Its own error, if any, adds nothing to the one that ends the survey.
                 ahead.cancel()
-                await asyncio.wait([ahead])
+                await asyncio.gather(ahead, return_exceptions=True)
         return self._looks
 
     def _due(self, folder: Folder, statuses: Mapping[str, Status], complete: Mapping[str, FolderState]) -> _Due | None:
@@ -112,14 +134,15 @@ class Survey:
         if self._unchanged(folder, status, before):
             self._pass_over(status.items["MESSAGES"], len(before.excluded))
             return None
-        return _Due(folder, status, before)
+        return _Due(folder, status, before, self._large(folder, status, before))
 
-    async def _look_at(self, several: Sequence[_Due], listed: Sequence[ListedFolder]) -> None:
-        """Look at folders: those that were ``listed`` together, and each other one by itself."""
+    async def _look_at(self, several: Sequence[_Due], listed: Sequence[ListedFolder], judged: Sequence[Look]) -> None:
+        """Look at folders: those that were ``listed`` together, unless ``judged`` already, and each other one by itself."""
         visit = self._visit
         by_name = {one.folder.name: one for one in listed}
         pairs = [(by_name[one.folder.name], one.status) for one in several if one.folder.name in by_name]
-        looks = {seen.folder.name: seen for seen in await looking.look_several(visit.archive, visit.source, pairs)}
+        looks = {seen.folder.name: seen for seen in judged}
+        looks |= {seen.folder.name: seen for seen in await looking.look_several(visit.archive, visit.source, pairs)}
         for one in several:
             if seen := looks.get(one.folder.name):
                 self._add(seen, one.before)
@@ -132,22 +155,34 @@ class Survey:
                 # The failure of one folder must not count against the next.
                 visit.link.progressed()
 
-    async def _list_together(self, several: Sequence[_Due]) -> list[ListedFolder]:
-        """Open and list small folders in one round trip; those of which the answer is not clear are left out."""
+    async def _list_together(self, several: Sequence[_Due]) -> _Listed:
+        """Open and list folders in one round trip; those of which the answer is not clear are left out."""
         visit = self._visit
         if len(several) < 2:
-            return []
+            return _Listed()
         visit.story.progress.folder = several[0].folder.path
         session = await visit.link.at_large()
         if not pipelined.possible(session):
-            return []
+            return _Listed()
+        edges: dict[str, tuple[LargeFolder, Edge]] = {}
+        wanted = []
+        for one in several:
+            if one.large is None:
+                wanted.append(WantedListing(one.folder, one.listed or 0))
+            elif edge := await one.large.edge():
+                edges[one.folder.name] = (one.large, edge)
+                wanted.append(WantedListing(one.folder, one.listed or 0, edge.low))
         try:
-            return await pipelined.listings(session, [(one.folder, one.status.items["MESSAGES"]) for one in several])
+            listed = await pipelined.listings(session, wanted)
         except (Dropped, ProtocolError):
             # Sending several commands at once may have been the reason; each folder tells its own when it is opened by itself.
             session.known.one_by_one = True
             await visit.link.drop()
-            return []
+            return _Listed()
+        return _Listed(
+            [one for one in listed if one.folder.name not in edges],
+            [(*edges[one.folder.name], one) for one in listed if one.folder.name in edges],
+        )
 
     def _unchanged(self, folder: Folder, status: Status, before: FolderState) -> bool:
         """True when the folder need not be listed. Equal STATUS numbers are trusted for some days only."""
@@ -178,27 +213,25 @@ class Survey:
         return f"{signature}/{self._visit.rules.filter.digest}" if signature else ""
 
     async def _look(self, one: _Due) -> None:
-        seen = await self._look_in_ranges(one) if self._may_be_in_ranges(one) else None
         visit = self._visit
+        seen = await one.large.look() if one.large else None
         self._add(seen or await looking.look(visit.archive, visit.link, visit.source, one.folder, one.status), one.before)
 
-    def _may_be_in_ranges(self, one: _Due) -> bool:
-        """True for a large folder of which not every message must be at hand.
+    def _large(self, folder: Folder, status: Status, before: FolderState) -> LargeFolder | None:
+        """The folder, if it is large, and not every message of it must be at hand.
 
         Deletion depends on flags and ages of all; a view, and UIDs that are doubted, are compared message by message.
         """
-        whole = self._doubted is not None or self._visit.rules.deletion.active or one.folder.name in self.doubts
-        return not whole and not one.folder.view and one.status.items.get("MESSAGES", 0) > ranges.LARGE
-
-    async def _look_in_ranges(self, one: _Due) -> Look | None:
-        visit, before = self._visit, one.before
+        visit = self._visit
+        whole = self._doubted is not None or visit.rules.deletion.active or folder.name in self.doubts
+        if whole or folder.view or status.items.get("MESSAGES", 0) <= ranges.LARGE:
+            return None
         usable = before.signature.partition("/")[2] == visit.rules.filter.digest and self._is_recent(before)
-        large = LargeFolder(
-            *(visit.archive, visit.link, visit.source, one.folder, one.status),
+        return LargeFolder(
+            *(visit.archive, visit.link, visit.source, folder, status),
             before if usable else None,
             exact=not visit.server.inexact,
         )
-        return await large.look()
 
     def _add(self, seen: Look, before: FolderState) -> None:
         visit, folder = self._visit, seen.folder

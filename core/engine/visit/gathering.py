@@ -17,7 +17,7 @@ from core.imap.pipelined import WantedBodies
 from core.imap.session import Session
 
 #: Messages and bytes wanted of a folder that is read along with others.
-FEW_MESSAGES, FEW_BYTES = 50, 1024 * 1024
+FEW_MESSAGES, FEW_BYTES = 200, 1024 * 1024
 
 
 def is_small(wanted: Wanted) -> bool:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from core.archive.archive import Archive
 from core.archive.read import several_folders, sources
 from core.archive.read.folder_states import Excluded, FolderState
+from core.archive.read.several_folders import Place
 from core.archive.read.sources import Recorded
 from core.engine.visit import looking, plan
 from core.engine.visit.link import Link
@@ -27,6 +28,7 @@ from core.engine.visit.plan import FolderPlan
 from core.errors import ProtocolError
 from core.imap import resync
 from core.imap.names import Folder, Status
+from core.imap.pipelined import ListedFolder
 from core.imap.replies import Listed
 from core.imap.selected import Selected
 from core.imap.session import Busy, Session
@@ -42,19 +44,25 @@ class _Unclear(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
-    """The last messages before ``first``, which is the UIDNEXT of the record, and all from there on.
+class Edge:
+    """The last messages of the record before its UIDNEXT ``first``: known ones, and the UIDs of all, left out ones too.
 
-    ``low``: the first UID of it; ``expected``: the UIDs of the last messages, known or left out; ``old``: those of them that
-    are listed; ``new``: all listed from ``first`` on; ``later``: the records of such.
+    ``low``: the first of these UIDs. ``later``: the records of messages from ``first`` on.
     """
 
     first: int
     low: int
+    known: Mapping[int, Recorded]
     expected: frozenset[int]
+    later: Mapping[int, Recorded]
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The listing of a folder from its edge on: the UIDs of old messages, and all messages that are new by their UIDs."""
+
     old: frozenset[int]
     new: Mapping[int, Listed]
-    later: Mapping[int, Recorded]
 
 
 @dataclass(slots=True)
@@ -62,7 +70,7 @@ class _Found:
     """What differs from the record: ``listed`` holds new messages and those of other lengths than announced.
 
     ``passed``: the number of messages that are as recorded; ``excluded``: those left out before and still there; ``highest``:
-    the highest UID seen.
+    the highest UID seen; ``since``: when the folder was last listed whole, empty for now.
     """
 
     listed: dict[int, Listed] = field(default_factory=dict)
@@ -71,6 +79,7 @@ class _Found:
     passed: int = 0
     excluded: Excluded = field(default_factory=dict)
     highest: int = 0
+    since: str = ""
 
     def compare(self, listed: Mapping[int, Listed], recorded: Mapping[int, Recorded], *, exact: bool) -> None:
         """Compare a range of the folder with its record. Raises ``_Unclear`` where a known UID may name another message."""
@@ -111,73 +120,89 @@ class LargeFolder:
     async def look(self) -> Look | None:
         """The look; None when only ``looking.look`` can tell. Raises ``Dropped``, ``Busy``."""
         session, selected = await self.link.examine(self.folder, anew=True)
-        if not selected.exists or not await self._is_plain(selected):
+        place = (self.folder.name, selected.uidvalidity)
+        if not selected.exists or not await _plain(self.archive, self.source, [place]):
             return None
         try:
-            return await self._by_numbers(session, selected) or await self._whole(session, selected)
+            found = await self._by_numbers(session, selected) or await self._whole(session, selected)
         except Busy:
             raise
         except (_Unclear, ProtocolError):
             # It is listed once more, so that its reason is told.
             return None
-
-    async def _is_plain(self, selected: Selected) -> bool:
-        """True when nothing is recorded but messages under this UIDVALIDITY."""
-        place = (self.folder.name, selected.uidvalidity)
-        earlier = await several_folders.known_before(self.archive, self.source, [place])
-        left = await several_folders.left(self.archive, self.source, [self.folder.name])
-        return not left and not any(uids for sets in earlier.values() for uids in sets.values())
+        if found is None:
+            return None
+        seen = self._seen(selected, found)
+        gone = await several_folders.vanished(self.archive, self.source, {place: seen.plan.new})
+        return looking.completed(seen, gone.get(place, {}), {})
 
     # By the numbers of the time when it was complete ----------------------------------------------------------------------
 
-    async def _by_numbers(self, session: Session, selected: Selected) -> Look | None:
+    async def edge(self) -> Edge | None:
+        """The edge of the record; None when there is none, or too much came after it."""
         before = self.before
-        if before is None or not before.uidnext or selected.uidvalidity != before.uidvalidity:
+        if before is None or not before.uidnext:
             return None
-        if selected.uidnext and selected.uidnext < before.uidnext:
-            return None
-        found = _Found()
+        first, place = before.uidnext, (self.folder.name, before.uidvalidity)
+        known = await sources.newest_recorded(self.archive, self.source, *place, first, WINDOW)
+        expected = frozenset(sorted({*known, *before.excluded})[-WINDOW:])
+        later = await sources.recorded_after(self.archive, self.source, *place, first - 1, PAGE)
+        return Edge(first, min(expected, default=first), known, expected, later) if len(later) < PAGE else None
+
+    def judge(self, edge: Edge, one: ListedFolder) -> Look | None:
+        """The look at a folder that was listed from its edge on; None when it does not add up. Of plain folders alone."""
         try:
-            window = await self._window(session, selected, before)
-            found.compare(window.new, window.later, exact=self.exact)
-            found.highest = max(found.highest, max(window.old, default=0))
+            window, found = self._window(edge, one.selected, one.listing.messages)
         except _Unclear:
             return None
-        if window.old == window.expected and selected.exists == before.messages + len(window.new):
-            found.passed += before.messages - len(before.excluded)
-            found.excluded = before.excluded
-        elif not await self._by_vanished(session, selected, window, found):
-            # The folder may have been opened anew.
-            session, selected = await self.link.examine(self.folder, anew=True)
-            if not await self._by_uids(session, selected, window, found):
-                return None
-        return await self._seen(selected, found, since=before.listed)
+        return self._seen(one.selected, found) if self._adds_up(edge, one.selected, window, found) else None
 
-    async def _window(self, session: Session, selected: Selected, before: FolderState) -> _Window:
-        first, validity = before.uidnext, selected.uidvalidity
-        name = self.folder.name
-        known = await sources.newest_recorded(self.archive, self.source, name, validity, first, WINDOW)
-        expected = frozenset(sorted({*known, *before.excluded})[-WINDOW:])
-        low = min(expected, default=first)
-        later = await sources.recorded_after(self.archive, self.source, name, validity, first - 1, PAGE)
-        if len(later) == PAGE:
+    def _window(self, edge: Edge, selected: Selected, listed: Mapping[int, Listed]) -> tuple[_Window, _Found]:
+        """The window, and what is found in it. Raises ``_Unclear`` where a UID may name another message than recorded."""
+        before = self.before
+        if before is None or selected.uidvalidity != before.uidvalidity or 0 < selected.uidnext < edge.first:
             raise _Unclear
-        listed = await self._listed(session, low, None)
-        old = {uid: item for uid, item in listed.items() if uid < first}
+        old = {uid: item for uid, item in listed.items() if edge.low <= uid < edge.first}
         for uid, item in old.items():
-            same = not plan.differs(item, known[uid]) if uid in known else before.excluded.get(uid) == _numbers(item)
-            if not same:
-                # A known UID may name another message, or one that was never seen has an old UID.
+            known = edge.known.get(uid)
+            if plan.differs(item, known) if known else before.excluded.get(uid) != _numbers(item):
                 raise _Unclear
-        return _Window(first, low, expected, frozenset(old), {uid: listed[uid] for uid in listed.keys() - old.keys()}, later)
+        window = _Window(frozenset(old), {uid: item for uid, item in listed.items() if uid >= edge.first})
+        found = _Found(since=before.listed)
+        found.compare(window.new, edge.later, exact=self.exact)
+        found.highest = max(found.highest, max(old, default=0))
+        return window, found
 
-    async def _by_vanished(self, session: Session, selected: Selected, window: _Window, found: _Found) -> bool:
+    def _adds_up(self, edge: Edge, selected: Selected, window: _Window, found: _Found) -> bool:
+        """True when nothing came or went but what is new; then the rest is passed."""
+        before = self.before
+        if before is None or window.old != edge.expected or selected.exists != before.messages + len(window.new):
+            return False
+        found.passed += before.messages - len(before.excluded)
+        found.excluded = before.excluded
+        return True
+
+    async def _by_numbers(self, session: Session, selected: Selected) -> _Found | None:
+        edge = await self.edge()
+        if edge is None:
+            return None
+        try:
+            window, found = self._window(edge, selected, await self._listed(session, edge.low, None))
+        except _Unclear:
+            return None
+        if self._adds_up(edge, selected, window, found) or await self._by_vanished(session, selected, edge, window, found):
+            return found
+        # The folder may have been opened anew.
+        session, selected = await self.link.examine(self.folder, anew=True)
+        return found if await self._by_uids(session, selected, edge, window, found) else None
+
+    async def _by_vanished(self, session: Session, selected: Selected, edge: Edge, window: _Window, found: _Found) -> bool:
         """Find vanished messages by the server's memory; False when it has none, or they do not explain its count."""
         before = self.before
         assert before is not None
         if not resync.offers(session, before.modseq):
             return False
-        told = await resync.vanished(await self.link.at_large(), self.folder, before.modseq, window.first)
+        told = await resync.vanished(await self.link.at_large(), self.folder, before.modseq, edge.first)
         if told is None or (told[0].uidvalidity, told[0].exists) != (selected.uidvalidity, selected.exists):
             return False
         gone = await sources.known_in(self.archive, self.source, self.folder.name, selected.uidvalidity, told[1])
@@ -185,7 +210,7 @@ class LargeFolder:
         left = before.messages - len(gone) - (len(before.excluded) - len(excluded))
         there = window.old - excluded.keys() - before.excluded.keys()
         # The last messages tell whether the server's memory is right.
-        if not there.isdisjoint(gone) or not window.expected - window.old <= {*gone, *before.excluded.keys() - excluded.keys()}:
+        if not there.isdisjoint(gone) or not edge.expected - window.old <= {*gone, *before.excluded.keys() - excluded.keys()}:
             return False
         if selected.exists != left + len(window.new):
             return False
@@ -193,14 +218,14 @@ class LargeFolder:
         found.vanished += gone
         return True
 
-    async def _by_uids(self, session: Session, selected: Selected, window: _Window, found: _Found) -> bool:
+    async def _by_uids(self, session: Session, selected: Selected, edge: Edge, window: _Window, found: _Found) -> bool:
         """Find vanished messages by UIDs alone; False when they are not as many as the folder counts."""
         assert self.before is not None
         excluded = self.before.excluded
         there = set(window.old)
-        gone = sorted(window.expected - window.old)
+        gone = sorted(edge.expected - window.old)
         passed = len(window.old - excluded.keys())
-        async for low, high, known in self._pages(selected, window.low - 1):
+        async for low, high, known in self._pages(selected, edge.low - 1):
             present = await session.uids(low, high)
             if not present <= known.keys() | excluded.keys():
                 return False
@@ -214,11 +239,11 @@ class LargeFolder:
 
     # Whole ---------------------------------------------------------------------------------------------------------------
 
-    async def _whole(self, session: Session, selected: Selected) -> Look | None:
+    async def _whole(self, session: Session, selected: Selected) -> _Found | None:
         found = _Found()
         async for low, high, known in self._pages(selected, None):
             found.compare(await self._listed(session, low, high), known, exact=self.exact)
-        return await self._seen(selected, found, since="") if found.count == selected.exists else None
+        return found if found.count == selected.exists else None
 
     async def _pages(
         self, selected: Selected, end: int | None
@@ -244,17 +269,37 @@ class LargeFolder:
         # A range that ends with the last message holds that one, whatever it begins with.
         return {uid: one for uid, one in listing.messages.items() if low <= uid <= (high or uid)}
 
-    async def _seen(self, selected: Selected, found: _Found, since: str) -> Look:
+    def _seen(self, selected: Selected, found: _Found) -> Look:
         known = frozenset(found.odd)
         new = tuple(sorted(found.listed.keys() - known))
         vanished = {selected.uidvalidity: tuple(sorted(found.vanished))} if found.vanished else {}
         planned = FolderPlan(new, known, vanished)
         seen = Look(self.folder, selected.uidvalidity, found.listed, planned, self.status, odd=sorted(found.odd))
-        seen.passed, seen.left_out, seen.highest, seen.since = found.passed, found.excluded, found.highest, since
+        seen.passed, seen.left_out, seen.highest, seen.since = found.passed, found.excluded, found.highest, found.since
         seen.before = found.passed + len(known) + len(found.vanished)
-        place = seen.place
-        gone = (await several_folders.vanished(self.archive, self.source, {place: new})).get(place, {})
-        return looking.completed(seen, gone, {})
+        return seen
+
+
+async def judged(several: Sequence[tuple[LargeFolder, Edge, ListedFolder]]) -> list[Look]:
+    """The looks at large folders that were listed together, each from its edge on; those that do not add up are left out."""
+    if not several:
+        return []
+    archive, source = several[0][0].archive, several[0][0].source
+    plain = await _plain(archive, source, [(one.folder.name, one.selected.uidvalidity) for _, _, one in several])
+    looks = [
+        seen
+        for large, edge, one in several
+        if (one.folder.name, one.selected.uidvalidity) in plain and (seen := large.judge(edge, one))
+    ]
+    gone = await several_folders.vanished(archive, source, {seen.place: seen.plan.new for seen in looks})
+    return [looking.completed(seen, gone.get(seen.place, {}), {}) for seen in looks]
+
+
+async def _plain(archive: Archive, source: str, places: Sequence[Place]) -> set[Place]:
+    """Those of ``places`` of which nothing is recorded but messages under this UIDVALIDITY."""
+    earlier = await several_folders.known_before(archive, source, places)
+    left = await several_folders.left(archive, source, [name for name, _ in places])
+    return {(name, uidvalidity) for name, uidvalidity in places if name not in left and not any(earlier.get(name, {}).values())}
 
 
 def _within(uid: int, several: Sequence[tuple[int, int]]) -> bool:
