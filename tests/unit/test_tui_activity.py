@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import AsyncMock
 
@@ -13,13 +14,15 @@ from core.archive.registry import saved_profiles, users
 from core.archive.store.entries import KINDS
 from core.model import RunStatus
 from core.secrets import Secret
-from core.service.queue import Queue
+from core.service.queue import Queue, RunProblem
 from core.system.tasks import spawn
 from core.text.cells import cell_len
 from tests import homes
 from tests.terminal.consoles import add_run, console_on
 from tests.terminal.staged import HOSTILE, problem
 from tests.unit.test_tui_screens import Shown, straight
+from tui.desk import activity
+from tui.desk.desk import open_desk
 from tui.places.home.home import HomePlace
 from tui.places.listing import ListingPlace
 from tui.places.page import Page
@@ -207,6 +210,34 @@ async def test_problems_of_all_runs_are_in_one_list(archive: Archive, size: tupl
         await screen.until_shown("run 2")
         await screen.press("escape")
         await screen.until(lambda: isinstance(screen.console.screen, ProblemsPlace))
+
+
+async def test_problems_are_read_again_when_a_run_has_ended(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with each look, which may be twice a second: the results of large runs are megabytes; times follow by the minute."""
+    minute = [datetime(2026, 1, 31, 9, 5, tzinfo=UTC)]
+    monkeypatch.setattr(activity, "now", lambda: minute[0])
+    asked: list[int] = []
+    problems = Queue.problems
+
+    async def counted(queue: Queue, limit: int) -> list[RunProblem]:
+        asked.append(limit)
+        return await problems(queue, limit)
+
+    monkeypatch.setattr(Queue, "problems", counted)
+    await with_runs(archive)
+    desk = await open_desk(archive.home.path)
+    try:
+        for seconds in (0, 1, 50):
+            minute[0] = minute[0].replace(second=seconds)
+            assert len(await desk.activity.problems()) == 3
+        assert len(asked) == 1
+        await add_run(archive, "Other", RunStatus.WITH_ERRORS, problems=[problem("Junk", 7)])
+        assert len(await desk.activity.problems()) == 4
+        minute[0] = minute[0].replace(minute=6)
+        assert len(await desk.activity.problems()) == 4
+        assert len(asked) == 3
+    finally:
+        await desk.close()
 
 
 @BOTH_SIZES

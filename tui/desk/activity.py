@@ -100,6 +100,8 @@ PAYLOAD_LINES = 400
 #: Characters of one change; lists of users may be long.
 CHANGE_LENGTH = 4000
 PAYLOAD_BYTES = 2_000_000
+#: The states of runs that have ended.
+ENDED = tuple(status for status in RunStatus if status.final)
 SEAL_AGAIN = "Nothing was changed; it can be begun again at any time."
 STATES: dict[str, tuple[str, tuple[RunStatus, ...]]] = {
     "": ("all states", ()),
@@ -119,6 +121,8 @@ class ActivityDesk:
         self._jobs = jobs
         self._queue = Queue(archive.database)
         self._seqs: dict[str, list[int]] = {}
+        #: The latest problems, with the number of runs that had ended and the minute in which they were read.
+        self._problems: tuple[tuple[int, datetime] | None, Sequence[PastProblem]] = (None, ())
 
     # Runs ----------------------------------------------------------------------------------------------------------------
 
@@ -149,9 +153,13 @@ class ActivityDesk:
             return await self._queue.count(profile, status=STATES[state][1], after=run)
 
     async def problems(self) -> Sequence[PastProblem]:
-        """The latest problems of all runs, the newest first."""
+        """The latest problems of all runs, the newest first; read again when another run has ended, or another minute begun."""
         with translated():
-            return [past_problem(one, now()) for one in await self._queue.problems(PROBLEMS)]
+            moment = now()
+            known = await self._queue.count(status=ENDED), moment.replace(second=0, microsecond=0)
+            if self._problems[0] != known:
+                self._problems = known, [past_problem(one, moment) for one in await self._queue.problems(PROBLEMS)]
+        return self._problems[1]
 
     # The ledger ----------------------------------------------------------------------------------------------------------
 
