@@ -16,7 +16,6 @@ from core.errors import BusyError, HomeError
 if TYPE_CHECKING:
     from core.archive.archive import Archive
     from core.config import Home
-    from core.service.ahead import QueuedAhead
 
 T = TypeVar("T")
 #: Opens the console on a home.
@@ -24,12 +23,10 @@ Console: TypeAlias = Callable[[Path | None], None]
 
 
 class Context:
-    """Set once by ``main``: the home, whose option may stand anywhere, the function that opens the console, a queued run."""
+    """Set once by ``main``: the home, whose option may stand anywhere, and the function that opens the console."""
 
     home: Path | None = None
     console: Console | None = None
-    #: The run that was queued before the command was loaded; the command takes it.
-    ahead: QueuedAhead | None = None
 
     def exists(self) -> bool:
         """True when there is an archive in the home."""

@@ -128,7 +128,7 @@ async def _archive_all(host: str, port: int) -> DemoResult:
             profile = await _prepare(archive, person, host, port)
             wanted, _ = await Queue(archive.database).enqueue(profile.name)
             await ensure_running(archive.home)
-            ended.append(await watch(archive, wanted))
+            ended.append(await watch(archive.home, Queue(archive.database), wanted))
         messages = int(await archive.database.value("SELECT count(*) FROM message"))
         raw = 0
         for user in await users.all_users(archive):

@@ -8,10 +8,7 @@ from inspect import iscoroutine
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from core.cli.answer import Answer
-from core.cli.commands import Commands
 from core.cli.context import Console, context, run
 from core.cli.output import output
 from core.errors import ArchivarError, InputError, StorageError
@@ -19,6 +16,8 @@ from core.problems import usage
 from core.system import locales
 
 if TYPE_CHECKING:
+    import typer
+
     from core.service.ahead import QueuedAhead
 
 HELP = """Archives mailboxes of Kerio Connect and any other IMAP server.
@@ -29,6 +28,10 @@ At a terminal, archivar without a command opens the console.
 
 def build() -> typer.Typer:
     """The group of all commands, none of them imported."""
+    import typer
+
+    from core.cli.commands import Commands
+
     app = typer.Typer(
         name="archivar",
         cls=Commands,
@@ -49,11 +52,11 @@ def main(arguments: Sequence[str], console: Console | None = None, ahead: Queued
 
     ``ahead``: the run that the command asks for, queued already.
     """
-    context.console, context.ahead = console, ahead
+    context.console = console
     try:
         left = _take_options(list(arguments))
         _doubt_locale()
-        return _do(left)
+        return _do(left) if ahead is None else output.show(run(_followed(ahead, left)))
     except ArchivarError as error:
         try:
             output.error(error)
@@ -61,8 +64,15 @@ def main(arguments: Sequence[str], console: Console | None = None, ahead: Queued
             # Reported on stderr already; stdout is closed.
             return error.exit_code
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return 130
+
+
+async def _followed(ahead: QueuedAhead, arguments: Sequence[str]) -> Answer:
+    """The answer to ``archivar run``, whose run is queued: without Typer, which takes longer to load than a small run."""
+    from core.cli.following import follow
+
+    return await follow(ahead, detach="--detach" in arguments)
 
 
 def _doubt_locale() -> None:
@@ -80,6 +90,8 @@ def _do(arguments: list[str]) -> int:
 
         output.line(f"archivar {__version__}")
         return 0
+    import typer
+
     try:
         said = build()(arguments, prog_name="archivar", standalone_mode=False)
         if iscoroutine(said):
@@ -87,6 +99,8 @@ def _do(arguments: list[str]) -> int:
         return output.show(said) if isinstance(said, Answer) else said if isinstance(said, int) else 0
     except typer.Exit as stop:
         return stop.exit_code
+    except typer.Abort:
+        return 130
     except OSError as error:
         # Typer writes its help texts itself.
         if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
@@ -105,6 +119,8 @@ def _do(arguments: list[str]) -> int:
 
 
 def _write_help(app: typer.Typer) -> None:
+    import typer
+
     command = typer.main.get_command(app)
     for line in command.get_help(command.make_context("archivar", ["--help"], resilient_parsing=True)).splitlines():
         output.note(line)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from core.archive.archive import Archive
 from core.cli.answer import Line
 from core.cli.output import output, plain
 from core.cli.words import WORDS, called, current_folder, mailboxes, progress_line, run_state, waits
@@ -29,6 +28,9 @@ from core.service.queue import Queue
 from core.text.format import counted, duration, number, size
 from core.text.layout import cells, shortened
 
+if TYPE_CHECKING:
+    from core.config import Home
+
 #: Seconds; checking for changes costs 8 µs, drawing is limited to 4 times a second.
 TICK_SECONDS = 0.05
 DRAW_SECONDS = 0.25
@@ -45,12 +47,11 @@ SHOWN_WARNINGS = 8
 _TOLD_LATER = ("started", "finished", "warning", "problem")
 
 
-async def watch(archive: Archive, run: Run, *, until_stuck: bool = False) -> Run:
-    """Show ``run`` until it has ended. A service that died is started again, and the run continues.
+async def watch(home: Home, queue: Queue, run: Run, *, until_stuck: bool = False) -> Run:
+    """Show ``run`` of ``queue`` until it has ended. A service that died is started again, and the run continues.
 
     A stuck service is reported; with ``until_stuck`` it is not waited for (``BusyError``).
     """
-    queue = Queue(archive.database)
     restarts = 0
     view = _Moving() if output.for_person and not output.json_wanted else _Lines()
     seen = 0
@@ -59,19 +60,19 @@ async def watch(archive: Archive, run: Run, *, until_stuck: bool = False) -> Run
     with view:
         while True:
             if time.monotonic() - looked > LOOK_SECONDS:
-                stuck, looked = await liveness.stuck(archive.home), time.monotonic()
+                stuck, looked = await liveness.stuck(home), time.monotonic()
                 if stuck is not None and until_stuck:
                     raise BusyError(service.CANCELS_LATER(why=stuck, run=run.id))
                 if stuck is not None and not told:
                     output.note(f"! {told_with_remedy(stuck)}")
                 told = stuck is not None
-            if not is_running(archive.home):
+            if not is_running(home):
                 run = await queue.run(run.id)
                 if not run.status.final:
                     restarts += 1
                     if restarts > RESTARTS:
-                        raise ArchivarError(service.ENDS_AGAIN(log=str(archive.home.log)))
-                    await ensure_running(archive.home)
+                        raise ArchivarError(service.ENDS_AGAIN(log=str(home.log)))
+                    await ensure_running(home)
             now = await queue.version()
             if now != version:
                 run = await queue.run(run.id)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from core.engine.run import progress_words
 from core.engine.visit.progress import Snapshot
 from core.model import Phase, Run, RunStatus, now
-from core.profiles.profile import Profile
 from core.text.format import clock, counted, number, safe, size, soon
+
+if TYPE_CHECKING:
+    from core.profiles.profile import Profile
 
 WORDS = {
     RunStatus.QUEUED: "… queued",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 #: Two offsets of one zone differ by less than this, and two changes of it are further apart.
 _DAY = timedelta(days=1)
@@ -20,6 +19,9 @@ def zone(name: str) -> tzinfo | None:
     """The time zone ``name`` (IANA); None, the system's, for an empty one. Raises ``ValueError``."""
     if not name:
         return None
+    # Only here: it takes as long to load as all of this package.
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):

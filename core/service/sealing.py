@@ -1,5 +1,7 @@
 """The sealing process: sends seals to their places, beside the service, at night, optionally after runs, and after failures.
 
+What sends is imported only where a place is due: the service would load mail and web for nothing.
+
 It is a process of its own, so that a place that does not answer blocks neither a run nor the end of the service: it is killed
 when it takes too long, or when the service ends, and undelivered seals are sent later.
 """
@@ -14,7 +16,6 @@ from core.archive.catalog import settings
 from core.archive.proof import seal_places
 from core.archive.proof.seal_places import PlaceState
 from core.config import Home
-from core.engine.seals import sealing
 from core.errors import ArchivarError
 from core.model import moment, now
 from core.service.companion import Companion, main
@@ -77,6 +78,8 @@ async def due(archive: Archive) -> list[PlaceState]:
     wish = (await settings.read(archive.database)).seal if found else "off"
     if wish == "off":
         return []
+    from core.engine.seals import sealing
+
     sql = "SELECT max(finished) FROM run WHERE dry_run = 0"
     ended = await archive.database.value(sql) if wish == "runs" else None
     last_run = moment(ended) if ended else None
@@ -85,6 +88,8 @@ async def due(archive: Archive) -> list[PlaceState]:
 
 async def seal(home: Home) -> None:
     """Send the seal to the due places. Raises ``BusyError``, ``StorageError`` when the state cannot be saved."""
+    from core.engine.seals import sealing
+
     archive = await Archive.open(home, actor="sealing", follow=False)
     try:
         await sealing.send(archive, await due(archive))

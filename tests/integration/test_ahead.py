@@ -199,6 +199,27 @@ def test_little_is_loaded_before_a_run_is_queued(served: Home) -> None:
     assert {name.partition(".")[0] for name in loaded} - {"core", "tui"} <= sys.stdlib_module_names
 
 
+def test_a_command_whose_run_is_queued_loads_no_archive(served: Home) -> None:
+    """Nor Typer: it has to wait for the run, and to tell its end."""
+    code = (
+        "import atexit, json, sys\n"
+        "from tui import __main__\n"
+        "atexit.register(lambda: sys.stderr.write('\\n' + json.dumps(sorted(sys.modules))))\n"
+        f"sys.argv = ['archivar', 'run', 'Test', '--detach', '--json', '--home', {str(served.path)!r}]\n"
+        "__main__.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], env=homes.environment(), capture_output=True, text=True)
+    assert json.loads(done.stdout)["run"] == 1, done.stderr
+    loaded = set(json.loads(done.stderr.splitlines()[-1]))
+    packages = {".".join(name.split(".")[:2]) for name in loaded if name.startswith("core.")}
+    assert packages & {"core.imap", "core.profiles", "core.message", "core.directory"} == set()
+    assert {name for name in loaded if name.startswith(("core.archive.", "core.engine."))} <= {
+        *("core.archive.opening", "core.engine.visit", "core.engine.visit.progress", "core.engine.run"),
+        *("core.engine.run.progress_words", "core.engine.run.foreseen"),
+    }
+    assert {name.partition(".")[0] for name in loaded} & {"typer", "rich", "cryptography", "backports", "httpx"} == set()
+
+
 def test_the_command_takes_the_run_that_was_queued(home: Home) -> None:
     """One run, its service, and no word about another."""
     done = homes.cli(home, "run", "Test", "--detach", "--json")
@@ -212,9 +233,13 @@ def test_the_command_takes_the_run_that_was_queued(home: Home) -> None:
     homes.wait_for(lambda: not is_running(home), "the end of the service")
 
 
-def test_a_run_of_an_archive_that_cannot_be_used_is_withdrawn(served: Home) -> None:
-    """Damage that the ends of the files do not show."""
-    change(served.volume(1), "CREATE TABLE other (a)")
-    done = homes.cli(served, "run", "Test")
-    assert done.returncode == 4, done.stderr
-    assert rows(served.catalog, "SELECT cancel_requested FROM run") == [(1,)]
+def test_damage_that_the_service_meets_is_the_answer(home: Home) -> None:
+    """The ends of the files do not show it; the run fails, and the command tells why with its exit code."""
+    change(home.volume(1), "CREATE TABLE other (a)")
+    try:
+        done = homes.cli(home, "run", "Test")
+        assert done.returncode == 4, done.stderr
+        assert "000001.sqlite" in done.stderr
+        assert rows(home.catalog, "SELECT status FROM run") == [("failed",)]
+    finally:
+        homes.cli(home, "service", "stop")

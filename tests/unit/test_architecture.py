@@ -68,6 +68,16 @@ UNUSED = {
     "status": (*READING, *SENDING, "core.archive.transfer.backup", "core.service.unit", "core.archive.search.query"),
     "search x": (*READING, *SENDING, "core.engine", "core.profiles.profile", "core.archive.transfer", "zoneinfo"),
 }
+#: What a service without a run needs neither.
+IDLE = (
+    *READING,
+    "core.cli",
+    "core.directory",
+    "core.engine.seals.seal_delivery",
+    "core.archive.transfer.importing",
+    "core.demo",
+)
+IDLE_LIBRARIES = ("typer", "rich", "textual", "httpx", "ldap3", "cryptography", "smtplib", "http", "zoneinfo", "cronsim")
 #: Uses of ``output`` that write, or ask in which form; questions and progress are none.
 TELLING = {"line", "note", "verbatim", "table", "json", "raw", "show", "tell", "error", "json_wanted"}
 #: Modules of the command line that write for all commands.
@@ -86,7 +96,7 @@ TOLD_BEFORE_THE_END = {
     "core.cli.restore.restore()": "warnings stand before the question whether to restore",
     "core.cli.restore._announce()": "what a question is about stands before it",
     "core.cli.runs.run_profile()": "that it runs already is told before the run is watched",
-    "core.cli.runs._watch()": "whoever leaves is told that the run goes on",
+    "core.cli.following.watched()": "whoever leaves is told that the run goes on",
     "core.cli.seal.check()": "what is wrong with a place is told, even if the archive cannot be checked then",
     "core.cli.search._problems()": "pages are written as they are read: a list of all is held for JSON alone",
     "core.cli.service.run_service()": "the service ends with its process",
@@ -349,6 +359,12 @@ def test_frequent_commands_load_nothing_that_they_do_not_use(command: str, tmp_p
     loaded = loaded_by(code, "--home", str(tmp_path), *command.split())
     assert {"core.archive.archive", f"core.cli.{command.split()[0]}"} <= loaded
     assert sorted(name for name in loaded if belongs(name, UNUSED[command])) == []
+
+
+def test_the_service_loads_nothing_that_it_may_never_use() -> None:
+    """It is started for each run on its own, which waits for it."""
+    loaded = loaded_by("import core.service.worker")
+    assert sorted(name for name in loaded if belongs(name, IDLE + IDLE_LIBRARIES)) == []
 
 
 @pytest.mark.parametrize("library", sorted(HOMES))
