@@ -17,7 +17,7 @@ from rich.table import Table
 
 from core.text.format import size
 from tests.benchmarks import console as on_a_terminal
-from tests.benchmarks import folders, large, mail, progress, search
+from tests.benchmarks import folders, large, mail, progress, search, start
 from tests.benchmarks.console import FAST, verdict
 from tests.benchmarks.contestant import Home, Measured
 from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
@@ -47,10 +47,13 @@ def main() -> int:
     with (
         _folder() as folder,
         Dovecot(
-            folder / "server", dict.fromkeys((*LOGINS, *CROWD, *FAST, LARGE, folders.MANY), PASSWORD), master=MASTER
+            folder / "server",
+            dict.fromkeys((*LOGINS, *CROWD, *FAST, LARGE, start.LOGIN, folders.MANY), PASSWORD),
+            master=MASTER,
         ) as server,
     ):
         for rows in (
+            start.measure(folder, server),
             _speed(folder, server, options.messages, options.rounds),
             _many(folder, server, options.messages, options.rounds),
             _memory_and_disk(folder, server),

@@ -215,7 +215,7 @@ def test_a_command_whose_run_is_queued_loads_no_archive(served: Home) -> None:
     assert packages & {"core.imap", "core.profiles", "core.message", "core.directory"} == set()
     assert {name for name in loaded if name.startswith(("core.archive.", "core.engine."))} <= {
         *("core.archive.opening", "core.engine.visit", "core.engine.visit.progress", "core.engine.run"),
-        *("core.engine.run.progress_words", "core.engine.run.foreseen"),
+        *("core.engine.run.progress_words", "core.engine.run.foreseen", "core.engine.run.briefs"),
     }
     assert {name.partition(".")[0] for name in loaded} & {"typer", "rich", "cryptography", "backports", "httpx"} == set()
 

@@ -1,0 +1,86 @@
+"""The start of commands: a run of a tiny mailbox, without and with a service, up to its row in the queue, and the help.
+
+The reference of each is Python itself with Typer, or with nothing, in turn with it. Seconds of a whole command count as they
+pass; those up to the queue are processor time, of which nothing else on the machine takes a share.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks.console import verdict
+from tests.benchmarks.contestant import Home
+from tests.benchmarks.server import PASSWORD, fill
+from tests.servers.dovecot import Dovecot
+
+LOGIN = "tiny@example.test"
+MESSAGES, ROUNDS = 10, 7
+MOST_COLD, MOST_WARM, MOST_QUEUED, MOST_HELP = 0.250, 0.120, 0.060, 2.0
+#: Ends ``archivar run`` at the moment at which its row is in the queue.
+_QUEUED = (
+    "import os, sys\n"
+    "from tui import __main__\n"
+    "from core.service.ahead import QueuedAhead\n"
+    "QueuedAhead.__init__ = lambda *given: os._exit(0)\n"
+    "__main__.main()\n"
+)
+_IDLE = ("-c", "pass")
+_TYPER = ("-c", "import typer")
+
+
+def measure(folder: Path, server: Dovecot) -> Iterator[tuple[str, ...]]:
+    """The rows of the table."""
+    fill(server, LOGIN, MESSAGES)
+    home = Home(folder / "home-start", server)
+    profile = home.add(LOGIN)
+    home.run(profile)
+    words = ("run", profile, "--home", str(home.path))
+    cold, warm, queued, idle, helped, typer = (list[float]() for _ in range(6))
+    for _ in range(ROUNDS):
+        home.stop()
+        cold.append(home.run(profile).wall)
+        warm.append(home.run(profile).wall)
+        queued.append(_python(("-c", _QUEUED, *words))[1])
+        # The row that was left.
+        home.run(profile)
+        idle.append(_python(_IDLE)[1])
+        helped.append(_python(("-m", "tui", "--help"))[0])
+        typer.append(_python(_TYPER)[0])
+    home.stop()
+    yield _row("archivar run of a tiny mailbox, no service", median(cold), MOST_COLD)
+    yield _row("the same, while a service idles", median(warm), MOST_WARM)
+    yield _row(
+        "up to its row in the queue, processor time", median(queued), MOST_QUEUED, f"python {median(idle) * 1000:.0f} ms"
+    )
+    ratio = median(helped) / median(typer)
+    reference = f"import typer {median(typer) * 1000:.0f} ms"
+    yield (
+        *("archivar --help", f"{median(helped) * 1000:.0f} ms", reference, f"{ratio:.2f}"),
+        *(f"at most {MOST_HELP}", verdict(ratio <= MOST_HELP)),
+    )
+
+
+def _row(what: str, seconds: float, most: float, reference: str = "") -> tuple[str, ...]:
+    return (what, f"{seconds * 1000:.0f} ms", reference, "", f"at most {most * 1000:.0f} ms", verdict(seconds <= most))
+
+
+def _python(words: Sequence[str]) -> tuple[float, float]:
+    """Seconds that an interpreter takes with these words: as they pass, and of a processor."""
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        env={**os.environ, "BENCH_PASSWORD": PASSWORD},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, words
+    return time.perf_counter() - begun, used.ru_utime + used.ru_stime
