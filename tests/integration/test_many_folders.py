@@ -83,7 +83,7 @@ async def test_one_new_message_in_each_of_many_folders_is_a_few_round_trips_and_
 async def test_one_bad_folder_among_many_is_named_and_the_others_are_archived(
     box: Sandbox, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is wrong with it: no other folder is named, all others are archived in their places (P6, P9)."""
+    """No other folder is named, whatever is wrong with this one; all others are archived in their places (P6, P9)."""
     script = Script()
     with ScriptedServer(scripted_folders(), script) as server:
         server.folders["Folder 007"] = [Stored(77, mail("bad 77")), Stored(78, mail("bad 78"))]

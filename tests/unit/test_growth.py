@@ -25,7 +25,7 @@ from core.archive.transfer.trees import UnusableFile
 from core.db import shape as schemas
 from core.directory import values
 from core.errors import DamagedError
-from core.imap import codes, names, namespaces, replies, tokens, words
+from core.imap import codes, names, namespaces, replies, resync, selected, tokens, words
 from core.imap import gmail as labels
 from core.message import (
     arrival,
@@ -307,6 +307,8 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     ),
     "core.imap.tokens": ((_plainly, _reply), _values),
     "core.imap.namespaces": (TEXT, lambda data: (namespaces.parse([data]), namespaces.rights([data]))),
+    "core.imap.resync": (TEXT, lambda data: resync.parse([b"(EARLIER) " + data])),
+    "core.imap.selected": (TEXT, lambda data: selected._number([data])),
     "core.imap.gmail": ((_plainly, _reply), lambda data: labels.parse([data])),
     "core.imap.codes": (TEXT, _text(codes.busy)),
     "core.imap.words": (TEXT, lambda data: words.words(Exception(repr(data)))),

@@ -42,7 +42,7 @@ def test_a_word_that_is_too_long_is_cut_wherever_it_stands(pieces: list[str]) ->
 
 
 async def test_many_messages_are_indexed_in_few_statements_and_one_transaction(tmp_path: Path) -> None:
-    """What is written for a transaction is written for each run of texts in it."""
+    """Each transaction writes one run of texts, however many messages it has."""
     archive = await homes.begin(tmp_path / "home")
     for batch in range(3):
         await homes.store(archive, {batch * 500 + number: message(batch * 500 + number, 100) for number in range(1, 501)})

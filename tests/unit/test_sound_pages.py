@@ -61,7 +61,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 async def _found(home: Home, *, singly: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Any], list[int]]:
-    """What a look at all volumes finds, and its counts; ``singly``: row by row."""
+    """The findings of a look at all volumes, and its counts; ``singly``: row by row."""
     with monkeypatch.context() as patch:
         if singly:
 

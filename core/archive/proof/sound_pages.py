@@ -63,7 +63,7 @@ class SoundRows:
     """The rows of one volume that this process has found sound, so that no message of one part is read a second time.
 
     It keeps eight bytes for a part and for a message that the ledger names. A number of 64 bits stands for each, made with a
-    secret of this process, so that nobody can make another message with the same one.
+    secret of this process, so that no other message can be made to have the same one.
     """
 
     def __init__(self) -> None:

@@ -67,7 +67,7 @@ class _Window:
 
 @dataclass(slots=True)
 class _Found:
-    """What differs from the record: ``listed`` holds new messages and those of other lengths than announced.
+    """The differences from the record: ``listed`` holds new messages and those of other lengths than announced.
 
     ``passed``: the number of messages that are as recorded; ``excluded``: those left out before and still there; ``highest``:
     the highest UID seen; ``since``: when the folder was last listed whole, empty for now.
