@@ -9,7 +9,7 @@ import re
 import time
 from itertools import islice
 
-from core.message import envelope
+from core.message.date_field import seconds
 from core.message.splitter import header_end
 
 #: Bytes of a header that are read; a longer value is no date.
@@ -44,7 +44,7 @@ def _moment(block: bytes, pattern: re.Pattern[bytes]) -> int | None:
     for match in islice(pattern.finditer(block), _MOST_FIELDS):
         # After the last semicolon, if there is one (RFC 5322 3.6.7).
         value = match[1].rpartition(b";")[2][:_LONGEST].decode("latin-1")
-        moment = envelope.seconds(" ".join(value.split()))
+        moment = seconds(" ".join(value.split()))
         if moment is not None and 0 < moment <= latest:
             return moment
     return None

@@ -20,11 +20,10 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_tz
 from functools import lru_cache
 
 from core.message import octets, uuencoded
+from core.message.date_field import seconds
 from core.message.decoding import decoded, with_line_feeds
 from core.message.octets import Bytes
 from core.message.splitter import LONGEST_HEADER, Part, header_end, parts
@@ -339,23 +338,6 @@ def _codec(label: str) -> str:
     except (LookupError, ValueError):
         return ""  # unknown, or a codec that is not for text
     return _CHARSETS.get(name, name)
-
-
-def seconds(text: str) -> int | None:
-    """UTC seconds of a Date field; None for 31 June, before 1970, after 9999, or a zone of a day or more."""
-    try:
-        parsed = parsedate_tz(text)
-        if parsed is None:
-            return None
-        year, month, day, hour, minute, second = parsed[:6]
-        zone = timedelta(seconds=parsed[9] or 0)
-        if abs(zone) >= timedelta(days=1):
-            return None
-        # 60 is a leap second, which datetime does not know
-        moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC) - zone
-    except (ValueError, IndexError, TypeError, OverflowError):  # what parsedate_tz and datetime raise on odd text
-        return None
-    return int(moment.timestamp()) if moment.year >= 1970 else None
 
 
 def _attachments(raw: Bytes, scan: Sequence[Part]) -> int:
