@@ -30,6 +30,7 @@ from core.imap import gmail as labels
 from core.message import (
     arrival,
     content,
+    date_field,
     decoding,
     envelope,
     gmail,
@@ -267,6 +268,7 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     ),
     "core.message.separators": (TEXT, _separated),
     "core.message.arrival": (MAIL, arrival.arrived),
+    "core.message.date_field": (TEXT, _text(date_field.seconds)),
     "core.message.gmail": (MAIL, lambda raw: gmail.filed(b"X-Gmail-Labels: " + raw)),
     "core.archive.transfer.kerio": (MAIL, kerio._item),
     "core.archive.transfer.file_kinds": (MAIL, lambda raw: (file_kinds.told(raw), file_kinds.document(raw))),
