@@ -17,7 +17,7 @@ from rich.table import Table
 
 from core.text.format import size
 from tests.benchmarks import console as on_a_terminal
-from tests.benchmarks import folders, large, mail, progress, search, start
+from tests.benchmarks import folders, large, mail, progress, reading, search, start
 from tests.benchmarks.console import FAST, verdict
 from tests.benchmarks.contestant import Home, Measured
 from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
@@ -60,6 +60,7 @@ def main() -> int:
             on_a_terminal.measure(folder, server, options.messages),
             progress.measure(folder),
             mail.measure(folder / "home-mail"),
+            reading.measure(folder / "reading", 30 * options.messages),
             search.measure(folder / "home-search"),
             large.measure(folder / "large", min(options.messages // 6, large.MEGABYTES)),
             _beside_indexing(folder, server, 4 * options.messages, options.rounds),
