@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
 from copy import copy
+from itertools import islice
 
 from core.message import line_ends, transfer_encoding
 from core.message.octets import Bytes, Octets, Section
@@ -106,8 +107,8 @@ def decoded(body: Bytes, encoding: str) -> Bytes:
     if encoding == "quoted-printable":
         return Decoded(body, QuotedPrintable())
     if encoding == "base64":
-        body = Section(body, 0, _end_of_base64(body))
-        return Decoded(body, Base64(joined=_has_many_blocks(body)))
+        end, joined = _base64_in(body)
+        return Decoded(Section(body, 0, end), Base64(joined))
     if encoding in UUENCODED:
         return Decoded(body, Uuencode())
     return body
@@ -231,27 +232,54 @@ class Uuencode(Decoder):
         return uuencoded_line(self._rest)
 
 
-def _end_of_base64(body: Octets) -> int:
-    """The offset of the end of base64, as ``transfer_encoding`` finds it."""
-    sign = b"=\r\n" if body.find(b"=\r\n") >= 0 else b"=\n"
-    end = body.find(sign)
-    padded = len(body)
+#: Bytes that are looked at in each way before the next ones are read.
+_WINDOW = 4 * 1024 * 1024
+
+
+def _base64_in(body: Octets) -> tuple[int, bool]:
+    """The offset of the end of base64, and True when it has too many blocks for padding to divide them."""
+    size, blocks = len(body), _Blocks()
+    ends, words = dict.fromkeys((b"=\r\n", b"=\n"), -1), False
+    for start in range(0, size, _WINDOW):
+        end = min(start + _WINDOW, size)
+        for sign, found in ends.items():
+            if found < 0:
+                ends[sign] = body.find(sign, start, min(end + len(sign), size))
+        words = words or body.search(WORDS_BELOW, start, min(end + WORDS_REACH, size), WORDS_REACH) is not None
+        for data in body.chunks(start, end):
+            blocks.add(data)
+    padded, crlf, lf = size, *ends.values()
+    end = crlf if crlf >= 0 else lf
     if end >= 0 and not is_base64_line(body[end + 1 : end + 1 + LONGEST_LINE]):
         padded = end + 1
-    words = body.search(WORDS_BELOW, 0, padded, WORDS_REACH)
-    return words[0] if words else padded
+    if padded == size and not words:
+        return size, blocks.are_many
+    below = body.search(WORDS_BELOW, 0, padded, WORDS_REACH)
+    end, blocks = below[0] if below else padded, _Blocks()
+    for data in body.chunks(0, end):
+        blocks.add(data)
+    return end, blocks.are_many
 
 
-def _has_many_blocks(body: Octets) -> bool:
-    """True when padding stands so often that it cannot be what divides blocks."""
-    count, inside = 0, False
-    for data in body.chunks():
+class _Blocks:
+    """Counts what lies between paddings: where that is often, padding cannot be what divides blocks."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._inside = False
+
+    @property
+    def are_many(self) -> bool:
+        return self._count > MOST_BLOCKS
+
+    def add(self, data: bytes) -> None:
+        """Count those in the next bytes."""
         clean = data.translate(None, NOT_BASE64)
-        if clean:
-            count -= inside and not clean.startswith(b"=")
-            for _ in WITHOUT_PADDING.finditer(clean):
-                count += 1
-                if count > MOST_BLOCKS:
-                    return True
-            inside = not clean.endswith(b"=")
-    return False
+        if not clean or self.are_many:
+            return
+        if b"=" not in clean:
+            self._count += not self._inside
+        else:
+            self._count -= self._inside and not clean.startswith(b"=")
+            self._count += sum(1 for _ in islice(WITHOUT_PADDING.finditer(clean), MOST_BLOCKS + 2))
+        self._inside = not clean.endswith(b"=")

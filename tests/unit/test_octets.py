@@ -40,7 +40,7 @@ class Cut(Octets):
 @pytest.fixture(autouse=True, scope="module")
 def _small() -> Iterator[None]:
     """Sections, and decoded blocks, of a few bytes."""
-    with patch.object(octets, "LARGE", 3), patch.object(decoding, "STEP", 5):
+    with patch.object(octets, "LARGE", 3), patch.object(decoding, "STEP", 5), patch.object(decoding, "_WINDOW", 11):
         yield
 
 
