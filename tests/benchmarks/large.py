@@ -120,7 +120,7 @@ def _run(module: str, *arguments: str) -> int:
     """Run a module of the product, or a command of this one; the most bytes in memory of it and its children together."""
     own = ("tests.benchmarks.large", "--do", module) if module in _OWN else (module,)
     command = (sys.executable, "-m", *own, *arguments)
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         most = 0
         while process.poll() is None:
             most = max(most, _tree(process.pid))
