@@ -113,6 +113,25 @@ async def _measured(box: Sandbox, server: Dovecot, proxy: Proxy, number: int) ->
     return _Cost(outcome, proxy.bytes_to_client, proxy.turns, peak)
 
 
+async def test_the_catalog_is_asked_no_more_where_more_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run with one new message: SQLite's steps with 300 known messages, and with 3,000."""
+    monkeypatch.setattr(ranges, "LARGE", 100)
+    steps = []
+    for count in (300, 3000):
+        folders = {"INBOX": [Stored(uid, mail(f"message {uid}")) for uid in range(1, count + 1)]}
+        async with sandbox(tmp_path / str(count)) as box:
+            with ScriptedServer(folders) as server:
+                await box.run(profile(server))
+                server.folders["INBOX"].append(Stored(count + 1, mail("new")))
+                taken: list[int] = []
+                await box.archive.database._connection.set_progress_handler(partial(taken.append, 1), 50)
+                assert (await box.run(profile(server))).tally.archived == 1
+                await box.archive.database._connection.set_progress_handler(None, 50)  # type: ignore[arg-type]
+                steps.append(len(taken))
+    assert steps[0] > 0
+    assert steps[1] <= steps[0] * 1.2, steps
+
+
 # -- the same as by whole listings
 
 _STEP = st.one_of(

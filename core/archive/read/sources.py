@@ -333,7 +333,8 @@ async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, 
 async def doubtful_folders(archive: Archive, source: str) -> set[str]:
     """Names of folders with messages announced as deleted that were there at the last look; the trash among them."""
     rows = await archive.database.read(
-        "SELECT DISTINCT f.name FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id "
+        # CROSS: by the index of such messages, or all of the mailbox would be looked through.
+        "SELECT DISTINCT f.name FROM source_message s CROSS JOIN source_folder f ON f.id = s.source_folder_id "
         "WHERE f.source = ? AND s.gone_seq IS NULL AND s.delete_seq IS NOT NULL",
         (source,),
     )
