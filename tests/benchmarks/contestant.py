@@ -140,7 +140,8 @@ class _Memory:
         self._home = home
         self._most = 0
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+        # A run that fails must not keep the benchmarks from ending.
+        self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def _watch(self) -> None:
