@@ -161,18 +161,19 @@ async def _costs(path: Path, count: int) -> list[Row]:
             await command.of(draw)
         for _ in range(2):
             await whole.of(write_whole)
+        log = path.joinpath("archive.sqlite-wal").stat().st_size
     finally:
         await client.close()
         await service.close()
-    return _rows(count, {"the service": writer, "a console": console, "archivar run": command}, whole)
+    return _rows(count, {"the service": writer, "a console": console, "archivar run": command}, whole, log)
 
 
-def _rows(count: int, costs: dict[str, Cost], whole: Cost) -> list[Row]:
-    """``whole`` was measured in two ticks."""
+def _rows(count: int, costs: dict[str, Cost], whole: Cost, log: int) -> list[Row]:
+    """``whole`` was measured in two ticks; ``log``: bytes of the write-ahead log at the end."""
     times = TICKS / 2
     what = f"progress of {count:,} mailboxes, {MOVING} at work"
     written, all_ = costs["the service"].rate, whole.rate * times
-    bytes_ = (f"{what}: bytes written", f"{size(written)}/s", f"whole {size(all_)}/s", f"{written / all_:.4f}")
+    bytes_ = (f"{what}: bytes written", f"{size(written)}/s, log {size(log)}", f"whole {size(all_)}/s", f"{written / all_:.4f}")
     found: list[Row] = [(*bytes_, f"at most {size(MOST_BYTES)}/s", verdict(written <= MOST_BYTES))]
     for who, cost in costs.items():
         reference = f"whole, made alone {whole.share * times:.0%}"
