@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.engine.visit.progress import MailboxLine
 from core.model import Run, RunEvent, now
 from core.service import progress_rows
 from core.service.progress_rows import Changes
@@ -23,17 +22,13 @@ class FollowedMailboxes:
     def __init__(self) -> None:
         self.change = progress_rows.BEFORE_ALL
         self.mailboxes = LiveMailboxes(())
-        #: The rows of all mailboxes, which count for those not at work.
-        self._rows: dict[int, MailboxLine] = {}
-        self._moving: frozenset[int] = frozenset()
 
     def take(self, changes: Changes) -> None:
         """Take what was written since the last look."""
-        moving = changes.snapshot.moving
-        self._rows.update(changes.lines)
-        stopped = {position: self._rows[position] for position in self._moving - moving.keys() if position in self._rows}
-        self.mailboxes = self.mailboxes.changed({**stopped, **changes.lines, **moving}, changes.snapshot.mailboxes_total)
-        self.change, self._moving = changes.change, frozenset(moving)
+        # A mailbox that is at work no more has a new row.
+        lines = {**changes.lines, **changes.snapshot.moving}
+        self.mailboxes = self.mailboxes.changed(lines, changes.snapshot.mailboxes_total)
+        self.change = changes.change
 
 
 @dataclass(slots=True)
