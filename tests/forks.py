@@ -123,9 +123,12 @@ class Fork:
                     return None
                 chunk = os.read(self._end, 64)
                 self._said += chunk
-                if not chunk:
+                # The end of the file says nothing: a later fork that was stopped at its very start may still have the pipe.
+                if self._said.endswith(b"\n"):
+                    self.returncode = int(self._said)
+                elif not chunk:
                     # Without a code the process from which all are forked is gone, and so are they.
-                    self.returncode = int(self._said or -signal.SIGKILL)
+                    self.returncode = -signal.SIGKILL
         return self.returncode
 
     def _close(self, name: str) -> None:
@@ -453,7 +456,7 @@ def _reap(children: dict[int, int]) -> None:
             return
         descriptor = children.pop(child)
         with suppress(BrokenPipeError):
-            os.write(descriptor, str(os.waitstatus_to_exitcode(status)).encode())
+            os.write(descriptor, f"{os.waitstatus_to_exitcode(status)}\n".encode())
         os.close(descriptor)
 
 
