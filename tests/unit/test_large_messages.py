@@ -190,3 +190,19 @@ async def test_memory_is_flat(tmp_path: Path) -> None:
         tracemalloc.stop()
     await archive.close()
     assert max(peaks) < most, peaks
+
+
+async def test_it_is_read_back_and_replayed(tmp_path: Path) -> None:
+    """Before a deletion its copy is read from the disk, and damage is told; a catalog made anew is the same."""
+    raw = _message(2 * MEGABYTE)
+    archive = await _archived(tmp_path, raw)
+    before = homes.tables(archive.home)
+    await archive.rebuild()
+    assert homes.tables(archive.home)["message"] == before["message"]
+    digest = hashlib.sha256(raw).digest()
+    [(_, sound)] = [one async for one in archive.read_back([digest])]
+    assert isinstance(sound, StoredMessage)
+    _damage(archive, raw)
+    [(_, damaged)] = [one async for one in archive.read_back([digest])]
+    assert isinstance(damaged, DamagedError)
+    await archive.close()
