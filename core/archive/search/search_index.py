@@ -37,7 +37,7 @@ from core.problems import search as problems
 
 #: To be raised with every change of this module, ``folding``, ``numbers`` or the results of ``content``: the index is made
 #: anew.
-VERSION = 2
+VERSION = 3
 PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -16384", "temp_store = MEMORY")
 #: Messages of a batch: the more of them, the less is written for each, since texts are merged in memory.
 MOST_MESSAGES = 10_000
