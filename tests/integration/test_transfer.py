@@ -87,8 +87,13 @@ def _mail(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in names and path.suffix != ".part" and path.parent.name != "tmp"
+        if path.is_file() and path.name not in names and not _is_unfinished(path)
     }
+
+
+def _is_unfinished(path: Path) -> bool:
+    """True for what an export keeps aside until it is whole."""
+    return path.suffix == ".part" or path.parent.name == "tmp" or (path.name.startswith(".") and path.suffix == ".new")
 
 
 def _sums(target: Path) -> None:

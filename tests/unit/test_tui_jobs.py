@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
@@ -326,10 +327,11 @@ async def test_home_tells_of_what_goes_on_and_leaving_asks(
     go_on = asyncio.Event()
     read = originals.read
 
-    async def slow(*given: Any) -> AsyncGenerator[Any]:
+    async def slow(*given: Any, **options: Any) -> AsyncGenerator[Any]:
         await go_on.wait()
-        async for page in read(*given):
-            yield page
+        async with aclosing(read(*given, **options)) as pages:
+            async for page in pages:
+                yield page
 
     monkeypatch.setattr(originals, "read", slow)
     async with console_on(archive.home) as screen:

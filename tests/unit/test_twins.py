@@ -167,3 +167,21 @@ def test_only_other_line_ends_make_a_form_of_its_own() -> None:
     assert canonical(b"no line end") is None
     assert canonical(LF[1]) == canonical(MIXED[1]) == wanted
     assert canonical(CRLF[1].replace(b"\r\n", b"\r")) == wanted
+
+
+async def test_forms_in_several_folders_of_one_import_are_known_at_once(tmp_path: Path) -> None:
+    """Entries that are written together each name their own messages: the catalog is what a rebuild makes of them."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, CRLF)
+    source = tmp_path / "mail"
+    source.mkdir()
+    for folder in ("A", "B"):
+        _files(source / folder, {number: raw for number, raw in LF.items() if (number % 2) == (folder == "A")})
+    await _import(archive, source, "Old")
+    await archive.close()
+    before = homes.tables(archive.home)
+    assert sum(row[-1] is not None for row in before["message"]) == len(LF)
+    again = await Archive.open(archive.home, follow=False)
+    await again.rebuild()
+    await again.close()
+    assert homes.tables(archive.home) == before

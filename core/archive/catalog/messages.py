@@ -62,7 +62,8 @@ async def insert_all(
     known = await digests.find(transaction, (*named, *details))
     fresh = {sha256: detail for sha256, detail in details.items() if sha256 not in known}
     known |= await _add(transaction, volume, fresh)
-    return known | await digests.find(transaction, await twins.link(transaction, canonical, named, fresh, came))
+    # Those added with an earlier entry of the same transaction are linked by the entry that names them.
+    return known | await digests.find(transaction, await twins.link(transaction, canonical, named, details, came))
 
 
 async def _add(transaction: Transaction, volume: int, details: Details) -> dict[bytes, KnownMessage]:
