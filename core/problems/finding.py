@@ -41,6 +41,7 @@ REPAIRED = _found("repaired", "{why:clause}; repaired: good copies stand in a la
 
 PART_DAMAGED = _found("part-damaged", "Part {part} is damaged: {why:clause}.")
 PART_CHANGED = _found("part-changed", "Part {part} does not match its SHA-256.")
+PART_UNFOUND = _found("part-unfound", "Part {part} is not found by its number: the table is damaged.")
 MESSAGE_DAMAGED = _found("message-damaged", "Message {message} is damaged (part {part}).")
 MESSAGE_ABSENT = _found("message-absent", "Message {message} is listed, but cannot be found.")
 MESSAGE_UNREAD = _found("message-unread", "Message {message} cannot be read: {why:clause}.")

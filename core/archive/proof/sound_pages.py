@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -94,8 +94,9 @@ class SoundRows:
         if not rows or rows[0][0] <= after or any(one[0] >= other[0] for one, other in pairwise(rows)):
             return None
         page = PartPage(rows[-1][0], len(rows), sum(row[3] for row in rows if isinstance(row[3], int)))
+        unfound = unfound_parts((row[0] for row in rows), connection)
         for part, sha256, codec, size, data in rows:
-            if reason := wrong_part(part, sha256, codec, size, data):
+            if reason := unfound.get(part) or wrong_part(part, sha256, codec, size, data):
                 page.wrong[part] = reason
             if part == len(self._parts):
                 self._parts.append(0 if reason else hash((sha256, size)))
@@ -111,9 +112,9 @@ class SoundRows:
     async def messages(self, volume: Volume, after: bytes, last_part: int) -> MessagePage | None:
         """The next page of messages with a SHA-256 over ``after``; None where it cannot be read so.
 
-        The parts of messages up to ``last_part`` are marked as used.
+        The parts of messages up to ``last_part`` are marked as used, if all of them were seen: a damaged id may be any number.
         """
-        if not after and not self._used:
+        if not after and not self._used and last_part < len(self._parts):
             self._used, self._unnamed = bytearray(last_part + 1), []
         try:
             page = await volume.database.job(partial(self._message_page, after))
@@ -198,6 +199,26 @@ class SoundRows:
         except (DamagedError, StorageError):
             return False
         return not unnamed
+
+
+def unfound_parts(parts: Iterable[int], connection: sqlite3.Connection) -> dict[int, Reason]:
+    """The findings on those of ``parts``, met in the order of the table, that are not found by their id alone.
+
+    A damaged key in an inner page hides them from every message, and not from whoever reads the rows in a row: nor does a
+    statement for several ids tell, since SQLite tries the row behind the last one first.
+    """
+    found: dict[int, Reason] = {}
+    for part in parts:
+        try:
+            row = connection.execute("SELECT 1 FROM part WHERE id = ?", (part,)).fetchone()
+        except sqlite3.OperationalError:
+            # The file cannot be read now; that tells nothing of the part.
+            raise
+        except sqlite3.DatabaseError:
+            row = None
+        if row is None:
+            found[part] = problems.PART_UNFOUND(part=part)
+    return found
 
 
 def wrong_part(part: int, sha256: bytes, codec: int, size: int, data: bytes) -> Reason | None:

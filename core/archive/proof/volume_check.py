@@ -14,12 +14,13 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from copy import deepcopy
+from functools import partial
 
 from core.archive.proof.check_place import CheckPosition, CheckStage
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.ledger_check import ROWS, BrokenTable, LedgerCheck, table_rows
 from core.archive.proof.other_volumes import CHUNK, mended_later, not_listed
-from core.archive.proof.sound_pages import PARTS, SoundRows, wrong_part
+from core.archive.proof.sound_pages import PARTS, SoundRows, unfound_parts, wrong_part
 from core.archive.proof.strangers import Strangers
 from core.archive.store import row_order
 from core.archive.store.row_order import Unreadable
@@ -209,9 +210,10 @@ class _Check:
         try:
             async for rows in table_rows(self._volume, sql, "parts", int(place.after), PARTS):
                 place.parts |= await asyncio.to_thread(_wrong_parts, rows)
+                place.parts |= await self._volume.database.job(partial(unfound_parts, [row[0] for row in rows]))
                 self._count_parts(rows[-1][0], len(rows), sum(row[3] for row in rows if isinstance(row[3], int)))
                 yield
-        except BrokenTable as error:
+        except (BrokenTable, DamagedError, StorageError) as error:
             place.faults.append(error.reason)
 
     def _count_parts(self, last: int, count: int, size: int) -> None:
