@@ -16,21 +16,23 @@ def queue(arguments: Sequence[str]) -> QueuedAhead | None:
     """The run that ``arguments`` ask for, queued; None when they ask for anything else, or in doubt."""
     if "run" not in arguments or len(arguments) > 8:
         return None
-    home = ""
+    home: str | None = None
     words: list[str] = []
     flags: set[str] = set()
     rest = iter(arguments)
     for word in rest:
-        if word == "--home":
-            home = next(rest, "")
-        elif word.startswith("--home="):
-            home = word.removeprefix("--home=")
+        if word == "--home" or word.startswith("--home="):
+            home = next(rest, "") if word == "--home" else word.removeprefix("--home=")
+            if not home:
+                return None
         elif word in _FLAGS:
+            if not words and word != "--json":
+                # An option of the command, which nothing knows before its name.
+                return None
             flags.add(word)
         else:
             words.append(word)
-    named = any(word.startswith("--home") for word in arguments)
     match words:
-        case ["run", name] if name and not name.startswith("-") and bool(home) == named:
+        case ["run", name] if name and not name.startswith("-"):
             return ahead.queue(os.path.abspath(home or default_home()), name, dry_run="--dry-run" in flags)
     return None

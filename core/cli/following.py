@@ -37,7 +37,9 @@ async def follow(ahead: QueuedAhead, *, detach: bool) -> Answer:
         ahead.close()
         queue = Queue(database)
         run = await queue.run(ahead.run)
-        await ensure_running(home, launched=ahead.launched)
+        if not run.status.final:
+            # A short run may have ended by now, and its service too.
+            await ensure_running(home, launched=ahead.launched)
         if detach:
             return left(run)
         ended = await watched(home, queue, run)
@@ -54,7 +56,7 @@ def left(queued: Run) -> Answer:
     """The answer of a command that does not wait for its run."""
     value = {"run": queued.id, "profile": queued.profile, "dry_run": queued.dry_run, "status": queued.status.value}
     told = f"{called(queued)} goes on in the service. See it: archivar watch {queued.id}"
-    return Answer(json=lambda: value, notes=[told])
+    return Answer(json=lambda: value, notes=[] if queued.status.final else [told])
 
 
 async def watched(home: Home, queue: Queue, wanted: Run, *, until_stuck: bool = False) -> Run:

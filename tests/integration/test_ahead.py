@@ -18,9 +18,12 @@ import pytest
 
 from core.archive.archive import Archive
 from core.cli import ahead as plain
+from core.cli import following
+from core.cli.context import context
 from core.config import Home
 from core.model import moment, now
 from core.service import ahead
+from core.service import detach as detaching
 from core.service.lock import ServiceLock, is_running
 from core.service.queue import Queue
 from tests import homes
@@ -153,6 +156,12 @@ PLAIN: tuple[tuple[Sequence[str], tuple[str, str, bool] | None], ...] = (
     (["run", "--", "Test"], None),
     (["run", "Test", "--home"], None),
     (["run", "Test", "--home="], None),
+    (["--home=", "run", "Test", "--home", "/a"], None),
+    (["--home", "", "run", "Test", "--home=/a"], None),
+    (["run", "Test", "--home=/a", "--home", ""], None),
+    (["--dry-run", "run", "Test"], None),
+    (["--home", "/a", "--detach", "run", "Test"], None),
+    (["Test", "run", "--dry-run"], None),
     (["run", "Test", "--help"], None),
     (["run", "Test", "-h"], None),
     (["run", "-x"], None),
@@ -231,6 +240,24 @@ def test_the_command_takes_the_run_that_was_queued(home: Home) -> None:
     finally:
         homes.cli(home, "service", "stop")
     homes.wait_for(lambda: not is_running(home), "the end of the service")
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_a_run_that_ended_before_the_command_is_loaded_needs_no_service(
+    home: Home, detach: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service may have ended by then as well: its result is the answer."""
+    monkeypatch.setattr(ahead, "_is_served", lambda home: True)
+    monkeypatch.setattr(detaching, "START_SECONDS", 0.0)
+    monkeypatch.setattr(context, "find", lambda: home)
+    queued = ahead.queue(str(home.path), "Test", dry_run=False)
+    assert queued is not None
+    queued.launched = True
+    change(home.catalog, "UPDATE run SET status = 'cancelled', started = requested, finished = requested")
+    answer = asyncio.run(following.follow(queued, detach=detach))
+    assert answer.json is not None
+    assert answer.json()["status"] == "cancelled"
+    assert answer.notes == []
 
 
 def test_damage_that_the_service_meets_is_the_answer(home: Home) -> None:
