@@ -257,7 +257,7 @@ def test_a_run_that_ended_before_the_command_is_loaded_needs_no_service(
     answer = asyncio.run(following.follow(queued, detach=detach))
     assert answer.json is not None
     assert answer.json()["status"] == "cancelled"
-    assert answer.notes == []
+    assert list(answer.notes) == []
 
 
 def test_damage_that_the_service_meets_is_the_answer(home: Home) -> None:

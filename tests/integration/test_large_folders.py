@@ -16,12 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.engine.run.mailbox import MailboxArchiver
 from core.engine.visit import filing, ranges
-from core.errors import StorageError
+from core.errors import Dropped, StorageError
 from core.imap import resync
 from core.imap.names import Folder
 from core.imap.selected import Selected
 from core.imap.session import Session
+from core.problems import connection
 from core.problems.storage import FULL
 from core.profiles.deletion import Deletion, When
 from core.profiles.filter import Filter, Seen
@@ -364,3 +366,32 @@ async def test_new_mail_in_many_large_folders_is_a_few_round_trips(box: Sandbox,
             else:
                 assert len(whole) - before == 1
         assert await box.missing(profile(server)) == {}
+
+
+# -- what vanished, and the state of the folder
+
+
+@pytest.mark.parametrize("new", [0, 1], ids=["nothing new", "a new message"])
+async def test_a_message_that_returns_after_a_run_broke_off_is_recorded(
+    box: Sandbox, new: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recorded as gone by a run that ended before it counted: with it back, the folder counts as before that run (P2)."""
+    first = [Stored(uid, mail(f"message {uid}")) for uid in range(1, 13)]
+    with ScriptedServer({"INBOX": first}) as server, looked_at(monkeypatch, in_ranges=True):
+        await box.run(profile(server))
+        inbox = server.folders["INBOX"]
+        gone = inbox.pop(2)
+        with monkeypatch.context() as patched:
+            patched.setattr(MailboxArchiver, "_check", _cut_off)
+            assert (await box.run(profile(server))).reasons
+        assert [entry["uids"] for entry in await box.entries("vanished")] == ["3"]
+        inbox.insert(2, gone)
+        inbox += [Stored(13, mail("new 13"))] * new
+        outcome = await box.run(profile(server))
+        assert (outcome.problems, outcome.adds_up, outcome.tally.known) == ([], True, 12)
+        assert [entry["uids"] for entry in await box.entries("returned")] == ["3"]
+        assert await box.missing(profile(server)) == {}
+
+
+async def _cut_off(*_: Any) -> None:
+    raise Dropped(connection.ENDLESS())

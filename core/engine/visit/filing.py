@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.archive.archive import Archive
+from core.archive.read import folder_states
+from core.archive.read.folder_states import FolderState
 from core.archive.read.sources import Gone, LeftRecord
 from core.archive.store.entries.mail import (
     Archived,
@@ -209,15 +211,25 @@ async def record_vanished(archive: Archive, destination: Destination, name: str,
 async def record_vanished_in(
     archive: Archive, destination: Destination, folders: Iterable[tuple[str, Mapping[int, Sequence[int]]]]
 ) -> None:
-    """Record vanished messages of several folders, by their names, in one transaction."""
+    """Record vanished messages of several folders, by their names, in one transaction.
+
+    The states of these folders are forgotten.
+    """
+    changed = [(name, vanished) for name, vanished in folders if any(vanished.values())]
     drafts = [
         Draft(Vanished(destination.run, destination.folder(name, uidvalidity), sequence.pack(uids)))
-        for name, vanished in folders
+        for name, vanished in changed
         for uidvalidity, uids in sorted(vanished.items())
         if uids
     ]
     if drafts:
+        await _forget_states(archive, destination, [name for name, _ in changed])
         await archive.append(drafts)
+
+
+async def _forget_states(archive: Archive, destination: Destination, names: Iterable[str]) -> None:
+    """Forget when folders were complete, before their record changes: a run that is broken off would leave another count."""
+    await folder_states.remember(archive, destination.source, [FolderState(name) for name in names])
 
 
 async def record_relisted(
@@ -231,7 +243,8 @@ async def record_relisted(
 
 
 async def record_returned(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Iterable[int]) -> None:
-    """Record messages that returned to where they vanished."""
+    """Record messages that returned to where they vanished; the folder's state is forgotten."""
+    await _forget_states(archive, destination, [name])
     entry = Returned(destination.run, destination.folder(name, uidvalidity), sequence.pack(uids))
     await archive.append([Draft(entry)])
 
