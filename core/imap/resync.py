@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder, Reply
+from core.imap.protocol import LISTED_COST, LISTING, MOST_LISTED
 from core.imap.selected import Selected
 from core.imap.session import Session
 
@@ -51,6 +52,8 @@ def _vanished(session: Session, folder: Folder, modseq: int, below: int) -> tupl
     session.command("ENABLE", b"QRESYNC")
     selected = session.open_folder("EXAMINE", folder)
     modifier = b"(CHANGEDSINCE %d VANISHED)" % modseq
+    # Messages whose flags changed are named as well, and may be all.
+    session.protocol.allow(LISTING + LISTED_COST * min(selected.exists, MOST_LISTED))
     told = session.command("UID", b"FETCH", b"1:%d" % (below - 1), b"(UID)", modifier, wanted=("FETCH", "VANISHED"))
     found = parse(told["VANISHED"])
     return None if found is None else (selected, [(low, min(high, below - 1)) for low, high in found if low < below])

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from core.engine.run.mailbox import MailboxArchiver
 from core.engine.visit import filing, ranges
 from core.errors import Dropped, StorageError
-from core.imap import resync
+from core.imap import protocol, resync
 from core.imap.names import Folder
 from core.imap.selected import Selected
 from core.imap.session import Session
@@ -395,3 +395,37 @@ async def test_a_message_that_returns_after_a_run_broke_off_is_recorded(
 
 async def _cut_off(*_: Any) -> None:
     raise Dropped(connection.ENDLESS())
+
+
+@pytest.mark.parametrize("endless", [False, True], ids=["all flags changed", "without end"])
+async def test_the_servers_memory_may_be_long_and_is_never_needed(
+    box: Sandbox, endless: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server names what vanished, and every message whose flags changed; where that has no end, UIDs tell as well."""
+    first = [Stored(uid, mail(f"message {uid}")) for uid in range(1, 101)]
+    script = Script(capabilities=["IMAP4rev1", "UIDPLUS", "SASL-IR", "ENABLE", "CONDSTORE", "QRESYNC", "UNSELECT"])
+    script.highestmodseq["INBOX"] = 5
+    fetch = scripted._Session.do_uid_fetch
+
+    def remembering(session: Any, uids: str, *items: str) -> str:
+        if "CHANGEDSINCE" not in " ".join(items):
+            return fetch(session, uids, *items)
+        session.send("* VANISHED (EARLIER) 7")
+        while True:
+            for place, message in enumerate(session.messages(), 1):
+                session.send(f"* {place} FETCH (UID {message.uid} FLAGS () MODSEQ (6))")
+            if not endless:
+                return "OK done"
+
+    with ScriptedServer({"INBOX": first}, script) as server, looked_at(monkeypatch, in_ranges=True):
+        await box.run(profile(server))
+        monkeypatch.setattr(scripted._Session, "do_uid_fetch", remembering)
+        monkeypatch.setattr(protocol, "ORDINARY", 4000)
+        monkeypatch.setattr(resync, "LISTING", 1000, raising=False)
+        del server.folders["INBOX"][6]
+        script.highestmodseq["INBOX"] = 6
+        outcome = await box.run(profile(server))
+        assert (outcome.problems, outcome.reasons, outcome.adds_up, outcome.tally.known) == ([], "", True, 99)
+        assert [entry["uids"] for entry in await box.entries("vanished")] == ["7"]
+        assert any("CHANGEDSINCE" in line for line in server.lines())
+        assert any(line.endswith("(UID)") for line in server.lines()) == endless

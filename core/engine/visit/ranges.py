@@ -25,7 +25,7 @@ from core.engine.visit import looking, plan
 from core.engine.visit.link import Link
 from core.engine.visit.looking import Look
 from core.engine.visit.plan import FolderPlan
-from core.errors import ProtocolError
+from core.errors import Boundless, ProtocolError
 from core.imap import resync
 from core.imap.names import Folder, Status
 from core.imap.pipelined import ListedFolder
@@ -202,7 +202,12 @@ class LargeFolder:
         assert before is not None
         if not resync.offers(session, before.modseq):
             return False
-        told = await resync.vanished(await self.link.at_large(), self.folder, before.modseq, edge.first)
+        try:
+            told = await resync.vanished(await self.link.at_large(), self.folder, before.modseq, edge.first)
+        except Boundless:
+            # The command is optional; the folder is opened anew, on another connection.
+            await self.link.drop()
+            return False
         if told is None or (told[0].uidvalidity, told[0].exists) != (selected.uidvalidity, selected.exists):
             return False
         gone = await sources.known_in(self.archive, self.source, self.folder.name, selected.uidvalidity, told[1])
