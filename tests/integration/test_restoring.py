@@ -9,16 +9,18 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Never
 
 import pytest
 
 from core.archive.archive import Archive
 from core.archive.read.selection import Selection
 from core.archive.registry import users
-from core.engine.restore import restoring
+from core.archive.store.stored_message import StoredMessage
+from core.engine.restore import presence, restoring
 from core.engine.restore.restore_plan import RestorePlan, plan
 from core.engine.restore.restoring import Restored, Restoring
-from core.errors import BusyError, DamagedError, InputError
+from core.errors import BusyError, DamagedError, InputError, StorageError
 from core.imap import appending, deleting
 from core.imap.names import Folder
 from core.imap.selected import Selected
@@ -159,6 +161,37 @@ async def test_a_large_message_is_put_back_once(box: Sandbox, dovecot: StartDove
     assert before[0][1] in {found[1] for found in on_server(server)}
     again = await restore(box, one)
     assert (again.messages, again.already) == (0, 2)
+
+
+@pytest.mark.parametrize("step", ["its header", "its bytes beside the server's"])
+async def test_a_large_message_that_becomes_unreadable_is_named(
+    box: Sandbox, dovecot: StartDovecot, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read again to be looked for on the server; the others come, and the result says that the archive is damaged."""
+    server = dovecot()
+    fill(server, count=2)
+    large = mail("large", "A line of its text.\r\n" * 100_000)
+    server.deliver(ALICE, "INBOX", large)
+    one = profile(At(server.host, server.plain_port))
+    await box.run(one)
+    wipe(server)
+    server.deliver(ALICE, "INBOX", large)
+    message = Archive.message
+
+    def unreadable(*_: object) -> Never:
+        raise StorageError(said("The disk gives an error."))
+
+    async def read(archive: Archive, digest: bytes) -> Bytes:
+        found = await message(archive, digest)
+        if isinstance(found, StoredMessage) and step == "its header":
+            monkeypatch.setattr(found, "_read", unreadable)
+        return found
+
+    monkeypatch.setattr(Archive, "message", read)
+    if step != "its header":
+        monkeypatch.setattr(presence, "same", unreadable)
+    done = await restore(box, one)
+    assert (done.messages, done.damaged, [problem.subject for problem in done.problems]) == (5, True, ["large"])
 
 
 async def test_what_was_restored_elsewhere_keeps_its_one_place_in_the_archive(box: Sandbox, dovecot: StartDovecot) -> None:

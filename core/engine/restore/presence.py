@@ -5,14 +5,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
+from core.archive.archive import Archive
 from core.engine.visit.looking import HEADERS_PER_FETCH
+from core.errors import DamagedError, StorageError
 from core.imap.replies import Listed
 from core.imap.session import Busy, Session
 from core.message.canonical import with_crlf
 from core.message.envelope import header_sha256
 from core.message.octets import Bytes, same
+from core.problems.code import Reason
 from core.problems.folder import BUSY
+from core.problems.restore import NOT_ARCHIVED
+
+#: Errors of a message that cannot be read from the archive; another one may be readable.
+UNREADABLE = (DamagedError, StorageError)
 
 
 class There:
@@ -35,18 +43,20 @@ class There:
                 self.listed[uid] = item
                 self._by_size.setdefault(item.size, []).append(uid)
 
-    async def read_headers(self, session: Session, raws: Iterable[Bytes]) -> None:
+    async def read_headers(self, session: Session, sizes: Iterable[int]) -> None:
         """Read the headers of all messages with one of these sizes, many at once."""
         taken = set(self.present.values())
-        sizes = {len(form) for raw in raws for form, _ in await _forms(raw)}
-        likely = [uid for length in sizes for uid in self._by_size.get(length, ()) if uid not in taken]
+        likely = [uid for length in set(sizes) for uid in self._by_size.get(length, ()) if uid not in taken]
         likely = sorted(uid for uid in likely if uid not in self._headers)
         for start in range(0, len(likely), HEADERS_PER_FETCH):
             found = await session.headers(likely[start : start + HEADERS_PER_FETCH])
             self._headers |= {uid: hashlib.sha256(header).digest() for uid, header in found.items() if header is not None}
 
     async def find(self, session: Session, raw: Bytes) -> int | None:
-        """The UID of the message equal in size, header and bytes; None without one. Its header was read before."""
+        """The UID of the message equal in size, header and bytes; None without one. Its header was read before.
+
+        Raises ``UNREADABLE`` where ``raw`` is read from the archive.
+        """
         taken = set(self.present.values())
         for form, header in await _forms(raw):
             for uid in self._by_size.get(len(form), ()):
@@ -59,6 +69,31 @@ class There:
                 if body is not None and await asyncio.to_thread(same, body, form):
                     return uid
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Messages of the archive by SHA-256: the readable ones, the sizes that a server may list for them, and the others."""
+
+    raws: dict[bytes, Bytes] = field(default_factory=dict)
+    sizes: set[int] = field(default_factory=set)
+    unreadable: dict[bytes, Reason] = field(default_factory=dict)
+
+
+async def read(archive: Archive, messages: Iterable[bytes]) -> Reading:
+    """Read messages by their SHA-256."""
+    found = Reading()
+    for sha256 in messages:
+        try:
+            raw = await archive.message(sha256)
+            # A large message is read here.
+            found.sizes.update([len(form) for form, _ in await _forms(raw)])
+            found.raws[sha256] = raw
+        except KeyError:
+            found.unreadable[sha256] = NOT_ARCHIVED()
+        except UNREADABLE as error:
+            found.unreadable[sha256] = error.reason
+    return found
 
 
 async def _forms(raw: Bytes) -> list[tuple[Bytes, bytes]]:

@@ -8,7 +8,8 @@ fetches nor places it again; the profile's rule only deletes it after its bytes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from core.archive.archive import Archive
@@ -19,7 +20,8 @@ from core.archive.read.selection import SelectedFolder, SelectedMessage
 from core.archive.store.entries import transfers
 from core.archive.store.entries.values import OwnedFolder, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
-from core.engine.restore.presence import There
+from core.engine.restore import presence
+from core.engine.restore.presence import UNREADABLE, Reading, There
 from core.engine.restore.refused import Refused
 from core.engine.restore.restore_places import ServerFolders, Used, make
 from core.engine.restore.restore_plan import RestorePlan
@@ -31,7 +33,7 @@ from core.engine.visit.mailbox_lock import alone
 from core.engine.visit.opening import PlainLine
 from core.engine.visit.renamed_logins import RenamedLogins
 from core.engine.visit.roster import credentials
-from core.errors import ArchivarError, ConnectError, DamagedError, Dropped, ProtocolError
+from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError
 from core.imap import appending
 from core.imap import names as naming
 from core.imap.login import ServerKnowledge
@@ -241,18 +243,22 @@ class Restoring:
         self, session: Session, target: Target, there: There, folder: SelectedFolder, chunk: Sequence[SelectedMessage]
     ) -> None:
         missing = [one for one in chunk if one.message not in target.settled and one.sha256 not in there.present]
-        raws = await self._read(target, missing)
-        await there.read_headers(session, raws.values())
+        reading = await self._read(target, missing)
+        await there.read_headers(session, reading.sizes)
         for place in chunk:
             if place.message in target.settled:
                 continue
             if place.sha256 in there.present:
                 self._found(target, folder, place, there.present[place.sha256], place.size)
                 continue
-            raw = raws.get(place.message)
+            raw = reading.raws.get(place.sha256)
             if raw is None:
                 continue
-            uid = await there.find(session, raw)
+            try:
+                uid = await there.find(session, raw)
+            except UNREADABLE as error:
+                self._unreadable(target, place, error.reason)
+                continue
             if uid is not None:
                 there.present[place.sha256] = uid
                 self._found(target, folder, place, uid, there.listed[uid].size)
@@ -263,16 +269,13 @@ class Restoring:
         target.after[folder.id] = chunk[-1].message
         target.settled.clear()
 
-    async def _read(self, target: Target, places: Iterable[SelectedMessage]) -> dict[int, Bytes]:
+    async def _read(self, target: Target, places: Sequence[SelectedMessage]) -> Reading:
         """Messages from the archive; unreadable ones are reported."""
-        found: dict[int, Bytes] = {}
+        reading = await presence.read(self._archive, dict.fromkeys(place.sha256 for place in places))
         for place in places:
-            try:
-                found[place.message] = await self._archive.message(place.sha256)
-            except (DamagedError, KeyError) as error:
-                self.result.damaged = True
-                self._refuse(target, place, error.reason if isinstance(error, DamagedError) else problems.NOT_ARCHIVED())
-        return found
+            if (why := reading.unreadable.get(place.sha256)) is not None:
+                self._unreadable(target, place, why)
+        return reading
 
     def _found(self, target: Target, folder: SelectedFolder, place: SelectedMessage, uid: int | None, length: int) -> None:
         """Count a message as present: it was there before, or arrived before the connection broke."""
@@ -342,11 +345,13 @@ class Restoring:
         """Find the UIDs of messages appended to a server that does not tell them (no UIDPLUS)."""
         there.add(listed)
         unnamed = [one for one in target.waiting if one.uid is None]
-        raws = [await self._archive.message(one.place.sha256) for one in unnamed]
-        await there.read_headers(session, raws)
-        for one, raw in zip(unnamed, raws, strict=True):
-            one.uid = await there.find(session, raw)
-            there.present[one.place.sha256] = one.uid
+        reading = await presence.read(self._archive, [one.place.sha256 for one in unnamed])
+        await there.read_headers(session, reading.sizes)
+        for one in [one for one in unnamed if one.place.sha256 in reading.raws]:
+            # A message that cannot be read any more is recorded without a UID.
+            with suppress(*UNREADABLE):
+                one.uid = await there.find(session, reading.raws[one.place.sha256])
+                there.present[one.place.sha256] = one.uid
 
     async def _record(self, target: Target, listed: dict[int, Listed]) -> None:
         by_folder: dict[int, list[Appended]] = {}
@@ -383,6 +388,10 @@ class Restoring:
     def _refuse(self, target: Target, place: SelectedMessage, why: Reason) -> None:
         self.result.problems.append(Refused(target.path, place.message, place.subject, why))
         self._settled(target, place)
+
+    def _unreadable(self, target: Target, place: SelectedMessage, why: Reason) -> None:
+        self.result.damaged = True
+        self._refuse(target, place, why)
 
     def _settled(self, target: Target, place: SelectedMessage) -> None:
         target.settled.add(place.message)
