@@ -18,6 +18,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
 from core.archive.store import volume_copy
+from core.archive.store.volume import Volume
 from core.archive.transfer import backup as backups
 from core.archive.transfer import last_backup
 from core.archive.transfer.backup import Backup, back_up
@@ -352,6 +353,58 @@ async def test_a_damaged_copy_is_named_and_copied_anew_once_it_is_moved_away(tmp
     copy.volume(1).unlink()
     await back_up(archive, copy.path)
     assert await _findings(copy) == []
+    await archive.close()
+
+
+async def test_what_a_killed_backup_left_beside_a_copy_is_never_rolled_back_into_the_next(tmp_path: Path) -> None:
+    """The copy was moved away, its hot journal was not: it holds pages of another file and the size of that."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {number: message(number, 20_000) for number in range(1, 30)})
+    copy = Home(tmp_path / "copy")
+    await back_up(archive, copy.path)
+    volume = copy.volume(1)
+    journal = volume.with_name(f"{volume.name}-journal")
+    with closing(sqlite3.connect(volume, isolation_level=None)) as connection:
+        for pragma in ("journal_mode = TRUNCATE", "cache_size = 1", "cache_spill = 1"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE part SET data = zeroblob(length(data))")
+        # As it is after a kill in the middle of a commit.
+        left = journal.read_bytes()
+        connection.execute("ROLLBACK")
+    assert left.startswith(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7")
+    await homes.store(archive, {number: message(number, 20_000) for number in range(30, 60)})
+    volume.unlink()
+    journal.write_bytes(left)
+    await back_up(archive, copy.path)
+    stored = homes.rows(archive.home.volume(1), "SELECT sha256 FROM message")
+    assert homes.rows(volume, "SELECT sha256 FROM message") == stored
+    assert await _findings(copy) == []
+    await archive.close()
+
+
+async def test_a_copy_that_cannot_be_read_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = await _filled(tmp_path / "home")
+    copy = Home(tmp_path / "copy")
+    await back_up(archive, copy.path)
+    closed: list[Path] = []
+    extent, close = volume_copy.extent, Volume.close
+
+    async def failing(volume: Volume) -> volume_copy.Extent:
+        if volume.path == copy.volume(1):
+            raise DamagedError(problems.COPY_CHANGED(path=str(volume.path)))
+        return await extent(volume)
+
+    async def counted(volume: Volume) -> None:
+        closed.append(volume.path)
+        await close(volume)
+
+    monkeypatch.setattr(volume_copy, "extent", failing)
+    monkeypatch.setattr(Volume, "close", counted)
+    with pytest.raises(DamagedError) as failure:
+        await volume_copy.bring_up(archive.home.volume(1), copy.volume(1), lambda _: None)
+    assert failure.value.reason.code is problems.COPY_UNREADABLE
+    assert closed == [copy.volume(1), archive.home.volume(1)]
     await archive.close()
 
 

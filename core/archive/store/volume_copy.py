@@ -89,6 +89,8 @@ async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
     try:
         wanted = await extent(original)
         there = await _extent_of_copy(original, wanted, target) if target.exists() else None
+        if there is None:
+            _forget_journal(target)
         if there == wanted:
             _protect(target, wanted)
             return wanted.head, False
@@ -104,6 +106,15 @@ async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
         await original.close()
 
 
+def _forget_journal(target: Path) -> None:
+    """Remove what a killed backup left beside a copy that was moved away since: it would be rolled back into the next file."""
+    journal = target.with_name(f"{target.name}-journal")
+    if journal.exists():
+        journal.unlink()
+        # Before the new file can be there, whatever the disk writes first.
+        files.durable(target.parent)
+
+
 def _lacks_much(source: Path, there: Extent, wanted: Extent) -> bool:
     """True when the missing rows, each written durably, would be more bytes than the whole volume."""
     size = source.stat().st_size
@@ -114,7 +125,11 @@ async def _extent_of_copy(original: Volume, wanted: Extent, target: Path) -> Ext
     """The extent of the copy at ``target``. Raises ``DamagedError``, ``InputError`` when it is no prefix of ``original``."""
     try:
         copy = await Volume.open(target)
-        there = await extent(copy)
+        try:
+            there = await extent(copy)
+        except BaseException:
+            await copy.close()
+            raise
     except DamagedError as error:
         raise DamagedError(problems.COPY_UNREADABLE(path=str(target), why=error.reason)) from error
     try:
