@@ -27,10 +27,11 @@ from core.archive.search.query import QueryError, parse
 from core.archive.search.search import Cursor, Order, Search
 from core.archive.search.search_index import Index, IndexState, glance
 from core.config import Home
-from core.errors import DamagedError
+from core.errors import BusyError, DamagedError
 from core.message import content as reader
 from core.problems.code import Code
 from core.problems.search import NO_FOLDER, NO_USER
+from core.problems.volume import BEING_MADE
 from tests import homes
 from tests.homes import ALICE, archived, begin, change, rows, store
 from tests.support import coded
@@ -309,6 +310,24 @@ async def test_damaged_messages_are_indexed_as_far_as_known_and_named(tmp_path: 
     assert await found(archive, "strasse") == [3]
     await index.database.read("INSERT INTO text (text) VALUES ('integrity-check')")
     await index.close()
+    await archive.close()
+
+
+async def test_a_message_whose_file_is_busy_is_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is wrong with it: no gap is noted, which would keep it from ever being tried again."""
+    archive = await begin(tmp_path / "home")
+    await store(archive, MAIL)
+
+    def busy(text: Any) -> Any:
+        raise BusyError(BEING_MADE())
+
+    monkeypatch.setattr("core.archive.search.index_document.content.read", busy)
+    with pytest.raises(BusyError):
+        await catch_up(archive)
+    monkeypatch.undo()
+    await catch_up(archive)
+    assert await found(archive, "strasse") == [3]
+    assert await glance(archive) == IndexState(behind=0, partly=0, damaged=0)
     await archive.close()
 
 

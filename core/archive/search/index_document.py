@@ -12,7 +12,7 @@ from pathlib import Path
 from core.archive.search import folding
 from core.archive.search.index_row import COLUMNS, Document, Lack, Unread, digest, rowid
 from core.db.database import Row
-from core.errors import DamagedError, StorageError
+from core.errors import BusyError, DamagedError, StorageError
 from core.message import content
 from core.message.content import Content
 from core.message.octets import Bytes
@@ -41,7 +41,10 @@ def documents(rows: Sequence[Row], raws: Sequence[Bytes | Exception]) -> tuple[l
 
 
 def document(row: Row, raw: Bytes | Exception) -> Document:
-    """The document of a catalog row and the message's bytes, or of the error in place of them. Raises nothing."""
+    """The document of a catalog row and the message's bytes, or of the error in place of them.
+
+    Raises ``BusyError`` alone: a large message, of which the blocks are read only here, is to be tried again.
+    """
     message, sha256, size, subject, sender, recipients, date, attachments = row
     # The catalog's columns are better than none.
     known = (subject, sender, recipients, *("",) * (len(COLUMNS) - 3))
@@ -58,6 +61,8 @@ def document(row: Row, raw: Bytes | Exception) -> Document:
         except (DamagedError, StorageError) as error:
             # It could be read a moment ago.
             folded, unread = _known(known), Unread(message, Lack.DAMAGED, str(error))
+        except BusyError:
+            raise
         except Exception as error:
             # One message must not keep all others from being indexed.
             unread = Unread(message, Lack.FAILED, f"reading it failed with {_place(error)}; this is a fault of Archivar")
