@@ -10,6 +10,8 @@ from contextlib import contextmanager
 RESTLESS, IDLE = 1.0, 5.0
 #: Pause after loading, in multiples of its duration: what is slow in a large archive is loaded less often.
 REST = 20
+#: Seconds of that pause at most: one slow load, of a disk that was asleep, must not leave the place as it was for minutes.
+LONGEST_REST = 10.0
 
 
 class Reloading:
@@ -35,4 +37,4 @@ class Reloading:
             yield
         finally:
             self._loaded = time.monotonic()
-            self._rest = (self._loaded - begun) * REST
+            self._rest = min((self._loaded - begun) * REST, LONGEST_REST)

@@ -242,7 +242,7 @@ def test_a_place_that_takes_long_to_load_is_loaded_less_often(monkeypatch: pytes
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     when = Reloading(0.5)
-    for took, after in ((0.001, 0.5), (0.4, 8.0), (0.001, 0.5)):
+    for took, after in ((0.001, 0.5), (0.4, 8.0), (60.0, 10.0), (0.001, 0.5)):
         with when.loading():
             now[0] += took
         begun = now[0]
