@@ -194,6 +194,48 @@ async def test_whether_a_verification_is_due_opens_one_volume(archive: Archive, 
     assert len(opened) <= 1
 
 
+@pytest.mark.parametrize("shift", [-5, 5])
+async def test_a_volume_that_tells_another_beginning_hides_no_entry(home: Home, tmp_path: Path, shift: int) -> None:
+    """The search for an entry would pass over the volume that has it."""
+    copy = _copied(home, tmp_path / "copy")
+    archive = await Archive.open(copy)
+    times = {one.seq: one.at for one in await homes.entries(archive)}
+    await archive.close()
+    copy.volume(20).chmod(0o600)
+    change(copy.volume(20), f"UPDATE meta SET value = value + {shift} WHERE key = 'previous_seq'")
+    archive = await Archive.open(copy)
+    try:
+        for seq in range(10, 30):
+            assert [one.seq async for one in archive.volumes.entries(seq - 1)][:3] == [seq, seq + 1, seq + 2]
+            assert [one.seq for one in await archive.volumes.entries_before(seq + 1, 3)] == [seq, seq - 1, seq - 2]
+            assert await archive.volumes.entry_times([seq]) == {seq: times[seq]}
+    finally:
+        await archive.close()
+
+
+async def test_a_volume_that_is_written_to_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although another process has begun the next one meanwhile, and others are read."""
+    monkeypatch.setattr(module, "MOST_OPEN", 1)
+    archive = await homes.begin(tmp_path / "home", volume_bytes=1)
+    for number in range(1, 4):
+        await homes.store(archive, {number: homes.message(number)})
+    volumes, size, written = archive.volumes, Volume.size, archive.last_volume
+
+    async def meanwhile(volume: Volume) -> int:
+        if volume.meta.number == written:
+            volumes.last += 1
+            for number in (1, 2):
+                await volumes.at(number)
+            volumes.last -= 1
+        return await size(volume)
+
+    monkeypatch.setattr(Volume, "size", meanwhile)
+    await homes.store(archive, {10: homes.message(10)})
+    monkeypatch.undo()
+    assert len(await homes.raws(archive)) == 4
+    await archive.close()
+
+
 async def test_an_unreadable_volume_hides_no_time(home: Home, tmp_path: Path) -> None:
     """All that can be read is told, wherever the search for it comes by."""
     copy = _copied(home, tmp_path / "copy")

@@ -310,9 +310,7 @@ class Volumes:
             if len(found) >= limit:
                 break
             with self._passing_over():
-                volume = await self.at(number)
-                if seq is None or volume.meta.previous.seq + 1 < seq:
-                    found += await volume.entries_before(seq, limit - len(found), kind)
+                found += await (await self.at(number)).entries_before(seq, limit - len(found), kind)
         return found
 
     async def entry_seqs(self, kind: str, after: int = 0) -> list[int]:
@@ -339,7 +337,10 @@ class Volumes:
         return found
 
     async def _holder(self, seq: int) -> int | None:
-        """The number of the volume that has the entry ``seq`` if any has, by few openings; None when one of them fails."""
+        """The number of the volume that has the entry ``seq`` if any has, by few openings.
+
+        None when one of them fails, or shows a volume that begins before the one ahead of it.
+        """
         low, high = 1, self.last
         try:
             while low < high:
@@ -349,12 +350,11 @@ class Volumes:
                 else:
                     high = middle - 1
             # Known too where the search ended without asking.
-            for number in (low, low + 1):
-                if number <= self.last:
-                    await self._before_first(number)
+            near = [await self._before_first(number) for number in range(max(low - 1, 1), min(low + 2, self.last) + 1)]
         except (DamagedError, StorageError):
             return None
-        return low
+        # A damaged number leads the search astray: what has no place between its neighbours is not believed.
+        return low if near == sorted(near) else None
 
     async def _before_first(self, number: int) -> int:
         if number not in self._before:

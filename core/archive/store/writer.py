@@ -225,21 +225,23 @@ class Writer:
         parts: Iterable[StoredPart] = (part for ready in batches for part in ready.parts if part.sha256 in wanted)
         while True:
             volume = await self._volumes.at(self._volumes.last)
-            if await volume.is_sealed() or await self._is_full(volume) or await volume.spoils(anew):
-                # Begun first: when the next volume cannot be made, nothing was written.
-                await self._volumes.next(volume)
-                continue
-            if made_for - {self._volumes.last}:
-                # Another volume was begun since: it has none of the parts left out as known.
-                parts, made_for = intake.parts(messages, ()), set()
-            try:
-                return volume.meta.number, await volume.append(drafts, messages, parts)
-            except Incomplete:
-                # A part left out as known did not get into the volume: an earlier batch failed.
-                parts, made_for = intake.parts(messages, ()), set()
-            except Sealed:
-                parts, made_for = intake.parts(messages, ()), set()
-                await self._volumes.next(volume)
+            # It need not be the last one for long: another process may begin the next.
+            with volume.used():
+                if await volume.is_sealed() or await self._is_full(volume) or await volume.spoils(anew):
+                    # Begun first: when the next volume cannot be made, nothing was written.
+                    await self._volumes.next(volume)
+                    continue
+                if made_for - {self._volumes.last}:
+                    # Another volume was begun since: it has none of the parts left out as known.
+                    parts, made_for = intake.parts(messages, ()), set()
+                try:
+                    return volume.meta.number, await volume.append(drafts, messages, parts)
+                except Incomplete:
+                    # A part left out as known did not get into the volume: an earlier batch failed.
+                    parts, made_for = intake.parts(messages, ()), set()
+                except Sealed:
+                    parts, made_for = intake.parts(messages, ()), set()
+                    await self._volumes.next(volume)
 
     async def _is_full(self, volume: Volume) -> bool:
         if await volume.size() < await self._projection.volume_bytes():
