@@ -69,6 +69,7 @@ MESSAGE_UNREAD = Code("message-unread", "Message {message} cannot be read: {why}
 MESSAGE_CHANGED = Code("message-changed", "Message {message} in {file} does not match its SHA-256.", _REPAIR, Family.DAMAGE)
 MESSAGE_GONE = Code("message-gone", "Message {message} could be read before, and cannot any more.", _DISK, Family.DAMAGE)
 RECIPE_CUT = Code("recipe-cut", "The recipe of a message is cut short.", _REPAIR, Family.DAMAGE)
+RECIPE_PART = Code("recipe-part", "The recipe of a message names part {part}, which no volume has.", _REPAIR, Family.DAMAGE)
 PART_MISSING = Code("part-missing", "Part {part} is missing in {file}.", _REPAIR, Family.DAMAGE)
 PART_DAMAGED = Code("part-damaged", "Part {part} in {file} is damaged: {why}", _REPAIR, Family.DAMAGE)
 NO_PART = Code("part-none", "It is no part.", _REPAIR, Family.DAMAGE)

@@ -40,6 +40,8 @@ STATEMENTS = (
     "UPDATE message SET recipe = (SELECT recipe FROM message ORDER BY sha256 LIMIT 1) WHERE rowid_of = {part}",
     "UPDATE message SET sha256 = zeroblob(32) WHERE rowid_of = {part}",
     "DELETE FROM message WHERE rowid_of = {part}",
+    "UPDATE message SET recipe = CAST(X'8000000000000001' AS BLOB) WHERE rowid_of = {part}",
+    "UPDATE message SET size = -1000000000 WHERE rowid_of = {part}",
     "DELETE FROM ledger WHERE seq = {part}",
 )
 
@@ -97,8 +99,9 @@ def _harm(home: Home, statement: str, part: int) -> None:
 )
 @example(flips=[], harms=[(STATEMENTS[3], 4)], zeroed=None)
 @example(flips=[], harms=[(STATEMENTS[9], 60), (STATEMENTS[10], 70)], zeroed=None)
-@example(flips=[], harms=[(STATEMENTS[12], 3)], zeroed=None)
+@example(flips=[], harms=[(STATEMENTS[14], 3)], zeroed=None)
 @example(flips=[], harms=[(STATEMENTS[4], 60)], zeroed=None)
+@example(flips=[], harms=[(STATEMENTS[12], 60), (STATEMENTS[13], 70)], zeroed=None)
 @example(flips=[], harms=[], zeroed=None)
 def test_whatever_is_damaged_both_ways_find_the_same(
     template: Home,

@@ -282,7 +282,7 @@ async def _complete(volume: Volume, rows: Sequence[Row]) -> set[bytes]:
             recipes[sha256] = (size, unpack(recipe))
         except DamagedError:
             continue
-    wanted = [part for part in {part for _, parts in recipes.values() for part in parts} if part < 2**63]
+    wanted = list({part for _, parts in recipes.values() for part in parts})
     sizes: dict[int, int] = dict(await volume.database.among("SELECT id, size FROM part WHERE id IN (??)", wanted))
     return {
         sha256

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -94,8 +95,9 @@ def _locate(digests: Sequence[bytes], connection: sqlite3.Connection) -> dict[by
     found: dict[bytes, _Located] = {}
     for sql, piece in pieces("SELECT sha256, size, recipe FROM message WHERE sha256 IN (??)", digests):
         for sha256, size, recipe in connection.execute(sql, piece):
-            if isinstance(size, int) and isinstance(recipe, bytes) and len(recipe) % 8 == 0:
-                found[sha256] = _Located(size, unpack(recipe))
+            if isinstance(size, int):
+                with suppress(DamagedError):
+                    found[sha256] = _Located(size, unpack(recipe))
     return found
 
 
@@ -104,7 +106,8 @@ def _slices(digests: Sequence[bytes], located: Mapping[bytes, _Located]) -> Iter
     together: list[bytes] = []
     size = 0
     for sha256 in digests:
-        more = located[sha256].size if sha256 in located else 0
+        # A damaged size may be any.
+        more = max(located[sha256].size, 0) if sha256 in located else 0
         if together and size + more > SLICE_BYTES:
             yield together
             together, size = [], 0

@@ -30,6 +30,8 @@ APPLICATION_ID = 0x41524356
 AS_FAR_AS_IT_GOES = "writable_schema = ON"
 #: A seq above that of any ledger.
 LAST_SEQ = 2**63 - 1
+#: The largest id that SQLite gives to a row.
+LAST_PART = 2**63 - 1
 #: SQLite keeps no value of 2 GB or more.
 LARGEST_PART = 2**31
 
@@ -116,10 +118,13 @@ def pack(ids: Sequence[int]) -> bytes:
 
 
 def unpack(recipe: bytes) -> tuple[int, ...]:
-    """Decode the part ids of a recipe. Raises ``DamagedError`` when it is no whole number of ids."""
+    """Decode the part ids of a recipe. Raises ``DamagedError`` when it is no whole number of ids that parts can have."""
     if not isinstance(recipe, bytes) or len(recipe) % 8:
         raise DamagedError(problems.RECIPE_CUT())
-    return struct.unpack(f">{len(recipe) // 8}Q", recipe)
+    ids = struct.unpack(f">{len(recipe) // 8}Q", recipe)
+    if max(ids, default=0) > LAST_PART:
+        raise DamagedError(problems.RECIPE_PART(part=max(ids)))
+    return ids
 
 
 def plain(codec: int, size: int, data: bytes) -> bytes:
