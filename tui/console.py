@@ -224,7 +224,9 @@ class Console(Failing):
                 except Refused as trouble:
                     place.say(own("! {} {}", trouble.message, trouble.hint))
                     continue
-                if self._reloading.is_due(changed=changed, restless=place.restless) or woken:
+                # It may have been closed meanwhile, with its widgets, or has none yet.
+                restless = place.is_mounted and place.is_there and place.restless
+                if self._reloading.is_due(changed=changed, restless=restless) or woken:
                     with self._reloading.loading():
                         await place.load_or_say()
 

@@ -353,3 +353,25 @@ async def test_keys_typed_ahead_choose_in_a_list_that_is_not_drawn_yet(archive: 
         for key in ("t", "down", "down", "down", "down", "enter"):
             screen.send(key)
         await screen.until_shown("Runs (1)", "t failed")
+
+
+async def test_a_place_that_is_closed_while_the_archive_is_asked_is_no_fault(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its widgets are gone then, and nothing more is asked of it."""
+    async with console_on(archive.home) as screen:
+        await screen.press("y")
+        await screen.until(lambda: isinstance(screen.console.screen, ActivityPlace))
+        desk = screen.console.desk
+        changed, asked = desk.changed, 0
+
+        async def closing() -> bool:
+            nonlocal asked
+            asked += 1
+            if isinstance(screen.console.screen, ActivityPlace):
+                await screen.console.pop_screen()
+            return await changed()
+
+        monkeypatch.setattr(desk, "changed", closing)
+        await screen.until(lambda: asked > 2)
+        assert isinstance(screen.console.screen, HomePlace)
