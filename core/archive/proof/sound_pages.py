@@ -204,7 +204,7 @@ class SoundRows:
 def unfound_parts(parts: Iterable[int], connection: sqlite3.Connection) -> dict[int, Reason]:
     """The findings on those of ``parts``, met in the order of the table, that are not found by their id alone.
 
-    A damaged key in an inner page hides them from every message, and not from whoever reads the rows in a row: nor does a
+    A damaged key in an inner page hides them from every message, and not from a reader of all rows in their order: nor does a
     statement for several ids tell, since SQLite tries the row behind the last one first.
     """
     found: dict[int, Reason] = {}

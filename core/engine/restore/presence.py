@@ -72,7 +72,7 @@ class There:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadMessages:
     """Messages of the archive by SHA-256: the readable ones, the sizes that a server may list for them, and the others."""
 
     raws: dict[bytes, Bytes] = field(default_factory=dict)
@@ -80,9 +80,9 @@ class Reading:
     unreadable: dict[bytes, Reason] = field(default_factory=dict)
 
 
-async def read(archive: Archive, messages: Iterable[bytes]) -> Reading:
+async def read(archive: Archive, messages: Iterable[bytes]) -> ReadMessages:
     """Read messages by their SHA-256."""
-    found = Reading()
+    found = ReadMessages()
     for sha256 in messages:
         try:
             raw = await archive.message(sha256)

@@ -21,7 +21,7 @@ from core.archive.store.entries import transfers
 from core.archive.store.entries.values import OwnedFolder, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
 from core.engine.restore import presence
-from core.engine.restore.presence import UNREADABLE, Reading, There
+from core.engine.restore.presence import UNREADABLE, ReadMessages, There
 from core.engine.restore.refused import Refused
 from core.engine.restore.restore_places import ServerFolders, Used, make
 from core.engine.restore.restore_plan import RestorePlan
@@ -269,7 +269,7 @@ class Restoring:
         target.after[folder.id] = chunk[-1].message
         target.settled.clear()
 
-    async def _read(self, target: Target, places: Sequence[SelectedMessage]) -> Reading:
+    async def _read(self, target: Target, places: Sequence[SelectedMessage]) -> ReadMessages:
         """Messages from the archive; unreadable ones are reported."""
         reading = await presence.read(self._archive, dict.fromkeys(place.sha256 for place in places))
         for place in places:
