@@ -224,7 +224,7 @@ class Console(Failing):
                 except Refused as trouble:
                     place.say(own("! {} {}", trouble.message, trouble.hint))
                     continue
-                # The place may have been closed meanwhile, with its widgets, or has none yet.
+                # A place without widgets, before its first load or after its end, has nothing to tell of itself.
                 restless = place.is_mounted and place.is_there and place.restless
                 if self._reloading.is_due(changed=changed, restless=restless) or woken:
                     with self._reloading.loading():
