@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterable, Sequence
 
 from core.archive.catalog import digests, messages
-from core.archive.catalog.digests import KnownMessages
+from core.archive.catalog.digests import KnownMessage
 from core.archive.catalog.messages import ProjectionStep
-from core.archive.store.entries.everybody import Filed, Left, Refiled, UnknownAddress
+from core.archive.store.entries.everybody import Filed, FiledMessage, Left, Refiled, UnknownAddress
 from core.archive.store.entries.records import AddressOurs
 from core.archive.store.entries.values import OwnedFolder
 from core.db.database import Transaction
@@ -28,10 +28,10 @@ async def filed(step: ProjectionStep, entry: Filed) -> None:
     source = await messages.source_folder(transaction, entry.source)
     known = await messages.insert(step, entry, entry.canonical)
     folders = await _folders(transaction, entry.filing.places)
-    filed_ = [(one, known[one.message.sha256]) for one in entry.messages if one.message.sha256 in known]
-    await messages.put(transaction, [(message, folders[place], step.seq) for one, message in filed_ for place in one.places])
+    placed = [(one, known[one.message.sha256]) for one in entry.messages if one.message.sha256 in known]
+    await messages.put(transaction, [(message, folders[place], step.seq) for one, message in placed for place in one.places])
     rows = []
-    for one, message in filed_:
+    for one, message in placed:
         listed = one.message
         report = (one.report.sha256, one.report.size) if one.report else (None, None)
         rows.append((source, listed.uid, message.id, listed.size, listed.internaldate, listed.flags, *report))
@@ -41,11 +41,17 @@ async def filed(step: ProjectionStep, entry: Filed) -> None:
         rows,
     )
     kept = entry.filing.kept
-    await _strangers(step, entry, known, source, folders[kept] if kept is not None else None)
+    await _strangers(step, entry, placed, source, folders[kept] if kept is not None else None)
     await forget_left(transaction, source, [one.message.uid for one in entry.messages if one.message.uid is not None])
 
 
-async def _strangers(step: ProjectionStep, entry: Filed, known: KnownMessages, source: int, kept_folder: int | None) -> None:
+async def _strangers(
+    step: ProjectionStep,
+    entry: Filed,
+    placed: Sequence[tuple[FiledMessage, KnownMessage]],
+    source: int,
+    kept_folder: int | None,
+) -> None:
     if not entry.addresses:
         return
     transaction = step.transaction
@@ -56,13 +62,12 @@ async def _strangers(step: ProjectionStep, entry: Filed, known: KnownMessages, s
     filing_id = await transaction.value(sql, filing)
     seen: dict[tuple[int, int], int | None] = {}
     rows = []
-    for one in entry.messages:
-        message = known[one.message.sha256].id
+    for one, message in placed:
         folder = kept_folder if entry.filing.kept in one.places else None
         for sent, numbers in ((1, one.senders), (0, one.recipients)):
             for number in numbers:
-                seen.setdefault((ids[number], message), one.message.uid)
-                rows.append((ids[number], message, sent, filing_id, folder))
+                seen.setdefault((ids[number], message.id), one.message.uid)
+                rows.append((ids[number], message.id, sent, filing_id, folder))
     # Each message counts once, also when it was left before or stored already.
     await transaction.many(
         "UPDATE unknown_address SET messages = messages + 1 WHERE id = ?1 AND NOT EXISTS "

@@ -55,15 +55,14 @@ async def insert_all(
     canonical: Canonical,
     came: Came = Came.SERVER,
 ) -> dict[bytes, KnownMessage]:
-    """Add the messages ``details``, which are new in ``volume``; ``named``: all messages of the entries, in their order.
+    """Add those of ``named``, all messages of the entries in their order, that are new in ``volume``.
 
-    All of these as the catalog has them.
+    All of these as the catalog has them. ``details`` may hold messages of other entries too, which are added with those.
     """
-    known = await digests.find(transaction, (*named, *details))
-    fresh = {sha256: detail for sha256, detail in details.items() if sha256 not in known}
+    known = await digests.find(transaction, named)
+    fresh = {sha256: details[sha256] for sha256 in named if sha256 in details and sha256 not in known}
     known |= await _add(transaction, volume, fresh)
-    # Those added with an earlier entry of the same transaction are linked by the entry that names them.
-    return known | await digests.find(transaction, await twins.link(transaction, canonical, named, details, came))
+    return known | await digests.find(transaction, await twins.link(transaction, canonical, named, fresh, came))
 
 
 async def _add(transaction: Transaction, volume: int, details: Details) -> dict[bytes, KnownMessage]:
