@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 import aiosqlite
 
 from core import files
-from core.db.keys import keyed
+from core.db.keys import PIECE, keyed
 from core.db.shape import QUESTION, Shape
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.problems import storage as problems
@@ -25,8 +25,6 @@ from core.system.tasks import to_the_end
 Row = tuple[Any, ...]
 T = TypeVar("T")
 LOCK_SECONDS = 30.0
-#: SQLite takes up to 32,766 parameters a statement since 3.32; shorter lists keep statements short.
-PIECE = 500
 #: Seconds to wait for locks by default; less while their holder is known to be idle.
 PATIENCE: ContextVar[float] = ContextVar("patience", default=LOCK_SECONDS)
 

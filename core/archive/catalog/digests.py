@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.db.database import PIECE, Database, Row, Transaction
+from core.db.database import Database, Row, Transaction
+from core.db.keys import PIECE
 
 #: The tables, and the rows from which on the first two are emptied into the next one.
 LEVELS = ("digest_0", "digest_1", "digest_2")

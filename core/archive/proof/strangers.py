@@ -13,7 +13,8 @@ from core.archive.store.ledger import Entry
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import unpack
 from core.config import Home
-from core.db.database import PIECE, Database, Row
+from core.db.database import Database, Row
+from core.db.keys import PIECE
 from core.errors import DamagedError, StorageError
 from core.problems.volume import OUT_OF_ORDER
 

@@ -87,10 +87,11 @@ async def known(archive: Archive, source: str, name: str, *, apart_from: int | N
 LENGTH = "coalesce(s.report_size, m.size)"
 
 
-_RECORDED_AFTER = (
+#: SQL of records of a folder: those with UIDs on one side of a bound, in one order.
+_RECORDED = (
     f"SELECT s.uid, s.size, s.internaldate, {LENGTH} FROM source_folder f "
-    "JOIN source_message s ON s.source_folder_id = f.id AND s.uid > ? AND s.gone_seq IS NULL "
-    "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? ORDER BY s.uid LIMIT ?"
+    "JOIN source_message s ON s.source_folder_id = f.id AND s.uid {} ? AND s.gone_seq IS NULL "
+    "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? ORDER BY s.uid {} LIMIT ?"
 )
 
 
@@ -107,13 +108,7 @@ async def newest_recorded(
     archive: Archive, source: str, name: str, uidvalidity: int, below: int, count: int
 ) -> dict[int, Recorded]:
     """The records of the last ``count`` messages with UIDs under ``below`` that a folder had at the last look, by UID."""
-    rows = await archive.database.read(
-        f"SELECT s.uid, s.size, s.internaldate, {LENGTH} FROM source_folder f "
-        "JOIN source_message s ON s.source_folder_id = f.id AND s.uid < ? AND s.gone_seq IS NULL "
-        "JOIN message m ON m.id = s.message_id WHERE f.source = ? AND f.name = ? AND f.uidvalidity = ? "
-        "ORDER BY s.uid DESC LIMIT ?",
-        (below, source, name, uidvalidity, count),
-    )
+    rows = await archive.database.read(_RECORDED.format("<", "DESC"), (below, source, name, uidvalidity, count))
     return {uid: Recorded(*numbers) for uid, *numbers in rows}
 
 
@@ -132,7 +127,7 @@ async def recorded_after(
     archive: Archive, source: str, name: str, uidvalidity: int, last: int, most: int
 ) -> dict[int, Recorded]:
     """The records of the first ``most`` messages with UIDs over ``last`` that a folder had at the last look, ascending."""
-    rows = await archive.database.read(_RECORDED_AFTER, (last, source, name, uidvalidity, most))
+    rows = await archive.database.read(_RECORDED.format(">", "ASC"), (last, source, name, uidvalidity, most))
     return {uid: Recorded(*numbers) for uid, *numbers in rows}
 
 
@@ -228,18 +223,13 @@ OF_GONE = "JOIN message m ON m.id = s.message_id LEFT JOIN folder ON folder.id =
 
 
 async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | None]], join: str) -> list[Gone]:
-    found: list[Gone] = []
-    for start in range(0, len(pairs), CHUNK):
-        chunk = pairs[start : start + CHUNK]
-        marks = ",".join(["(?, ?)"] * len(chunk))
-        rows = await archive.database.read(
-            f"WITH w (a, b) AS (VALUES {marks}) SELECT {GONE} FROM w JOIN source_message s {join} "
-            f"JOIN source_folder f ON f.id = s.source_folder_id {OF_GONE} "
-            "WHERE f.source = ? ORDER BY s.gone_seq DESC, s.uid",
-            [*(value for pair in chunk for value in pair), source],
-        )
-        found += [Gone(*row) for row in rows]
-    return found
+    rows = await archive.database.matching(
+        f"SELECT {GONE} FROM w JOIN source_message s {join} JOIN source_folder f ON f.id = s.source_folder_id {OF_GONE} "
+        "WHERE f.source = ? ORDER BY s.gone_seq DESC, s.uid",
+        pairs,
+        (source,),
+    )
+    return [Gone(*row) for row in rows]
 
 
 async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, Kept]:
