@@ -6,7 +6,6 @@ import os
 import pwd
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import HomeError
@@ -14,6 +13,7 @@ from core.problems import home as problems
 from core.secrets import KeyFile
 from core.system import guard, homes
 from core.system.actor import started_by
+from core.values import dataclass
 
 #: Names allowed in a home; any other means that the folder has another use.
 OURS = {

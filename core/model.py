@@ -5,7 +5,7 @@ Times are aware UTC, sizes are bytes, states are ``StrEnum``. Values are frozen;
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from core.problems import table
 from core.problems.code import Reason
 from core.problems.command_line import COMMAND_LINE
+from core.values import dataclass
 
 
 def now() -> datetime:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from core.problems.code import Reason
 from core.problems.command_line import COMMAND_LINE
+from core.values import dataclass
 
 STEP_NAMES = {
     "lookup": "Name lookup",

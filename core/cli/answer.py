@@ -7,10 +7,10 @@ come from a generator, and are written as they come.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from core.errors import ArchivarError
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

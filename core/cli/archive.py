@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +20,7 @@ from core.message.content import Content
 from core.message.octets import chunks
 from core.model import User
 from core.text.format import counted, number, size
+from core.values import dataclass
 
 #: The most columns by which continued lines are indented.
 DEEPEST = 30

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +29,7 @@ from core.secrets import Secret
 from core.service.detach import ensure_running
 from core.service.queue import Queue
 from core.text.format import number, size
+from core.values import dataclass
 
 PEOPLE = ("office", "sales", "support")
 DOMAIN = "example.test"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +40,7 @@ from core.service.scheduler import next_starts
 from core.service.verifications import VerificationOutcome
 from core.system.exposure import Exposure
 from core.text.format import counted, number, size, soon, when
+from core.values import dataclass
 
 
 def register(app: typer.Typer) -> None:

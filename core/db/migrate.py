@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
@@ -17,6 +16,7 @@ from core.db.shape import Shape, made_by
 from core.errors import DamagedError, HomeError
 from core.model import now, timestamp
 from core.problems import archive as problems
+from core.values import dataclass
 
 #: What to do about a damaged catalog.
 

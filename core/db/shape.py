@@ -10,9 +10,10 @@ import re
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from core.values import dataclass
 
 #: One statement, so that it reads one moment. The first column is empty for a number of the header.
 QUESTION = (

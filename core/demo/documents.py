@@ -6,10 +6,11 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from io import BytesIO
 from math import isqrt
 from random import Random
+
+from core.values import dataclass
 
 SUBJECTS = (
     "Rechnung",

@@ -10,7 +10,7 @@ import binascii
 from base64 import encodebytes
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.header import Header
 from email.utils import format_datetime
@@ -19,6 +19,7 @@ from math import log
 from random import Random
 
 from core.demo.documents import SampleDocument, document
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from argparse import Namespace
 from asyncio import StreamReader, StreamWriter, Task
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
 from zlib import crc32
@@ -33,6 +32,7 @@ from pymap.user import UserMetadata
 from pysasl.hashing import Cleartext
 
 from core.demo.mail import SampleMessage
+from core.values import dataclass
 
 HOST = "127.0.0.1"
 # A command may name thousands of UIDs; asyncio's own limit for a line is 64 KiB.

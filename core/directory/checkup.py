@@ -6,7 +6,6 @@ Options are looked up by name, wherever a version of the server keeps them; a mi
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 from core.directory.kerio import ApiError, Found, KerioApi, domains, is_true, session
@@ -17,6 +16,7 @@ from core.problems.code import Reason
 from core.profiles.directory import Directory
 from core.profiles.profile import Method, Profile
 from core.secrets import Secret
+from core.values import dataclass
 
 #: The classes of messages in Kerio's archiving, by the names of its options.
 CLASSES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +11,7 @@ from core.problems import command_line
 from core.problems.code import Face, Reason
 from core.problems.command_line import sentence
 from core.problems.table import warned
+from core.values import dataclass
 
 
 class UserChangeKind(StrEnum):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from core.problems import command_line, warning
 from core.problems.code import Reason
+from core.values import dataclass
 
 #: Members listed by name.
 NAMED = 5

@@ -14,7 +14,7 @@ Groups that hold each other are each read once, and no deeper than ``DEEPEST``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from core.directory.group_notes import NAMED, GroupLack, GroupNote
@@ -22,6 +22,7 @@ from core.directory.values import DnKey, Row, Sid, Values, dn_key, domain_of, fi
 from core.errors import DirectoryError
 from core.problems import directory as problems
 from core.profiles import ldap_filter
+from core.values import dataclass
 
 #: LDAP_MATCHING_RULE_IN_CHAIN (MS-ADTS section 3.1.1.3.4.4.3).
 IN_CHAIN = "1.2.840.113556.1.4.1941"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from core.values import dataclass
 
 Values = Mapping[str, Sequence[bytes]]
 #: An entry: its DN and its attributes.

@@ -6,13 +6,13 @@ Every label is a folder of its own, unless it is hidden from IMAP; "All Mail" ha
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from core.errors import Dropped, ProtocolError
 from core.imap import names, tokens
 from core.imap.names import Folder, Reply
 from core.imap.session import Session
 from core.text import sequence
+from core.values import dataclass
 
 #: Labels that name a folder by its use (RFC 6154), in lower case.
 _USES = {"\\sent": "\\sent", "\\draft": "\\drafts", "\\drafts": "\\drafts", "\\trash": "\\trash"}

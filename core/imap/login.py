@@ -12,7 +12,7 @@ import hashlib
 import imaplib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from core.errors import ConnectError
@@ -22,6 +22,7 @@ from core.masking import masked
 from core.problems import login as problems
 from core.profiles.profile import KERIO_CHARACTERS, Access, Method, Server
 from core.secrets import Secret
+from core.values import dataclass
 
 #: Challenges in one login after which a server would ask for ever.
 MOST_CHALLENGES = 3

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from imapclient import imap_utf7
 
@@ -16,6 +16,7 @@ from core.masking import masked, masked_name
 from core.problems import folder as problems
 from core.profiles import rules
 from core.profiles.ownership import OWN, Whose
+from core.values import dataclass
 
 #: imaplib's form of a reply line: bytes, or a pair of the line up to a literal and the literal.
 Reply = bytes | tuple[bytes, bytes] | None

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.imap import names, tokens
 from core.imap.names import Folder, Reply
 from core.profiles.ownership import OWN, Evidence, Standing, Whose
+from core.values import dataclass
 
 _KINDS = (Standing.OWN, Standing.OTHERS, Standing.SHARED)
 #: Rights of an owner that a borrower does not have, all of them: administer, insert, delete, expunge.

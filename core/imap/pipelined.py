@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import imaplib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from core.errors import ProtocolError
 from core.imap import folders, names, replies
@@ -19,6 +18,7 @@ from core.imap.replies import Listing
 from core.imap.selected import OPENED, Selected, opened
 from core.imap.session import ITEMS_LISTED, SLACK, Session, section
 from core.text import sequence
+from core.values import dataclass
 
 #: Folders asked about at once: their commands fit the buffers of both sides, or both could wait for each other for ever.
 AT_ONCE = 50

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 from core.imap.names import Reply
 from core.masking import masked, masked_name
+from core.values import dataclass
 
 #: A UID has 32 bits (RFC 3501 section 9, nz-number); up to ten digits are accepted.
 _UID = re.compile(rb"\d{1,10}", re.ASCII)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from core.errors import ProtocolError
 from core.imap import names
 from core.imap.names import Reply
 from core.problems import folder as problems
+from core.values import dataclass
 
 #: Untagged replies that describe an open folder.
 OPENED = ("UIDVALIDITY", "UIDNEXT", "EXISTS", "PERMANENTFLAGS", "READ-ONLY")

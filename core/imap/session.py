@@ -12,7 +12,6 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from imapclient.exceptions import IMAPClientError
@@ -34,6 +33,7 @@ from core.problems import folder as problems
 from core.problems.code import Reason
 from core.profiles.profile import Method, Server
 from core.text import sequence
+from core.values import dataclass
 
 T = TypeVar("T")
 LOGOUT_SECONDS = 5.0

@@ -7,12 +7,13 @@ index of the same form.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+
+from core.values import dataclass
 
 INDEX = "README.md"
 #: The group of pages about setting up other systems.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from core import __version__
 from core.manual import pages, roff
 from core.manual.blocks import parse
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ fields, bytes of text); everything left out or unreadable is listed in ``unread`
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from core.errors import InputError
 from core.message import header_fields, invitation, transfer_encoding
@@ -20,6 +19,7 @@ from core.message.passages import Gathered, Passage, composed
 from core.message.splitter import header_end
 from core.message.transfer_encoding import ENCODINGS, trailer
 from core.problems.message import NO_ATTACHMENT
+from core.values import dataclass
 
 _META = re.compile(rb"<meta\b([^>]*+)", re.IGNORECASE)
 _CHARSET = re.compile(rb"charset\s*+=\s*+[\"']?([\w:.-]{1,40})", re.IGNORECASE)

@@ -19,7 +19,6 @@ import codecs
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from core.message import octets, uuencoded
@@ -28,6 +27,7 @@ from core.message.decoding import decoded, with_line_feeds
 from core.message.octets import Bytes
 from core.message.splitter import LONGEST_HEADER, Part, header_end, parts
 from core.text.codepoints import NO_SIGN
+from core.values import dataclass
 
 LONGEST_SUBJECT = 998
 LONGEST_SENDER = 320

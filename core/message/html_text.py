@@ -8,11 +8,11 @@ quadratic there. Here a megabyte of such HTML took under 0.2 s, and nothing is r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 from core.message.html_references import unescape
 from core.text.codepoints import NO_SIGN
+from core.values import dataclass
 
 #: Characters of one target or description, and of all in a page together.
 LONGEST_TARGET, LONGEST_TARGETS = 2_000, 500_000

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
+
+from core.values import dataclass
 
 #: Lines that are read, characters of a value, events and people that are listed.
 MOST_LINES, LONGEST_VALUE, MOST_EVENTS, MOST_PEOPLE = 100_000, 20_000, 50, 200

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from core.message import header_fields, transfer_encoding, uuencoded
 from core.message.decoding import decoded, with_line_feeds
@@ -16,6 +16,7 @@ from core.message.envelope import describe, is_attachment, line
 from core.message.octets import Bytes, section
 from core.message.splitter import LONGEST_HEADER, Part, header_end, parts
 from core.message.transfer_encoding import ENCODINGS, PLAIN
+from core.values import dataclass
 
 MOST_PARTS = 10_000
 LONGEST_TEXT = 4 * 1024 * 1024  # bytes of text of all parts together that are read

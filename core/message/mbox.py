@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO
 
 from core.message import separators
 from core.message.octets import Bytes
 from core.message.separators import AHEAD, LONGEST
+from core.values import dataclass
 
 _QUOTE = re.compile(rb"^(>*From )", re.MULTILINE)
 #: The beginning of "From " at the end of a block.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from core.values import dataclass
 
 #: Fields shown of a nested message's header, and characters of each.
 HEADING, LONGEST_FIELD = ("From", "To", "Cc", "Date", "Subject"), 1_000

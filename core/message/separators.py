@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from calendar import timegm
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from core.values import dataclass
 
 LONGEST = 500
 #: Bytes after a line that are examined.

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from core.message.octets import BLOCK, Bytes, Octets, Section
+from core.values import dataclass
 
 #: Bytes of a line that may belong to a file; a longer one is text.
 LONGEST_LINE = 4_096

@@ -20,7 +20,7 @@ Templates are those of ``str.format`` with names for values, with format specs:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum, IntEnum
 from functools import cache
@@ -28,6 +28,7 @@ from string import Formatter
 from typing import Any, Protocol, TypeAlias
 
 from core.text.format import counted, number, size
+from core.values import dataclass
 
 
 class Family(IntEnum):

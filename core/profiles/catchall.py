@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from core.errors import InputError
 from core.profiles import addresses, correspondents, templates
+from core.values import dataclass
 
 UNKNOWN_FOLDER = "Unknown addresses"
 

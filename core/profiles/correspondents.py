@@ -9,10 +9,11 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.message.line_ends import with_line_feeds
 from core.profiles.addresses import LONGEST, key
+from core.values import dataclass
 
 #: The fields read unless a profile says otherwise, in this order: the first address of a user counts.
 HEADERS = (

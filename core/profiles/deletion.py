@@ -5,12 +5,12 @@ Invariant: flagged mail and drafts are never deleted, nor messages that cannot b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from core.profiles.age import Age
 from core.profiles.filter import DRAFT, FLAGGED, has_flag
+from core.values import dataclass
 
 
 class When(StrEnum):

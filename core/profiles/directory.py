@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any
 
 from core.problems import warning
 from core.problems.code import Reason
 from core.profiles import plain
+from core.values import dataclass
 
 
 class DirectoryKind(StrEnum):

@@ -7,10 +7,11 @@ archived when it is named (``rules``); beside a name, ``**`` keeps everything el
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.profiles.ownership import OWN, Whose
 from core.profiles.rules import FolderRules, Rule
+from core.values import dataclass
 
 EVERYTHING = "**"
 #: A folder's path, its special uses, and its owner when that is not the mailbox's.

@@ -12,12 +12,13 @@ import binascii
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.message import html_references as markup
 from core.profiles import correspondents
 from core.profiles.correspondents import Correspondents
 from core.text.normal import normal
+from core.values import dataclass
 
 #: Header fields that mark a report by name, and by value.
 _MARK = re.compile(r"x-(?:[a-z0-9]++-)*?journal(?:ing)?-report")

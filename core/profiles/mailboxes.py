@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.model import User
 from core.profiles.profile import Method, Profile, Server
+from core.values import dataclass
 
 #: The owner's place in the name of a catch-all mailbox.
 EVERYBODY = "everybody"

@@ -8,11 +8,11 @@ reported: no user's own mail is lost to a guess.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from core.model import User
+from core.values import dataclass
 
 
 class Standing(StrEnum):

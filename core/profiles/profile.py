@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +19,7 @@ from core.profiles.rules import FolderRules
 from core.profiles.schedule import Schedule
 from core.profiles.selection import UserSelection
 from core.secrets import Secret
+from core.values import dataclass
 
 MAX_CONNECTIONS = 16
 #: The largest floor for the speed of a message, in bytes a second, and the largest daily share, in megabytes.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import calendar
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from core.values import dataclass
 
 _SHARE = re.compile(r"(\d{1,3}) ?%( a day)?")
 ALLOWED = "off, weekly, monthly, or a share a day such as 5%"

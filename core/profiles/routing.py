@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from core.model import User
 from core.profiles.addresses import domain_of, key
 from core.profiles.correspondents import Correspondents
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from core.profiles.ownership import OWN, Evidence, Standing, Whose
+from core.values import dataclass
 
 #: Special uses (RFC 6154, Kerio's plain LIST) excluded by default, with the reason shown.
 EXCLUDED_USES = {"\\junk": "junk mail"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from core.profiles import cron, zones
+from core.values import dataclass
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WHAT_EVERY = "a number and a unit such as 15 minutes, 2 hours or 1 day, from 1 minute to 30 days"

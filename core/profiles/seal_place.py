@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.problems import place as problems
 from core.problems.code import Reason
 from core.profiles import addresses
+from core.values import dataclass
 
 LONGEST = 1000
 LONGEST_NAME = 40

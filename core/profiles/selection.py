@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from core.model import User
+from core.values import dataclass
 
 
 class SelectionMode(StrEnum):

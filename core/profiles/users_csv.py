@@ -10,13 +10,13 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from core.errors import InputError
 from core.problems import command_line, user_list
 from core.problems.code import Face, Reason
 from core.profiles import addresses, people
 from core.text.normal import normal
+from core.values import dataclass
 
 MOST_BYTES = 10_000_000
 MOST_ROWS = 200_000

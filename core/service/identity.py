@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.config import Home
 from core.errors import HomeError
 from core.problems import home as problems
+from core.values import dataclass
 
 #: Errors of a path that leads nowhere any more, also on a server that has lost it.
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)

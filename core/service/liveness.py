@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from dataclasses import dataclass
 from enum import StrEnum
 
 from core.config import Home
@@ -17,6 +16,7 @@ from core.problems import service
 from core.problems.code import Reason
 from core.service.lock import is_running
 from core.system.process import is_stopped
+from core.values import dataclass
 
 #: Seconds without a sign of life after which the loop hangs, or the machine is overloaded.
 SILENCE_SECONDS = 5.0

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from core.db.database import Database, Row, Transaction
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.model import now, timestamp
 from core.system.collection import uncollected
+from core.values import dataclass
 
 #: A number below that of any write.
 BEFORE_ALL = -1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from core.problems.table import kept
 from core.service import progress_rows
 from core.service.ahead import ADD
 from core.service.progress_rows import Changes
+from core.values import dataclass
 
 _COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, brief, automatic"
 _WHOLE = _COLUMNS.replace("brief", "(SELECT result FROM run_result WHERE run_result.run = run.id)")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.archive.registry.clock import BOOT_CREDENTIAL
 from core.errors import InputError
 from core.problems.service import NO_UNIT
 from core.text.format import safe
+from core.values import dataclass
 
 #: The administrator's own units are in this folder.
 PLACE = Path("/etc/systemd/system/archivar.service")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -26,6 +26,7 @@ from core.problems.command_line import told
 from core.profiles.rhythm import Often, Rhythm
 from core.system.actor import signed
 from core.text.format import counted, size
+from core.values import dataclass
 
 REQUEST = "verification"
 PROGRESS = "verification.progress"

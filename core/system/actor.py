@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
+
+from core.values import dataclass
 
 #: Channels used by a person, who may have come by sudo.
 PERSONAL = ("cli", "console")

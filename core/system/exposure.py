@@ -7,7 +7,6 @@ import shlex
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from core.config import Home
 from core.problems.code import Reason
 from core.problems.command_line import told
 from core.problems.warning import EXPOSED, EXPOSED_MORE, SHELTERED, SHELTERED_MORE
+from core.values import dataclass
 
 _OTHERS, _ALL_OTHERS = 0o077, 0o007
 #: The most levels of folders below a home or a backup.

@@ -51,6 +51,7 @@ HELP = {
     "core.problems.usage",
     *("core.system", "core.system.guard", "core.system.locales"),
     *("core.text", "core.text.codepoints", "core.text.format", "core.text.layout"),
+    "core.values",
 }
 #: What frequent commands have no use for, and must not wait for.
 READING = ("core.message.content", "core.message.html_text", "core.archive.search.index_document")

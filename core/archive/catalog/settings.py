@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -16,6 +15,7 @@ from core.db import glimpse
 from core.db.database import Database
 from core.profiles import rhythm, sizes
 from core.profiles.rhythm import Rhythm
+from core.values import dataclass
 
 DEFAULT_VOLUME_BYTES = 4 * 1024**3
 _WORDS = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from core.db import kept
 from core.db.database import Database, Transaction
+from core.values import dataclass
 
 NAME = "totals"
 #: New messages after which the totals are kept anew, and the most that are added at once, in a few hundredths of a second.

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from core.archive.catalog import digests
 from core.archive.store.entries.values import Canonical
 from core.db.database import Database, Row, Transaction
 from core.message.canonical import canonical
+from core.values import dataclass
 
 #: The prefix of the source of imported mail; the owner's id follows.
 FROM_FILES = "import -> "

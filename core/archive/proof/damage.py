@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from core.archive.proof.findings import Finding
 from core.db.database import Transaction
 from core.model import moment, now, timestamp
 from core.problems import table
+from core.values import dataclass
 
 #: Findings kept; the verification itself counts all of them.
 MOST = 10_000

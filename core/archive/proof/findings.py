@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from core.archive.store.ledger import ZERO_HASH, Head
 from core.problems import command_line, finding, table
 from core.problems.code import Reason
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from core.db.database import Database
 from core.db.migrate import check
 from core.errors import ArchivarError
 from core.model import moment, now, timestamp
+from core.values import dataclass
 
 NAME = "verified"
 #: Findings that are kept in full, the first ones; all of them are counted.

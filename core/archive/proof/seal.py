@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from core.archive.store.volume_format import LAST_SEQ
 from core.errors import InputError
 from core.model import moment
 from core.problems import seal_line as problems
+from core.values import dataclass
 
 #: Longer than any seal, with all the line breaks and quote marks of mail programs.
 LONGEST = 4096

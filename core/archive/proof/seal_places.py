@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from core.problems.command_line import told
 from core.problems.warning import SEAL_BROKEN, SEAL_NOT_SENT, SEALS_NOT_SENT
 from core.profiles.seal_place import PlaceError, PlaceKind, SealPlace, checked
 from core.secrets import Secret
+from core.values import dataclass
 
 LONGEST_REASON = 500
 #: The folder of the home for tokens of time-stamp authorities.

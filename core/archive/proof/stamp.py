@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ArchivarError, InputError
 from core.problems import stamp as problems
+from core.values import dataclass
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

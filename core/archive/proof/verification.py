@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +29,7 @@ from core.db import kept
 from core.errors import ArchivarError, DamagedError, StorageError
 from core.model import moment, now, timestamp
 from core.system.actor import Actor
+from core.values import dataclass
 
 #: The setting that holds the state of the present round of shares.
 ROUND = "verifying"

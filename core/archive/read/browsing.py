@@ -7,10 +7,9 @@ a page in the middle of a million costs a few hundredths of a second.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.archive.archive import Archive
 from core.archive.read.reading import STORED, Stored
+from core.values import dataclass
 
 _THEN = "folder_id = :folder AND since_seq <= :seq AND (until_seq IS NULL OR until_seq > :seq)"
 #: SQL: users with folders, who had mail once: removed users too, and the catch-all archive.

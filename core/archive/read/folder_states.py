@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.archive.archive import Archive
 from core.model import now, timestamp
+from core.values import dataclass
 
 #: The largest number that SQLite holds; a server may tell larger ones, which are as good as none.
 LARGEST = 2**63 - 1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.catalog import digests
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.archive.archive import Archive
 from core.archive.catalog import digests
 from core.archive.catalog.twins import STANDING
 from core.errors import InputError
 from core.problems import search as problems
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

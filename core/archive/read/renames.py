@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from core.archive.archive import Archive
@@ -10,6 +9,7 @@ from core.archive.store.entries.records import UserSaved
 from core.errors import DamagedError
 from core.model import moment
 from core.system.actor import Actor
+from core.values import dataclass
 
 #: Entries that are read, the newest first: enough for years of changes, and read in a moment.
 MOST = 20_000

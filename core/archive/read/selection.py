@@ -8,11 +8,11 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.errors import InputError
 from core.problems.search import NO_MAIL
+from core.values import dataclass
 
 #: Messages that are looked up together.
 CHUNK = 500

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from core.archive.archive import Archive
 from core.db import kept
+from core.values import dataclass
 
 #: Messages that are compared: the newest, those that are still there before others.
 SAMPLE = 20

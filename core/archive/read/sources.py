@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.catalog import digests
 from core.archive.catalog.twins import STANDING
+from core.values import dataclass
 
 CHUNK = 200
 #: Rows read at once where there may be hundreds of thousands.

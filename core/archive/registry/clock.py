@@ -12,7 +12,6 @@ import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from core.model import moment, now, timestamp
 from core.problems import table, warning
 from core.problems.code import Reason
 from core.problems.command_line import sentence
+from core.values import dataclass
 
 #: The setting that holds the last reading.
 NAME = "clock"

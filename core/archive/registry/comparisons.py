@@ -7,12 +7,12 @@ for the UID now. Only equal messages are kept; different ones are read again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.archive.archive import Archive
 from core.model import moment, now, timestamp
 from core.text import sequence
+from core.values import dataclass
 
 #: Bytes of a SHA-256 that tell if the record of a UID is still the one that was compared.
 PREFIX = 8

@@ -6,7 +6,6 @@ The ledger has the changes of a synchronisation. Failures are not in it, and mus
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,6 +16,7 @@ from core.model import moment, now, timestamp
 from core.problems import table
 from core.problems.code import Reason
 from core.problems.command_line import told
+from core.values import dataclass
 
 NAME = "directory_attempt"
 LONGEST = 500

@@ -7,8 +7,6 @@ rotation that is broken off anywhere leaves passwords readable, and the next one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.archive.archive import Archive
 from core.archive.opening import refuse_backup
 from core.archive.store.entries.upkeep import KeyRotated
@@ -17,6 +15,7 @@ from core.errors import HomeError
 from core.problems.code import Reason
 from core.problems.key import PASSWORDS_UNREADABLE
 from core.secrets import Secret
+from core.values import dataclass
 
 #: Names under which the directory's password and those of seal places are stored; names of profiles never begin with a hyphen.
 DIRECTORY, SEALS = "-directory", "-seal:"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from core.db.database import Database, Transaction
@@ -12,6 +11,7 @@ from core.model import moment, timestamp
 from core.profiles.plain import as_json
 from core.profiles.profile import Profile, name_key
 from core.profiles.schedule import Schedule
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

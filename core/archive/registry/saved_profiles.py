@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from core.profiles.profile import Access, Profile, Server, from_json, name_key
 from core.profiles.routing import AddressBook
 from core.profiles.selection import SelectedUsers, select
 from core.secrets import Secret
+from core.values import dataclass
 
 #: The rank of a connection whose data only the server itself can read.
 _TRUSTED = 2

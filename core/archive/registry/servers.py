@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from core.archive.archive import Archive
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,7 @@ from core.errors import InputError
 from core.model import User
 from core.problems import user as problems
 from core.profiles import addresses
+from core.values import dataclass
 
 
 class AddressState(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from core.archive.archive import Archive
@@ -16,6 +16,7 @@ from core.model import User
 from core.problems import user as problems
 from core.problems import user_list
 from core.profiles.users_csv import CsvUser, RowFault
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.read import browsing
 from core.archive.read.reading import Stored
 from core.archive.search.query import InFolder, OfUser, QueryError, Where, Within
 from core.problems import search as problems
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from core.problems.code import Reason
 from core.problems.search import INDEX_DAMAGED, INDEX_FAILED, INDEX_PARTLY
+from core.values import dataclass
 
 #: The columns of the text, in order.
 COLUMNS = ("subject", "sender", "recipients", "copies", "body", "files", "links", "ids")

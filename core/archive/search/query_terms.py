@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
 
 from core.errors import InputError
 from core.problems.code import Reason
+from core.values import dataclass
 
 #: Columns of the text, by their names in queries.
 TEXT_FIELDS = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
@@ -25,6 +24,7 @@ from core.archive.search.search_index import Index, discard, missing
 from core.db.database import Row
 from core.errors import DamagedError
 from core.problems import search as problems
+from core.values import dataclass
 
 #: By relevance, the number of newest results that are ranked, and the number that can be paged through.
 RANKED, KEPT = 20_000, 1_000

@@ -18,7 +18,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from core.db.shape import Shape, made_by
 from core.errors import DamagedError, StorageError
 from core.message.octets import Bytes
 from core.problems import search as problems
+from core.values import dataclass
 
 #: To be raised with every change of this module, ``folding``, ``numbers`` or the results of ``content``: the index is made
 #: anew.

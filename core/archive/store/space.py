@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from core.problems.code import Reason
 from core.problems.command_line import told
 from core.problems.warning import SPACE_LOW
 from core.text.format import size
+from core.values import dataclass
 
 LEAST_FREE = 1_000_000_000
 #: Less than this share of the file system is little space, unless it is this many bytes.

@@ -16,7 +16,6 @@ import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from threading import RLock
 from typing import NamedTuple
@@ -28,6 +27,7 @@ from core.db.database import Database
 from core.errors import DamagedError
 from core.message.octets import BLOCK, Octets
 from core.problems import volume as problems
+from core.values import dataclass
 
 if sys.version_info >= (3, 14):
     from compression import zstd

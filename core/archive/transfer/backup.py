@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from core.problems import backup as problems
 from core.problems import command_line, disk
 from core.problems.code import Reason
 from core.system.open_folder import OpenFolder, account, refuse_unsafe_way
+from core.values import dataclass
 
 VERSION = 1
 #: The folder that a file system of its own has from the beginning.

@@ -11,11 +11,11 @@ import plistlib
 import re
 from base64 import encodebytes
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from xml.parsers.expat import ExpatError
 
 from core.archive.transfer.trees import UnusableFile
 from core.problems import mail_file as problems
+from core.values import dataclass
 
 _LENGTH = re.compile(rb"\s{0,20}(\d{1,12})[ \t]{0,20}\r?\n")
 #: The allowed bytes after a message.

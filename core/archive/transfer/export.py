@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,6 +34,7 @@ from core.problems import export as problems
 from core.problems.code import Face, Reason
 from core.system.open_folder import OpenFolder
 from core.system.tasks import to_the_end
+from core.values import dataclass
 
 
 class ExportFormat(StrEnum):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 
 from core.problems import mail_file as problems
 from core.problems.code import Reason
+from core.values import dataclass
 
 #: Bytes that are read to recognise a file.
 BEGINNING = 4096

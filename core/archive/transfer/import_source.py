@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from core import config
@@ -13,6 +12,7 @@ from core.archive.transfer.mail_items import Finding, ImportFormat, text
 from core.errors import InputError
 from core.model import User
 from core.problems import importing as problems
+from core.values import dataclass
 
 #: The archive folder of mail without one.
 DEFAULT_FOLDER = "Imported"

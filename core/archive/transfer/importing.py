@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from core.problems import importing as problems
 from core.problems import mail_file
 from core.system.tasks import spawn
 from core.text.format import counted
+from core.values import dataclass
 
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_MESSAGES = 500

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.archive.transfer import file_kinds, packed
@@ -36,6 +35,7 @@ from core.message import arrival
 from core.message.envelope import describe_header
 from core.message.splitter import header_end
 from core.problems import mail_file as problems
+from core.values import dataclass
 
 MESSAGES = "#msgs"
 #: Levels below the given path at which mailboxes are looked for.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from core.archive.archive import Archive
 from core.db import kept
 from core.db.database import Transaction
 from core.model import moment, timestamp
+from core.values import dataclass
 
 NAME = "backed_up"
 

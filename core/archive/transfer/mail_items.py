@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from core.archive.transfer.trees import Tree, TreeEntry, unread
@@ -12,6 +11,7 @@ from core.problems import command_line
 from core.problems import mail_file as problems
 from core.problems.code import Reason
 from core.text.utf7 import decoded_utf7, modified_utf7
+from core.values import dataclass
 
 #: Bytes; SQLite keeps no longer value.
 LARGEST = 2**31 - 1

@@ -12,7 +12,7 @@ import os
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -20,6 +20,7 @@ from core import files
 from core.errors import BusyError, InputError
 from core.problems import export as problems
 from core.system.open_folder import OpenFolder
+from core.values import dataclass
 
 NAME, SUMS = "manifest.jsonl", "SHA256SUMS"
 VERSION = 1

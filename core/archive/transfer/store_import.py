@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from core.model import User
 from core.problems import command_line, mail_file
 from core.problems import importing as problems
 from core.problems.code import Reason
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

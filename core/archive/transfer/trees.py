@@ -8,7 +8,6 @@ import stat
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -17,6 +16,7 @@ from core.problems import command_line
 from core.problems import mail_file as problems
 from core.problems.code import Code, Reason
 from core.system.open_folder import NotRegular, OpenFolder
+from core.values import dataclass
 
 
 class UnusableFile(Exception):

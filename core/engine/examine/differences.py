@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -12,6 +11,7 @@ from core.model import now, timestamp
 from core.problems import command_line, comparison, deletion, message, table
 from core.problems.code import Reason
 from core.text.format import counted, size, when
+from core.values import dataclass
 
 
 class DifferenceKind(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from core.archive.archive import Archive
@@ -23,6 +23,7 @@ from core.problems.table import warned
 from core.profiles.directory import Directory
 from core.secrets import Secret
 from core.system.actor import PERSONAL, signed
+from core.values import dataclass
 
 #: The actor of a synchronisation in the ledger.
 ACTOR = "directory"

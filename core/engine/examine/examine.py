@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +39,7 @@ from core.profiles.profile import Kind, Profile
 from core.secrets import Secret
 from core.system.tasks import together
 from core.trial import Trial, TrialStep
+from core.values import dataclass
 
 
 async def connection_test(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.archive.archive import Archive
 from core.archive.registry import users
 from core.engine.visit import catchall
@@ -17,6 +15,7 @@ from core.message.envelope import describe
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 from core.secrets import Secret
+from core.values import dataclass
 
 #: Bytes; a larger message is no example.
 LARGEST = 4 * 1024 * 1024

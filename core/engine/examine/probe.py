@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +24,7 @@ from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 from core.profiles.rules import PROBE, is_trash
 from core.secrets import Secret
+from core.values import dataclass
 
 #: Some servers keep all folders below INBOX.
 _PREFIXES = ("", "INBOX/", "INBOX.")

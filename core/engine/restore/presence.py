@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.archive.archive import Archive
 from core.engine.visit.looking import HEADERS_PER_FETCH
@@ -18,6 +18,7 @@ from core.message.octets import Bytes, same
 from core.problems.code import Reason
 from core.problems.folder import BUSY
 from core.problems.restore import NOT_ARCHIVED
+from core.values import dataclass
 
 #: Errors of a message that cannot be read from the archive; another one may be readable.
 UNREADABLE = (DamagedError, StorageError)

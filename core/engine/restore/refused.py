@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from core.problems import command_line
 from core.problems.code import Reason
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

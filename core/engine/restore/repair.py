@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from core.archive.archive import Archive
@@ -38,6 +38,7 @@ from core.problems.code import Reason
 from core.profiles import journal
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
+from core.values import dataclass
 
 logger = logging.getLogger("archivar.repair")
 

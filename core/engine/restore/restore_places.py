@@ -9,7 +9,7 @@ folders lie below INBOX.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from core.errors import ProtocolError
@@ -22,6 +22,7 @@ from core.problems import warning
 from core.problems.code import Reason
 from core.profiles.ownership import Standing, Whose
 from core.text.format import counted
+from core.values import dataclass
 
 INBOX = "INBOX"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from core.archive.archive import Archive
@@ -19,6 +19,7 @@ from core.problems.warning import DELETED_AGAIN
 from core.profiles import rules
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
+from core.values import dataclass
 
 #: Characters; no folder path on a server is longer.
 LONGEST = 1000

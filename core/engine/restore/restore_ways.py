@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 
 from core.archive.archive import Archive
@@ -16,6 +15,7 @@ from core.model import User
 from core.profiles.mailboxes import Mailbox, of_target, of_user
 from core.profiles.profile import Profile
 from core.profiles.selection import select
+from core.values import dataclass
 
 
 class Fit(IntEnum):

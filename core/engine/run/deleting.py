@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from core.archive.read import sources
 from core.engine.run.moves import Moves
@@ -45,6 +44,7 @@ from core.profiles import rules
 from core.profiles.filter import FLAGGED, has_flag
 from core.profiles.ownership import Evidence
 from core.text.format import number
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.archive.archive import Archive
 from core.archive.read import sources
@@ -26,6 +26,7 @@ from core.imap.replies import Listed
 from core.message.envelope import describe_header
 from core.profiles import rules
 from core.profiles.deletion import OnTrash
+from core.values import dataclass
 
 _Arrived = Mapping[ServerPlace, tuple[Look, Listed]]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from core.archive.read import several_folders, sources
 from core.archive.read.sources import Gone, Kept
@@ -27,6 +27,7 @@ from core.problems.code import Reason
 from core.problems.folder import UID_REUSED
 from core.problems.warning import IN_TRASH
 from core.profiles import journal
+from core.values import dataclass
 
 #: Messages read before a server counts as having recomputed its numbers, or as inexact.
 SAMPLE = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +44,7 @@ from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile
 from core.secrets import Secret
 from core.system.tasks import together
+from core.values import dataclass
 
 #: An age limit by which no mail is old.
 NOTHING_IS_OLD = datetime(1000, 1, 1, tzinfo=UTC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from core.archive.read import folder_states, sources
@@ -22,6 +21,7 @@ from core.problems import folder as problems
 from core.problems.warning import FOLDER_SHRUNK
 from core.profiles.rules import is_trash
 from core.system.tasks import spawn
+from core.values import dataclass
 
 #: Messages that must vanish from a folder at once before a warning is given.
 SHRUNK = 50

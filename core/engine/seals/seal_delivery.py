@@ -18,7 +18,6 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
@@ -38,6 +37,7 @@ from core.problems.code import Reason
 from core.profiles.seal_place import PORTS, MailAccess, PlaceKind, SealPlace
 from core.secrets import Secret
 from core.system.open_folder import OpenFolder
+from core.values import dataclass
 
 #: Seconds for one answer of a server, and for a whole delivery.
 ANSWER_SECONDS, ALL_SECONDS = 20.0, 90.0

@@ -11,7 +11,6 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.read.sources import LeftRecord
@@ -34,6 +33,7 @@ from core.profiles.people import CATCHALL
 from core.profiles.profile import Profile
 from core.profiles.routing import AddressBook, Match, Route
 from core.text.format import number
+from core.values import dataclass
 
 logger = logging.getLogger("archivar.catchall")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from core.engine.visit import plan
@@ -22,6 +21,7 @@ from core.imap.session import Busy, Fetched, Session
 from core.problems import folder
 from core.problems import message as problems
 from core.problems.code import Reason
+from core.values import dataclass
 
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_MESSAGES = 500

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from core.archive.archive import Archive
@@ -29,6 +28,7 @@ from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.problems.code import Reason
 from core.text import sequence
+from core.values import dataclass
 
 #: The run number in entries archived by a comparison.
 NO_RUN = 0

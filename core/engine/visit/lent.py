@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 
 from core.archive.archive import Archive
@@ -19,6 +19,7 @@ from core.imap import names
 from core.imap.names import Folder, Status
 from core.imap.session import Session
 from core.profiles.ownership import Evidence, Standing, Whose
+from core.values import dataclass
 
 #: Equal headers that prove it even when the folders are not equally full just now.
 ENOUGH = 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from core.archive.archive import Archive
 from core.archive.read import several_folders, sources
@@ -20,6 +20,7 @@ from core.imap.replies import Listed, Listing
 from core.imap.session import Busy
 from core.problems.folder import CHANGED
 from core.profiles import rules
+from core.values import dataclass
 
 #: Headers asked for at once.
 HEADERS_PER_FETCH = 200

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from core.engine.visit.renamed_logins import RenamedLogins
@@ -12,6 +11,7 @@ from core.imap.names import Folder, Status, Unused
 from core.imap.session import Session
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile, Server
+from core.values import dataclass
 
 
 async def opened(server: Server, login: Credentials) -> tuple[Session, list[Folder], dict[str, Status], list[Unused]]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from core.archive.read.sources import Gone, Recorded
 from core.imap.replies import Listed
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ end, and have rows of their own (``MailboxLine.packed``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from core.model import MailboxResult, Phase, RunStatus, Tally
+from core.values import dataclass
 
 #: Phases in which the folders of a mailbox are not listed yet.
 UNLISTED = (Phase.WAITING, Phase.CONNECTING, Phase.LISTING)

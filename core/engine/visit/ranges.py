@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.archive.archive import Archive
 from core.archive.read import several_folders, sources
@@ -32,6 +32,7 @@ from core.imap.pipelined import ListedFolder
 from core.imap.replies import Listed
 from core.imap.selected import Selected
 from core.imap.session import Busy, Session
+from core.values import dataclass
 
 #: Messages from which on a folder is looked at in this way.
 LARGE = 1000

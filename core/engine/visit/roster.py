@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles, shared_logins, users
 from core.imap.login import Credentials, ServerKnowledge
@@ -16,6 +14,7 @@ from core.profiles.profile import Profile
 from core.profiles.selection import SelectionMode, select
 from core.secrets import Secret
 from core.text.format import number
+from core.values import dataclass
 
 #: Names listed in a warning; the rest is a number.
 NAMED = 10

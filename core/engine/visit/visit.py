@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from core.archive.archive import Archive
@@ -16,6 +16,7 @@ from core.model import now
 from core.profiles.deletion import Deletion
 from core.profiles.filter import Filter
 from core.profiles.rules import FolderRules
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ folders named after people.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.archive.archive import Archive
 from core.engine.visit import lent, user_names
@@ -20,6 +20,7 @@ from core.problems.code import Reason
 from core.profiles import rules
 from core.profiles.ownership import Evidence, Neighbours, Standing, UserNames, Whose
 from core.profiles.rules import FolderRules
+from core.values import dataclass
 
 #: Folders listed in a warning.
 NAMED = 5

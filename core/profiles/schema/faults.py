@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,7 @@ from core.problems import command_line, fields
 from core.problems.code import Face, Reason
 from core.profiles.lines import KeyLines
 from core.profiles.schema.kinds import WrongValue
+from core.values import dataclass
 
 #: Faults of one file that are reported; later ones show when these are fixed.
 MOST = 30

@@ -6,7 +6,6 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from core.errors import InputError
 from core.problems import fields
 from core.problems.code import Reason
+from core.values import dataclass
 
 LONGEST_TEXT = 500
 _MANY_DIGITS = 10**40

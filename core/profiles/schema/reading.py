@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +14,7 @@ from core.problems.code import Reason
 from core.profiles.schema.faults import Fault, Sort, in_file, unknown, wrong
 from core.profiles.schema.kinds import WrongValue, show
 from core.profiles.schema.table import Always, Field, SettingsTable, While
+from core.values import dataclass
 
 T = TypeVar("T")
 

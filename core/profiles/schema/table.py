@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from core.problems import fields
 from core.problems.code import Reason
 from core.profiles.schema.kinds import ValueKind
+from core.values import dataclass
 
 T = TypeVar("T")
 _NONE: Any = object()

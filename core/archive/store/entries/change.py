@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from core.archive.store.entries.reading import Fields, Payload, record, row
 from core.text.format import number
+from core.values import dataclass
 
 KEY = "changes"
 #: The JSON of a user, profile, directory, address, setting or place of seals.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Self
 
 from core.archive.store.entries import reading, values
@@ -11,6 +11,7 @@ from core.archive.store.entries.reading import Fields, Payload, Row
 from core.archive.store.entries.statement import Event, Storing
 from core.archive.store.entries.values import Canonical, OwnedFolder, ServerMessage, SourceFolder, SourceMessage
 from core.text.format import counted
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ Each has ``changes`` beside its own fields, see ``change``; they are missing in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from core.archive.store.entries.change import Record
 from core.archive.store.entries.reading import Fields, Payload
 from core.archive.store.entries.statement import RecordKind, RecordStatement, Unprojected
 from core.model import User
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

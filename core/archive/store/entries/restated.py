@@ -10,12 +10,13 @@ owner and folder of a source are null in a catch-all mailbox, ``report_header`` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Self
 
 from core.archive.store.entries import reading
 from core.archive.store.entries.reading import Row
 from core.archive.store.entries.values import OwnedFolder, ReportHeader, ServerMessage, SourceFolder, SourceMessage
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

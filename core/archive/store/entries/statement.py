@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import ClassVar, Self
 
 from core.archive.store.entries import change
 from core.archive.store.entries.change import Changes, Record
 from core.archive.store.entries.reading import Fields, Payload
+from core.values import dataclass
 
 
 class Statement(ABC):

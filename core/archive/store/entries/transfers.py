@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Self
 
 from core.archive.store.entries import reading, values
@@ -11,6 +11,7 @@ from core.archive.store.entries.reading import Fields, Payload, Row
 from core.archive.store.entries.statement import Event, Storing, Unprojected
 from core.archive.store.entries.values import Canonical, Head, OwnedFolder, SourceFolder, SourceMessage
 from core.text.format import counted, number, size
+from core.values import dataclass
 
 #: Words for a folder that is not the mailbox's own.
 _WHOSE = {"others": ", a folder of another user", "shared": ", a shared folder"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Self
 
 from core.archive.store.entries import reading, values
@@ -13,6 +13,7 @@ from core.archive.store.entries.statement import Event, Storing, Unprojected
 from core.archive.store.entries.values import Canonical, Head
 from core.model import RunStatus
 from core.text.format import counted, number
+from core.values import dataclass
 
 _ENDS = {
     RunStatus.SUCCEEDED: "succeeded",

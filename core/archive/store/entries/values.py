@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self
 
 from core.archive.store.entries import reading
 from core.archive.store.entries.reading import Fields, Payload, Row, digest, number, text
 from core.text.format import counted, size
+from core.values import dataclass
 
 #: SHA-256 of CRLF forms, by the SHA-256 of messages that have other line ends.
 Canonical = Mapping[bytes, bytes]

@@ -1,0 +1,138 @@
+"""Frozen classes made late: they behave as those of the standard library, and compile nothing where they stand."""
+
+from __future__ import annotations
+
+import builtins
+import copy
+import dataclasses
+import pickle
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, field
+from typing import Any
+
+import pytest
+
+from core.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    name: str
+    size: int = 3
+    tags: list[str] = field(default_factory=list, compare=False, kw_only=True)
+    secret: str = field(default="", repr=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Standard:
+    name: str
+    size: int = 3
+    tags: list[str] = field(default_factory=list, compare=False, kw_only=True)
+    secret: str = field(default="", repr=False)
+
+
+class Named(ABC):
+    __slots__ = ()
+
+    @abstractmethod
+    def told(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Derived(Late, Named):
+    more: int = 0
+
+    def __post_init__(self) -> None:
+        if self.more < 0:
+            raise ValueError("more")
+
+    def __repr__(self) -> str:
+        return "derived"
+
+    def told(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEquality:
+    name: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OwnEquality) and self.name.lower() == other.name.lower()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda cls: repr(cls("a", tags=["b"], secret="c")).replace(cls.__name__, ""),
+        lambda cls: cls("a", tags=["b"]) == cls("a", tags=[]),
+        lambda cls: cls("a") == cls("a", 4),
+        lambda cls: cls("a") == "a",
+        lambda cls: hash(cls("a", tags=["b"])),
+        lambda cls: dataclasses.asdict(cls("a")),
+        lambda cls: dataclasses.astuple(dataclasses.replace(cls("a"), size=9)),
+        lambda cls: cls.__match_args__,
+        lambda cls: cls.__slots__,
+        lambda cls: cls("a").tags is cls("a").tags,
+        lambda cls: hasattr(cls("a"), "__dict__"),
+        lambda cls: dataclasses.astuple(pickle.loads(pickle.dumps(cls("a", 5, tags=["x"])))),
+        lambda cls: copy.deepcopy(cls("a", tags=["x"])).tags,
+    ],
+)
+def test_a_frozen_class_behaves_as_one_of_the_standard_library(act: Callable[[type], Any]) -> None:
+    assert act(Late) == act(Standard)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda cls: cls(),
+        lambda cls: cls("a", 1, "", 4),
+        lambda cls: cls("a", other=1),
+        lambda cls: setattr(cls("a"), "size", 1),
+        lambda cls: delattr(cls("a"), "size"),
+    ],
+)
+def test_a_frozen_class_refuses_as_one_of_the_standard_library(act: Callable[[type], Any]) -> None:
+    with pytest.raises((TypeError, FrozenInstanceError)) as standard:
+        act(Standard)
+    with pytest.raises(type(standard.value)) as late:
+        act(Late)
+    assert str(late.value).replace("Late", "Standard") == str(standard.value)
+
+
+def test_a_derived_class_has_its_own_methods_and_those_of_its_parents() -> None:
+    derived = Derived("a", more=2)
+
+    assert (derived.size, derived.more, repr(derived), derived.told()) == (3, 2, "derived", "a")
+    assert derived == Derived("a", more=2) != Derived("a")
+    assert derived != Late("a")
+    with pytest.raises(ValueError, match="more"):
+        Derived("a", more=-1)
+
+
+def test_equality_that_a_class_defines_is_kept() -> None:
+    assert OwnEquality("A") == OwnEquality("a")
+    assert hash(OwnEquality("a")) == hash(OwnEquality("a"))
+
+
+def test_a_frozen_class_compiles_nothing_where_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    run = builtins.exec
+
+    def noting(text: str, *more: Any) -> None:
+        compiled.append(text)
+        run(text, *more)
+
+    monkeypatch.setattr(builtins, "exec", noting)
+
+    @dataclass(frozen=True, slots=True)
+    class Here:
+        """A class with a docstring, as all have."""
+
+        name: str
+
+    assert compiled == []
+    assert Here("a").name == Here("a").name
+    assert len([text for text in compiled if "__init__" in text]) == 1
