@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from core.archive import opening
-from core.archive.catalog import digests
-from core.archive.catalog.projection import Projection
+from core.archive.catalog import digests, followed
 from core.archive.store.ledger import Draft, Entry, Head
 from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import Meta
 from core.archive.store.volumes import Refusal, Volumes, locked
-from core.archive.store.writer import Ready, Writer
 from core.config import Home
 from core.db.database import Database
 from core.errors import DamagedError, StorageError
@@ -25,6 +25,10 @@ from core.message.octets import Bytes
 from core.problems import archive as problems
 from core.problems import volume
 from core.text.format import size as human
+
+if TYPE_CHECKING:
+    from core.archive.catalog.projection import Projection
+    from core.archive.store.writer import Ready, Writer
 
 CATALOG_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -32768", "temp_store = MEMORY")
 
@@ -39,8 +43,20 @@ class Archive:
         self.home = home
         self.database = database
         self.volumes = Volumes(home, refusal)
-        self.projection = Projection(database, self.volumes)
-        self.writer = Writer(self.volumes, self.projection)
+
+    @cached_property
+    def projection(self) -> Projection:
+        # Loaded by the first change, or where changes are to be followed: most commands only read.
+        from core.archive.catalog.projection import Projection
+
+        return Projection(self.database, self.volumes)
+
+    @cached_property
+    def writer(self) -> Writer:
+        # As above.
+        from core.archive.store.writer import Writer
+
+        return Writer(self.volumes, self.projection)
 
     # Opening -----------------------------------------------------------------------------------------------------------
 
@@ -104,7 +120,8 @@ class Archive:
         try:
             if not (await self.head()).seq:
                 await self.volumes.begin(actor)
-            await self.projection.date_placements()
+            if await followed.has_undated(self.database):
+                await self.projection.date_placements()
             if follow:
                 await self.catch_up()
         except (DamagedError, StorageError) as error:
@@ -120,7 +137,8 @@ class Archive:
 
     async def close(self) -> None:
         """Close all files. Safe to call twice."""
-        await self.writer.close()
+        if "writer" in vars(self):
+            await self.writer.close()
         await self.volumes.close()
         await self.database.close()
 
@@ -166,9 +184,19 @@ class Archive:
         """The end of the ledger. Raises ``DamagedError`` when that cannot be read."""
         return await self.volumes.head()
 
+    async def applied(self) -> Head:
+        """The end of the ledger as far as the catalog has followed it."""
+        return await followed.applied(self.database)
+
     async def catch_up(self) -> int:
         """Apply what other processes have appended since; the number of entries. Raises as ``Projection.catch_up`` does."""
-        return await self.projection.catch_up()
+        return 0 if await self._has_followed() else await self.projection.catch_up()
+
+    async def _has_followed(self) -> bool:
+        seen = await self.applied()
+        # Looked at after that, so that the ledger's end is never older than what was applied.
+        self.volumes.look()
+        return await self.head() == seen
 
     async def rebuild(self) -> int:
         """Make the catalog anew from all volumes; the number of entries applied (``Projection.rebuild``)."""

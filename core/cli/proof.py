@@ -266,7 +266,7 @@ async def _refuse_to_forget(archive: Archive) -> None:
     """Raise ``DamagedError`` when a catalog with more entries than the volumes would be lost."""
     if archive.damage is not None:
         raise archive.damage
-    seen = (await archive.projection.applied()).seq
+    seen = (await archive.applied()).seq
     if (await archive.head()).seq < seen:
         raise DamagedError(ledger.ENDS_EARLY(entry=seen))
     unusable = await archive.volumes.unusable()

@@ -164,7 +164,7 @@ async def _look() -> _Glance:
             backed_up=await last_backup.last(archive),
             places=places,
             seal_troubles=await seal_troubles.troubles(archive, places),
-            head=await archive.projection.applied(),
+            head=await archive.applied(),
             exposed=await exposures.look(archive),
             keyless=await passwords.without_key(archive),
             refusal=None if archive.refusal is None else archive.refusal.reason,

@@ -266,7 +266,7 @@ class Service:
         if run.status is not RunStatus.QUEUED:
             # A run that could not be ended here for lack of space has not lost its service.
             taken = replace(run, status=RunStatus.INTERRUPTED) if ours else run
-            if not await self._queue.take_up(taken, (await self._archive.projection.applied()).seq, tries=TRIES):
+            if not await self._queue.take_up(taken, (await self._archive.applied()).seq, tries=TRIES):
                 await work.fail(SERVICE_DIED(tries=TRIES, log=str(self._archive.home.log)))
                 return
             logger.info("run %d (%s) was interrupted and is carried on", run.id, run.profile)

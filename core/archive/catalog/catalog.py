@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import assert_never
 
 from core.archive.catalog import catchall, digests, mail, messages, records, totals
+from core.archive.catalog.followed import applied as applied
 from core.archive.catalog.messages import Details, ProjectionStep
 from core.archive.store.entries import KINDS, AnyEntry, is_a
 from core.archive.store.entries.everybody import Filed, Left, Refiled
@@ -39,9 +40,9 @@ from core.archive.store.entries.statement import Newer, Unprojected
 from core.archive.store.entries.transfers import Imported, Restored
 from core.archive.store.entries.upkeep import Repaired, Salvaged
 from core.archive.store.entries.values import Canonical
-from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
+from core.archive.store.ledger import Draft, Entry
 from core.db import kept
-from core.db.database import Database, Transaction
+from core.db.database import Transaction
 from core.model import moment
 
 #: Tables that hold nothing but the projection, in an order in which they may be emptied.
@@ -54,12 +55,6 @@ TABLES = (
 _APPLIED = "UPDATE applied SET volume = ?, seq = ?, hash = ?"
 #: Users that are applied together when the ledger is replayed.
 USERS_AT_ONCE = 500
-
-
-async def applied(catalog: Database | Transaction) -> Head:
-    """The position up to which the ledger has been applied."""
-    row = await catalog.one("SELECT seq, hash FROM applied")
-    return Head(row[0], bytes(row[1])) if row else Head(0, ZERO_HASH)
 
 
 async def apply(transaction: Transaction, entry: Entry, volume: int, details: Details) -> None:

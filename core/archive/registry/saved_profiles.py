@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.archive.archive import Archive
-from core.archive.catalog import catalog
+from core.archive.catalog import followed
 from core.archive.registry import passwords, planning, shared_logins, users
 from core.archive.store.entries.change import PASSWORD_CHANGED
 from core.archive.store.entries.records import ProfileRemoved, ProfileSaved
@@ -292,7 +292,7 @@ async def _forget_orphans(archive: Archive) -> None:
     head = await archive.head()
     async with archive.database.transaction() as transaction:
         # A catalog that is being rebuilt does not know all profiles yet.
-        if (await catalog.applied(transaction)).seq >= head.seq:
+        if (await followed.applied(transaction)).seq >= head.seq:
             # Names that begin with a hyphen are the directory's and the seal places'.
             orphans = "profile NOT IN (SELECT name FROM profile) AND profile NOT LIKE '-%'"
             await transaction.execute(f"DELETE FROM password WHERE {orphans}")
