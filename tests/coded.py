@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from core.problems import table
+from core.problems import subjects, table
 from core.problems.command_line import sentence
 
 #: Keys that hold the sentence of a problem; empty where there is none.
@@ -20,7 +20,7 @@ def uncoded(value: Any, path: str = "") -> Iterator[str]:
     if isinstance(value, dict):
         tells = any(isinstance(value.get(key), str) and value[key] for key in SENTENCES)
         tells = tells or ("ok" in value and value["ok"] is not True and bool(value.get("text")))
-        if tells and value.get("code") not in table.CODES:
+        if tells and value.get("code") not in subjects.CODES:
             yield f"{path}: {value}"
         for kind in KINDS:
             told = [sentence(table.kept(one)) for one in value.get(f"{kind}_reasons", ())]

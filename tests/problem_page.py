@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from core.problems import table
+from core.problems import subjects
 from core.problems.code import FORMS, Code, Do, Setting, pieces
 from core.problems.command_line import COMMAND_LINE
 
@@ -39,11 +39,11 @@ holds what is needed.
 def text() -> str:
     """The whole page, in Markdown."""
     parts = [_HEAD]
-    for subject in table.SUBJECTS:
+    for subject in subjects.SUBJECTS:
         name = subject.__name__.rpartition(".")[2].replace("_", " ")
         about = (subject.__doc__ or "").strip().splitlines()[0]
         parts.append(f"\n## {name.capitalize()}\n\n{about}\n")
-        parts += [_entry(code) for code in table.codes(subject)]
+        parts += [_entry(code) for code in subjects.codes(subject)]
     return "".join(parts)
 
 

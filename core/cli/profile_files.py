@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,9 +21,10 @@ from core.problems import profile as profile_problems
 from core.problems.table import warned
 from core.profiles.deleting_more import SENTENCES, More, more
 from core.profiles.profile import Profile, name_key
-from core.profiles.schema.profiles import PROFILES
-from core.profiles.schema.reading import SettingsFile, read
 from core.secrets import Secret
+
+if TYPE_CHECKING:
+    from core.profiles.schema.reading import SettingsFile
 
 
 def apply(
@@ -34,6 +35,10 @@ def apply(
 
     At a terminal it asks before it saves a profile that deletes more on the server than before.
     """
+    # The description of all keys of settings files: only commands that read or write a file need it.
+    from core.profiles.schema.profiles import PROFILES
+    from core.profiles.schema.reading import read
+
     wanted = read(PROFILES, file)
     profile = wanted.settings
     # Not in the coroutine: during a prompt there, Ctrl-C would not be handled.

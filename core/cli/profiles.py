@@ -20,8 +20,6 @@ from core.cli.words import NO_SERVICE, next_start
 from core.model import User, timestamp
 from core.problems.table import warned
 from core.profiles.profile import Profile
-from core.profiles.schema.profiles import PROFILES, checked_name
-from core.profiles.schema.writing import as_toml
 from core.profiles.selection import select
 from core.service.lock import is_running
 from core.service.scheduler import next_starts
@@ -118,6 +116,10 @@ async def show(name: Name) -> Answer:
 
 
 def _shown(profile: Profile, stored: bool) -> Iterator[Part]:
+    # The description of all keys of settings files: only commands that read or write a file need it.
+    from core.profiles.schema.profiles import PROFILES
+    from core.profiles.schema.writing import as_toml
+
     for line in as_toml(PROFILES, profile).splitlines():
         yield Verbatim(line)
     if not profile.login.password_file:
@@ -146,6 +148,8 @@ async def automatic(
 
 async def rename(name: Name, new: New) -> Answer:
     """Rename a profile; its password, runs and next start go with it."""
+    from core.profiles.schema.profiles import checked_name
+
     async with context.archive() as archive:
         before = await saved_profiles.find(archive, name)
         profile = replace(before, name=checked_name(new))
@@ -161,6 +165,8 @@ async def copy(name: Name, new: New) -> Answer:
 
     A schedule is switched off in the copy.
     """
+    from core.profiles.schema.profiles import checked_name
+
     async with context.archive() as archive:
         profile = await saved_profiles.copy(archive, name, checked_name(new), actor=actor())
     notes = [f"Profile {profile.name} saved, a copy of {name}. See it: archivar profile show {quote(profile.name)}"]

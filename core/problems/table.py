@@ -1,107 +1,13 @@
-"""All codes by word, and reasons as kept in results of runs."""
+"""Reasons as JSON, and as kept in results of runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
-from core.problems import (
-    archive,
-    backup,
-    certificate,
-    checkup,
-    command_line,
-    comparison,
-    connection,
-    console,
-    deletion,
-    directory,
-    disk,
-    export,
-    fields,
-    finding,
-    folder,
-    home,
-    importing,
-    key,
-    ledger,
-    login,
-    mail_file,
-    mailbox,
-    message,
-    place,
-    profile,
-    repair,
-    restore,
-    run,
-    seal,
-    seal_check,
-    seal_line,
-    search,
-    service,
-    setting,
-    stamp,
-    storage,
-    unnamed,
-    usage,
-    user,
-    user_list,
-    volume,
-    warning,
-)
+from core.problems import command_line, unnamed
 from core.problems.code import Code, Reason, Value
-
-#: The modules with codes, by subject.
-SUBJECTS: tuple[ModuleType, ...] = (
-    connection,
-    certificate,
-    login,
-    folder,
-    message,
-    deletion,
-    mailbox,
-    comparison,
-    run,
-    warning,
-    profile,
-    restore,
-    archive,
-    volume,
-    finding,
-    repair,
-    storage,
-    backup,
-    export,
-    importing,
-    mail_file,
-    search,
-    setting,
-    seal_line,
-    stamp,
-    place,
-    directory,
-    checkup,
-    user,
-    user_list,
-    seal,
-    seal_check,
-    ledger,
-    service,
-    fields,
-    home,
-    key,
-    disk,
-    usage,
-    console,
-    unnamed,
-)
-
-
-def codes(subject: ModuleType) -> list[Code]:
-    """The codes of a subject, in their order there."""
-    return [one for one in vars(subject).values() if isinstance(one, Code)]
 
 
 def as_kept(reason: Reason) -> dict[str, Any]:
@@ -129,7 +35,12 @@ def warnings_kept(result: Mapping[str, Any]) -> list[Reason]:
     return [kept(one) for one in result.get("warning_reasons", [{"reason": text} for text in told])]
 
 
-CODES: dict[str, Code] = {one.word: one for subject in SUBJECTS for one in codes(subject)}
+def code_of(word: Any) -> Code | None:
+    """The code of that word; None when there is none."""
+    # The modules of all subjects take longer to load than many a command, and most look no word up.
+    from core.problems.subjects import CODES
+
+    return CODES.get(word) if isinstance(word, str) else None
 
 
 def kept(value: Mapping[str, Any]) -> Reason:
@@ -140,13 +51,13 @@ def kept(value: Mapping[str, Any]) -> Reason:
     if (known := _known(value.get("code"), value.get("values"))) is not None:
         return known
     # The first codes came without values: their remedies still hold.
-    code = CODES.get(str(value.get("code")), unnamed.EARLIER)
+    code = code_of(value.get("code")) or unnamed.EARLIER
     code = replace(code, sentence="{message}")
     return Reason(code if code.names == {"message"} else unnamed.EARLIER, {"message": str(value.get("reason", ""))})
 
 
 def _known(word: Any, values: Any) -> Reason | None:
-    code = CODES.get(word) if isinstance(word, str) else None
+    code = code_of(word)
     if code is None or not isinstance(values, dict) or values.keys() != code.names:
         return None
     found: dict[str, Value] = {}

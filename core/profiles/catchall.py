@@ -5,10 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 
 from core.errors import InputError
-from core.profiles import addresses, correspondents, templates
+from core.profiles import addresses, templates
 from core.values import dataclass
 
 UNKNOWN_FOLDER = "Unknown addresses"
+#: The fields read unless a profile says otherwise, in this order: the first address of a user counts.
+HEADERS = (
+    *("From", "Sender", "To", "Cc", "Bcc"),
+    *("Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc"),
+    *("Delivered-To", "X-Original-To", "X-Envelope-To", "Envelope-To", "X-RCPT-TO", "Received"),
+)
 
 
 class UnknownPolicy(StrEnum):
@@ -31,7 +37,7 @@ class CatchAll:
     unknown: UnknownPolicy = UnknownPolicy.ARCHIVE
     unknown_folder: str = UNKNOWN_FOLDER
     archive: str = ""
-    headers: tuple[str, ...] = correspondents.HEADERS
+    headers: tuple[str, ...] = HEADERS
     domains: tuple[str, ...] = ()
     own_addresses: tuple[str, ...] = ()
 

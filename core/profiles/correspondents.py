@@ -13,14 +13,9 @@ from dataclasses import field
 
 from core.message.line_ends import with_line_feeds
 from core.profiles.addresses import LONGEST, key
+from core.profiles.catchall import HEADERS
 from core.values import dataclass
 
-#: The fields read unless a profile says otherwise, in this order: the first address of a user counts.
-HEADERS = (
-    *("From", "Sender", "To", "Cc", "Bcc"),
-    *("Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", "Resent-Bcc"),
-    *("Delivered-To", "X-Original-To", "X-Envelope-To", "Envelope-To", "X-RCPT-TO", "Received"),
-)
 #: Fields of the sender; all others are of recipients.
 SENDERS = frozenset({"from", "sender", "resent-from", "resent-sender", "return-path", "envelope-from", "x-envelope-from"})
 LONGEST_HEADER = 16 * 1024 * 1024

@@ -1,7 +1,8 @@
-"""The start of commands: a run of a tiny mailbox, without and with a service, up to its row in the queue, and the help.
+"""The start of commands: a run of a tiny mailbox, without and with a service, up to its row in the queue; help and reading.
 
-The reference of each is Python itself with Typer, or with nothing, in turn with it. Seconds of a whole command count as they
-pass; those up to the queue are processor time, of which nothing else on the machine takes a share.
+The reference of each is Python itself with Typer, or with nothing, in turn with it. Seconds of a run and of the help count as
+they pass; those up to the queue and of commands that read are processor time, of which nothing else on the machine takes a
+share.
 """
 
 from __future__ import annotations
@@ -29,6 +30,16 @@ _QUEUED = (
     "from core.service.ahead import QueuedAhead\n"
     "QueuedAhead.__init__ = lambda *given: os._exit(0)\n"
     "__main__.main()\n"
+)
+#: Commands that read a small archive, each with the most of its processor time, in times of ``import typer``.
+READING = (
+    (("status",), 4.5),
+    (("search", "message"), 4.0),
+    (("show", "1"), 4.0),
+    (("ledger", "show"), 4.0),
+    (("user", "list"), 4.0),
+    (("profile", "list"), 4.0),
+    (("export", "--user", "tiny", "--format", "eml"), 4.5),
 )
 _IDLE = ("-c", "pass")
 _TYPER = ("-c", "import typer")
@@ -63,6 +74,23 @@ def measure(folder: Path, server: Dovecot) -> Iterator[tuple[str, ...]]:
     yield (
         *("archivar --help", f"{median(helped) * 1000:.0f} ms", reference, f"{ratio:.2f}"),
         *(f"at most {MOST_HELP}", verdict(ratio <= MOST_HELP)),
+    )
+    for command, most in READING:
+        yield _reading(home, command, most)
+
+
+def _reading(home: Home, command: Sequence[str], most: float) -> tuple[str, ...]:
+    taken, typer = list[float](), list[float]()
+    for number in range(ROUNDS):
+        # An export takes no folder that there is.
+        into = (str(home.path.with_name(f"export-{number}")),) if command[0] == "export" else ()
+        taken.append(_python(("-m", "tui", "--home", str(home.path), *command, *into))[1])
+        typer.append(_python(_TYPER)[1])
+    ratio = median(taken) / median(typer)
+    return (
+        f"archivar {' '.join(command[:2])}, processor time",
+        *(f"{median(taken) * 1000:.0f} ms", f"import typer {median(typer) * 1000:.0f} ms", f"{ratio:.2f}"),
+        *(f"at most {most}", verdict(ratio <= most)),
     )
 
 

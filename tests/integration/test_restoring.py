@@ -28,7 +28,7 @@ from core.imap.session import Session
 from core.message.octets import Bytes
 from core.problems import warning
 from core.problems.command_line import sentence
-from core.problems.table import CODES
+from core.problems.subjects import CODES
 from core.profiles.age import Age
 from core.profiles.catchall import CatchAll
 from core.profiles.deletion import Deletion, When

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests import homes
 from tests.sources import ROOT, product, walk
 from tui.console import Console
 from tui.shell import Shell
@@ -69,6 +70,12 @@ UNUSED = {
     "status": (*READING, *SENDING, "core.archive.transfer.backup", "core.service.unit", "core.archive.search.query"),
     "search x": (*READING, *SENDING, "core.engine", "core.profiles.profile", "core.archive.transfer", "zoneinfo"),
 }
+#: What commands that read an archive have no use for: what changes one, all settings files, all codes.
+CHANGING = (
+    *("core.archive.store.writer", "core.archive.store.offload"),
+    *("core.archive.catalog.catalog", "core.archive.catalog.mail", "core.archive.catalog.projection"),
+    *("core.problems.subjects", "core.profiles.schema"),
+)
 #: What a service without a run needs neither.
 IDLE = (
     *READING,
@@ -360,6 +367,15 @@ def test_frequent_commands_load_nothing_that_they_do_not_use(command: str, tmp_p
     loaded = loaded_by(code, "--home", str(tmp_path), *command.split())
     assert {"core.archive.archive", f"core.cli.{command.split()[0]}"} <= loaded
     assert sorted(name for name in loaded if belongs(name, UNUSED[command])) == []
+
+
+@pytest.mark.parametrize("command", ["status", "user list", "profile list", "search message", "show 1", "ledger show"])
+async def test_commands_that_read_an_archive_load_nothing_that_changes_one(command: str, tmp_path: Path) -> None:
+    home = await homes.filled(tmp_path / "home", batches=1)
+    code = "from tui.__main__ import main\ntry:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0, end.code"
+    loaded = loaded_by(code, "--home", str(home.path), *command.split())
+    assert {"core.archive.archive", "core.archive.store.volume"} <= loaded
+    assert sorted(name for name in loaded if belongs(name, CHANGING)) == []
 
 
 def test_the_service_loads_nothing_that_it_may_never_use() -> None:

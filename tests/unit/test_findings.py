@@ -6,7 +6,7 @@ import json
 
 from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Finding, Verdict
-from core.problems import command_line, finding, table
+from core.problems import command_line, finding, subjects
 
 DAMAGED = finding.MESSAGE_UNREAD(message="ab" * 8, why=finding.PART_CHANGED(part=7))
 
@@ -19,7 +19,7 @@ def test_a_finding_has_a_code_of_the_list_beside_its_sentence() -> None:
         "text": f"Message {'ab' * 8} cannot be read: Part 7 does not match its SHA-256.",
         "code": "found-message-unread",
     }
-    assert value["code"] in table.CODES
+    assert value["code"] in subjects.CODES
 
 
 def test_a_verdict_is_read_back_from_its_state_as_it_was() -> None:

@@ -25,7 +25,7 @@ from core.archive.transfer.mail_items import LARGEST
 from core.archive.transfer.store_import import import_store
 from core.archive.transfer.trees import Disk, TreeEntry
 from core.errors import InputError
-from core.problems import command_line, importing, mail_file, table
+from core.problems import command_line, importing, mail_file, subjects
 from core.problems.code import Code
 from tests import homes
 from tests.homes import message
@@ -195,10 +195,10 @@ async def test_each_kind_of_unusable_file_has_its_code(
             sentence = command_line.sentence(one.why)
             assert sentence == face.sentence(one.why)
             assert one.as_json() == {"file": one.name, "reason": sentence, "code": one.why.code.word}
-            assert table.CODES[one.why.code.word] is one.why.code
+            assert subjects.CODES[one.why.code.word] is one.why.code
         found[code.word] = [one.why.code.word for one in done.problems]
     assert found == {code.word: [code.word] for code in CASES}
-    assert {*CASES, *OF_STORES, *WITHIN} == set(table.codes(mail_file))
+    assert {*CASES, *OF_STORES, *WITHIN} == set(subjects.codes(mail_file))
 
 
 async def test_what_lies_behind_a_link_is_not_read(archive: Archive, tmp_path: Path) -> None:

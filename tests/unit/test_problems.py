@@ -18,7 +18,7 @@ from core import errors
 from core.archive.catalog import settings
 from core.manual import pages
 from core.model import Problem
-from core.problems import command_line, connection, deletion, folder, login, message, table, unnamed
+from core.problems import command_line, connection, deletion, folder, login, message, subjects, table, unnamed
 from core.problems.code import Code, Do, Face, Family, Reason, pieces
 from core.problems.command_line import COMMAND_LINE
 from core.profiles.schema.directories import DIRECTORIES
@@ -31,7 +31,7 @@ from tui.desk.face import CONSOLE
 pytestmark = pytest.mark.xdist_group("modules")
 ROOT = Path(core.__file__).parent
 DOCS = ROOT.parent / "docs" / "problem-codes.md"
-CODES = sorted(table.CODES.values(), key=lambda code: code.word)
+CODES = sorted(subjects.CODES.values(), key=lambda code: code.word)
 #: Codes that are a frame for a foreign sentence.
 FRAMES = (unnamed.EARLIER,)
 #: What belongs to one face: commands, options, keys of files and sections, keys of the keyboard.
@@ -96,7 +96,7 @@ def test_the_settings_that_remedies_name_are_keys_of_files() -> None:
 
 def test_no_word_stands_for_two_codes_and_no_action_for_none() -> None:
     """A code is known by its word, and each action is of use."""
-    words = [code.word for subject in table.SUBJECTS for code in table.codes(subject)]
+    words = [code.word for subject in subjects.SUBJECTS for code in subjects.codes(subject)]
     assert len(words) == len(set(words))
     assert [word for word in words if not re.fullmatch(r"[a-z]+(-[a-z]+)*", word)] == []
     assert {do for code in CODES for do in code.actions} == set(Do)
@@ -118,7 +118,7 @@ def test_the_page_of_codes_is_made_from_the_table() -> None:
 def _imported(tree: ast.Module) -> dict[str, Any]:
     """The names of codes, and of modules of codes, in a module."""
     found: dict[str, Any] = {}
-    modules = {subject.__name__.rpartition(".")[2]: subject for subject in table.SUBJECTS}
+    modules = {subject.__name__.rpartition(".")[2]: subject for subject in subjects.SUBJECTS}
     for node in walk(tree):
         if not isinstance(node, ast.ImportFrom):
             continue
@@ -178,7 +178,7 @@ def test_each_code_is_used(sources: list[Source]) -> None:
         for node in walk(tree)
         if isinstance(node, ast.Name | ast.Attribute) and (code := _code(node, known)) is not None
     }
-    assert set(table.CODES) - named - {code.word for code in FRAMES} == set()
+    assert set(subjects.CODES) - named - {code.word for code in FRAMES} == set()
 
 
 #: The families of codes that errors are raised with; what else an error may be, it is a failure or names an item.

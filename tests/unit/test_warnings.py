@@ -13,7 +13,7 @@ from core.engine.run.run import result
 from core.engine.visit.progress import Snapshot
 from core.engine.visit.run_progress import Progress
 from core.model import COUNTERS, Run, RunEvent, RunStatus, now
-from core.problems import table, unnamed, warning
+from core.problems import subjects, table, unnamed, warning
 from core.problems.code import Family, Reason
 from core.problems.login import REFUSED
 from tests import coded
@@ -78,9 +78,9 @@ def test_a_warning_of_an_older_version_is_shown_with_its_sentence_alone() -> Non
 
 def test_a_warning_changes_no_exit_code() -> None:
     """All codes of the subject are of that family, and no other subject has any."""
-    assert {code.family for code in table.codes(warning)} == {Family.WARNING}
-    others = [subject for subject in table.SUBJECTS if subject is not warning]
-    assert [code.word for subject in others for code in table.codes(subject) if code.family is Family.WARNING] == []
+    assert {code.family for code in subjects.codes(warning)} == {Family.WARNING}
+    others = [subject for subject in subjects.SUBJECTS if subject is not warning]
+    assert [code.word for subject in others for code in subjects.codes(subject) if code.family is Family.WARNING] == []
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from core.problems import fields
-from core.profiles import correspondents, templates
-from core.profiles.catchall import UNKNOWN_FOLDER, UnknownPolicy
+from core.profiles import templates
+from core.profiles.catchall import HEADERS, UNKNOWN_FOLDER, UnknownPolicy
 from core.profiles.deletion import OnTrash, When
 from core.profiles.filter import Flagged, Seen
 from core.profiles.profile import Kind as ProfileKind
@@ -187,7 +187,7 @@ CATCHALL_FIELDS = (
     _of_filing(
         "catchall.headers",
         of.HEADERS,
-        correspondents.HEADERS,
+        HEADERS,
         label="Header fields",
         hint="empty: the usual ones, From, To, Cc, Delivered-To and more",
     ),

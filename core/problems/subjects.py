@@ -1,0 +1,103 @@
+"""The modules with codes, and all codes by word: loaded when a code is looked up by its word."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from core.problems import (
+    archive,
+    backup,
+    certificate,
+    checkup,
+    comparison,
+    connection,
+    console,
+    deletion,
+    directory,
+    disk,
+    export,
+    fields,
+    finding,
+    folder,
+    home,
+    importing,
+    key,
+    ledger,
+    login,
+    mail_file,
+    mailbox,
+    message,
+    place,
+    profile,
+    repair,
+    restore,
+    run,
+    seal,
+    seal_check,
+    seal_line,
+    search,
+    service,
+    setting,
+    stamp,
+    storage,
+    unnamed,
+    usage,
+    user,
+    user_list,
+    volume,
+    warning,
+)
+from core.problems.code import Code
+
+#: The modules with codes, by subject.
+SUBJECTS: tuple[ModuleType, ...] = (
+    connection,
+    certificate,
+    login,
+    folder,
+    message,
+    deletion,
+    mailbox,
+    comparison,
+    run,
+    warning,
+    profile,
+    restore,
+    archive,
+    volume,
+    finding,
+    repair,
+    storage,
+    backup,
+    export,
+    importing,
+    mail_file,
+    search,
+    setting,
+    seal_line,
+    stamp,
+    place,
+    directory,
+    checkup,
+    user,
+    user_list,
+    seal,
+    seal_check,
+    ledger,
+    service,
+    fields,
+    home,
+    key,
+    disk,
+    usage,
+    console,
+    unnamed,
+)
+
+
+def codes(subject: ModuleType) -> list[Code]:
+    """The codes of a subject, in their order there."""
+    return [one for one in vars(subject).values() if isinstance(one, Code)]
+
+
+CODES: dict[str, Code] = {one.word: one for subject in SUBJECTS for one in codes(subject)}
