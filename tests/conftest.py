@@ -114,7 +114,7 @@ def dovecot(tmp_path: Path) -> Iterator[StartDovecot]:
 @pytest.fixture(scope="session")
 def volumes_template(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """An archive of several volumes, to be copied and not touched."""
-    home = asyncio.run(homes.filled(tmp_path_factory.mktemp("volumes") / "home", volume_bytes=125_000))
+    home = asyncio.run(homes.filled(tmp_path_factory.mktemp("volumes") / "home", volume_bytes=108_000))
     assert len(home.volume_numbers()) >= 3
     assert homes.findings(home) == []
     return home

@@ -59,7 +59,7 @@ def wait_for(condition: Callable[[], Any], what: str, *, seconds: float = DEADLI
 def tables(home: Home) -> Tables:
     """All rows of the catalog's tables; its messages must be found by their digests, and nothing else."""
     with closing(sqlite3.connect(f"{home.catalog.as_uri()}?mode=ro", uri=True)) as connection:
-        keyed = " UNION ALL ".join(f"SELECT key, message_id FROM {level}" for level in digests.LEVELS)
+        keyed = " UNION ALL ".join(f"SELECT key, message_id FROM {level}" for level in digests.TABLES)
         there = "SELECT substr(sha256, 1, 8), id FROM message"
         assert sorted(connection.execute(keyed)) == sorted(connection.execute(there))
         return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in catalog.TABLES}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive.store.ledger import ZERO_HASH, chain, compress, decompress
+from core.archive.store.items import Items
+from core.archive.store.ledger import COLUMNS, ZERO_HASH, Entry, chain, compress, decompress, items
 from core.archive.store.volume_format import pack
 from core.config import Home
 from tests import homes
@@ -53,14 +55,15 @@ def chain_anew(home: Home) -> None:
         home.volume(number).chmod(0o600)
         with closing(sqlite3.connect(home.volume(number))) as connection:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'previous_hash'", (forged,))
-            rows = connection.execute("SELECT seq, at, kind, actor, payload FROM ledger ORDER BY seq").fetchall()
-            for seq, at, kind, actor, payload in rows:
-                plain = decompress(payload)
+            rows = connection.execute(f"SELECT {COLUMNS} FROM ledger ORDER BY seq").fetchall()
+            for seq, at, kind, actor, payload, _, digests in rows:
+                content = Items.of_row(digests, payload, decompress)
                 if seq == 3:
-                    plain = plain.replace(b"INBOX", b"Inbox")
-                forged = chain(forged, at, kind, actor, plain)
-                values = (compress(plain), forged, seq)
-                connection.execute("UPDATE ledger SET payload = ?, hash = ? WHERE seq = ?", values)
+                    content = items(json.loads(Entry(3, "", "", "", content, b"").plain.replace(b"INBOX", b"Inbox")) | {"v": 1})
+                forged = chain(forged, at, kind, actor, content.digest)
+                anew, salted = content.row(compress)
+                values = (salted, forged, anew, seq)
+                connection.execute("UPDATE ledger SET payload = ?, hash = ?, digests = ? WHERE seq = ?", values)
             connection.commit()
     _forget_catalog(home)
 
@@ -91,7 +94,8 @@ def smuggle(path: Path) -> tuple[str, int]:
     with closing(sqlite3.connect(path)) as connection:
         part = connection.execute("INSERT INTO part (sha256, codec, size, data) VALUES (?, 0, ?, ?)", (digest, len(raw), raw))
         assert part.lastrowid is not None
-        connection.execute("INSERT INTO message VALUES (?, ?, ?)", (digest, len(raw), pack([part.lastrowid])))
+        values = (digest, len(raw), pack([part.lastrowid]))
+        connection.execute("INSERT INTO message (sha256, size, recipe) VALUES (?, ?, ?)", values)
         connection.commit()
     return digest.hex(), part.lastrowid
 

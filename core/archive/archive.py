@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from core.archive import opening
@@ -43,6 +43,7 @@ class Archive:
         self.home = home
         self.database = database
         self.volumes = Volumes(home, refusal)
+        self.volumes.locate = partial(digests.rows, database)
 
     @cached_property
     def projection(self) -> Projection:
@@ -120,6 +121,7 @@ class Archive:
         try:
             if not (await self.head()).seq:
                 await self.volumes.begin(actor)
+            await self.volumes.upgrade()
             if await followed.has_undated(self.database):
                 await self.projection.date_placements()
             if follow:

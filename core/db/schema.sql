@@ -40,7 +40,7 @@ CREATE TABLE profile (
 CREATE TABLE directory (id INTEGER PRIMARY KEY CHECK (id = 1), definition TEXT NOT NULL);
 
 -- canonical: SHA-256 of a message as it is with CRLF, NULL where it has that itself. twin_of: the message that stands for this
--- one, which differs in its line ends alone.
+-- one, which differs in its line ends alone. volume_row: the row of a message in its volume, NULL in a volume of format 1.
 CREATE TABLE "message" (
     id INTEGER PRIMARY KEY,
     sha256 BLOB NOT NULL,
@@ -54,7 +54,8 @@ CREATE TABLE "message" (
     message_id TEXT NOT NULL,
     attachments INTEGER NOT NULL,
     canonical BLOB,
-    twin_of INTEGER REFERENCES message (id)
+    twin_of INTEGER REFERENCES message (id),
+    volume_row INTEGER
 );
 CREATE INDEX message_canonical ON message (canonical) WHERE canonical IS NOT NULL;
 CREATE INDEX message_twin ON message (twin_of) WHERE twin_of IS NOT NULL;
@@ -64,6 +65,12 @@ CREATE INDEX message_twin ON message (twin_of) WHERE twin_of IS NOT NULL;
 CREATE TABLE digest_0 (key BLOB NOT NULL, message_id INTEGER NOT NULL, PRIMARY KEY (key, message_id)) WITHOUT ROWID;
 CREATE TABLE digest_1 (key BLOB NOT NULL, message_id INTEGER NOT NULL, PRIMARY KEY (key, message_id)) WITHOUT ROWID;
 CREATE TABLE digest_2 (key BLOB NOT NULL, message_id INTEGER NOT NULL, PRIMARY KEY (key, message_id)) WITHOUT ROWID;
+
+-- Parts of the open volume that messages may share, by the beginning of their SHA-256, and the number of that volume.
+CREATE TABLE part_volume (id INTEGER PRIMARY KEY CHECK (id = 1), volume INTEGER NOT NULL);
+CREATE TABLE part_0 (key BLOB NOT NULL, part_id INTEGER NOT NULL, PRIMARY KEY (key, part_id)) WITHOUT ROWID;
+CREATE TABLE part_1 (key BLOB NOT NULL, part_id INTEGER NOT NULL, PRIMARY KEY (key, part_id)) WITHOUT ROWID;
+CREATE TABLE part_2 (key BLOB NOT NULL, part_id INTEGER NOT NULL, PRIMARY KEY (key, part_id)) WITHOUT ROWID;
 
 CREATE TABLE folder (
     id INTEGER PRIMARY KEY,

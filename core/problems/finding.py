@@ -76,6 +76,11 @@ ENTRIES_MISSING = _found("entries-missing", "{file}: entries {first} to {last} m
 ENTRY_CHANGED = _found(
     "entry-changed", "{file}: entry {entry} ({kind}) does not follow from the entry before: it was changed.", _WHOSE
 )
+ITEMS_ERASED = _found(
+    "entry-items-erased",
+    "{file}: {count:item is|items are} erased in entry {entry}, and no entry says so.",
+    _WHOSE,
+)
 MESSAGE_NOWHERE = _found("message-in-no-volume", "Message {message} is in the ledger, but in no volume.")
 END_MISSING = _found(
     "ledger-end-missing",

@@ -37,6 +37,9 @@ PAYLOAD_ENDLESS = Code(
     Family.DAMAGE,
 )
 PAYLOAD_COMPRESSION = Code("payload-compression", "A ledger payload cannot be decompressed: {said}.", _VERIFY, Family.DAMAGE)
+ITEMS_CUT = Code("items-cut", "The items of a ledger entry are cut short.", _VERIFY, Family.DAMAGE)
+ITEMS_COUNT = Code("items-miscounted", "A ledger entry has {found} items instead of {count}.", _VERIFY, Family.DAMAGE)
+ITEMS_PAIR = Code("items-unpaired", "An item of a ledger entry is no pair of name and value.", _VERIFY, Family.DAMAGE)
 WRONG_KIND = Code("entry-value-of-wrong-kind", "{file}: entry {entry} has a value of a wrong kind.", _VERIFY, Family.DAMAGE)
 OUT_OF_ORDER = Code("ledger-out-of-order", "{file}: the ledger's table is out of order.", _VERIFY, Family.DAMAGE)
 NOT_FOLLOWING = Code(

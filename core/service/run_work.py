@@ -15,7 +15,7 @@ from core.archive.registry import clock, saved_profiles
 from core.archive.store.entries import AnyEntry
 from core.archive.store.entries.everybody import Filed
 from core.archive.store.entries.mail import Archived, Deleted, Moved
-from core.archive.store.entries.statement import Newer
+from core.archive.store.entries.statement import Erased, Newer
 from core.archive.store.entries.values import count_of
 from core.engine.run.run import ProfileRun, RunParameters, finished_entry, result, rows
 from core.engine.visit.limits import Limits
@@ -141,7 +141,7 @@ class RunWork:
             if entry.kind in _COUNTED:
                 self._count_entry(entry.value)
 
-    def _count_entry(self, value: AnyEntry | Newer) -> None:
+    def _count_entry(self, value: AnyEntry | Newer | Erased) -> None:
         if not isinstance(value, Archived | Filed | Moved | Deleted) or value.run != self._run.id:
             return
         source = value.source if isinstance(value, Moved) else value.source.source

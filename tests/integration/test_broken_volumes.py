@@ -62,7 +62,7 @@ def archivar(capsys: pytest.CaptureFixture[str]) -> Commands:
 
 
 async def _fill(path: Path) -> Home:
-    home = await homes.filled(path, volume_bytes=125_000, batches=6)
+    home = await homes.filled(path, volume_bytes=108_000, batches=6)
     archive = await Archive.open(home)
     try:
         async with archive.database.transaction() as transaction:

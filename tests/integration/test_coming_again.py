@@ -25,7 +25,7 @@ Harm = Callable[[Path], None]
 def template(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Several volumes; messages 0 and 1 came from files with LF as well."""
     folder = tmp_path_factory.mktemp("again")
-    home = asyncio.run(homes.filled(folder / "home", volume_bytes=125_000, batches=6))
+    home = asyncio.run(homes.filled(folder / "home", volume_bytes=108_000, batches=6))
     files = _files(folder / "lf", [0, 1], end=b"\n")
     assert cli(home, "import", str(files), "--user", "alice", "--folder", "Files").returncode == 0
     # What is damaged here is no open volume.

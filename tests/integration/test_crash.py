@@ -20,8 +20,8 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
+from core.archive.store import volume_file
 from core.archive.store.ledger import Head
-from core.archive.store.volume import Volume
 from core.archive.store.volume_format import Meta
 from core.config import Home, find_or_create
 from core.demo.mail import sample_mailbox
@@ -242,7 +242,7 @@ async def test_a_crash_in_the_very_first_moment_leaves_a_home_that_can_be_begun(
     assert [row[0] for row in homes.rows(home.volume(1), "SELECT kind FROM ledger")] == ["archive.created"]
 
     second = find_or_create(tmp_path / "second")
-    await Volume.create(second.volume(1), Meta("0" * 32, 1, Head(0, bytes(32))))
+    await volume_file.create(second.volume(1), Meta("0" * 32, 1, Head(0, bytes(32))))
     archive = await Archive.open(second)
     await archive.close()
     assert [row[0] for row in homes.rows(second.volume(1), "SELECT kind FROM ledger")] == ["archive.created"]

@@ -157,7 +157,7 @@ def test_another_home_must_be_one(home: Home, tmp_path: Path) -> None:
 
 async def test_equal_parts_in_other_volumes_heal(tmp_path: Path) -> None:
     """The same attachment was sent again later, in another volume: the first message is put together with it."""
-    archive = await homes.begin(tmp_path / "home", volume_bytes=125_000)
+    archive = await homes.begin(tmp_path / "home", volume_bytes=108_000)
     try:
         first = message(1, 100_000)
         await homes.store(archive, {1: first})

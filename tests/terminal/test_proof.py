@@ -21,7 +21,7 @@ pytestmark = pytest.mark.terminal
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     """An archive of several volumes, of which there is a backup; the service that the console starts ends with the test."""
-    home = asyncio.run(homes.filled(tmp_path / "home", volume_bytes=125_000))
+    home = asyncio.run(homes.filled(tmp_path / "home", volume_bytes=108_000))
     done = homes.cli(home, "backup", str(tmp_path / "backup"))
     assert done.returncode == 0, done.stderr
     yield home

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.archive.archive import Archive
-from core.archive.catalog import digests
+from core.archive.catalog import digests, levels
 from core.config import Home
 from core.db.database import Database, Row
 from core.db.migrate import migrate
@@ -30,7 +30,7 @@ INSERT = (
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few messages fill a table."""
-    monkeypatch.setattr(digests, "MOST", (3, 7))
+    monkeypatch.setattr(levels, "MOST", (3, 7))
 
 
 async def _opened(path: Path) -> Database:
@@ -60,7 +60,7 @@ async def test_a_message_is_found_by_its_digest_as_long_as_it_is_there(
     strange = [b"a" * 8 + b"?" * 24, b"c" * 32]
     assert await digests.ids(database, [*there, *strange]) == there
     assert {one.id: one.standing for one in (await digests.find(database, there)).values()} == {n: n for n in there.values()}
-    keys = [row for level in digests.LEVELS for row in await database.read(f"SELECT key, message_id FROM {level}")]
+    keys = [row for level in digests.TABLES for row in await database.read(f"SELECT key, message_id FROM {level}")]
     assert sorted(keys) == sorted((sha256[:8], number) for sha256, number in there.items())
     await database.close()
 
@@ -72,7 +72,7 @@ async def test_full_tables_are_emptied_into_the_next(tmp_path: Path) -> None:
             sha256 = bytes([number * 13 % 251]) * 32
             await transaction.execute(INSERT, (number, sha256))
             await digests.add(transaction, [(sha256, number)])
-    counts = [int(await database.value(f"SELECT count(*) FROM {level}")) for level in digests.LEVELS]
+    counts = [int(await database.value(f"SELECT count(*) FROM {level}")) for level in digests.TABLES]
     assert counts[0] < 3
     assert counts[1] < 7 + 3
     assert counts[2] > 0

@@ -7,7 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,9 +15,10 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
+from core.archive.store import volume_file
 from core.archive.store.intake import PreparedMessage
-from core.archive.store.ledger import ZERO_HASH, Entry, Head
-from core.archive.store.volume import Volume
+from core.archive.store.ledger import ZERO_HASH, Head
+from core.archive.store.volume import Appended, Volume
 from core.archive.store.volume_format import Meta, pack, unpack
 from core.errors import DamagedError, StorageError
 from tests import homes
@@ -101,7 +102,7 @@ async def test_nothing_of_a_batch_is_there_when_its_write_fails(tmp_path: Path, 
         raise StorageError(said("The disk is full."))
 
     with monkeypatch.context() as patch:
-        patch.setattr("core.archive.store.volume.chain", fail)
+        patch.setattr("core.archive.store.volume_rows.chain", fail)
         with pytest.raises(StorageError):
             await homes.store(archive, {1: message(1, 20_000)})
     for table in ("part", "message"):
@@ -116,10 +117,10 @@ async def test_the_volume_is_written_before_the_catalog(tmp_path: Path, monkeypa
     archive = await homes.begin(tmp_path / "home")
     apply, seen = archive.projection.apply, list[int]()
 
-    async def look(entries: Sequence[Entry], number: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
+    async def look(appended: Appended, number: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
         seen.append(homes.rows(archive.home.volume(number), "SELECT count(*) FROM message")[0][0])
         assert homes.rows(archive.home.catalog, "SELECT count(*) FROM message") == [(0,)]
-        await apply(entries, number, fresh)
+        await apply(appended, number, fresh)
 
     monkeypatch.setattr(archive.projection, "apply", look)
     await homes.store(archive, {1: message(1), 2: message(2)})
@@ -151,7 +152,7 @@ async def test_files_with_odd_names_among_the_volumes_are_left_alone(tmp_path: P
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody who cannot write to a read-only file")
 def test_sealed_volumes_are_read_by_an_owner_who_is_not_root(shared_path: Path) -> None:
     """Mode 0400 prevents neither reading, going on in the next volume, nor verifying."""
-    home = asyncio.run(homes.filled(shared_path / "home", volume_bytes=125_000))
+    home = asyncio.run(homes.filled(shared_path / "home", volume_bytes=108_000))
     for path in [home.path, *home.path.rglob("*")]:
         os.chown(path, homes.NOBODY, homes.NOBODY)
 
@@ -168,7 +169,7 @@ def test_sealed_volumes_are_read_by_an_owner_who_is_not_root(shared_path: Path) 
 
 async def test_a_sealed_last_volume_that_cannot_be_written_is_continued_in_the_next(tmp_path: Path) -> None:
     """Restored from a backup that ended with a sealed volume: the next write begins a new one."""
-    home = await homes.filled(tmp_path / "home", volume_bytes=125_000)
+    home = await homes.filled(tmp_path / "home", volume_bytes=108_000)
     for number in home.volume_numbers()[2:]:
         home.volume(number).unlink()
     for path in home.path.glob("archive.sqlite*"):
@@ -223,7 +224,7 @@ async def test_what_is_committed_is_on_the_disk(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(os, "fsync", watch)
     path = tmp_path / "000001.sqlite"
-    await Volume.create(path, Meta("id", 1, Head(0, ZERO_HASH)))
+    await volume_file.create(path, Meta("id", 1, Head(0, ZERO_HASH)))
     assert synced == [str(tmp_path / ".000001.sqlite.new"), str(tmp_path)]
     volume = await Volume.open(path)
     assert await volume.database.value("PRAGMA synchronous") == 2
@@ -234,11 +235,11 @@ async def test_what_is_committed_is_on_the_disk(tmp_path: Path, monkeypatch: pyt
 async def test_only_what_is_committed_is_read(tmp_path: Path) -> None:
     """An entry of a transaction that may still fail must not be applied."""
     path = tmp_path / "000001.sqlite"
-    await Volume.create(path, Meta("id", 1, Head(0, ZERO_HASH)))
+    await volume_file.create(path, Meta("id", 1, Head(0, ZERO_HASH)))
     volume = await Volume.open(path)
     await volume.append([homes.draft("archive.created", {"archive_id": "id"})])
     async with volume.database.transaction() as transaction:
-        await transaction.execute("INSERT INTO ledger VALUES (2, '', 'user.saved', '', x'', x'')")
+        await transaction.execute("INSERT INTO ledger VALUES (2, '', 'user.saved', '', x'', x'', NULL)")
         assert (await volume.head()).seq == 1
         assert [entry.seq async for entry in volume.entries()] == [1]
     assert (await volume.head()).seq == 2

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import assert_never
 
-from core.archive.catalog import catchall, digests, mail, messages, records, totals
+from core.archive.catalog import catchall, digests, mail, messages, parts, records, totals
 from core.archive.catalog.followed import applied as applied
 from core.archive.catalog.messages import Details, ProjectionStep
 from core.archive.store.entries import KINDS, AnyEntry, is_a
@@ -36,7 +36,7 @@ from core.archive.store.entries.records import (
     SealPlaceSaved,
     UserSaved,
 )
-from core.archive.store.entries.statement import Newer, Unprojected
+from core.archive.store.entries.statement import Erased, Newer, Unprojected
 from core.archive.store.entries.transfers import Imported, Restored
 from core.archive.store.entries.upkeep import Repaired, Salvaged
 from core.archive.store.entries.values import Canonical
@@ -65,7 +65,7 @@ async def apply(transaction: Transaction, entry: Entry, volume: int, details: De
     await transaction.execute(_APPLIED, (volume, entry.seq, entry.hash))
 
 
-async def _project(step: ProjectionStep, value: AnyEntry | Newer) -> None:
+async def _project(step: ProjectionStep, value: AnyEntry | Newer | Erased) -> None:
     """Apply the statement ``value`` to the tables."""
     match value:
         case Archived():
@@ -114,7 +114,7 @@ async def _project(step: ProjectionStep, value: AnyEntry | Newer) -> None:
             await records.seal_place_saved(step.transaction, value)
         case SealPlaceRemoved():
             await records.seal_place_removed(step.transaction, value)
-        case Unprojected() | Newer():
+        case Unprojected() | Newer() | Erased():
             pass
         case _:
             assert_never(value)
@@ -181,6 +181,7 @@ async def clear(transaction: Transaction) -> None:
     for table in TABLES:
         await transaction.execute(f"DELETE FROM {table}")
     await digests.clear(transaction)
+    await parts.clear(transaction)
     await transaction.execute("DELETE FROM folder_state")
     await kept.forget(transaction, records.USERS_CHANGED)
     await totals.forget(transaction)

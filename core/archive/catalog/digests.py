@@ -1,23 +1,17 @@
-"""Messages of the catalog by their SHA-256, in three tables of growing size.
-
-Digests are random, so in one large tree each new message changes a page of its own, and a batch writes as many pages as it has
-messages. New ones go into a small table instead, whose rows are moved into the next one in the order of their keys when there
-are many: then each page of that is written once for many messages. A key is the beginning of a SHA-256; the whole one stands
-in the row of the message.
-"""
+"""Messages of the catalog by their SHA-256: tables of the beginnings (``levels``); the whole one is in the message's row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from core.archive.catalog.levels import KEY_BYTES, Levels
 from core.db.database import Database, Row, Transaction
 from core.db.keys import PIECE
 
-#: The tables, and the rows from which on the first two are emptied into the next one.
-LEVELS = ("digest_0", "digest_1", "digest_2")
-MOST = (10_000, 320_000)
-KEY_BYTES = 8
+_LEVELS = Levels("digest", "message_id")
+TABLES = _LEVELS.tables
+add, remove, clear = _LEVELS.add, _LEVELS.remove, _LEVELS.clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +56,12 @@ async def volumes(source: Database | Transaction, digests: Iterable[bytes]) -> d
     return {bytes(sha256): number for sha256, number in await _read(source, "m.sha256, m.volume", "", digests)}
 
 
+async def rows(source: Database | Transaction, volume: int, digests: Iterable[bytes]) -> dict[bytes, int]:
+    """The rows in ``volume`` of those of ``digests`` that the catalog has there."""
+    found = await _read(source, "m.sha256, m.volume, m.volume_row", "", digests)
+    return {bytes(sha256): row for sha256, number, row in found if number == volume and row is not None}
+
+
 async def _read(source: Database | Transaction, columns: str, join: str, digests: Iterable[bytes]) -> list[Row]:
     """Rows of the messages ``m`` with one of ``digests``; the first column must be the SHA-256."""
     wanted = list(dict.fromkeys(digests))
@@ -70,8 +70,7 @@ async def _read(source: Database | Transaction, columns: str, join: str, digests
         piece = wanted[start : start + PIECE]
         # Each table is asked for the same numbered parameters.
         marks = ",".join(f"?{number}" for number in range(1, len(piece) + 1))
-        places = " UNION ALL ".join(f"SELECT message_id FROM {level} WHERE key IN ({marks})" for level in LEVELS)
-        sql = f"SELECT {columns} FROM ({places}) place CROSS JOIN message m ON m.id = place.message_id {join}"
+        sql = f"SELECT {columns} FROM ({_LEVELS.among(marks)}) place CROSS JOIN message m ON m.id = place.message_id {join}"
         some = set(piece)
         found += [row for row in await source.read(sql, [sha256[:KEY_BYTES] for sha256 in piece]) if row[0] in some]
     return found
@@ -79,32 +78,5 @@ async def _read(source: Database | Transaction, columns: str, join: str, digests
 
 def between(low: str, high: str, schema: str = "main") -> str:
     """The SQL condition on ``message`` of a SHA-256 from ``low`` to ``high``, both SQL expressions."""
-    keys = f"WHERE key BETWEEN substr({low}, 1, {KEY_BYTES}) AND substr({high}, 1, {KEY_BYTES})"
-    places = " UNION ALL ".join(f"SELECT message_id FROM {schema}.{level} {keys}" for level in LEVELS)
-    return f"(id IN ({places}) AND sha256 BETWEEN {low} AND {high})"
-
-
-async def add(transaction: Transaction, rows: Sequence[tuple[bytes, int]]) -> None:
-    """Add the digests and ids of new messages."""
-    await transaction.many(
-        f"INSERT INTO {LEVELS[0]} (key, message_id) VALUES (?, ?)", [(sha256[:KEY_BYTES], number) for sha256, number in rows]
-    )
-    for level, following, most in zip(LEVELS, LEVELS[1:], MOST, strict=False):
-        if int(await transaction.value(f"SELECT count(*) FROM {level}")) < most:
-            break
-        await transaction.execute(
-            f"INSERT INTO {following} (key, message_id) SELECT key, message_id FROM {level} ORDER BY key, message_id"
-        )
-        await transaction.execute(f"DELETE FROM {level}")
-
-
-async def remove(transaction: Transaction, sha256: bytes, number: int) -> None:
-    """Forget the digest of a message that is taken out of the catalog."""
-    for level in LEVELS:
-        await transaction.execute(f"DELETE FROM {level} WHERE key = ? AND message_id = ?", (sha256[:KEY_BYTES], number))
-
-
-async def clear(transaction: Transaction) -> None:
-    """Forget all digests."""
-    for level in LEVELS:
-        await transaction.execute(f"DELETE FROM {level}")
+    keys = f"key BETWEEN substr({low}, 1, {KEY_BYTES}) AND substr({high}, 1, {KEY_BYTES})"
+    return f"(id IN ({_LEVELS.where(keys, schema)}) AND sha256 BETWEEN {low} AND {high})"

@@ -18,10 +18,14 @@ from core.message.envelope import Envelope
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """The catalog's record of a message beside its hash: size in bytes, and the envelope."""
+    """The catalog's record of a message beside its hash: size in bytes, the envelope, and its row in its volume.
+
+    The row is None where it is not known, and in a volume of format 1, which has no numbers of rows.
+    """
 
     size: int
     envelope: Envelope
+    row: int | None = None
 
 
 Details = Mapping[bytes, Detail]
@@ -37,7 +41,7 @@ class ProjectionStep:
     details: Details
 
 
-_MESSAGE_COLUMNS = "sha256, volume, size, header_sha256, subject, sender, recipients, date, message_id, attachments"
+_MESSAGE_COLUMNS = "sha256, volume, volume_row, size, header_sha256, subject, sender, recipients, date, message_id, attachments"
 
 
 async def insert(
@@ -70,7 +74,7 @@ async def _add(transaction: Transaction, volume: int, details: Details) -> dict[
     first = int(await transaction.value("SELECT coalesce(max(id), 0) + 1 FROM message"))
     numbered = dict(zip(details, range(first, first + len(details)), strict=True))
     await transaction.many(
-        f"INSERT INTO message (id, {_MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO message (id, {_MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [(numbered[sha256], *_message_row(sha256, volume, detail)) for sha256, detail in details.items()],
     )
     await digests.add(transaction, list(numbered.items()))
@@ -113,6 +117,7 @@ def _message_row(sha256: bytes, volume: int, detail: Detail) -> tuple[Any, ...]:
     return (
         sha256,
         volume,
+        detail.row,
         detail.size,
         envelope.header_sha256,
         envelope.subject,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
-from core.archive.catalog import catalog, changes, digests, settings
+from core.archive.catalog import catalog, changes, digests, parts, settings
 from core.archive.catalog.messages import Detail
-from core.archive.store import row_order
+from core.archive.store import intake, row_order
 from core.archive.store.intake import PreparedMessage
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
-from core.archive.store.volume import Volume
+from core.archive.store.volume import Appended, Volume
 from core.archive.store.volumes import Volumes
 from core.db.database import Database
-from core.errors import DamagedError
+from core.errors import DamagedError, StorageError
 from core.message.envelope import describe
 from core.message.octets import Bytes
 from core.problems import ledger as problems
@@ -106,7 +107,20 @@ class Projection:
         """
         async with self._database.transaction() as transaction:
             await catalog.clear(transaction)
-        return await self.catch_up(accept=True)
+        count = await self.catch_up(accept=True)
+        await self._note_parts()
+        return count
+
+    async def _note_parts(self) -> None:
+        """Note the parts of the open volume that later messages may share."""
+        try:
+            volume = await self._volumes.at(self._volumes.last)
+            found = await volume.parts_after(0, intake.WORTH_SHARING)
+        except (DamagedError, StorageError):
+            # Without them equal attachments are stored once more, in this volume.
+            return
+        async with self._database.transaction() as transaction:
+            await parts.add(transaction, volume.meta.number, found)
 
     async def date_placements(self) -> None:
         """Date old placements of messages without a date of their own, by the times of their ledger entries."""
@@ -149,10 +163,17 @@ class Projection:
         """``drafts`` completed from the catalog: with the CRLF forms of their messages, and with the changes of records."""
         return await changes.told(self._database, [catalog.told(draft, forms) for draft in drafts])
 
-    async def apply(self, entries: Sequence[Entry], volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
-        """Follow the ledger up to ``entries``; of the messages that came with them ``fresh`` are new in the volume."""
-        details = {sha256: Detail(len(message.raw), message.envelope) for sha256, message in fresh.items()}
+    async def parts(self, volume: int, wanted: Collection[bytes]) -> dict[bytes, int]:
+        """Ids of those parts that are in the open volume already, by SHA-256, as far as they are known."""
+        return await parts.find(self._database, volume, wanted)
+
+    async def apply(self, appended: Appended, volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
+        """Follow the ledger up to what was ``appended``; ``fresh`` are its messages that are new in the volume."""
+        entries, rows = appended.entries, appended.messages
+        details = {sha256: Detail(len(message.raw), message.envelope, rows.get(sha256)) for sha256, message in fresh.items()}
+        shared = {one: appended.parts[one] for one in intake.shared(fresh.values()) if one in appended.parts}
         async with self._database.transaction() as transaction:
+            await parts.add(transaction, volume, shared)
             reached = (await catalog.applied(transaction)).seq
             following = [entry for entry in entries if entry.seq > reached]
             if following and following[0].seq == reached + 1:
@@ -181,6 +202,9 @@ async def details(volume: Volume, digests: Sequence[bytes]) -> dict[bytes, Detai
     async with aclosing(row_order.read(volume, list(dict.fromkeys(digests)), _detail)) as pages:
         async for page in pages:
             found |= {one.sha256: one.result if isinstance(one.result, Detail) else UNREADABLE for one in page}
+    if not volume.meta.is_old and (whole := [sha256 for sha256, detail in found.items() if detail is not UNREADABLE]):
+        for sha256, record in (await volume.records(whole)).items():
+            found[sha256] = replace(found[sha256], row=record.row)
     return found
 
 

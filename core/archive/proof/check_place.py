@@ -25,7 +25,7 @@ class CheckPosition:
 
     The rest is about that volume: damaged parts with their reasons and the messages that need them, damaged messages with
     theirs (SHA-256 in hexadecimal digits), what else is wrong in it, and how many findings about the ledger there were before.
-    ``archive_id`` is of the volume before, empty if that could not be read; ``last_part`` the largest id of a part.
+    ``archive_id`` is of the volume before, empty if that could not be read; ``last_part``, ``last_message``: the largest ids.
     """
 
     volume: int = 1
@@ -33,6 +33,7 @@ class CheckPosition:
     after: int | str = 0
     archive_id: str = ""
     last_part: int = 0
+    last_message: int = 0
     parts: dict[int, Reason] = field(default_factory=dict)
     needs: dict[int, list[str]] = field(default_factory=dict)
     messages: dict[str, Reason] = field(default_factory=dict)
@@ -50,7 +51,9 @@ class CheckPosition:
         if self.stage is CheckStage.PARTS:
             return 0.5 * min(int(self.after) / max(self.last_part, 1), 1.0)
         if self.stage is CheckStage.MESSAGES:
-            return 0.5 + 0.5 * int(str(self.after)[:4].ljust(4, "0"), 16) / 0x10000
+            if isinstance(self.after, int):
+                return 0.5 + 0.5 * min(self.after / max(self.last_message, 1), 1.0)
+            return 0.5 + 0.5 * int(self.after[:4].ljust(4, "0"), 16) / 0x10000
         return 0.0
 
     def as_json(self) -> dict[str, Any]:

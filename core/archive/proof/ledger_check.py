@@ -9,7 +9,7 @@ from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Verdict, lost_message
 from core.archive.proof.other_volumes import in_no_volume, named_as_lost
 from core.archive.proof.strangers import named
-from core.archive.store.ledger import Entry, Head, decompress
+from core.archive.store.ledger import Entry, Head
 from core.archive.store.volume import Volume
 from core.config import Home
 from core.db.database import Row
@@ -87,7 +87,7 @@ class LedgerCheck:
 
     async def steps(self) -> AsyncIterator[None]:
         """Look at the entries after ``verdict.head``, a page of rows at a step."""
-        sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
+        sql = f"SELECT {self._volume.columns} FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
         try:
             async for rows in table_rows(self._volume, sql, "ledger entries", self._verdict.head.seq, ROWS):
                 await self._page(rows)
@@ -113,7 +113,7 @@ class LedgerCheck:
 
     def _entry(self, row: Row) -> list[bytes]:
         """Look at one entry; the SHA-256 of the messages that it names."""
-        seq, at, kind, actor, payload, stored = row
+        seq, at, kind, actor, _, stored, _ = row
         verdict = self._verdict
         verdict.entries += 1
         name = self._name
@@ -127,9 +127,11 @@ class LedgerCheck:
             gap = problems.ENTRIES_MISSING(file=name, first=first, last=last, entry=seq)
             verdict.add("ledger", gap if last > first else problems.ENTRY_MISSING(file=name, missing=first, entry=seq))
         try:
-            entry = Entry(seq, at, kind, actor, decompress(payload), stored)
+            entry = Entry.of_row(row)
             if seq == before.seq + 1 and not entry.follows(before):
                 verdict.add("ledger", problems.ENTRY_CHANGED(file=name, entry=seq, kind=kind))
+            if entry.erased:
+                verdict.add("ledger", problems.ITEMS_ERASED(file=name, entry=seq, count=entry.erased))
             self._lost |= dict.fromkeys(entry.lost())
             return named(entry)
         except DamagedError as error:

@@ -18,11 +18,9 @@ async def not_listed(volume: Volume, digests: list[bytes]) -> list[bytes]:
     for start in range(0, len(digests), CHUNK):
         chunk = digests[start : start + CHUNK]
         try:
-            marks = ",".join("?" * len(chunk))
-            rows = await volume.database.read(f"SELECT sha256 FROM message WHERE sha256 IN ({marks})", chunk)
+            found.update(await volume.records(chunk))
         except (DamagedError, StorageError):
             continue
-        found.update(row[0] for row in rows)
     return [sha256 for sha256 in digests if sha256 not in found]
 
 

@@ -131,10 +131,8 @@ async def _open(home: Home, number: int) -> Volume | None:
 
 async def _patched(home: Home, volume: Volume, sha256: bytes) -> bytes:
     """The message with its damaged parts replaced. Raises ``KeyError``, ``DamagedError`` when that is not possible."""
-    row = await volume.database.one("SELECT recipe FROM message WHERE sha256 = ?", (sha256,))
-    if row is None:
-        raise KeyError(sha256.hex())
-    return b"".join([await _part(home, volume, part) for part in unpack(row[0])])
+    record = (await volume.records([sha256]))[sha256]
+    return b"".join([await _part(home, volume, part) for part in unpack(record.recipe)])
 
 
 async def _part(home: Home, volume: Volume, part: int) -> bytes:

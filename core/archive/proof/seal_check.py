@@ -7,7 +7,7 @@ seal, so its entry is found on the way.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,11 +17,11 @@ from core.archive.proof.seal import Seal
 from core.archive.proof.stamp import Stamp
 from core.archive.proof.strangers import KnownDigests, named
 from core.archive.proof.verify import ledger_end
-from core.archive.store.ledger import ZERO_HASH, Entry, Head, decompress
+from core.archive.store.ledger import ZERO_HASH, Entry, Head
+from core.archive.store.message_rows import Record
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import unpack
 from core.config import Home
-from core.db.database import Row
 from core.errors import DamagedError, InputError, StorageError
 from core.model import now
 from core.problems import ledger as problems
@@ -191,7 +191,6 @@ def _compared(seal: Seal, entry: Entry) -> Reason | None:
 async def _entries(home: Home) -> AsyncGenerator[tuple[str, Entry]]:
     """All entries with the names of their volumes, in the order of the volumes."""
     numbers = home.volume_numbers()
-    sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
     identity = ""
     for volume_number in range(1, (numbers[-1] if numbers else 0) + 1):
         volume = await Volume.open(home.volume(volume_number), read_only=True)
@@ -202,14 +201,16 @@ async def _entries(home: Home) -> AsyncGenerator[tuple[str, Entry]]:
                 raise DamagedError(REPLACED(file=volume.path.name))
             identity = volume.meta.archive_id
             after = -1
+            sql = f"SELECT {volume.columns} FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
             while rows := await volume.database.read(sql, (after, ROWS)):
-                for seq, at, kind, actor, payload, digest in rows:
+                for row in rows:
+                    seq, at, kind, actor, _, digest, _ = row
                     if not isinstance(digest, bytes) or not all(isinstance(text, str) for text in (at, kind, actor)):
                         raise DamagedError(problems.WRONG_KIND(file=volume.path.name, entry=seq))
                     if seq <= after:
                         raise DamagedError(problems.OUT_OF_ORDER(file=volume.path.name))
                     after = seq
-                    yield volume.path.name, Entry(seq, at, kind, actor, decompress(payload), digest)
+                    yield volume.path.name, Entry.of_row(row)
         finally:
             await volume.close()
 
@@ -257,29 +258,29 @@ async def _not_in(volume: Volume, digests: Sequence[bytes], *, deep: bool) -> li
     Whole: all parts, of the right length; with ``deep`` the right bytes.
     """
     try:
-        rows = await volume.database.among("SELECT sha256, size, recipe FROM message WHERE sha256 IN (??)", digests)
+        records = await volume.records(digests)
         if deep:
-            whole = {sha256 for sha256, _, _ in rows if await _is_whole(volume, sha256)}
+            whole = {sha256 for sha256, record in records.items() if await _is_whole(volume, sha256, record)}
         else:
-            whole = await _complete(volume, rows)
+            whole = await _complete(volume, records)
     except (DamagedError, StorageError, TypeError):
         return list(digests)
     return [sha256 for sha256 in digests if sha256 not in whole]
 
 
-async def _is_whole(volume: Volume, sha256: bytes) -> bool:
+async def _is_whole(volume: Volume, sha256: bytes, record: Record) -> bool:
     try:
-        await volume.message(sha256)
+        await volume.message_of(sha256, record)
     except (DamagedError, StorageError, KeyError, TypeError):
         return False
     return True
 
 
-async def _complete(volume: Volume, rows: Sequence[Row]) -> set[bytes]:
+async def _complete(volume: Volume, records: Mapping[bytes, Record]) -> set[bytes]:
     recipes: dict[bytes, tuple[int, tuple[int, ...]]] = {}
-    for sha256, size, recipe in rows:
+    for sha256, record in records.items():
         try:
-            recipes[sha256] = (size, unpack(recipe))
+            recipes[sha256] = (record.size, unpack(record.recipe))
         except DamagedError:
             continue
     wanted = list({part for _, parts in recipes.values() for part in parts})

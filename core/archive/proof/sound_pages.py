@@ -16,6 +16,7 @@ from functools import partial
 from itertools import pairwise
 
 from core.archive.proof.ledger_check import ROWS
+from core.archive.proof.message_order import Key, MessageOrder
 from core.archive.proof.strangers import named
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import plain, unpack
@@ -32,13 +33,11 @@ PARTS = 16
 UNPROVED_BYTES = 16 * 1024 * 1024
 #: Bytes of stored parts after which a page ends at any part.
 MOST_BYTES = 16 * 1024 * 1024
-#: Messages without an entry that are kept; of more than that the tables are compared.
+#: Messages without an entry yet that are looked for in the entries since; of more than that the tables are compared.
 MOST_UNNAMED = 10_000
-#: Rows before the first page of each table, those of the index among them.
-_BEFORE_ALL = (
-    "SELECT 1 FROM message WHERE sha256 <= x'' "
-    "UNION ALL SELECT 1 FROM (SELECT min(id) AS first FROM part INDEXED BY sqlite_autoindex_part_1) WHERE first < 1"
-)
+#: Parts before the first page, and those of the index of format 1 among them.
+_PARTS_BEFORE = "SELECT 1 FROM part WHERE id < 1"
+_OLD_PARTS_BEFORE = "SELECT 1 FROM (SELECT min(id) AS first FROM part INDEXED BY sqlite_autoindex_part_1) WHERE first < 1"
 
 
 @dataclass(slots=True)
@@ -53,7 +52,7 @@ class PartPage:
 
 @dataclass(frozen=True, slots=True)
 class MessagePage:
-    """Messages in the order of their SHA-256, each found by it; ``unproved`` are those to be read once more."""
+    """Rows of messages (key, SHA-256, size, recipe) in their order, each found by itself; ``unproved`` are to be read again."""
 
     rows: Sequence[Row]
     unproved: Sequence[Row]
@@ -62,15 +61,15 @@ class MessagePage:
 class SoundRows:
     """The rows of one volume that this process has found sound, so that no message of one part is read a second time.
 
-    It keeps eight bytes for a part and for a message that the ledger names. A number of 64 bits stands for each, made with a
-    secret of this process, so that no other message can be made to have the same one.
+    It keeps eight bytes for a part, for a message, and for one that the ledger names. A number of 64 bits stands for each, made
+    with a secret of this process, so that no other message can be made to have the same one.
     """
 
     def __init__(self) -> None:
         self._parts = array("q", [0])
         self._named = [array("q") for _ in range(256)]
         self._used = bytearray()
-        self._unnamed: list[bytes] | None = None
+        self._listed: list[array[int]] | None = None
 
     # Parts ---------------------------------------------------------------------------------------------------------------
 
@@ -109,34 +108,37 @@ class SoundRows:
         for sha256 in digests:
             self._named[sha256[0] if sha256 else 0].append(hash(sha256))
 
-    async def messages(self, volume: Volume, after: bytes, last_part: int) -> MessagePage | None:
-        """The next page of messages with a SHA-256 over ``after``; None where it cannot be read so.
+    async def messages(self, volume: Volume, after: Key, last_part: int) -> MessagePage | None:
+        """The next page of messages whose key is over ``after``; None where it cannot be read so.
 
         The parts of messages up to ``last_part`` are marked as used, if all of them were seen: a damaged id may be any number.
         """
-        if not after and not self._used and last_part < len(self._parts):
-            self._used, self._unnamed = bytearray(last_part + 1), []
+        if after in (b"", 0) and not self._used and last_part < len(self._parts):
+            self._used, self._listed = bytearray(last_part + 1), [array("q") for _ in range(256)]
         try:
-            page = await volume.database.job(partial(self._message_page, after))
+            order = MessageOrder(volume.meta)
+            page = await volume.database.job(partial(self._message_page, order, volume.rows.indexed, after))
         except (DamagedError, StorageError):
             page = None
         if page is None:
-            self._unnamed = None
+            self._listed = None
         return page
 
-    def _message_page(self, after: bytes, connection: sqlite3.Connection) -> MessagePage | None:
-        sql = "SELECT sha256, size, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"
-        rows = connection.execute(sql, (after, PAGE_ROWS)).fetchall()
-        digests = [row[0] for row in rows]
-        if not all(isinstance(sha256, bytes) for sha256 in digests):
+    def _message_page(
+        self, order: MessageOrder, indexed: bool, after: Key, connection: sqlite3.Connection
+    ) -> MessagePage | None:
+        rows = connection.execute(order.page, (after, PAGE_ROWS)).fetchall()
+        if not order.holds(after, rows):
             return None
-        if any(one >= other for one, other in pairwise((after, *digests))):
+        if not order.is_old and any(connection.execute(order.lookup, (row[0],)).fetchone() is None for row in rows):
             return None
-        found = 0
-        for some, piece in pieces("SELECT count(*) FROM message WHERE sha256 IN (??)", digests):
-            found += connection.execute(some, piece).fetchone()[0]
-        if found < len(rows):
-            return None
+        if indexed:
+            found = 0
+            digests = list({row[1] for row in rows})
+            for some, piece in pieces("SELECT count(DISTINCT sha256) FROM message WHERE sha256 IN (??)", digests):
+                found += connection.execute(some, piece).fetchone()[0]
+            if found < len(digests):
+                return None
         page = self._fitting(rows)
         self._look_for_strangers(page.rows)
         return page
@@ -148,9 +150,9 @@ class SoundRows:
         for number, row in enumerate(rows):
             if size >= UNPROVED_BYTES and number % ROWS == 0:
                 return MessagePage(rows[:number], unproved)
-            if not self._proves(*row):
+            if not self._proves(*row[1:]):
                 unproved.append(row)
-                size += row[1] if isinstance(row[1], int) else 0
+                size += row[2] if isinstance(row[2], int) else 0
         return MessagePage(rows, unproved)
 
     def _proves(self, sha256: bytes, size: int, recipe: bytes) -> bool:
@@ -162,15 +164,10 @@ class SoundRows:
     # Strangers -----------------------------------------------------------------------------------------------------------
 
     def _look_for_strangers(self, rows: Sequence[Row]) -> None:
-        if self._unnamed is None:
+        if self._listed is None:
             return
-        first, known = -1, frozenset[int]()
-        for sha256, _, recipe in rows:
-            start = sha256[0] if sha256 else 0
-            if start != first:
-                first, known = start, frozenset(self._named[start])
-            if hash(sha256) not in known:
-                self._unnamed.append(sha256)
+        for _, sha256, _, recipe in rows:
+            self._listed[sha256[0] if sha256 else 0].append(hash(sha256))
             try:
                 for part in unpack(recipe):
                     if part < len(self._used):
@@ -178,24 +175,27 @@ class SoundRows:
             except DamagedError:
                 # Its part may be any.
                 continue
-        if len(self._unnamed) > MOST_UNNAMED:
-            self._unnamed = None
 
     async def are_explained(self, volume: Volume, after: int) -> bool:
         """True when the ledger names every message of the volume, and messages use every part, as far as is known.
 
         ``after``: the last entry whose messages were given to ``name``. False tells nothing.
         """
-        if self._unnamed is None or self._used.find(0, 1) >= 0:
+        if self._listed is None or self._used.find(0, 1) >= 0:
             return False
-        unnamed = set(self._unnamed)
+        unnamed: set[int] = set()
+        for listed, known in zip(self._listed, self._named, strict=True):
+            unnamed |= set(listed).difference(known)
+            if len(unnamed) > MOST_UNNAMED:
+                return False
         try:
-            # Where no page begins: names before all others, and ids before the first.
-            if any(await volume.database.read(_BEFORE_ALL)):
+            # Where no page begins.
+            parts_before = _OLD_PARTS_BEFORE if volume.meta.is_old else _PARTS_BEFORE
+            if any(await volume.database.read(f"{MessageOrder(volume.meta).before} UNION ALL {parts_before}")):
                 return False
             async with aclosing(volume.entries(after)) as entries:
                 async for entry in entries:
-                    unnamed.difference_update(named(entry))
+                    unnamed.difference_update(map(hash, named(entry)))
         except (DamagedError, StorageError):
             return False
         return not unnamed

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from core.archive.proof.message_order import MessageOrder
 from core.archive.store.ledger import Entry
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import unpack
@@ -120,20 +121,21 @@ class Strangers:
                 await known.add(named(entry))
                 reached = entry.seq
         unnamed: list[bytes] = []
-        async for rows in self._rows("SELECT sha256, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
+        async for rows in self._rows(MessageOrder(self._volume.meta).page):
             parts: list[int] = []
-            for _, recipe in rows:
+            for _, _, _, recipe in rows:
                 # A message with an unreadable recipe is a finding of its own.
                 with suppress(DamagedError):
                     parts += unpack(recipe)
             # Parts archived since have higher ids.
             await known.add_parts(part for part in parts if part <= last_part)
-            unnamed += await known.unknown([row[0] for row in rows])
+            unnamed += await known.unknown([row[1] for row in rows])
         if unnamed:
             unnamed = await self._named_nowhere(known, unnamed, reached)
         self.messages, self.more_messages = unnamed[:NAMED], max(len(unnamed) - NAMED, 0)
-        # Through the index, without reading the parts themselves.
-        async for rows in self._rows("SELECT sha256, id FROM part WHERE sha256 > ? ORDER BY sha256 LIMIT ?"):
+        # In format 1 through the index, without reading the parts themselves.
+        key = "sha256" if self._volume.meta.is_old else "id"
+        async for rows in self._rows(f"SELECT {key}, id FROM part WHERE {key} > ? ORDER BY {key} LIMIT ?"):
             unused = await known.unknown_parts([row[1] for row in rows if row[1] <= last_part])
             room = NAMED - len(self.parts)
             self.parts += unused[:room]
@@ -141,13 +143,15 @@ class Strangers:
 
     async def _rows(self, sql: str) -> AsyncIterator[list[Row]]:
         """Yield rows in the order of their first column, which must ascend."""
+        is_old = self._volume.meta.is_old
         # SQLite sorts every text before every blob, the empty blob too.
-        after: bytes | str = ""
+        after: Any = "" if is_old else -(2**63)
         while rows := await self._volume.database.read(sql, (after, PIECE)):
-            if not isinstance(rows[-1][0], bytes) or (isinstance(after, bytes) and rows[-1][0] <= after):
+            last = rows[-1][0]
+            if not isinstance(last, bytes if is_old else int) or (after != "" and last <= after):
                 raise DamagedError(OUT_OF_ORDER(file=self._volume.path.name))
             yield rows
-            after = rows[-1][0]
+            after = last
 
     async def _named_nowhere(self, known: KnownDigests, unnamed: list[bytes], reached: int) -> list[bytes]:
         """Those that neither a later entry nor one in another volume names."""

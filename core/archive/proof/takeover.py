@@ -29,7 +29,7 @@ from core.archive.proof.findings import Finding, lost_message
 from core.archive.proof.strangers import named
 from core.archive.proof.wreck import Wreck, opened
 from core.archive.search.search_index import discard
-from core.archive.store import intake
+from core.archive.store import intake, volume_file
 from core.archive.store.entries import upkeep
 from core.archive.store.entries.mail import Archived
 from core.archive.store.entries.restated import Restated
@@ -286,7 +286,8 @@ async def _put_in_place(
     fresh = path.with_name(f"{path.name}.salvaged")
     for leftover in (fresh, fresh.with_name(f"{fresh.name}-journal")):
         leftover.unlink(missing_ok=True)
-    await Volume.create(fresh, Meta(archive.archive_id, archive.last_volume, found.previous))
+    generation = max([meta.generation for wreck in found.wrecks if (meta := await wreck.meta()) is not None], default=1)
+    await volume_file.create(fresh, Meta(archive.archive_id, archive.last_volume, found.previous, generation=generation))
     try:
         volume = await Volume.open(fresh)
         try:
@@ -306,17 +307,19 @@ async def _put_in_place(
 async def _take_over(found: _Found, volume: Volume, tell: Tell) -> None:
     async with aclosing(_batches(found)) as batches:
         count = 0
+        known: dict[bytes, int] = {}
         async for raws in batches:
             prepared = await asyncio.to_thread(intake.prepare_all, raws)
-            await volume.append([], prepared, await asyncio.to_thread(intake.parts_of, prepared, ()))
+            shared = intake.shared(prepared, intake.LARGE)
+            there = {one: known[one] for one in shared if one in known}
+            parts = await asyncio.to_thread(intake.parts_of, prepared, there)
+            new = (await volume.append([], prepared, parts, there)).parts
+            known |= {one: new[one] for one in shared if one in new}
             count += len(raws)
             tell(f"{count} of {len(found.whole)} messages taken over")
     async with aclosing(found.ledger.entries(found.previous)) as whole:
         async for row, _ in whole:
-            async with volume.database.transaction() as transaction:
-                await transaction.execute(
-                    "INSERT INTO ledger (seq, at, kind, actor, payload, hash) VALUES (?, ?, ?, ?, ?, ?)", row
-                )
+            await volume.take_over([row])
 
 
 async def _batches(found: _Found) -> AsyncGenerator[list[bytes]]:

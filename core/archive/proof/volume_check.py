@@ -19,6 +19,7 @@ from functools import partial
 from core.archive.proof.check_place import CheckPosition, CheckStage
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.ledger_check import ROWS, BrokenTable, LedgerCheck, table_rows
+from core.archive.proof.message_order import MessageOrder, records
 from core.archive.proof.other_volumes import CHUNK, mended_later, not_listed
 from core.archive.proof.sound_pages import PARTS, SoundRows, unfound_parts, wrong_part
 from core.archive.proof.strangers import Strangers
@@ -99,6 +100,7 @@ class _Check:
         self._place = place
         self._verdict = verdict
         self._gentle = gentle
+        self._order = MessageOrder(volume.meta)
         self._sound = SoundRows()
         self._of_ledger = LedgerCheck(home, volume, place, verdict, self._sound.name)
 
@@ -113,7 +115,7 @@ class _Check:
             await self._meta()
             self._of_ledger.joint()
             await self._pages()
-            await self._find_last_part()
+            await self._find_ends()
             place.stage = CheckStage.LEDGER
             yield
         if place.stage is CheckStage.LEDGER:
@@ -124,7 +126,7 @@ class _Check:
         if place.stage is CheckStage.PARTS:
             async for _ in self._parts():
                 yield
-            place.stage, place.after = CheckStage.MESSAGES, ""
+            place.stage, place.after = CheckStage.MESSAGES, self._order.kept(self._order.start)
         async for _ in self._messages():
             yield
         await self._conclude()
@@ -142,7 +144,7 @@ class _Check:
     async def _schema(self) -> None:
         """Check the schema and the keys of table meta: foreign code in it would be run by the next writer."""
         try:
-            refuse_strange(self._volume.path, await self._volume.database.shape())
+            refuse_strange(self._volume.path, await self._volume.database.shape(), self._volume.meta.format)
             keys = {row[0] for row in await self._volume.database.read("SELECT key FROM meta")}
         except (DamagedError, StorageError) as error:
             self._verdict.add(self._name, error.reason)
@@ -189,9 +191,10 @@ class _Check:
             return
         self._place.faults += [problems.PAGES(said=str(row[0])) for row in rows if row[0] != "ok"]
 
-    async def _find_last_part(self) -> None:
+    async def _find_ends(self) -> None:
         try:
             self._place.last_part = int(await self._volume.database.value("SELECT max(id) FROM part") or 0)
+            self._place.last_message = int(await self._volume.database.value(self._order.last))
         except (DamagedError, StorageError) as error:
             self._place.faults.append(problems.PARTS_UNCOUNTED(why=error.reason))
         except (ValueError, TypeError) as error:
@@ -224,11 +227,11 @@ class _Check:
     async def _messages(self) -> AsyncIterator[None]:
         """Join and hash every message, but those of one part that was hashed."""
         place = self._place
-        while page := await self._sound.messages(self._volume, bytes.fromhex(str(place.after)), place.last_part):
+        while page := await self._sound.messages(self._volume, self._order.of(place.after), place.last_part):
             if not page.rows:
                 return
             await self._unproved(page.unproved)
-            place.after = page.rows[-1][0].hex()
+            place.after = self._order.kept(page.rows[-1][0])
             self._verdict.messages += len(page.rows)
             yield
         async for _ in self._single_messages():
@@ -236,54 +239,68 @@ class _Check:
 
     async def _unproved(self, rows: Sequence[Row]) -> None:
         """Join and hash the messages of ``rows``, in the order of their parts."""
-        whole = [row for row in rows if not self._has_broken_part(row[0], row[2])]
-        faults: dict[bytes, Reason | None] = {}
-        sizes = {sha256: size for sha256, size, _ in whole}
-        ordered = [row[0] for row in sorted(whole, key=lambda row: row[2] if isinstance(row[2], bytes) else b"")]
-        async with aclosing(row_order.read(self._volume, ordered, len)) as found:
-            async for some in found:
-                faults |= {one.sha256: _fault(one.sha256, sizes[one.sha256], one.result) for one in some}
-        for sha256, _, recipe in rows:
-            if reason := faults[sha256] if sha256 in faults else self._broken_part(sha256, recipe):
+        left = [row for row in rows if not self._has_broken_part(row[3])]
+        while left:
+            # A second row of a message is read by itself.
+            some = {row[1]: row for row in reversed(left)}
+            left = [row for row in left if some[row[1]] is not row]
+            await self._read_again(sorted(some.values(), key=lambda row: row[3] if isinstance(row[3], bytes) else b""))
+        for _, sha256, _, recipe in rows:
+            if reason := self._broken_part(sha256, recipe):
                 self._place.messages[sha256.hex()] = reason
+
+    async def _read_again(self, rows: Sequence[Row]) -> None:
+        found = records(rows)
+        async with aclosing(row_order.read(self._volume, list(found), len, records=found)) as pages:
+            async for page in pages:
+                for one in page:
+                    if reason := _fault(one.sha256, found[one.sha256].size, one.result):
+                        self._place.messages[one.sha256.hex()] = reason
 
     async def _single_messages(self) -> AsyncIterator[None]:
         """The same row by row up to what is not in order."""
         place = self._place
-        sql = "SELECT sha256, size, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"
         while True:
-            after = bytes.fromhex(str(place.after))
+            after = self._order.of(place.after)
             try:
-                rows = await self._volume.database.read(sql, (after, ROWS))
+                rows = await self._volume.database.read(self._order.page, (after, ROWS))
             except (DamagedError, StorageError) as error:
-                rest = problems.MESSAGES_UNREAD(message=after.hex()[:16], why=error.reason)
+                name = after.hex()[:16] if isinstance(after, bytes) else str(after)
+                rest = problems.MESSAGES_UNREAD(message=name, why=error.reason)
                 place.faults.append(rest if after else problems.NO_MESSAGE_READ(why=error.reason))
                 return
-            for sha256, size, recipe in rows:
+            for row in rows:
+                key, sha256 = row[:2]
                 if not isinstance(sha256, bytes):
                     place.faults.append(problems.MESSAGE_NAME(found=f"{sha256!a:.40}"))
                     return
-                if sha256 <= after:
+                if key <= after:
                     place.faults.append(problems.MESSAGE_ORDER(message=sha256.hex()[:16]))
                     return
-                if reason := await self._message_fault(sha256, size, recipe):
+                if reason := await self._message_fault(row):
                     place.messages[sha256.hex()] = reason
-                after = sha256
+                after = key
             if not rows:
                 return
-            place.after = after.hex()
+            place.after = self._order.kept(after)
             self._verdict.messages += len(rows)
             yield
 
-    async def _message_fault(self, sha256: bytes, size: int, recipe: bytes) -> Reason | None:
+    async def _message_fault(self, row: Row) -> Reason | None:
+        key, sha256, size, recipe = row
         if reason := self._broken_part(sha256, recipe):
             return reason
         try:
-            return _fault(sha256, size, len(await self._volume.message(sha256)))
+            # By its key alone, as a reader of one message finds it.
+            if not self._order.is_old and not await self._volume.database.read(self._order.lookup, (key,)):
+                return problems.MESSAGE_ABSENT(message=sha256.hex()[:16])
+            if self._volume.rows.indexed and not await self._volume.lists(sha256):
+                return problems.MESSAGE_ABSENT(message=sha256.hex()[:16])
+            return _fault(sha256, size, len(await self._volume.message_of(sha256, records([row])[sha256])))
         except (DamagedError, StorageError, KeyError) as error:
             return _fault(sha256, size, error)
 
-    def _has_broken_part(self, sha256: bytes, recipe: bytes) -> bool:
+    def _has_broken_part(self, recipe: bytes) -> bool:
         try:
             return any(part in self._place.parts for part in unpack(recipe))
         except DamagedError:
@@ -321,12 +338,11 @@ class _Check:
     async def foretell(self) -> None:
         """Add the findings so far before the end. The messages of damaged parts are looked up in the table."""
         place = self._place
-        after = bytes.fromhex(str(place.after)) if place.stage is CheckStage.MESSAGES else b""
+        after = self._order.of(place.after) if place.stage is CheckStage.MESSAGES else self._order.start
         try:
             while place.parts:
-                sql = "SELECT sha256, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"
-                rows = await self._volume.database.read(sql, (after, CHUNK))
-                for sha256, recipe in rows:
+                rows = await self._volume.database.read(self._order.page, (after, CHUNK))
+                for _, sha256, _, recipe in rows:
                     if broken := [part for part in unpack(recipe) if part in place.parts]:
                         self._spoilt(sha256, broken)
                 if not rows or rows[-1][0] <= after:

@@ -13,24 +13,26 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from core.archive.store.ledger import ZERO_HASH, Entry, Head, decompress
+from core.archive.store import volume_file
+from core.archive.store.ledger import ZERO_HASH, Entry, Head
+from core.archive.store.message_rows import MessageRows
 from core.archive.store.volume import Volume
-from core.archive.store.volume_format import AS_FAR_AS_IT_GOES, PAGE_BYTES, Meta, has_tables
+from core.archive.store.volume_format import AS_FAR_AS_IT_GOES, FORMAT, PAGE_BYTES, Meta, format_of, has_tables
 from core.db.database import Database, Row
 from core.errors import ArchivarError, DamagedError, StorageError
 from core.problems import volume as problems
 
-_NO_META = Meta("", 0, Head(0, ZERO_HASH))
-_LEDGER = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
 ROWS = 16
 
 
 class Wreck:
-    """An opened volume that is readable in part; ``database`` is None when it is not readable at all."""
+    """An opened volume of a format that is readable in part; ``database`` is None when it is not readable at all."""
 
-    def __init__(self, database: Database | None) -> None:
+    def __init__(self, database: Database | None, format: int = FORMAT) -> None:
         self._database = database
-        self._volume = Volume(database, _NO_META) if database is not None else None
+        # Whatever its indexes are like: each row tells for itself.
+        rows = MessageRows(indexed=format == 1, numbered=format > 1)
+        self._volume = Volume(database, _no_meta(format), rows=rows) if database is not None else None
 
     async def meta(self) -> Meta | None:
         """The volume's table meta; None when it cannot be read."""
@@ -46,23 +48,23 @@ class Wreck:
         reached = after
         while rows := await self._ledger_rows(reached.seq):
             for row in rows:
-                seq, at, kind, actor, payload, digest = row
                 try:
-                    entry = Entry(seq, at, kind, actor, decompress(payload), digest)
+                    entry = Entry.of_row(row)
                     if not entry.follows(reached):
                         return
-                    _ = entry.payload
+                    _ = entry.value
                 except (DamagedError, TypeError, AttributeError, ValueError):
                     return
                 reached = Head(entry.seq, entry.hash)
                 yield row, entry
 
     async def _ledger_rows(self, after: int) -> Sequence[Row]:
-        if self._database is None:
+        if self._volume is None:
             return []
+        sql = f"SELECT {self._volume.columns} FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
         for limit in (ROWS, 1):
             try:
-                return await self._database.read(_LEDGER, (after, limit))
+                return await self._volume.database.read(sql, (after, limit))
             except (DamagedError, StorageError):
                 continue
         return []
@@ -70,12 +72,13 @@ class Wreck:
     async def readable(self, after: int) -> AsyncGenerator[Entry]:
         """Yield the readable entries over ``after``, consecutive or not."""
         while rows := await self._ledger_rows(after):
-            for seq, at, kind, actor, payload, digest in rows:
+            for row in rows:
+                seq = row[0]
                 if not isinstance(seq, int) or seq <= after:
                     return
                 after = seq
                 try:
-                    entry = Entry(seq, at, kind, actor, decompress(payload), digest)
+                    entry = Entry.of_row(row)
                     _ = entry.payload
                 except (DamagedError, TypeError, AttributeError, ValueError):
                     continue
@@ -89,8 +92,10 @@ class Wreck:
         return reached
 
     async def listed(self) -> list[bytes]:
-        """The SHA-256 of the messages in its table, up to the first that cannot be read."""
+        """The SHA-256 of the messages in its table; in format 1 up to the first that cannot be read."""
         found: list[bytes] = []
+        if self._volume is not None and not self._volume.meta.is_old:
+            return await self._volume.rows.all(self._volume.database)
         while self._database is not None:
             sql = "SELECT sha256 FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT 500"
             try:
@@ -102,6 +107,11 @@ class Wreck:
                 return found
             found += fresh
         return found
+
+    async def close(self) -> None:
+        """Forget what was found; the file stays open."""
+        if self._volume is not None:
+            await self._volume.rows.close()
 
     async def message(self, sha256: bytes) -> bytes | None:
         """The message, matched with its SHA-256; None when it is not whole."""
@@ -117,14 +127,18 @@ class Wreck:
 async def opened(path: Path, scratch: Path) -> AsyncIterator[Wreck]:
     """Context of the opened file at ``path``, in whatever state. Copies, if needed, are made in ``scratch``."""
     database: Database | None = None
+    wreck: Wreck | None = None
     with TemporaryDirectory(prefix="salvage-", dir=scratch, ignore_cleanup_errors=True) as folder:
         try:
             if path.is_file() and path.stat().st_size:
                 database = await _open(path, Path(folder))
-            yield Wreck(database)
+            wreck = Wreck(database, await format_of(database) if database is not None else FORMAT)
+            yield wreck
         except OSError as error:
             raise StorageError(problems.NOT_COPIED(file=path.name, said=str(error.strerror))) from error
         finally:
+            if wreck is not None:
+                await wreck.close()
             if database is not None:
                 await database.close()
 
@@ -139,9 +153,28 @@ async def _open(path: Path, folder: Path) -> Database | None:
             return database
     if (database := await _readable(path, read_only=True)) is not None:
         return database
-    copy = folder / f"headed-{path.name}"
-    await _copy_with_new_head(path, copy)
-    return await _readable(copy, read_only=False)
+    for format in (FORMAT, 1):
+        copy = folder / f"headed-{format}-{path.name}"
+        await _copy_with_new_head(path, copy, format)
+        if (database := await _readable(copy, read_only=False)) is not None:
+            # The first page of the other format gives other places for the tables.
+            if await _fits(database, format):
+                return database
+            await database.close()
+    return None
+
+
+async def _fits(database: Database, format: int) -> bool:
+    """True when what can be read of table meta, or of the ledger, is of this format."""
+    try:
+        if (said := await database.value("SELECT value FROM meta WHERE key = 'format'")) is not None:
+            return bool(said == format)
+    except ArchivarError:
+        pass
+    try:
+        return isinstance(await database.value("SELECT at FROM ledger ORDER BY seq LIMIT 1"), str)
+    except ArchivarError:
+        return format == FORMAT
 
 
 async def _readable(path: Path, *, read_only: bool) -> Database | None:
@@ -172,9 +205,13 @@ async def _readable(path: Path, *, read_only: bool) -> Database | None:
     return None
 
 
-async def _copy_with_new_head(path: Path, copy: Path) -> None:
-    blank = copy.with_name(f"blank-{path.name}")
-    await Volume.create(blank, _NO_META)
+def _no_meta(format: int) -> Meta:
+    return Meta("", 0, Head(0, ZERO_HASH), format=format)
+
+
+async def _copy_with_new_head(path: Path, copy: Path, format: int) -> None:
+    blank = copy.with_name(f"blank-{copy.name}")
+    await volume_file.create(blank, _no_meta(format))
     await asyncio.to_thread(shutil.copyfile, path, copy)
     pages = -(-copy.stat().st_size // PAGE_BYTES)
     head = bytearray(blank.read_bytes()[:PAGE_BYTES])

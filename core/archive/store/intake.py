@@ -30,6 +30,8 @@ PLAIN, ZSTD = 0, 1
 LEVEL = 1
 #: From this size in bytes on a part is looked up before it is compressed again.
 LARGE = 16 * 1024
+#: From this size in bytes on a part of several is kept once for all messages of a volume.
+WORTH_SHARING = 1024
 #: Below this size in bytes compression costs more than it saves.
 WORTH_COMPRESSING = 128
 
@@ -98,6 +100,12 @@ def covers(segments: Sequence[tuple[int, int]], size: int) -> bool:
             return False
         reached = end
     return reached == size
+
+
+def shared(messages: Iterable[PreparedMessage], least: int = WORTH_SHARING) -> set[bytes]:
+    """The SHA-256 of the pieces of at least ``least`` bytes that other messages may have as well: attachments, for example."""
+    several = (message.pieces for message in messages if len(message.pieces) > 1)
+    return {piece.sha256 for pieces in several for piece in pieces if piece.end - piece.start >= least}
 
 
 def prepare_all(messages: Iterable[bytes]) -> list[PreparedMessage]:

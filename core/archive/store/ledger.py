@@ -19,8 +19,10 @@ from core.archive.store import entries
 from core.archive.store.entries import AnyEntry
 from core.archive.store.entries.change import Change
 from core.archive.store.entries.reading import Unreadable
-from core.archive.store.entries.statement import Newer, RecordStatement, Storing
+from core.archive.store.entries.statement import Erased, Newer, RecordStatement, Storing
 from core.archive.store.entries.values import Head
+from core.archive.store.items import Items
+from core.db.database import Row
 from core.errors import DamagedError, ProtocolError
 from core.problems import ledger as problems
 
@@ -29,13 +31,14 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["VERSION", "ZERO_HASH", "Draft", "Entry", "Head", "chain", "compress", "decompress", "encode"]
+__all__ = ["VERSION", "ZERO_HASH", "Draft", "Entry", "Head", "chain", "compress", "decompress", "digest", "encode", "items"]
 
 VERSION = 1
 ZERO_HASH = bytes(32)
 LARGEST_PAYLOAD = 256 * 1024 * 1024
 #: An escaped surrogate, which this program never writes.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 #: Something that may be a number of more than 63 bits.
 _MANY_DIGITS = re.compile(r"[\[:,]-?[0-9]{19}")
 
@@ -48,41 +51,79 @@ class Draft:
     actor: str = "archivar"
 
 
+#: The columns of an entry in a volume with items, and in one of format 1, which has none.
+COLUMNS, OLD_COLUMNS = "seq, at, kind, actor, payload, hash, digests", "seq, at, kind, actor, payload, hash, NULL"
+
+
 # Without slots, so that the cached statement is decoded once.
 @dataclass(frozen=True)
 class Entry:
-    """An entry as stored in a volume; ``plain`` is the payload's JSON, ``actor`` an ``Actor`` as text."""
+    """An entry as stored in a volume: its items, or its payload's JSON as format 1 has it. ``actor``: an ``Actor`` as text."""
 
     seq: int
     at: str
     kind: str
     actor: str
-    plain: bytes
+    content: bytes | Items
     hash: bytes
 
+    @classmethod
+    def of_row(cls, row: Row) -> Entry:
+        """The entry from its columns in a volume (``COLUMNS``). Raises ``DamagedError``."""
+        seq, at, kind, actor, payload, stored, digests = row
+        content = decompress(payload) if digests is None else Items.of_row(digests, payload, decompress)
+        return cls(seq, at, kind, actor, content, stored)
+
+    def row(self) -> Row:
+        """Its columns, to be stored."""
+        if isinstance(self.content, Items):
+            digests, payload = self.content.row(compress)
+        else:
+            digests, payload = None, compress(self.content)
+        return self.seq, self.at, self.kind, self.actor, payload, self.hash, digests
+
     def follows(self, before: Head) -> bool:
-        """True when this is the entry after ``before`` and its hash is right."""
-        return self.seq == before.seq + 1 and chain(before.hash, self.at, self.kind, self.actor, self.plain) == self.hash
+        """True when this is the entry after ``before``, and its hash and the digests of its items are right."""
+        if self.seq != before.seq + 1 or chain(before.hash, self.at, self.kind, self.actor, digest(self.content)) != self.hash:
+            return False
+        return not isinstance(self.content, Items) or self.content.are_sound()
+
+    @property
+    def erased(self) -> int:
+        """The number of items that were erased."""
+        return self.content.erased if isinstance(self.content, Items) else 0
+
+    @property
+    def plain(self) -> bytes:
+        """The payload's JSON, as far as it was not erased. Raises ``DamagedError``."""
+        return self.content if isinstance(self.content, bytes) else _json(self.content.payload(self._decoded))
 
     @property
     def payload(self) -> dict[str, Any]:
         """The payload as JSON. Raises ``DamagedError`` when this program cannot read it."""
-        try:
-            # Only text that UTF-8 can hold: the catalog must be able to store any text of the ledger.
-            value = json.loads(self.plain.decode("utf-8", "replace"))
-            if _SURROGATE.search(self.plain):
-                value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-        except (ValueError, RecursionError) as error:
-            raise self._unreadable(str(error)) from error
+        content = self.content
+        value = content.payload(self._decoded) if isinstance(content, Items) else self._decoded(content)
         if not isinstance(value, dict) or value.get("v") != VERSION:
             raise DamagedError(problems.OTHER_VERSION(entry=self.seq, kind=self.kind))
         return value
 
+    def _decoded(self, plain: bytes) -> Any:
+        try:
+            # Only text that UTF-8 can hold: the catalog must be able to store any text of the ledger.
+            value = json.loads(plain.decode("utf-8", "replace"))
+            if _SURROGATE.search(plain):
+                value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        except (ValueError, RecursionError) as error:
+            raise self._unreadable(str(error)) from error
+        return value
+
     @cached_property
-    def value(self) -> AnyEntry | Newer:
+    def value(self) -> AnyEntry | Newer | Erased:
         """The statement of the entry. Raises ``DamagedError`` when the payload is not what its kind says."""
         if self.kind not in entries.KINDS:
             return Newer(self.kind)
+        if isinstance(self.content, Items) and self.content.texts[0] is None:
+            return Erased(self.kind)
         try:
             return entries.read(self.kind, self.payload)
         except ValueError as error:
@@ -109,7 +150,7 @@ class Entry:
     def sentence(self) -> str:
         """One plain sentence, also for an entry that cannot be read. Texts from outside stand in it unchanged."""
         try:
-            if isinstance(self.value, Newer):
+            if isinstance(self.value, Newer) and not self.erased:
                 _ = self.payload
             return self.value.sentence()
         except (DamagedError, Unreadable):
@@ -128,15 +169,23 @@ class Entry:
 
 def encode(payload: dict[str, Any]) -> bytes:
     """The payload as canonical JSON. Raises ``ProtocolError`` for a number that SQLite cannot hold."""
-    said = {"v": VERSION, **payload}
+    return _json({"v": VERSION, **payload})
+
+
+def items(payload: dict[str, Any]) -> Items:
+    """The items of a new entry. Raises ``ProtocolError`` for a number that SQLite cannot hold."""
+    return Items.of({"v": VERSION, **payload}, _json)
+
+
+def _json(value: Any) -> bytes:
     try:
-        text = json.dumps(said, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        text = _ENCODER.encode(value)
     except ValueError:
-        # json.dumps raises on integers of thousands of digits.
-        _check_numbers(payload)
+        # The encoder raises on integers of thousands of digits.
+        _check_numbers(value)
         raise
     if _MANY_DIGITS.search(text):
-        _check_numbers(payload)
+        _check_numbers(value)
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -173,12 +222,17 @@ def decompress(stored: bytes) -> bytes:
         raise DamagedError(problems.PAYLOAD_COMPRESSION(said=str(error))) from error
 
 
-def chain(previous: bytes, at: str, kind: str, actor: str, plain: bytes) -> bytes:
-    """The hash of an entry, from the hash of the one before."""
-    digest = hashlib.sha256(previous)
+def digest(content: bytes | Items) -> bytes:
+    """The digest of an entry's content, which the chain covers."""
+    return content.digest if isinstance(content, Items) else hashlib.sha256(content).digest()
+
+
+def chain(previous: bytes, at: str, kind: str, actor: str, content: bytes) -> bytes:
+    """The hash of an entry, from the hash of the one before and the digest of its content."""
+    found = hashlib.sha256(previous)
     for text in (at, kind, actor):
         data = text.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(4, "big"))
-        digest.update(data)
-    digest.update(hashlib.sha256(plain).digest())
-    return digest.digest()
+        found.update(len(data).to_bytes(4, "big"))
+        found.update(data)
+    found.update(content)
+    return found.digest()

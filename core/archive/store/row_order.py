@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
+from core.archive.store.message_rows import Record
 from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import plain, unpack
@@ -50,20 +51,47 @@ class _Located:
 
 
 async def read(
-    volume: Volume, digests: Sequence[bytes], work: Callable[[Bytes], T], *, prove: bool = True
+    volume: Volume,
+    digests: Sequence[bytes],
+    work: Callable[[Bytes], T],
+    *,
+    prove: bool = True,
+    records: Mapping[bytes, Record] | None = None,
 ) -> AsyncGenerator[list[Read[T]]]:
     """Read the messages ``digests`` and yield them in that order, some at a time, each as ``work`` makes it of its bytes.
 
     ``work`` is called in a thread. What it raises is raised here, but for errors of reading a large message. Of that it gets
     the reader, which has proved its SHA-256 already or (not to ``prove``) does it when all bytes are read in order.
+
+    ``records``: those of all ``digests``, where they were found before.
     """
     with volume.used():
         for start in range(0, len(digests), SLICE_MESSAGES):
             wanted = digests[start : start + SLICE_MESSAGES]
-            located = await _tried(volume, partial(_locate, wanted))
+            known = await _records(volume, wanted) if records is None else records
+            located = _located(known, wanted)
             for together in _slices(wanted, located):
                 made = await _tried(volume, partial(_read, together, located, work))
-                yield [Read(one, made[one] if one in made else await _alone(volume, one, work, prove)) for one in together]
+                left = {one: await _alone(volume, one, known, work, prove) for one in together if one not in made}
+                yield [Read(one, made[one] if one in made else left[one]) for one in together]
+
+
+async def _records(volume: Volume, digests: Sequence[bytes]) -> Mapping[bytes, Record]:
+    """The records that are found; the others are read by themselves, which tells why they cannot be."""
+    try:
+        return await volume.records(digests)
+    except (DamagedError, StorageError):
+        return {}
+
+
+def _located(records: Mapping[bytes, Record], digests: Sequence[bytes]) -> dict[bytes, _Located]:
+    found: dict[bytes, _Located] = {}
+    for sha256 in digests:
+        record = records.get(sha256)
+        if record is not None and isinstance(record.size, int):
+            with suppress(DamagedError):
+                found[sha256] = _Located(record.size, unpack(record.recipe))
+    return found
 
 
 async def _tried(volume: Volume, job: Callable[[sqlite3.Connection], dict[bytes, T]]) -> dict[bytes, T]:
@@ -74,9 +102,15 @@ async def _tried(volume: Volume, job: Callable[[sqlite3.Connection], dict[bytes,
         return {}
 
 
-async def _alone(volume: Volume, sha256: bytes, work: Callable[[Bytes], T], prove: bool) -> T | Unreadable:
+async def _alone(
+    volume: Volume, sha256: bytes, records: Mapping[bytes, Record], work: Callable[[Bytes], T], prove: bool
+) -> T | Unreadable:
+    record = records.get(sha256)
     try:
-        raw = await volume.message(sha256, prove=prove)
+        if record is None:
+            raw = await volume.message(sha256, prove=prove)
+        else:
+            raw = await volume.message_of(sha256, record, prove=prove)
     except (DamagedError, StorageError, KeyError) as error:
         return error
     return await asyncio.to_thread(_made, raw, work)
@@ -89,16 +123,6 @@ def _made(raw: bytes | StoredMessage, work: Callable[[Bytes], T]) -> T | Unreada
         return work(raw)
     except (DamagedError, StorageError) as error:
         return error
-
-
-def _locate(digests: Sequence[bytes], connection: sqlite3.Connection) -> dict[bytes, _Located]:
-    found: dict[bytes, _Located] = {}
-    for sql, piece in pieces("SELECT sha256, size, recipe FROM message WHERE sha256 IN (??)", digests):
-        for sha256, size, recipe in connection.execute(sql, piece):
-            if isinstance(size, int):
-                with suppress(DamagedError):
-                    found[sha256] = _Located(size, unpack(recipe))
-    return found
 
 
 def _slices(digests: Sequence[bytes], located: Mapping[bytes, _Located]) -> Iterator[list[bytes]]:

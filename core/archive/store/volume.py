@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from core import files
+from core.archive.store import volume_rows
 from core.archive.store.intake import PreparedMessage, StoredPart
-from core.archive.store.ledger import Draft, Entry, Head, chain, compress, decompress, encode
+from core.archive.store.ledger import COLUMNS, OLD_COLUMNS, Draft, Entry, Head
+from core.archive.store.message_rows import Locator, MessageRows, Record
 from core.archive.store.stored_message import StoredMessage, message_reader
 from core.archive.store.volume_file import forget_pages, identity, opened
 from core.archive.store.volume_format import (
     AS_FAR_AS_IT_GOES,
-    FORMAT,
     LAST_SEQ,
-    SCHEMA,
     Meta,
     has_tables,
+    is_indexed,
     meta_of,
-    pack,
     plain,
     refuse_cut,
     refuse_no_file,
     refuse_strange,
-    sound,
     unpack,
 )
 from core.db.database import Database, Row
@@ -36,20 +36,22 @@ from core.errors import DamagedError, StorageError
 from core.message.octets import LARGE, Bytes
 from core.model import now, timestamp
 from core.problems import volume as problems
-from core.problems.storage import NOT_MADE
-from core.system.actor import signed
 
 PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = FULL", "cache_size = -16384")
-_IDS = "SELECT sha256, id FROM part WHERE sha256 IN (??)"
 #: Queries of the last rows of each table, read before a volume is appended to.
 _ENDS = (
     "SELECT id, size FROM part ORDER BY id DESC LIMIT 1",
-    "SELECT sha256 FROM message ORDER BY sha256 DESC LIMIT 1",
+    "SELECT sha256 FROM message ORDER BY {key} DESC LIMIT 1",
     "SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1",
+)
+#: Queries of the last rows of the indexes.
+_INDEX_ENDS = (
     "SELECT sha256 FROM part ORDER BY sha256 DESC LIMIT 1",
+    "SELECT sha256 FROM message ORDER BY sha256 DESC LIMIT 1",
 )
 
 
+_NONE: Mapping[bytes, int] = MappingProxyType({})
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -65,8 +67,13 @@ def _using(work: Callable[Concatenate[Volume, P], Awaitable[T]]) -> Callable[Con
     return using
 
 
-class Incomplete(Exception):
-    """A message needs a part that is neither new nor in the volume: nothing was written."""
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What was appended: the entries, and the rows of messages and parts that are new, by SHA-256."""
+
+    entries: list[Entry]
+    messages: dict[bytes, int]
+    parts: dict[bytes, int]
 
 
 class Sealed(Exception):
@@ -76,7 +83,15 @@ class Sealed(Exception):
 class Volume:
     """An open volume file. ``read_only``: it is not written to here, so that one connection serves all readers."""
 
-    def __init__(self, database: Database, meta: Meta, fault: DamagedError | None = None, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        database: Database,
+        meta: Meta,
+        fault: DamagedError | None = None,
+        *,
+        read_only: bool = False,
+        rows: MessageRows | None = None,
+    ) -> None:
         self._database = database
         self._read_only = read_only
         self._uses = 0
@@ -85,6 +100,9 @@ class Volume:
         self._pragmas = (AS_FAR_AS_IT_GOES, "cache_size = -4096") if fault else ("cache_size = -4096",)
         self._file = identity(database.path)
         self.meta = meta
+        self.rows = rows or MessageRows(indexed=meta.is_old, numbered=not meta.is_old)
+        #: The columns of an entry.
+        self.columns = OLD_COLUMNS if meta.is_old else COLUMNS
         #: The reason why the file is not whole although it can be read in part; empty when it is whole.
         self.fault = fault
 
@@ -97,49 +115,26 @@ class Volume:
         return self._database
 
     @classmethod
-    async def create(cls, path: Path, meta: Meta) -> None:
-        """Create an empty volume at ``path``: written aside, synced, renamed, so that it is whole or absent."""
-        temporary = files.aside(path)
-        for leftover in (temporary, temporary.with_name(f"{temporary.name}-journal")):
-            leftover.unlink(missing_ok=True)
-        database = await Database.open(temporary)
-        try:
-            await database.script(SCHEMA)
-            async with database.transaction() as transaction:
-                await transaction.many(
-                    "INSERT INTO meta (key, value) VALUES (?, ?)",
-                    [
-                        ("format", FORMAT),
-                        ("archive_id", meta.archive_id),
-                        ("number", meta.number),
-                        ("previous_seq", meta.previous.seq),
-                        ("previous_hash", meta.previous.hash),
-                    ],
-                )
-        finally:
-            await database.close()
-        try:
-            files.put(temporary, path)
-        except OSError as error:
-            raise StorageError(NOT_MADE(file=path.name, said=str(error.strerror))) from error
-
-    @classmethod
-    async def open(cls, path: Path, *, read_only: bool = False) -> Volume:
+    async def open(cls, path: Path, *, read_only: bool = False, locate: Locator | None = None) -> Volume:
         """Open an existing volume; SQLite rolls back a transaction that a crash left half done.
+
+        ``locate``: gives the rows of messages where the volume has no index (``MessageRows``).
 
         A damaged one is opened only to be read, and only with a readable table meta: see ``fault``. Raises ``DamagedError``,
         and ``HomeError`` for one of a newer program, which is left as it is.
         """
         refuse_no_file(path)
         try:
-            return await cls._open(path, ("cache_size = -4096",) if read_only else PRAGMAS, None, read_only=read_only)
+            return await cls._open(path, ("cache_size = -4096",) if read_only else PRAGMAS, None, read_only, locate)
         except DamagedError as error:
             if not read_only:
                 raise
-            return await cls._open(path, (AS_FAR_AS_IT_GOES, "cache_size = -4096"), error, read_only=True)
+            return await cls._open(path, (AS_FAR_AS_IT_GOES, "cache_size = -4096"), error, True, locate)
 
     @classmethod
-    async def _open(cls, path: Path, pragmas: Sequence[str], fault: DamagedError | None, *, read_only: bool) -> Volume:
+    async def _open(
+        cls, path: Path, pragmas: Sequence[str], fault: DamagedError | None, read_only: bool, locate: Locator | None
+    ) -> Volume:
         database = await opened(path)
         try:
             if fault is not None:
@@ -150,16 +145,20 @@ class Volume:
                 refuse_strange(path, await database.shape())
             # Read first, since a newer format has another schema.
             meta = await cls.read_meta(database)
+            shape = await database.shape()
+            # An index of a damaged file may be any, and each row tells for itself.
+            indexed = meta.is_old or (fault is None and is_indexed(shape))
             if fault is None:
-                await database.guard(partial(refuse_strange, path))
+                await database.guard(partial(refuse_strange, path, format=meta.format))
                 await refuse_cut(database)
-                for end in _ENDS:
-                    await database.read(end)
+                for end in (*_ENDS, *(_INDEX_ENDS if indexed else ())):
+                    await database.read(end.format(key="sha256" if meta.is_old else "id"))
                 await database.configure(pragmas)
         except BaseException:
             await database.close()
             raise
-        return cls(database, meta, fault, read_only=read_only)
+        rows = MessageRows(indexed=indexed, numbered=not meta.is_old, locate=locate)
+        return cls(database, meta, fault, read_only=read_only, rows=rows)
 
     @staticmethod
     async def read_meta(database: Database) -> Meta:
@@ -171,6 +170,7 @@ class Volume:
         return self._file == identity(path)
 
     async def close(self) -> None:
+        await self.rows.close()
         if self._reading is not None:
             await self._reading.close()
             self._reading = None
@@ -213,12 +213,12 @@ class Volume:
 
     async def entries(self, after: int = 0) -> AsyncGenerator[Entry]:
         """Ledger entries with a seq over ``after``, in order; none of a transaction that may still fail."""
-        sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? ORDER BY seq LIMIT 16"
+        sql = f"SELECT {self.columns} FROM ledger WHERE seq > ? ORDER BY seq LIMIT 16"
         with self.used():
             reader = await self.reader()
             while rows := await reader.read(sql, (after,)):
-                for seq, at, kind, actor, payload, digest in rows:
-                    yield Entry(seq, at, kind, actor, decompress(payload), digest)
+                for row in rows:
+                    yield Entry.of_row(row)
                 after = rows[-1][0]
 
     @_using
@@ -228,9 +228,9 @@ class Volume:
         With ``kind`` only those of one kind.
         """
         condition, kinds = ("AND kind = ?", [kind]) if kind else ("", [])
-        sql = f"SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq < ? {condition} ORDER BY seq DESC LIMIT ?"
+        sql = f"SELECT {self.columns} FROM ledger WHERE seq < ? {condition} ORDER BY seq DESC LIMIT ?"
         rows = await (await self.reader()).read(sql, (LAST_SEQ if seq is None else seq, *kinds, limit))
-        return [Entry(number, at, kind, actor, decompress(data), digest) for number, at, kind, actor, data, digest in rows]
+        return list(map(Entry.of_row, rows))
 
     @_using
     async def seqs(self, kind: str, after: int) -> list[int]:
@@ -246,7 +246,12 @@ class Volume:
     @_using
     async def lists(self, sha256: bytes) -> bool:
         """True when its table has the message."""
-        return await self._database.one("SELECT 1 FROM message WHERE sha256 = ?", (sha256,)) is not None
+        return sha256 in await self.records([sha256])
+
+    @_using
+    async def records(self, digests: Sequence[bytes]) -> dict[bytes, Record]:
+        """The records of those of ``digests`` that its table has, by SHA-256."""
+        return await self.rows.find(await self.reader(), digests)
 
     @_using
     async def raw(self, sha256: bytes) -> bytes:
@@ -282,24 +287,31 @@ class Volume:
         """The same; of a large message the reader, which matches it with the hash now or, not to ``prove``, later."""
         return await self._message(self._database, sha256, prove=prove)
 
+    @_using
+    async def message_of(self, sha256: bytes, record: Record, *, prove: bool = True) -> bytes | StoredMessage:
+        """The same, of a message whose record was found before."""
+        return await self._read(self._database, sha256, record, prove=prove)
+
     async def _message(self, database: Database, sha256: bytes, *, prove: bool) -> bytes | StoredMessage:
-        row = await self._row(database, sha256)
-        if not isinstance(row[0], int) or row[0] < LARGE:
-            return await self._joined(database, sha256, row[1])
-        found = await message_reader(database, self._pragmas, sha256, unpack(row[1]))
+        return await self._read(database, sha256, await self._record(database, sha256), prove=prove)
+
+    async def _read(self, database: Database, sha256: bytes, record: Record, *, prove: bool) -> bytes | StoredMessage:
+        if not isinstance(record.size, int) or record.size < LARGE:
+            return await self._joined(database, sha256, record.recipe)
+        found = await message_reader(database, self._pragmas, sha256, unpack(record.recipe))
         if prove:
             await asyncio.to_thread(found.prove)
         return found
 
     async def _raw(self, database: Database, sha256: bytes) -> bytes:
-        return await self._joined(database, sha256, (await self._row(database, sha256))[1])
+        return await self._joined(database, sha256, (await self._record(database, sha256)).recipe)
 
-    async def _row(self, database: Database, sha256: bytes) -> Row:
-        """Size and recipe of a message. Raises ``KeyError``."""
-        row = await database.one("SELECT size, recipe FROM message WHERE sha256 = ?", (sha256,))
-        if row is None:
+    async def _record(self, database: Database, sha256: bytes) -> Record:
+        """The record of a message. Raises ``KeyError``."""
+        record = (await self.rows.find(database, [sha256])).get(sha256)
+        if record is None:
             raise KeyError(sha256.hex())
-        return row
+        return record
 
     async def _joined(self, database: Database, sha256: bytes, recipe: bytes) -> bytes:
         joined = b"".join([await self._part(database, part) for part in unpack(recipe)])
@@ -317,68 +329,54 @@ class Volume:
             raise DamagedError(problems.PART_DAMAGED(part=number, file=self.path.name, why=error.reason)) from error
 
     @_using
-    async def known_parts(self, digests: Sequence[bytes]) -> dict[bytes, int]:
-        """Ids of those parts that are in this volume already, by SHA-256."""
-        return dict(await (await self.reader()).among(_IDS, digests))
+    async def parts_after(self, part: int, size: int) -> dict[bytes, int]:
+        """The ids of the parts over ``part`` of at least ``size`` plain bytes, by SHA-256."""
+        sql = "SELECT sha256, id FROM part WHERE id > ? AND size >= ?"
+        return dict(await (await self.reader()).read(sql, (part, size)))
 
     @_using
-    async def spoils(self, messages: Sequence[PreparedMessage]) -> bool:
-        """True when one of ``messages``, appended here, would be damaged: a damaged copy or part of it here would be kept."""
-        for message in messages:
-            if await self.lists(message.sha256):
-                return True
-        digests = list(dict.fromkeys(piece.sha256 for message in messages for piece in message.pieces))
-        sql = "SELECT codec, size, data FROM part WHERE sha256 = ?"
-        for sha256 in digests:
-            row = await self._database.one(sql, (sha256,))
-            if row is not None and not await asyncio.to_thread(sound, sha256, *row):
-                return True
-        return False
+    async def lists_any(self, digests: Sequence[bytes]) -> bool:
+        """True when its table has one of the messages."""
+        return bool(digests) and bool(await self.records(digests))
 
     # Writing -----------------------------------------------------------------------------------------------------------
 
     @_using
     async def append(
-        self, drafts: Iterable[Draft], messages: Sequence[PreparedMessage] = (), parts: Iterable[StoredPart] = ()
-    ) -> list[Entry]:
+        self,
+        drafts: Iterable[Draft],
+        messages: Sequence[PreparedMessage] = (),
+        parts: Iterable[StoredPart] = (),
+        known: Mapping[bytes, int] = _NONE,
+    ) -> Appended:
         """Store ``parts`` and ``messages`` and append ``drafts`` to the ledger, in one durable transaction.
 
-        ``messages`` may use parts of this volume beside the new ``parts``; those already here are left as they are. Raises
-        ``Incomplete``, ``Sealed``, ``StorageError``, ``BusyError``; then nothing was written.
+        ``messages`` may use parts of this volume beside the new ``parts``: ``known`` has their ids. Raises ``Incomplete``,
+        ``Sealed``, ``StorageError``, ``BusyError``; then nothing was written.
         """
         async with self._database.transaction() as transaction:
             if await transaction.value("SELECT 1 FROM meta WHERE key = 'sealed'"):
                 raise Sealed
-            if messages:
-                await transaction.many(
-                    "INSERT OR IGNORE INTO part (sha256, codec, size, data) VALUES (?, ?, ?, ?)",
-                    ((part.sha256, part.codec, part.size, part.data) for part in parts),
-                )
-                wanted = list({piece.sha256 for message in messages for piece in message.pieces})
-                ids: dict[bytes, int] = dict(await transaction.among(_IDS, wanted))
-                if len(ids) < len(wanted):
-                    raise Incomplete
-                await transaction.many(
-                    "INSERT OR IGNORE INTO message (sha256, size, recipe) VALUES (?, ?, ?)",
-                    [(m.sha256, len(m.raw), pack([ids[piece.sha256] for piece in m.pieces])) for m in messages],
-                )
+            rows, stored = await volume_rows.put_messages(transaction, messages, parts, known)
             row = await transaction.one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
-            head = Head(row[0], bytes(row[1])) if row else self.meta.previous
-            entries = []
-            actors: dict[str, str] = {}
-            for draft in drafts:
-                at = timestamp(now())
-                kind, data = draft.value.kind, encode(draft.value.payload())
-                # Determined only here, so that every entry names the account that the kernel gives.
-                if (actor := actors.get(draft.actor)) is None:
-                    actor = actors[draft.actor] = signed(draft.actor)
-                head = Head(head.seq + 1, chain(head.hash, at, kind, actor, data))
-                entries.append(Entry(head.seq, at, kind, actor, data, head.hash))
-            await transaction.many(
-                "INSERT INTO ledger (seq, at, kind, actor, payload, hash) VALUES (?, ?, ?, ?, ?, ?)",
-                [(e.seq, e.at, e.kind, e.actor, compress(e.plain), e.hash) for e in entries],
-            )
-        return entries
+            entries = volume_rows.chained(drafts, Head(row[0], bytes(row[1])) if row else self.meta.previous)
+            await volume_rows.put_entries(transaction, [entry.row() for entry in entries])
+        return Appended(entries, rows, stored)
+
+    @_using
+    async def take_over(self, rows: Sequence[Row]) -> None:
+        """Append entries as they are, by their columns: of another file of the same volume."""
+        async with self._database.transaction() as transaction:
+            await volume_rows.put_entries(transaction, rows)
+
+    @_using
+    async def index(self) -> None:
+        """Write the indexes of a sealed volume, if it has none. Raises ``StorageError``; it is complete without them."""
+        if self.rows.indexed:
+            return
+        async with self._database.transaction() as transaction:
+            await volume_rows.put_indexes(transaction)
+        self.rows.indexed = True
 
     @_using
     async def seal(self) -> Head:

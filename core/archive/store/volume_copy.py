@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from core import files
-from core.archive.store.ledger import Head
+from core.archive.store import volume_file
+from core.archive.store.ledger import COLUMNS, Head
 from core.archive.store.volume import Volume
-from core.archive.store.volume_format import PAGE_BYTES, unpack
+from core.archive.store.volume_format import PAGE_BYTES
 from core.db.database import Database, Row, Transaction
 from core.errors import DamagedError, InputError, StorageError
 from core.problems import backup as problems
@@ -49,22 +50,24 @@ Target = Database | Transaction
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The extent of a volume: the time of its seal (empty while it is open), its last entry, its last part's id."""
+    """The extent of a volume: the time of its seal (empty while it is open), last entry, the ids of last part and message."""
 
     sealed: str
     head: Head
     part: int
+    message: int
 
 
 async def extent(volume: Volume) -> Extent:
     """The extent of ``volume``, read in one statement."""
+    message = "0" if volume.meta.is_old else "(SELECT max(id) FROM message)"
     row = await volume.database.one(
-        "SELECT (SELECT value FROM meta WHERE key = 'sealed'), last.seq, last.hash, (SELECT max(id) FROM part) "
+        f"SELECT (SELECT value FROM meta WHERE key = 'sealed'), last.seq, last.hash, (SELECT max(id) FROM part), {message} "
         "FROM (SELECT 1) LEFT JOIN (SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1) last"
     )
     assert row is not None
     head = volume.meta.previous if row[1] is None else Head(row[1], bytes(row[2]))
-    return Extent(row[0] or "", head, row[3] or 0)
+    return Extent(row[0] or "", head, row[3] or 0, row[4] or 0)
 
 
 async def refuse_damaged(source: Path) -> None:
@@ -94,7 +97,9 @@ async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
         if there == wanted:
             _protect(target, wanted)
             return wanted.head, False
-        if there is None or _lacks_much(source, there, wanted):
+        if original.meta.is_old:
+            await _copy_old(original, target, tick, sealed=bool(wanted.sealed))
+        elif there is None or _lacks_much(source, there, wanted):
             if wanted.sealed:
                 await _copy_file(source, target, tick)
             else:
@@ -104,6 +109,23 @@ async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
         return wanted.head, True
     finally:
         await original.close()
+
+
+async def _copy_old(original: Volume, target: Path, tick: Tick, *, sealed: bool) -> None:
+    """Copy the file of a volume of format 1. An open one is of an archive that nothing is written to by this version.
+
+    It is read under SQLite's lock, so that no other version writes to it at the same time.
+    """
+    if sealed:
+        await _copy_file(original.path, target, tick)
+        return
+    reading = await Database.open(original.path, read_only=True)
+    try:
+        await reading.read("BEGIN")
+        await reading.read("SELECT 1 FROM meta LIMIT 1")
+        await _copy_file(original.path, target, tick, mode=0o600)
+    finally:
+        await reading.close()
 
 
 def _forget_journal(target: Path) -> None:
@@ -143,12 +165,12 @@ async def _copy_anew(original: Volume, wanted: Extent, target: Path, tick: Tick)
     """Write all rows to a new file, which takes the place of ``target``."""
     fresh = files.aside(target)
     try:
-        await Volume.create(fresh, original.meta)
+        await volume_file.create(fresh, original.meta)
         copy = await Database.open(fresh, pragmas=ASIDE, make=False)
         try:
             async with copy.transaction() as transaction:
                 await _copy_parts(original.database, transaction, 0, wanted.part, tick)
-                await _copy_messages(original.database, transaction, wanted.part)
+                await _copy_messages(original.database, transaction, 0, wanted.message)
                 await _copy_ledger(original.database, transaction, 0, wanted.head.seq, tick)
         finally:
             await copy.close()
@@ -163,11 +185,12 @@ async def _bring_up_rows(original: Volume, there: Extent, wanted: Extent, target
     copy = await Volume.open(target)
     try:
         await _copy_parts(original.database, copy.database, there.part, wanted.part, tick)
-        await _copy_messages(original.database, copy.database, wanted.part)
+        await _copy_messages(original.database, copy.database, there.message, wanted.message)
         await _copy_ledger(original.database, copy.database, there.head.seq, wanted.head.seq, tick)
         if wanted.sealed:
             async with copy.database.transaction() as transaction:
                 await transaction.execute("INSERT INTO meta VALUES ('sealed', ?)", (wanted.sealed,))
+            await copy.index()
     finally:
         await copy.close()
     _protect(target, wanted)
@@ -214,26 +237,19 @@ def _part_rows(after: int, last: int, connection: sqlite3.Connection) -> tuple[l
     return rows, total
 
 
-async def _copy_messages(source: Database, target: Target, last_part: int) -> None:
-    """Copy all messages whose parts are copied. They have no order of their own, so known ones are met again and ignored."""
-    after = b""
-    sql = "SELECT sha256, size, recipe FROM message WHERE sha256 > ? ORDER BY sha256 LIMIT ?"
-    while rows := await source.read(sql, (after, ROWS)):
-        # Messages archived since have parts that are not copied this time.
-        whole = [row for row in rows if max(unpack(row[2]), default=0) <= last_part]
-        found = await target.among("SELECT sha256 FROM message WHERE sha256 IN (??)", [row[0] for row in whole])
-        known = {row[0] for row in found}
-        if fresh := [row for row in whole if row[0] not in known]:
-            await _insert(target, "INSERT INTO message (sha256, size, recipe) VALUES (?, ?, ?)", fresh)
+async def _copy_messages(source: Database, target: Target, after: int, last: int) -> None:
+    sql = "SELECT id, sha256, size, recipe FROM message WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+    while rows := await source.read(sql, (after, last, ROWS)):
+        await _insert(target, "INSERT INTO message (id, sha256, size, recipe) VALUES (?, ?, ?, ?)", rows)
         after = rows[-1][0]
 
 
 async def _copy_ledger(source: Database, target: Target, after: int, last: int, tick: Tick) -> None:
-    sql = "SELECT seq, at, kind, actor, payload, hash FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+    sql = f"SELECT {COLUMNS} FROM ledger WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
     while rows := await source.read(sql, (after, last, ENTRIES)):
-        await _insert(target, "INSERT INTO ledger (seq, at, kind, actor, payload, hash) VALUES (?, ?, ?, ?, ?, ?)", rows)
+        await _insert(target, f"INSERT INTO ledger ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         after = rows[-1][0]
-        tick(sum(len(row[4]) for row in rows))
+        tick(sum(len(row[4] or b"") for row in rows))
 
 
 async def _insert(target: Target, sql: str, rows: Sequence[Row]) -> None:
@@ -250,13 +266,13 @@ def _protect(target: Path, wanted: Extent) -> None:
     target.chmod(0o400 if wanted.sealed else 0o600)
 
 
-async def _copy_file(source: Path, target: Path, tick: Tick) -> None:
+async def _copy_file(source: Path, target: Path, tick: Tick, mode: int = 0o400) -> None:
     """Copy a file under a temporary name; renamed when it is whole, synced, and was read back from the disk.
 
     By its bytes and not by a reference to the same blocks, as a file system may offer: one fault of the disk would be in both.
     """
     copied = hashlib.sha256()
-    with source.open("rb") as reading, files.replacing(target, 0o400) as writing:
+    with source.open("rb") as reading, files.replacing(target, mode) as writing:
         while piece := await asyncio.to_thread(reading.read, PIECE):
             await asyncio.to_thread(_write, writing, copied, piece)
             tick(len(piece))

@@ -1,4 +1,4 @@
-"""The file of a volume: opening it, telling it from another one of its name, dropping its pages from the cache."""
+"""The file of a volume: making and opening it, telling it from another one of its name, dropping its pages from the cache."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from core import files
+from core.archive.store.volume_format import OLD_SCHEMA, SCHEMA, Meta
 from core.db.database import Database
 from core.errors import DamagedError, StorageError
 from core.problems import volume as problems
+from core.problems.storage import NOT_MADE
 
 #: Seconds that a writer waits for SQLite's lock: a verification reads a whole volume under it.
 PATIENCE_SECONDS = 600.0
@@ -27,6 +30,24 @@ def forget_pages(path: Path) -> None:
             if os.path.samestat(os.fstat(int(name)), facts):
                 os.posix_fadvise(int(name), 0, 0, os.POSIX_FADV_DONTNEED)
                 return
+
+
+async def create(path: Path, meta: Meta) -> None:
+    """Create an empty volume at ``path``: written aside, synced, renamed, so that it is whole or absent."""
+    temporary = files.aside(path)
+    for leftover in (temporary, temporary.with_name(f"{temporary.name}-journal")):
+        leftover.unlink(missing_ok=True)
+    database = await Database.open(temporary)
+    try:
+        await database.script(OLD_SCHEMA if meta.is_old else SCHEMA)
+        async with database.transaction() as transaction:
+            await transaction.many("INSERT INTO meta (key, value) VALUES (?, ?)", meta.rows())
+    finally:
+        await database.close()
+    try:
+        files.put(temporary, path)
+    except OSError as error:
+        raise StorageError(NOT_MADE(file=path.name, said=str(error.strerror))) from error
 
 
 async def opened(path: Path) -> Database:

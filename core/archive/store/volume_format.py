@@ -1,4 +1,7 @@
-"""The format of a volume file: schema, table meta, recipes and stored parts, and the refusals of files that are no volume."""
+"""The format of a volume file: schema, table meta, recipes and stored parts, and the refusals of files that are no volume.
+
+Format 2 is written, and format 1 is read: its tables had indexes over digests from the beginning, and its entries no items.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from core.archive.store.intake import PLAIN, ZSTD
 from core.archive.store.ledger import Head
 from core.db.database import Database, Row
 from core.db.shape import Shape, made_by
-from core.errors import DamagedError, HomeError
+from core.errors import DamagedError, HomeError, StorageError
 from core.problems import volume as problems
 
 if sys.version_info >= (3, 14):
@@ -24,7 +27,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x41524356
 #: Pragma: SQLite reads the remaining rows of a truncated file, instead of nothing.
 AS_FAR_AS_IT_GOES = "writable_schema = ON"
@@ -36,11 +39,27 @@ LAST_PART = 2**63 - 1
 LARGEST_PART = 2**31
 
 PAGE_BYTES = 16384
-SCHEMA = f"""
+_BEGIN = f"""
 PRAGMA page_size = {PAGE_BYTES};
 PRAGMA application_id = {APPLICATION_ID};
 BEGIN EXCLUSIVE;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+"""
+#: Rows are added at the end of each table. ``digests`` is NULL of an entry that came from a volume of format 1.
+SCHEMA = f"""{_BEGIN}
+CREATE TABLE part (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, codec INTEGER NOT NULL, size INTEGER NOT NULL,
+    data BLOB NOT NULL) STRICT;
+CREATE TABLE message (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL, size INTEGER NOT NULL, recipe BLOB NOT NULL) STRICT;
+CREATE TABLE ledger (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NULL, actor TEXT NOT NULL,
+    payload BLOB, hash BLOB NOT NULL, digests BLOB) STRICT;
+COMMIT;
+"""
+#: What a sealed volume has beside: written in the order of the keys, in one go.
+INDEXES = """
+CREATE INDEX part_sha256 ON part (sha256);
+CREATE INDEX message_sha256 ON message (sha256);
+"""
+OLD_SCHEMA = f"""{_BEGIN}
 CREATE TABLE part (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, codec INTEGER NOT NULL, size INTEGER NOT NULL,
     data BLOB NOT NULL) STRICT;
 CREATE TABLE message (sha256 BLOB PRIMARY KEY, size INTEGER NOT NULL, recipe BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -49,28 +68,71 @@ CREATE TABLE ledger (seq INTEGER PRIMARY KEY, at TEXT NOT NULL, kind TEXT NOT NU
 COMMIT;
 """
 #: The keys of table meta.
-META_KEYS = {"format", "archive_id", "number", "previous_seq", "previous_hash", "sealed"}
+META_KEYS = {"format", "archive_id", "lane", "number", "generation", "previous_seq", "previous_hash", "sealed"}
 TABLES = ("meta", "part", "message", "ledger")
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """The identity of a volume, from its table meta."""
+    """The identity of a volume, from its table meta.
+
+    ``lane``: the writer whose chain of entries it has a part of, empty for the archive's own. ``number`` and ``previous`` are
+    within that. ``generation`` begins with 1 and grows each time that the volume is written anew without erased content.
+    """
 
     archive_id: str
     number: int
     previous: Head
+    lane: str = ""
+    generation: int = 1
+    format: int = FORMAT
+
+    @property
+    def is_old(self) -> bool:
+        """True for format 1."""
+        return self.format < FORMAT
+
+    def rows(self) -> list[Row]:
+        """The rows of table meta of a new volume."""
+        said = {"format": self.format, "archive_id": self.archive_id, "number": self.number}
+        said |= {} if self.is_old else {"lane": self.lane, "generation": self.generation}
+        return [*said.items(), ("previous_seq", self.previous.seq), ("previous_hash", self.previous.hash)]
 
 
-def refuse_strange(path: Path, found: Shape) -> None:
-    """Raise ``DamagedError`` when the schema is not that of a volume: it must not be written to."""
-    if wrong := found.differences(made_by(SCHEMA)):
+def refuse_strange(path: Path, found: Shape, format: int | None = None) -> None:
+    """Raise ``DamagedError`` when the schema is not that of a volume of this ``format``: it must not be written to.
+
+    None: of the format that it resembles.
+    """
+    old = made_by(OLD_SCHEMA)
+    if format == 1 or (format is None and found.has(old, ("message",))):
+        wrong = found.differences(old)
+    else:
+        wrong = found.differences(made_by(SCHEMA))
+        if wrong and is_indexed(found):
+            wrong = found.differences(made_by(SCHEMA, INDEXES))
+    if wrong:
         raise DamagedError(problems.SCHEMA(file=path.name, wrong=wrong))
+
+
+def is_indexed(found: Shape) -> bool:
+    """True when the volume has its indexes by SHA-256, or one of them."""
+    indexes = made_by(SCHEMA, INDEXES).without(made_by(SCHEMA))
+    return bool(found.objects & indexes.objects)
 
 
 async def has_tables(database: Database, names: Sequence[str] = TABLES) -> bool:
     """True when the tables of these names have the schema of a volume, so that reading them runs no foreign code."""
-    return (await database.shape()).has(made_by(SCHEMA), names)
+    shape = await database.shape()
+    return any(shape.has(made_by(schema), names) for schema in (SCHEMA, OLD_SCHEMA))
+
+
+async def format_of(database: Database) -> int:
+    """The format whose table of messages the file has; the present one when it has none of both."""
+    try:
+        return 1 if (await database.shape()).has(made_by(OLD_SCHEMA), ("message",)) else FORMAT
+    except (DamagedError, StorageError):
+        return FORMAT
 
 
 def meta_of(path: Path, rows: Iterable[Row]) -> Meta:
@@ -80,13 +142,17 @@ def meta_of(path: Path, rows: Iterable[Row]) -> Meta:
         case {"format": int(found)} if found > FORMAT:
             raise HomeError(problems.NEWER(file=path.name, format=found))
         case {
-            "format": 1,
+            "format": int(found),
             "archive_id": str(archive_id),
             "number": int(number),
             "previous_seq": int(seq),
             "previous_hash": bytes(digest),
         }:
-            return Meta(archive_id, number, Head(seq, digest))
+            match found, values:
+                case 1, _:
+                    return Meta(archive_id, number, Head(seq, digest), format=1)
+                case 2, {"lane": str(lane), "generation": int(generation)}:
+                    return Meta(archive_id, number, Head(seq, digest), lane, generation)
     raise DamagedError(problems.UNIDENTIFIED(file=path.name))
 
 

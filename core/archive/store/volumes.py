@@ -8,14 +8,18 @@ once, and passed over where others can be read.
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from core import files
+from core.archive.store import volume_file
 from core.archive.store.entries.upkeep import ArchiveCreated
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
+from core.archive.store.message_rows import Locator
 from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import LAST_SEQ, Meta
@@ -25,6 +29,8 @@ from core.errors import BusyError, DamagedError, HomeError, StorageError
 from core.problems import volume as problems
 from core.problems.code import Reason
 from core.problems.home import REPLACED
+
+logger = logging.getLogger("archivar.archive")
 
 #: Volume files that are open at once, however many there are; each takes a file, a thread and up to 4 MiB of pages.
 MOST_OPEN = 16
@@ -46,6 +52,9 @@ class Volumes:
         self.refusal = refusal
         self.archive_id = ""
         self.last = 0
+        #: Gives the rows of messages in a volume, see ``MessageRows``.
+        self.locate: Callable[[int, Sequence[bytes]], Awaitable[dict[bytes, int]]] | None = None
+        self._finished = False
         self._notes: dict[str, str] = {}
         #: The open ones, the least recently used first.
         self._open: dict[int, Volume] = {}
@@ -100,7 +109,7 @@ class Volumes:
         """Make volume 1 of a new archive, if no other process has."""
         async with locked(self.home.volumes):
             if not self.home.volume(1).exists():
-                await Volume.create(self.home.volume(1), Meta(uuid.uuid4().hex, 1, Head(0, ZERO_HASH)))
+                await volume_file.create(self.home.volume(1), Meta(uuid.uuid4().hex, 1, Head(0, ZERO_HASH)))
 
     async def begin(self, actor: str) -> None:
         """Write the first entry of the ledger, if no other process has."""
@@ -116,9 +125,6 @@ class Volumes:
         for number in missing:
             if number < self.last:
                 self.note(DamagedError(problems.MISSING(file=self.home.volume(number).name)))
-        if self.refusal is None:
-            for number in set(range(1, self.last)) - set(missing):
-                _protect(self.home.volume(number))
         try:
             await self.at(self.last)
         except DamagedError as error:
@@ -155,13 +161,17 @@ class Volumes:
                         # Another task may be reading from it.
                         self._replaced.append(self._open.pop(number))
                     await self._make_room()
-                    found = await Volume.open(path, read_only=number != self.last or self.refusal is not None)
+                    read_only = number != self.last or self.refusal is not None
+                    found = await Volume.open(path, read_only=read_only, locate=self._locator(number))
                     self._open[number] = found
                     self._check_identity(found, number)
                     self._before[number] = found.meta.previous.seq
         # The caller uses it before any other task runs, so that it is not closed in between.
         self._open[number] = self._open.pop(number, found)
         return found
+
+    def _locator(self, number: int) -> Locator | None:
+        return None if self.locate is None else partial(self.locate, number)
 
     async def _make_room(self) -> None:
         """Close what is not needed of replaced volumes, and of those used least recently, for one more."""
@@ -223,9 +233,32 @@ class Volumes:
                 # Another home may be in the place of this one.
                 raise HomeError(REPLACED(home=str(self.home.path), file=str(volume.path)))
             if not self.home.volume(number).exists():
-                await Volume.create(self.home.volume(number), Meta(volume.meta.archive_id, number, head))
-            _protect(volume.path)
+                await volume_file.create(self.home.volume(number), Meta(volume.meta.archive_id, number, head))
         self.last = number
+        # A next one that another process has begun is in use already: this takes as long as it takes.
+        await _finish(volume)
+
+    async def upgrade(self) -> None:
+        """Seal a volume of format 1, so that the next one has the present format; nothing of it is read."""
+        volume = await self.at(self.last)
+        if volume.meta.is_old and volume.fault is None:
+            await self.next(volume)
+
+    async def finish_sealed(self) -> None:
+        """Finish volumes that were sealed by a process that died then: write their indexes, and protect them."""
+        if self._finished:
+            return
+        self._finished = True
+        for number in range(1, self.last):
+            path = self.home.volume(number)
+            with suppress(DamagedError, StorageError, HomeError, OSError):
+                if path.stat().st_mode & 0o222:
+                    volume = await Volume.open(path)
+                    try:
+                        if await volume.is_sealed():
+                            await _finish(volume)
+                    finally:
+                        await volume.close()
 
     # Reading -------------------------------------------------------------------------------------------------------------
 
@@ -377,6 +410,17 @@ async def locked(folder: Path, refusal: Reason = _BEING_MADE) -> AsyncIterator[N
         if not held:
             raise BusyError(refusal)
         yield
+
+
+async def _finish(volume: Volume) -> None:
+    """Write the indexes of a sealed volume, and make its file read-only."""
+    try:
+        await volume.index()
+    except (DamagedError, StorageError, BusyError) as error:
+        # It is complete without them, and the next writer tries again.
+        logger.warning("the indexes of %s are not written: %s", volume.path.name, error.message)
+    else:
+        _protect(volume.path)
 
 
 def _protect(path: Path) -> None:

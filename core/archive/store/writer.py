@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +17,8 @@ from core.archive.store.entries.upkeep import Repaired, RepairedMessage
 from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import Draft, Entry
 from core.archive.store.offload import Processes
-from core.archive.store.volume import Incomplete, Sealed, Volume
+from core.archive.store.volume import Appended, Sealed, Volume
+from core.archive.store.volume_rows import Incomplete
 from core.archive.store.volumes import Volumes
 from core.system.tasks import spawn
 
@@ -42,8 +43,11 @@ class Projection(Protocol):
     async def told(self, drafts: Sequence[Draft], forms: Mapping[bytes, bytes]) -> list[Draft]:
         """The drafts completed from the catalog; ``forms``: SHA-256 of messages' CRLF forms."""
 
-    async def apply(self, entries: Sequence[Entry], volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
-        """Follow the ledger up to ``entries``; of the messages that came with them ``fresh`` are new in the volume."""
+    async def parts(self, volume: int, digests: Collection[bytes]) -> dict[bytes, int]:
+        """Ids of those parts that are in the open volume already, by SHA-256, as far as they are known."""
+
+    async def apply(self, appended: Appended, volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
+        """Follow the ledger up to what was ``appended``; ``fresh`` are its messages that are new in the volume."""
 
     async def volume_bytes(self) -> int:
         """The size at which a volume is sealed."""
@@ -108,8 +112,7 @@ class Writer:
         fresh = list({message.sha256: message for message in prepared if message.sha256 not in known}.values())
         volume = self._volumes.last
         # Small parts hardly ever repeat; those that do are dropped when written.
-        large = {piece.sha256 for message in fresh for piece in message.pieces if piece.end - piece.start >= intake.LARGE}
-        there = await (await self._volumes.at(volume)).known_parts(list(large))
+        there = await self._projection.parts(volume, intake.shared(fresh, intake.LARGE))
         if sum(len(message.raw) for message in fresh) > COMPRESS_AHEAD_BYTES:
             # A message this large is compressed part by part while it is written, so that memory stays flat.
             return Ready(tuple(prepared), volume, intake.parts(fresh, there))
@@ -201,9 +204,9 @@ class Writer:
         fresh |= {message.sha256: message for message in anew}
         forms = {sha256: message.canonical for sha256, message in messages.items() if message.canonical}
         drafts = await self._projection.told([draft for request in group for draft in request.drafts], forms)
-        number, entries = await self._to_volume(drafts, batches, fresh, anew)
-        await self._projection.apply(entries, number, fresh)
-        rest = iter(entries)
+        number, appended = await self._to_volume(drafts, batches, fresh, anew)
+        await self._projection.apply(appended, number, fresh)
+        rest = iter(appended.entries)
         for request in group:
             request.done.set_result([next(rest) for _ in request.drafts])
 
@@ -213,8 +216,8 @@ class Writer:
         batches: Sequence[Ready],
         fresh: Mapping[bytes, PreparedMessage],
         anew: Sequence[PreparedMessage],
-    ) -> tuple[int, list[Entry]]:
-        """Append ``drafts`` and the ``fresh`` messages of ``batches`` to the last volume or the next; its number, the entries.
+    ) -> tuple[int, Appended]:
+        """Append ``drafts`` and the ``fresh`` messages of ``batches`` to the last volume or the next; its number, the rows.
 
         ``anew``: messages of which the volume must have nothing yet.
         """
@@ -223,11 +226,13 @@ class Writer:
         wanted = {piece.sha256 for message in messages for piece in message.pieces}
         made_for = {ready.volume for ready in batches}
         parts: Iterable[StoredPart] = (part for ready in batches for part in ready.parts if part.sha256 in wanted)
+        await self._volumes.finish_sealed()
         while True:
             volume = await self._volumes.at(self._volumes.last)
             # It need not be the last one for long: another process may begin the next.
             with volume.used():
-                if await volume.is_sealed() or await self._is_full(volume) or await volume.spoils(anew):
+                taken = await volume.lists_any([message.sha256 for message in anew])
+                if taken or await volume.is_sealed() or await self._is_full(volume):
                     # Begun first: when the next volume cannot be made, nothing was written.
                     await self._volumes.next(volume)
                     continue
@@ -235,7 +240,9 @@ class Writer:
                     # Another volume was begun since: it has none of the parts left out as known.
                     parts, made_for = intake.parts(messages, ()), set()
                 try:
-                    return volume.meta.number, await volume.append(drafts, messages, parts)
+                    # What is written anew uses no part of what may be damaged.
+                    known = {} if anew else await self._projection.parts(volume.meta.number, intake.shared(messages))
+                    return volume.meta.number, await volume.append(drafts, messages, parts, known)
                 except Incomplete:
                     # A part left out as known did not get into the volume: an earlier batch failed.
                     parts, made_for = intake.parts(messages, ()), set()

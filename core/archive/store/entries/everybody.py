@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import ClassVar, Self
 
 from core.archive.store.entries import reading, values
-from core.archive.store.entries.reading import Fields, Payload, Row
+from core.archive.store.entries.reading import Fields, Numbered, Payload, Row
 from core.archive.store.entries.statement import Event, Storing
 from core.archive.store.entries.values import Canonical, OwnedFolder, ReportHeader, SourceFolder, SourceMessage
 from core.text.format import counted, number
@@ -41,8 +41,8 @@ class FiledMessage:
     report: ReportHeader | None = None
 
     @classmethod
-    def of_row(cls, value: object, places: int, addresses: int) -> Self:
-        """``places`` and ``addresses``: the lengths of the lists. Raises ``Unreadable``."""
+    def of_row(cls, value: object, places: Numbered[OwnedFolder], addresses: Numbered[UnknownAddress]) -> Self:
+        """Raises ``Unreadable``."""
         row = reading.columns(value, 9)
         *listed, into, senders, recipients, report = row
         header = None
@@ -51,9 +51,9 @@ class FiledMessage:
             header = ReportHeader(reading.digest(sha256), reading.number(size))
         return cls(
             SourceMessage.of_row(listed),
-            reading.numbers_below(places, into),
-            reading.numbers_below(addresses, senders),
-            reading.numbers_below(addresses, recipients),
+            places.numbers(into),
+            addresses.numbers(senders),
+            addresses.numbers(recipients),
             header,
         )
 
@@ -96,17 +96,16 @@ class Filed(Event, Storing):
 
     @classmethod
     def of(cls, fields: Fields) -> Self:
-        places = tuple(map(OwnedFolder.of_row, fields.rows("places")))
-        addresses = tuple(map(UnknownAddress.of_row, fields.rows("addresses")))
+        places = fields.numbered("places", OwnedFolder.of_row)
+        addresses = fields.numbered("addresses", UnknownAddress.of_row)
         kept = fields.number_or_none("kept")
-        if kept is not None:
-            reading.numbers_below(len(places), [kept])
+        [kept] = (places.numbers([kept]) if kept is not None else ()) or (None,)
         return cls(
             fields.number("run"),
             SourceFolder.of(fields),
-            FilingScheme(fields.text("incoming"), fields.text("outgoing"), places, kept),
-            addresses,
-            tuple(FiledMessage.of_row(row, len(places), len(addresses)) for row in fields.rows("messages")),
+            FilingScheme(fields.text("incoming"), fields.text("outgoing"), places.values, kept),
+            addresses.values,
+            tuple(FiledMessage.of_row(row, places, addresses) for row in fields.rows("messages")),
             values.canonical(fields),
         )
 
@@ -141,13 +140,13 @@ class LeftMessage:
     internaldate: int | None = None
 
     @classmethod
-    def of_row(cls, value: object, addresses: int) -> Self:
-        """``addresses``: the length of the list. Raises ``Unreadable``."""
+    def of_row(cls, value: object, addresses: Numbered[UnknownAddress]) -> Self:
+        """Raises ``Unreadable``."""
         uid, named, *listed = reading.columns(value, 2, 4)
         size, internaldate = listed or (None, None)
         return cls(
             reading.number(uid),
-            reading.numbers_below(addresses, named),
+            addresses.numbers(named),
             reading.number_or_none(size),
             reading.number_or_none(internaldate),
         )
@@ -177,9 +176,9 @@ class Left(Event):
 
     @classmethod
     def of(cls, fields: Fields) -> Self:
-        addresses = tuple(map(UnknownAddress.of_row, fields.rows("addresses")))
-        messages = tuple(LeftMessage.of_row(row, len(addresses)) for row in fields.rows("messages"))
-        return cls(fields.number("run"), SourceFolder.of(fields), fields.text("reading"), addresses, messages)
+        addresses = fields.numbered("addresses", UnknownAddress.of_row)
+        messages = tuple(LeftMessage.of_row(row, addresses) for row in fields.rows("messages"))
+        return cls(fields.number("run"), SourceFolder.of(fields), fields.text("reading"), addresses.values, messages)
 
     def payload(self) -> Payload:
         said = {"run": self.run, **self.source.payload(), "reading": self.reading}
@@ -200,11 +199,13 @@ class RefiledAddress:
     place: int
 
     @classmethod
-    def of_row(cls, value: object, places: int) -> Self:
-        """``places``: the length of the list. Raises ``Unreadable``."""
-        address, sent, place = reading.columns(value, 3)
-        [number] = reading.numbers_below(places, [place])
-        return cls(reading.text(address), reading.flag(sent), number)
+    def of_rows(cls, value: object, places: Numbered[OwnedFolder]) -> list[Self]:
+        """The addresses of a row, without those whose place was erased. Raises ``Unreadable``."""
+        found = []
+        for row in reading.row(value):
+            address, sent, place = reading.columns(row, 3)
+            found += [cls(reading.text(address), reading.flag(sent), there) for there in places.numbers([place])]
+        return found
 
     def row(self) -> Row:
         return [self.address, int(self.sent), self.place]
@@ -218,11 +219,10 @@ class RefiledMessage:
     addresses: tuple[RefiledAddress, ...]
 
     @classmethod
-    def of_row(cls, value: object, places: int) -> Self:
-        """``places``: the length of the list. Raises ``Unreadable``."""
+    def of_row(cls, value: object, places: Numbered[OwnedFolder]) -> Self:
+        """Raises ``Unreadable``."""
         sha256, addresses = reading.columns(value, 2)
-        filed = tuple(RefiledAddress.of_row(row, places) for row in reading.row(addresses))
-        return cls(reading.digest(sha256), filed)
+        return cls(reading.digest(sha256), tuple(RefiledAddress.of_rows(addresses, places)))
 
     def row(self) -> Row:
         return [self.sha256.hex(), [one.row() for one in self.addresses]]
@@ -242,8 +242,8 @@ class Refiled(Event):
 
     @classmethod
     def of(cls, fields: Fields) -> Self:
-        places = tuple(map(OwnedFolder.of_row, fields.rows("places")))
-        return cls(places, tuple(RefiledMessage.of_row(row, len(places)) for row in fields.rows("messages")))
+        places = fields.numbered("places", OwnedFolder.of_row)
+        return cls(places.values, tuple(RefiledMessage.of_row(row, places) for row in fields.rows("messages")))
 
     def payload(self) -> Payload:
         places = [place.row() for place in self.places]

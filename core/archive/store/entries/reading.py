@@ -5,8 +5,10 @@ Raises ``Unreadable`` for anything else, so that no table is ever given a value 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 #: A payload as JSON.
 Payload = dict[str, Any]
@@ -78,12 +80,22 @@ def numbers(value: object) -> tuple[int, ...]:
     return tuple(map(number, row(value)))
 
 
-def numbers_below(end: int, value: object) -> tuple[int, ...]:
-    """Indices into a list of ``end`` values."""
-    found = numbers(value)
-    if any(not 0 <= one < end for one in found):
-        raise Unreadable(f"{_short(value)} names what is not in the list")
-    return found
+class Numbered(Generic[T]):
+    """A list whose values others name by their numbers. Erased ones are left out, and so are the numbers that name them."""
+
+    def __init__(self, rows: Row, read: Callable[[object], T]) -> None:
+        self.values = tuple(read(row) for row in rows if row is not None)
+        self._count = len(rows)
+        left = iter(range(len(rows)))
+        self._moved = {at: next(left) for at, row in enumerate(rows) if row is not None} if None in rows else None
+
+    def numbers(self, value: object) -> tuple[int, ...]:
+        """Numbers of ``values``, from the numbers in the list as it was written."""
+        found = numbers(value)
+        if any(not 0 <= one < self._count for one in found):
+            raise Unreadable(f"{_short(value)} names what is not in the list")
+        moved = self._moved
+        return found if moved is None else tuple(moved[one] for one in found if one in moved)
 
 
 def record(value: object) -> Payload:
@@ -132,7 +144,13 @@ class Fields:
         return texts(self.raw(name, _MISSING if default is None else default))
 
     def rows(self, name: str, default: Row | None = None) -> Row:
-        return row(self.raw(name, _MISSING if default is None else default))
+        """The rows of a list that were not erased."""
+        found = row(self.raw(name, _MISSING if default is None else default))
+        return [one for one in found if one is not None] if None in found else found
+
+    def numbered(self, name: str, read: Callable[[object], T]) -> Numbered[T]:
+        """The list whose rows others name by number."""
+        return Numbered(row(self.raw(name)), read)
 
     def record(self, name: str) -> Payload:
         return record(self.raw(name))

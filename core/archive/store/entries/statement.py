@@ -129,3 +129,13 @@ class Newer:
 
     def sentence(self) -> str:
         return f"An entry of the kind {self.kind}, which this version does not know."
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The statement of an entry whose payload was erased; its ``kind`` stays."""
+
+    kind: str
+
+    def sentence(self) -> str:
+        return f"An entry of the kind {self.kind}, whose content was erased."

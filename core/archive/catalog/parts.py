@@ -1,0 +1,46 @@
+"""Parts of the open volume that several messages may share, by their SHA-256, so that each is stored once in it.
+
+They are forgotten with the first entry of the next volume. What is missing here costs space alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from core.archive.catalog.levels import KEY_BYTES, Levels
+from core.db.database import Database, Transaction
+from core.db.keys import PIECE
+
+_LEVELS = Levels("part", "part_id")
+_VOLUME = "SELECT volume FROM part_volume"
+
+
+async def find(source: Database | Transaction, volume: int, wanted: Collection[bytes]) -> dict[bytes, int]:
+    """The ids of those of the parts ``wanted`` that ``volume`` may have: the beginnings of their SHA-256 are equal."""
+    found: dict[bytes, int] = {}
+    if not wanted or await source.value(_VOLUME) != volume:
+        return found
+    by_key = {sha256[:KEY_BYTES]: sha256 for sha256 in wanted}
+    keys = list(by_key)
+    for start in range(0, len(keys), PIECE):
+        piece = keys[start : start + PIECE]
+        marks = ",".join(f"?{number}" for number in range(1, len(piece) + 1))
+        tables = " UNION ALL ".join(f"SELECT key, part_id FROM {table} WHERE key IN ({marks})" for table in _LEVELS.tables)
+        found |= {by_key[key]: number for key, number in await source.read(tables, piece)}
+    return found
+
+
+async def add(transaction: Transaction, volume: int, rows: Mapping[bytes, int]) -> None:
+    """Add parts of ``volume``, the open one."""
+    if not rows:
+        return
+    if await transaction.value(_VOLUME) != volume:
+        await _LEVELS.clear(transaction)
+        await transaction.execute("INSERT OR REPLACE INTO part_volume (id, volume) VALUES (1, ?)", (volume,))
+    await _LEVELS.add(transaction, list(rows.items()))
+
+
+async def clear(transaction: Transaction) -> None:
+    """Forget all parts."""
+    await _LEVELS.clear(transaction)
+    await transaction.execute("DELETE FROM part_volume")

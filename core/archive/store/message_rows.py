@@ -1,0 +1,186 @@
+"""Finds messages of one volume by their SHA-256.
+
+A sealed volume has an index for that. An open one has none, since it would be written all over for each batch: the catalog says
+in which row a message is, and each row is matched with the SHA-256. What the catalog does not know is looked for in the rows
+that were written last, and then in all of them, which are kept in a scratch file from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from core.db.database import Database, pieces
+from core.errors import DamagedError, StorageError
+
+#: Gives the rows of messages, by SHA-256, as far as they are known without the volume.
+Locator = Callable[[Sequence[bytes]], Awaitable[dict[bytes, int]]]
+
+#: Rows at the end that are looked at before all of them.
+TAIL_ROWS = 2_000
+#: Rows that are read, or noted, at once.
+PAGE_ROWS = 20_000
+#: Rows that a damaged page may hide, and places in a row without any, after which nothing more is looked for.
+STEP, MOST_EMPTY = 500, 50
+KEY_BYTES = 8
+#: Of an indexed volume; in one of format 1 the rows have no numbers.
+_FOUND = "SELECT {id}, sha256, size, recipe FROM message WHERE sha256 IN (??)"
+_AT = "SELECT id, sha256, size, recipe FROM message WHERE id IN (??) ORDER BY id"
+
+
+class Record(NamedTuple):
+    """A message in a volume: its row (None in format 1), its size in bytes and its recipe; a damaged file may say anything."""
+
+    row: int | None
+    size: int
+    recipe: bytes
+
+
+class MessageRows:
+    """The rows of the messages of a volume. ``indexed``: it has an index by SHA-256; ``numbered``: its rows have numbers."""
+
+    def __init__(self, *, indexed: bool, numbered: bool = True, locate: Locator | None = None) -> None:
+        self.indexed = indexed
+        self._sql = _FOUND.format(id="id" if numbered else "NULL")
+        self._locate = locate
+        self._scan: _Scan | None = None
+        self._turn = asyncio.Lock()
+
+    async def find(self, database: Database, digests: Sequence[bytes]) -> dict[bytes, Record]:
+        """The records of those of ``digests`` that the volume has. Raises ``DamagedError``, ``StorageError``."""
+        if self.indexed:
+            return await database.job(partial(_indexed, self._sql, digests))
+        found: dict[bytes, Record] = {}
+        if self._locate is not None:
+            located = await self._locate(digests)
+            found = await database.job(partial(_rows, located.values(), set(digests)))
+        if left := [sha256 for sha256 in digests if sha256 not in found]:
+            found |= await self._scanned(database, left)
+        return found
+
+    async def _scanned(self, database: Database, digests: Sequence[bytes]) -> dict[bytes, Record]:
+        async with self._turn:
+            if self._scan is None:
+                ends = await _tried(database, digests)
+                if len(ends) == len(digests):
+                    return ends
+                self._scan = await _Scan.open()
+            rows = await self._scan.rows(database, digests)
+        return await database.job(partial(_rows, rows, set(digests)))
+
+    async def all(self, database: Database) -> list[bytes]:
+        """The SHA-256 of all messages of a volume without an index, in the order of their rows, as far as these can be read."""
+        async with self._turn:
+            self._scan = self._scan or await _Scan.open()
+            rows = await self._scan.all(database)
+        return [row[0] for row in await database.among("SELECT sha256 FROM message WHERE id IN (??) ORDER BY id", rows)]
+
+    async def close(self) -> None:
+        if self._scan is not None:
+            await self._scan.close()
+            self._scan = None
+
+
+class _Scan:
+    """The rows of a volume by the beginning of the SHA-256, as far as the volume was read."""
+
+    def __init__(self, known: Database) -> None:
+        self._known = known
+        self._reached = 0
+
+    @classmethod
+    async def open(cls) -> _Scan:
+        known = await Database.scratch()
+        await known.read("CREATE TABLE place (key BLOB, id INTEGER, PRIMARY KEY (key, id)) WITHOUT ROWID")
+        return cls(known)
+
+    async def close(self) -> None:
+        await self._known.close()
+
+    async def rows(self, database: Database, digests: Sequence[bytes]) -> list[int]:
+        """The rows that may be those of ``digests``, the volume's newest rows among them."""
+        await self._go_on(database)
+        keys = list({sha256[:KEY_BYTES] for sha256 in digests})
+        return [row[0] for row in await self._known.among("SELECT id FROM place WHERE key IN (??)", keys)]
+
+    async def all(self, database: Database) -> list[int]:
+        """All rows that have a SHA-256, in order."""
+        await self._go_on(database)
+        return [row[0] for row in await self._known.read("SELECT id FROM place ORDER BY id")]
+
+    async def _go_on(self, database: Database) -> None:
+        """Read the rows that were not read yet."""
+        empty = 0
+        while empty < MOST_EMPTY:
+            try:
+                page, reached, is_end = await database.job(partial(_page, self._reached))
+            except (DamagedError, StorageError):
+                page, is_end = await database.job(partial(_single, self._reached)), False
+                reached = self._reached + STEP
+                empty += not page
+            async with self._known.transaction() as transaction:
+                await transaction.many("INSERT OR IGNORE INTO place VALUES (?, ?)", sorted(page))
+            self._reached = reached
+            if is_end:
+                break
+
+
+def _indexed(sql: str, digests: Sequence[bytes], connection: sqlite3.Connection) -> dict[bytes, Record]:
+    found: dict[bytes, Record] = {}
+    for some, piece in pieces(sql, digests):
+        for row, sha256, size, recipe in connection.execute(some, piece):
+            found.setdefault(sha256, Record(row, size, recipe))
+    return found
+
+
+def _rows(rows: Iterable[int], wanted: set[bytes], connection: sqlite3.Connection) -> dict[bytes, Record]:
+    """The records in ``rows`` of the messages that are ``wanted``; of two of one message the first."""
+    found: dict[bytes, Record] = {}
+    for sql, piece in pieces(_AT, sorted(rows)):
+        for row, sha256, size, recipe in connection.execute(sql, piece):
+            if sha256 in wanted:
+                found.setdefault(sha256, Record(row, size, recipe))
+    return found
+
+
+async def _tried(database: Database, digests: Sequence[bytes]) -> dict[bytes, Record]:
+    """Those of ``digests`` that are in the last rows."""
+    try:
+        return await database.job(partial(_tail, set(digests)))
+    except (DamagedError, StorageError):
+        return {}
+
+
+def _tail(wanted: set[bytes], connection: sqlite3.Connection) -> dict[bytes, Record]:
+    sql = "SELECT id, sha256, size, recipe FROM message ORDER BY id DESC LIMIT ?"
+    return {
+        sha256: Record(row, size, recipe)
+        for row, sha256, size, recipe in connection.execute(sql, (max(TAIL_ROWS, 2 * len(wanted)),))
+        if sha256 in wanted
+    }
+
+
+def _page(after: int, connection: sqlite3.Connection) -> tuple[list[tuple[bytes, int]], int, bool]:
+    """The next rows, the last one's id, and whether it is the end."""
+    sql = "SELECT sha256, id FROM message WHERE id > ? ORDER BY id LIMIT ?"
+    rows = connection.execute(sql, (after, PAGE_ROWS)).fetchall()
+    reached = max([after, *(row[1] for row in rows)])
+    return _keys(rows), reached, len(rows) < PAGE_ROWS or reached == after
+
+
+def _single(after: int, connection: sqlite3.Connection) -> list[tuple[bytes, int]]:
+    """The rows after a damaged page, each asked for by itself."""
+    found = []
+    for number in range(after + 1, after + STEP + 1):
+        try:
+            found += connection.execute("SELECT sha256, id FROM message WHERE id = ?", (number,)).fetchall()
+        except sqlite3.DatabaseError:
+            continue
+    return _keys(found)
+
+
+def _keys(rows: Iterable[tuple[object, int]]) -> list[tuple[bytes, int]]:
+    return [(sha256[:KEY_BYTES], number) for sha256, number in rows if isinstance(sha256, bytes)]
