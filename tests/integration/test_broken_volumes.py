@@ -347,6 +347,7 @@ def test_an_older_copy_of_the_open_volume_is_gone_on_from(home: Home, archivar: 
         home.volume(last),
         f"DELETE FROM ledger WHERE seq > {end - 2}",
         f"DELETE FROM message WHERE sha256 = X'{digests[0].hex()}'",
+        f"DELETE FROM part WHERE sha256 = X'{digests[0].hex()}'",
     )
     refused = archivar(home, "user", "add", "bob")
     _check_way_out(refused, "user")

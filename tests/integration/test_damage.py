@@ -84,7 +84,10 @@ def test_a_flipped_byte_in_a_part_is_found_with_the_messages_that_need_it(home: 
         ("DELETE FROM ledger WHERE seq = 4", ("entry 4 missing before entry 5",)),
         ("DELETE FROM ledger WHERE seq IN (4, 5)", ("entries 4 to 5 missing before entry 6",)),
         ("DELETE FROM ledger WHERE seq = 8", ("ends with entry 7", "seen entry 8")),
-        ("INSERT INTO ledger SELECT 0, at, kind, actor, payload, hash FROM ledger WHERE seq = 4", ("1 entries", "before")),
+        (
+            "INSERT INTO ledger SELECT 0, at, kind, actor, payload, hash, digests FROM ledger WHERE seq = 4",
+            ("1 entries", "before"),
+        ),
         ("UPDATE meta SET value = 2 WHERE key = 'number'", ("000001.sqlite", "volume 2, not 1")),
         ("DELETE FROM meta WHERE key = 'previous_seq'", ("000001.sqlite", "what it is")),
         ("UPDATE meta SET value = 'x' WHERE key = 'format'", ("000001.sqlite", "what it is")),

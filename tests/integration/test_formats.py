@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.archive.archive import Archive
+from core.archive.proof import seal, seal_check
+from core.archive.proof.verify import verify
+from core.archive.registry import users
+from core.archive.store.items import Items
+from core.archive.store.ledger import decompress
 from core.config import Home
+from core.db.database import Database
 from tests import homes
 from tests.command import Archivar
 
@@ -110,3 +120,85 @@ def test_the_open_volume_of_an_earlier_version_is_sealed_and_the_next_has_the_pr
     assert home.volume(VOLUMES).stat().st_mode & 0o777 == 0o400
     old("ledger", "check", SEAL)
     old("verify")
+
+
+async def test_an_archive_of_an_earlier_version_is_upgraded_without_reading_it(old: Archivar) -> None:
+    """Of the sealed volumes nothing is read; of the open one the beginnings and ends of its tables."""
+    home = Home(old.home)
+    opened: list[str] = []
+    connect = Database.open.__func__  # type: ignore[attr-defined]
+
+    async def noted(cls: type[Database], path: Path, /, **more: Any) -> Database:
+        opened.append(path.name)
+        found: Database = await connect(cls, path, **more)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "open", classmethod(noted))
+        archive = await Archive.open(home)
+        await archive.close()
+    assert _formats(home) == [*[1] * VOLUMES, 2]
+    assert {name for name in opened if name[:1].isdigit()} <= {f"{VOLUMES:06}.sqlite", f"{VOLUMES + 1:06}.sqlite"}
+
+
+async def test_an_item_can_be_taken_out_and_all_the_rest_holds(tmp_path: Path) -> None:
+    """One of 500 messages of an entry: a new catalog places 499, and the chain and every kept seal hold."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {number: homes.message(number) for number in range(1, 501)})
+    await users.add(archive, "bob", ["bob@example.test"])
+    kept = [await seal.current(archive)]
+    await homes.store(archive, {number: homes.message(number) for number in range(600, 603)})
+    kept.append(await seal.current(archive))
+    [entry] = [one for one in await homes.entries(archive) if one.kind == "archived" and len(one.digests()) == 500]
+    gone = entry.digests()[250]
+    await archive.close()
+    assert isinstance(entry.content, Items)
+    [number] = [at for at, text in enumerate(entry.content.texts) if text is not None and gone.hex().encode() in text]
+    row = replace(entry, content=entry.content.without([number])).row()
+    homes.change(archive.home.volume(1), f"UPDATE ledger SET payload = X'{row[4].hex()}' WHERE seq = {entry.seq}")
+    assert gone.hex().encode() not in decompress(row[4][16 * 501 :])
+    await asyncio.to_thread(homes.rebuild, archive.home)
+    with closing(sqlite3.connect(archive.home.catalog)) as connection:
+        digests = {
+            row[0] for row in connection.execute("SELECT m.sha256 FROM placement p JOIN message m ON m.id = p.message_id")
+        }
+    assert len(digests) == 499 + 3
+    assert gone not in digests
+    found = await seal_check.check(archive.home, kept)
+    assert found.difference == ""
+    assert found.messages == 499 + 3
+    # Nobody said that it may go.
+    assert [one.reason.code.word for one in (await verify(archive.home)).findings] == [
+        "found-entry-items-erased",
+        "found-strange-message",
+    ]
+
+
+async def test_the_payload_of_an_entry_can_be_taken_out(tmp_path: Path) -> None:
+    """Its kind, time and actor stay, and a new catalog is made without it."""
+    archive = await homes.begin(tmp_path / "home")
+    await users.add(archive, "bob", ["bob@example.test"])
+    kept = [await seal.current(archive)]
+    [entry] = [one for one in await homes.entries(archive) if b"bob" in one.plain]
+    await archive.close()
+    homes.change(archive.home.volume(1), f"UPDATE ledger SET payload = NULL WHERE seq = {entry.seq}")
+    assert await asyncio.to_thread(homes.rebuild, archive.home) > 0
+    again = await Archive.open(archive.home)
+    assert [user.name for user in await users.all_users(again)] == ["alice"]
+    [left] = [one for one in await homes.entries(again) if one.seq == entry.seq]
+    assert left.sentence() == "An entry of the kind user.saved, whose content was erased."
+    await again.close()
+    assert (await seal_check.check(archive.home, kept)).difference == ""
+
+
+async def test_what_is_written_follows_from_the_format_that_the_manual_describes(tmp_path: Path) -> None:
+    """An open volume has no index; a sealed one has both, and the rows are the same."""
+    home = await homes.filled(tmp_path / "home", volume_bytes=108_000)
+    numbers = home.volume_numbers()
+    assert len(numbers) > 1
+    for number in numbers:
+        indexes = {row[0] for row in homes.rows(home.volume(number), "SELECT name FROM sqlite_schema WHERE type = 'index'")}
+        assert indexes == (set() if number == numbers[-1] else {"part_sha256", "message_sha256"})
+    before = homes.tables(home)
+    await asyncio.to_thread(homes.rebuild, home)
+    assert homes.tables(home) == before

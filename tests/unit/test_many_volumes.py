@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,8 +79,8 @@ def most(monkeypatch: pytest.MonkeyPatch) -> Most:
     most = Most()
     open_ = Volume.open
 
-    async def counted(path: Path, *, read_only: bool = False) -> Volume:
-        volume = await open_(path, read_only=read_only)
+    async def counted(path: Path, **more: Any) -> Volume:
+        volume = await open_(path, **more)
         most.look()
         return volume
 

@@ -102,7 +102,7 @@ async def test_what_a_newer_program_wrote_is_refused_and_nothing_is_touched(tmp_
     if newer == "catalog":
         homes.change(home.catalog, f"PRAGMA user_version = {migrations()[-1].number + 1}")
     else:
-        homes.change(home.volume(1), "UPDATE meta SET value = 2 WHERE key = 'format'")
+        homes.change(home.volume(1), "UPDATE meta SET value = 3 WHERE key = 'format'")
     if newer == "volume alone":
         home.catalog.unlink()
     before = homes.files(home.path)

@@ -46,7 +46,7 @@ async def _home(path: Path, count: int) -> Home:
         connection.execute("INSERT INTO filing VALUES (1, 's', 'i', 'o')")
         connection.execute(
             f"INSERT INTO message {numbers.format(count)} "
-            "SELECT i, sha(i), 1, 100, x'', 's', 'f', 't', i, 'm', 0, NULL, NULL FROM n"
+            "SELECT i, sha(i), 1, 100, x'', 's', 'f', 't', i, 'm', 0, NULL, NULL, NULL FROM n"
         )
         connection.execute(f"INSERT INTO placement {numbers.format(count)} SELECT i, i, 1, 2, NULL, i FROM n")
         few = numbers.format(count // 10)

@@ -180,7 +180,7 @@ async def test_forms_in_several_folders_of_one_import_are_known_at_once(tmp_path
     await _import(archive, source, "Old")
     await archive.close()
     before = homes.tables(archive.home)
-    assert sum(row[-1] is not None for row in before["message"]) == len(LF)
+    assert sum(row[-2] is not None for row in before["message"]) == len(LF)
     again = await Archive.open(archive.home, follow=False)
     await again.rebuild()
     await again.close()

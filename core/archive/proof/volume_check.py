@@ -19,7 +19,7 @@ from functools import partial
 from core.archive.proof.check_place import CheckPosition, CheckStage
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.ledger_check import ROWS, BrokenTable, LedgerCheck, table_rows
-from core.archive.proof.message_order import MessageOrder, records
+from core.archive.proof.message_order import Key, MessageOrder, records
 from core.archive.proof.other_volumes import CHUNK, mended_later, not_listed
 from core.archive.proof.sound_pages import PARTS, SoundRows, unfound_parts, wrong_part
 from core.archive.proof.strangers import Strangers
@@ -239,23 +239,25 @@ class _Check:
 
     async def _unproved(self, rows: Sequence[Row]) -> None:
         """Join and hash the messages of ``rows``, in the order of their parts."""
+        faults: dict[Key, Reason | None] = {}
         left = [row for row in rows if not self._has_broken_part(row[3])]
         while left:
             # A second row of a message is read by itself.
             some = {row[1]: row for row in reversed(left)}
             left = [row for row in left if some[row[1]] is not row]
-            await self._read_again(sorted(some.values(), key=lambda row: row[3] if isinstance(row[3], bytes) else b""))
-        for _, sha256, _, recipe in rows:
-            if reason := self._broken_part(sha256, recipe):
+            ordered = sorted(some.values(), key=lambda row: row[3] if isinstance(row[3], bytes) else b"")
+            faults |= {some[sha256][0]: reason for sha256, reason in (await self._read_again(ordered)).items()}
+        for key, sha256, _, recipe in rows:
+            if reason := faults[key] if key in faults else self._broken_part(sha256, recipe):
                 self._place.messages[sha256.hex()] = reason
 
-    async def _read_again(self, rows: Sequence[Row]) -> None:
-        found = records(rows)
+    async def _read_again(self, rows: Sequence[Row]) -> dict[bytes, Reason | None]:
+        """The findings on messages, by SHA-256, each of which has one of the ``rows``."""
+        found, faults = records(rows), dict[bytes, Reason | None]()
         async with aclosing(row_order.read(self._volume, list(found), len, records=found)) as pages:
             async for page in pages:
-                for one in page:
-                    if reason := _fault(one.sha256, found[one.sha256].size, one.result):
-                        self._place.messages[one.sha256.hex()] = reason
+                faults |= {one.sha256: _fault(one.sha256, found[one.sha256].size, one.result) for one in page}
+        return faults
 
     async def _single_messages(self) -> AsyncIterator[None]:
         """The same row by row up to what is not in order."""
@@ -331,7 +333,8 @@ class _Check:
         for digest, reason in place.messages.items():
             self._say(digest in later, reason, digest, content=True)
         if place.faults:
-            rescued = place.of_ledger == self._ledger_findings() and await self._all_rescued(later)
+            # Where nothing was stored anew, nothing was repaired: the file is damaged, although all mail in it can be read.
+            rescued = bool(later) and place.of_ledger == self._ledger_findings() and await self._all_rescued(later)
             for fault in place.faults:
                 self._say(rescued, fault)
 
