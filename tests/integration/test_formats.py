@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sqlite3
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -202,3 +205,61 @@ async def test_what_is_written_follows_from_the_format_that_the_manual_describes
     before = homes.tables(home)
     await asyncio.to_thread(homes.rebuild, home)
     assert homes.tables(home) == before
+
+
+async def test_a_volume_whose_sealing_was_broken_off_is_whole_and_finished_by_the_next_writer(tmp_path: Path) -> None:
+    """Sealed, without indexes, writable: as a process leaves it that dies there. All reads; one write makes up for it."""
+    home = await homes.filled(tmp_path / "home", volume_bytes=108_000)
+    before = homes.tables(home)
+    homes.change(home.volume(1), "DROP INDEX part_sha256", "DROP INDEX message_sha256")
+    home.volume(1).chmod(0o600)
+    assert [finding.text for finding in (await verify(home)).findings] == []
+    await asyncio.to_thread(homes.rebuild, home)
+    assert homes.tables(home) == before
+    archive = await Archive.open(home)
+    assert len(await homes.raws(archive)) == 12
+    assert home.volume(1).stat().st_mode & 0o222
+    await homes.store(archive, {90: homes.message(90)})
+    await archive.close()
+    assert home.volume(1).stat().st_mode & 0o777 == 0o400
+    indexes = homes.rows(home.volume(1), "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")
+    assert {row[0] for row in indexes} == {"part_sha256", "message_sha256"}
+    assert [finding.text for finding in (await verify(home)).findings] == []
+
+
+@pytest.mark.parametrize("killed", ["sealed", "next begun", "indexes half written"])
+async def test_a_writer_killed_while_it_seals_loses_nothing(tmp_path: Path, killed: str) -> None:
+    """kill -9 at each step of it, in a process of its own; the next writer goes on."""
+    archive = await homes.begin(tmp_path / "home")
+    home = archive.home
+    await homes.store(archive, {number: homes.message(number) for number in range(1, 9)})
+    await archive.close()
+    code = (
+        "import asyncio, os, signal, sys\nfrom pathlib import Path\nfrom core.archive.archive import Archive\n"
+        "from core.archive.store import volume_file, volume_rows\nfrom core.archive.store.volume import Volume\n"
+        "from core.config import Home\n"
+        "def die(*_):\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"killed = {killed!r}\n"
+        "if killed == 'sealed':\n    volume_file.create = die\n"
+        "elif killed == 'next begun':\n    Volume.index = die\n"
+        "else:\n"
+        "    async def half(transaction):\n"
+        "        await transaction.execute('PRAGMA cache_size = 1')\n"
+        "        await transaction.execute('CREATE INDEX part_sha256 ON part (sha256)')\n"
+        "        die()\n"
+        "    volume_rows.put_indexes = half\n"
+        "async def main():\n"
+        f"    archive = await Archive.open(Home(Path({str(home.path)!r})))\n"
+        "    await archive.volumes.next(await archive.volumes.at(1))\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = await asyncio.to_thread(subprocess.run, command, env=homes.environment(), timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    again = await Archive.open(home)
+    await homes.store(again, {90: homes.message(90)})
+    assert len(await homes.raws(again)) == 9
+    await again.close()
+    assert home.volume_numbers() == [1, 2]
+    assert home.volume(1).stat().st_mode & 0o777 == 0o400
+    assert [finding.text for finding in (await verify(home)).findings] == []
