@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive.store.items import Items
+from core.archive.store.items import EntryItems
 from core.archive.store.ledger import COLUMNS, ZERO_HASH, Entry, chain, compress, decompress, items
 from core.archive.store.volume_format import pack
 from core.config import Home
@@ -57,7 +57,7 @@ def chain_anew(home: Home) -> None:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'previous_hash'", (forged,))
             rows = connection.execute(f"SELECT {COLUMNS} FROM ledger ORDER BY seq").fetchall()
             for seq, at, kind, actor, payload, _, digests in rows:
-                content = Items.of_row(digests, payload, decompress)
+                content = EntryItems.of_row(digests, payload, decompress)
                 if seq == 3:
                     content = items(json.loads(Entry(3, "", "", "", content, b"").plain.replace(b"INBOX", b"Inbox")) | {"v": 1})
                 forged = chain(forged, at, kind, actor, content.digest)

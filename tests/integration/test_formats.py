@@ -20,7 +20,7 @@ from core.archive.archive import Archive
 from core.archive.proof import seal, seal_check
 from core.archive.proof.verify import verify
 from core.archive.registry import users
-from core.archive.store.items import Items
+from core.archive.store.items import EntryItems
 from core.archive.store.ledger import decompress
 from core.config import Home
 from core.db.database import Database
@@ -155,7 +155,7 @@ async def test_an_item_can_be_taken_out_and_all_the_rest_holds(tmp_path: Path) -
     [entry] = [one for one in await homes.entries(archive) if one.kind == "archived" and len(one.digests()) == 500]
     gone = entry.digests()[250]
     await archive.close()
-    assert isinstance(entry.content, Items)
+    assert isinstance(entry.content, EntryItems)
     [number] = [at for at, text in enumerate(entry.content.texts) if text is not None and gone.hex().encode() in text]
     row = replace(entry, content=entry.content.without([number])).row()
     homes.change(archive.home.volume(1), f"UPDATE ledger SET payload = X'{row[4].hex()}' WHERE seq = {entry.seq}")

@@ -12,7 +12,7 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.store.entries.records import ProfileRemoved
 from core.archive.store.ledger import Draft
-from core.archive.store.volume import Appended, Volume
+from core.archive.store.volume import AppendedRows, Volume
 from core.errors import StorageError
 from core.system.tasks import spawn
 from tests import homes
@@ -27,7 +27,7 @@ class Slow:
         self.go = asyncio.Event()
         self._append = volume.append
 
-    async def append(self, drafts: Sequence[Draft], *more: Any) -> Appended:
+    async def append(self, drafts: Sequence[Draft], *more: Any) -> AppendedRows:
         names = [draft.value.name for draft in drafts if isinstance(draft.value, ProfileRemoved)]
         self.groups.append(names)
         await self.go.wait()

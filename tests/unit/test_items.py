@@ -1,4 +1,4 @@
-"""Items of entries: any of them can be taken out, and the chain holds; none can be changed."""
+"""EntryItems of entries: any of them can be taken out, and the chain holds; none can be changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.store.items import DIGEST_BYTES, ITEMIZED, SALT_BYTES, Items
+from core.archive.store.items import DIGEST_BYTES, ITEMIZED, SALT_BYTES, EntryItems
 from core.archive.store.ledger import VERSION, Entry, Head, chain, compress, decompress, items
 from core.errors import DamagedError
 
@@ -42,12 +42,12 @@ def test_a_payload_comes_back_from_its_items(payload: dict[str, Any]) -> None:
 def test_any_items_can_be_taken_out_and_the_chain_holds(payload: dict[str, Any], data: st.DataObject) -> None:
     """The others are as they were; what was taken out is in no byte of what is left, nor can it be guessed without its salt."""
     entry = _entry(payload)
-    assert isinstance(entry.content, Items)
+    assert isinstance(entry.content, EntryItems)
     gone = data.draw(st.sets(st.integers(0, len(entry.content.texts) - 1)))
     left = Entry.of_row(replace(entry, content=entry.content.without(sorted(gone))).row())
     assert left.follows(Head(0, bytes(32)))
     assert left.erased == len(gone)
-    assert isinstance(left.content, Items)
+    assert isinstance(left.content, EntryItems)
     for at, text in enumerate(entry.content.texts):
         assert left.content.texts[at] == (None if at in gone else text)
         salt = left.content.salts[at * SALT_BYTES : (at + 1) * SALT_BYTES]
@@ -101,7 +101,7 @@ def test_equal_items_have_other_digests() -> None:
 )
 def test_items_that_are_cut_or_do_not_fit_are_damage(digests: Any, salted: Any) -> None:
     with pytest.raises(DamagedError):
-        Items.of_row(digests, salted, decompress)
+        EntryItems.of_row(digests, salted, decompress)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,6 @@ def test_items_that_are_cut_or_do_not_fit_are_damage(digests: Any, salted: Any) 
 )
 def test_items_that_do_not_fit_together_are_damage(texts: tuple[bytes, ...]) -> None:
     """Whoever chains the ledger anew may write anything: it is refused, and nothing of it is applied."""
-    entry = Entry(1, "", "archived", "", Items(texts, bytes(16 * len(texts)), bytes(32 * len(texts))), b"")
+    entry = Entry(1, "", "archived", "", EntryItems(texts, bytes(16 * len(texts)), bytes(32 * len(texts))), b"")
     with pytest.raises(DamagedError):
         _ = entry.payload

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.archive.store.items import Items
+from core.archive.store.items import EntryItems
 from core.archive.store.ledger import ZERO_HASH, Entry, Head, chain, compress, decompress, digest, encode, items
 from core.errors import DamagedError, ProtocolError
 
@@ -35,7 +35,7 @@ def _chained(fields: list[tuple[str, str, str, dict[str, Any]]]) -> list[Entry]:
     return entries
 
 
-def _changed(content: bytes | Items) -> bytes | Items:
+def _changed(content: bytes | EntryItems) -> bytes | EntryItems:
     """The content with one character more, in its last item."""
     if isinstance(content, bytes):
         return content + b" "

@@ -18,7 +18,7 @@ from core.archive.proof.verify import verify
 from core.archive.store import volume_file
 from core.archive.store.intake import PreparedMessage
 from core.archive.store.ledger import ZERO_HASH, Head
-from core.archive.store.volume import Appended, Volume
+from core.archive.store.volume import AppendedRows, Volume
 from core.archive.store.volume_format import Meta, pack, unpack
 from core.errors import DamagedError, StorageError
 from tests import homes
@@ -117,7 +117,7 @@ async def test_the_volume_is_written_before_the_catalog(tmp_path: Path, monkeypa
     archive = await homes.begin(tmp_path / "home")
     apply, seen = archive.projection.apply, list[int]()
 
-    async def look(appended: Appended, number: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
+    async def look(appended: AppendedRows, number: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
         seen.append(homes.rows(archive.home.volume(number), "SELECT count(*) FROM message")[0][0])
         assert homes.rows(archive.home.catalog, "SELECT count(*) FROM message") == [(0,)]
         await apply(appended, number, fresh)

@@ -11,7 +11,7 @@ from core.archive.catalog.messages import Detail
 from core.archive.store import intake, row_order
 from core.archive.store.intake import PreparedMessage
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
-from core.archive.store.volume import Appended, Volume
+from core.archive.store.volume import AppendedRows, Volume
 from core.archive.store.volumes import Volumes
 from core.db.database import Database
 from core.errors import DamagedError, StorageError
@@ -167,7 +167,7 @@ class Projection:
         """Ids of those parts that are in the open volume already, by SHA-256, as far as they are known."""
         return await parts.find(self._database, volume, wanted)
 
-    async def apply(self, appended: Appended, volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
+    async def apply(self, appended: AppendedRows, volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
         """Follow the ledger up to what was ``appended``; ``fresh`` are its messages that are new in the volume."""
         entries, rows = appended.entries, appended.messages
         details = {sha256: Detail(len(message.raw), message.envelope, rows.get(sha256)) for sha256, message in fresh.items()}

@@ -30,7 +30,7 @@ _ERASED_SALT = bytes(SALT_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class EntryItems:
     """The items of an entry: their ``texts`` as JSON (None where erased), their salts and digests, each joined."""
 
     texts: tuple[bytes | None, ...]
@@ -38,7 +38,7 @@ class Items:
     digests: bytes
 
     @classmethod
-    def of(cls, payload: Payload, encode: Callable[[Any], bytes]) -> Items:
+    def of(cls, payload: Payload, encode: Callable[[Any], bytes]) -> EntryItems:
         """The items of a new payload, with new salts. ``encode`` gives the JSON of a value, in one line."""
         head = dict(payload)
         texts = [b""]
@@ -55,7 +55,7 @@ class Items:
         return cls(tuple(texts), salts, b"".join(digests))
 
     @classmethod
-    def of_row(cls, digests: bytes, salted: bytes | None, decompress: Callable[[bytes], bytes]) -> Items:
+    def of_row(cls, digests: bytes, salted: bytes | None, decompress: Callable[[bytes], bytes]) -> EntryItems:
         """The items as stored. Raises ``DamagedError``."""
         count = len(digests) // DIGEST_BYTES if isinstance(digests, bytes) else 0
         if not count or len(digests) % DIGEST_BYTES:
@@ -94,13 +94,13 @@ class Items:
                 return False
         return True
 
-    def without(self, erased: Sequence[int]) -> Items:
+    def without(self, erased: Sequence[int]) -> EntryItems:
         """The same entry after some items, by their numbers from 0 on, were erased."""
         texts, salts = list(self.texts), bytearray(self.salts)
         for at in erased:
             texts[at] = None
             salts[at * SALT_BYTES : (at + 1) * SALT_BYTES] = _ERASED_SALT
-        return Items(tuple(texts), bytes(salts), self.digests)
+        return EntryItems(tuple(texts), bytes(salts), self.digests)
 
     def payload(self, decode: Callable[[bytes], Any]) -> Any:
         """The payload, with null for each erased row; None when what concerns all of it was erased.

@@ -21,7 +21,7 @@ from core.archive.store.entries.change import Change
 from core.archive.store.entries.reading import Unreadable
 from core.archive.store.entries.statement import Erased, Newer, RecordStatement, Storing
 from core.archive.store.entries.values import Head
-from core.archive.store.items import Items
+from core.archive.store.items import EntryItems
 from core.db.database import Row
 from core.errors import DamagedError, ProtocolError
 from core.problems import ledger as problems
@@ -64,19 +64,19 @@ class Entry:
     at: str
     kind: str
     actor: str
-    content: bytes | Items
+    content: bytes | EntryItems
     hash: bytes
 
     @classmethod
     def of_row(cls, row: Row) -> Entry:
         """The entry from its columns in a volume (``COLUMNS``). Raises ``DamagedError``."""
         seq, at, kind, actor, payload, stored, digests = row
-        content = decompress(payload) if digests is None else Items.of_row(digests, payload, decompress)
+        content = decompress(payload) if digests is None else EntryItems.of_row(digests, payload, decompress)
         return cls(seq, at, kind, actor, content, stored)
 
     def row(self) -> Row:
         """Its columns, to be stored."""
-        if isinstance(self.content, Items):
+        if isinstance(self.content, EntryItems):
             digests, payload = self.content.row(compress)
         else:
             digests, payload = None, compress(self.content)
@@ -86,12 +86,12 @@ class Entry:
         """True when this is the entry after ``before``, and its hash and the digests of its items are right."""
         if self.seq != before.seq + 1 or chain(before.hash, self.at, self.kind, self.actor, digest(self.content)) != self.hash:
             return False
-        return not isinstance(self.content, Items) or self.content.are_sound()
+        return not isinstance(self.content, EntryItems) or self.content.are_sound()
 
     @property
     def erased(self) -> int:
         """The number of items that were erased."""
-        return self.content.erased if isinstance(self.content, Items) else 0
+        return self.content.erased if isinstance(self.content, EntryItems) else 0
 
     @property
     def plain(self) -> bytes:
@@ -102,7 +102,7 @@ class Entry:
     def payload(self) -> dict[str, Any]:
         """The payload as JSON. Raises ``DamagedError`` when this program cannot read it."""
         content = self.content
-        value = content.payload(self._decoded) if isinstance(content, Items) else self._decoded(content)
+        value = content.payload(self._decoded) if isinstance(content, EntryItems) else self._decoded(content)
         if not isinstance(value, dict) or value.get("v") != VERSION:
             raise DamagedError(problems.OTHER_VERSION(entry=self.seq, kind=self.kind))
         return value
@@ -122,7 +122,7 @@ class Entry:
         """The statement of the entry. Raises ``DamagedError`` when the payload is not what its kind says."""
         if self.kind not in entries.KINDS:
             return Newer(self.kind)
-        if isinstance(self.content, Items) and self.content.texts[0] is None:
+        if isinstance(self.content, EntryItems) and self.content.texts[0] is None:
             return Erased(self.kind)
         try:
             return entries.read(self.kind, self.payload)
@@ -172,9 +172,9 @@ def encode(payload: dict[str, Any]) -> bytes:
     return _json({"v": VERSION, **payload})
 
 
-def items(payload: dict[str, Any]) -> Items:
+def items(payload: dict[str, Any]) -> EntryItems:
     """The items of a new entry. Raises ``ProtocolError`` for a number that SQLite cannot hold."""
-    return Items.of({"v": VERSION, **payload}, _json)
+    return EntryItems.of({"v": VERSION, **payload}, _json)
 
 
 def _json(value: Any) -> bytes:
@@ -222,9 +222,9 @@ def decompress(stored: bytes) -> bytes:
         raise DamagedError(problems.PAYLOAD_COMPRESSION(said=str(error))) from error
 
 
-def digest(content: bytes | Items) -> bytes:
+def digest(content: bytes | EntryItems) -> bytes:
     """The digest of an entry's content, which the chain covers."""
-    return content.digest if isinstance(content, Items) else hashlib.sha256(content).digest()
+    return content.digest if isinstance(content, EntryItems) else hashlib.sha256(content).digest()
 
 
 def chain(previous: bytes, at: str, kind: str, actor: str, content: bytes) -> bytes:

@@ -68,8 +68,8 @@ def _using(work: Callable[Concatenate[Volume, P], Awaitable[T]]) -> Callable[Con
 
 
 @dataclass(frozen=True, slots=True)
-class Appended:
-    """What was appended: the entries, and the rows of messages and parts that are new, by SHA-256."""
+class AppendedRows:
+    """The result of an append: the entries, and the rows of messages and parts that are new, by SHA-256."""
 
     entries: list[Entry]
     messages: dict[bytes, int]
@@ -348,7 +348,7 @@ class Volume:
         messages: Sequence[PreparedMessage] = (),
         parts: Iterable[StoredPart] = (),
         known: Mapping[bytes, int] = _NONE,
-    ) -> Appended:
+    ) -> AppendedRows:
         """Store ``parts`` and ``messages`` and append ``drafts`` to the ledger, in one durable transaction.
 
         ``messages`` may use parts of this volume beside the new ``parts``: ``known`` has their ids. Raises ``Incomplete``,
@@ -361,7 +361,7 @@ class Volume:
             row = await transaction.one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
             entries = volume_rows.chained(drafts, Head(row[0], bytes(row[1])) if row else self.meta.previous)
             await volume_rows.put_entries(transaction, [entry.row() for entry in entries])
-        return Appended(entries, rows, stored)
+        return AppendedRows(entries, rows, stored)
 
     @_using
     async def take_over(self, rows: Sequence[Row]) -> None:

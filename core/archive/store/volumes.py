@@ -8,7 +8,6 @@ once, and passed over where others can be read.
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from core import files
-from core.archive.store import volume_file
+from core.archive.store import sealing, volume_file
 from core.archive.store.entries.upkeep import ArchiveCreated
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.message_rows import Locator
@@ -29,8 +28,6 @@ from core.errors import BusyError, DamagedError, HomeError, StorageError
 from core.problems import volume as problems
 from core.problems.code import Reason
 from core.problems.home import REPLACED
-
-logger = logging.getLogger("archivar.archive")
 
 #: Volume files that are open at once, however many there are; each takes a file, a thread and up to 4 MiB of pages.
 MOST_OPEN = 16
@@ -236,7 +233,7 @@ class Volumes:
                 await volume_file.create(self.home.volume(number), Meta(volume.meta.archive_id, number, head))
         self.last = number
         # A next one that another process has begun is in use already: this takes as long as it takes.
-        await _finish(volume)
+        await sealing.finish(volume)
 
     async def upgrade(self) -> None:
         """Seal a volume of format 1, so that the next one has the present format; nothing of it is read."""
@@ -245,20 +242,10 @@ class Volumes:
             await self.next(volume)
 
     async def finish_sealed(self) -> None:
-        """Finish volumes that were sealed by a process that died then: write their indexes, and protect them."""
-        if self._finished:
-            return
-        self._finished = True
-        for number in range(1, self.last):
-            path = self.home.volume(number)
-            with suppress(DamagedError, StorageError, HomeError, OSError):
-                if path.stat().st_mode & 0o222:
-                    volume = await Volume.open(path)
-                    try:
-                        if await volume.is_sealed():
-                            await _finish(volume)
-                    finally:
-                        await volume.close()
+        """Finish volumes that were sealed by a process that died then."""
+        if not self._finished:
+            self._finished = True
+            await sealing.finish_all(self.home, range(1, self.last))
 
     # Reading -------------------------------------------------------------------------------------------------------------
 
@@ -410,21 +397,3 @@ async def locked(folder: Path, refusal: Reason = _BEING_MADE) -> AsyncIterator[N
         if not held:
             raise BusyError(refusal)
         yield
-
-
-async def _finish(volume: Volume) -> None:
-    """Write the indexes of a sealed volume, and make its file read-only."""
-    try:
-        await volume.index()
-    except (DamagedError, StorageError, BusyError) as error:
-        # It is complete without them, and the next writer tries again.
-        logger.warning("the indexes of %s are not written: %s", volume.path.name, error.message)
-    else:
-        _protect(volume.path)
-
-
-def _protect(path: Path) -> None:
-    """Make the file of a sealed volume read-only."""
-    with suppress(OSError):
-        if path.is_file() and path.stat().st_mode & 0o222:
-            path.chmod(0o400)

@@ -17,7 +17,7 @@ from core.archive.store.entries.upkeep import Repaired, RepairedMessage
 from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import Draft, Entry
 from core.archive.store.offload import Processes
-from core.archive.store.volume import Appended, Sealed, Volume
+from core.archive.store.volume import AppendedRows, Sealed, Volume
 from core.archive.store.volume_rows import Incomplete
 from core.archive.store.volumes import Volumes
 from core.system.tasks import spawn
@@ -46,7 +46,7 @@ class Projection(Protocol):
     async def parts(self, volume: int, digests: Collection[bytes]) -> dict[bytes, int]:
         """Ids of those parts that are in the open volume already, by SHA-256, as far as they are known."""
 
-    async def apply(self, appended: Appended, volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
+    async def apply(self, appended: AppendedRows, volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
         """Follow the ledger up to what was ``appended``; ``fresh`` are its messages that are new in the volume."""
 
     async def volume_bytes(self) -> int:
@@ -216,7 +216,7 @@ class Writer:
         batches: Sequence[Ready],
         fresh: Mapping[bytes, PreparedMessage],
         anew: Sequence[PreparedMessage],
-    ) -> tuple[int, Appended]:
+    ) -> tuple[int, AppendedRows]:
         """Append ``drafts`` and the ``fresh`` messages of ``batches`` to the last volume or the next; its number, the rows.
 
         ``anew``: messages of which the volume must have nothing yet.

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import ClassVar, Self
 
 from core.archive.store.entries import reading, values
-from core.archive.store.entries.reading import Fields, Numbered, Payload, Row
+from core.archive.store.entries.reading import Fields, NumberedList, Payload, Row
 from core.archive.store.entries.statement import Event, Storing
 from core.archive.store.entries.values import Canonical, OwnedFolder, ReportHeader, SourceFolder, SourceMessage
 from core.text.format import counted, number
@@ -41,7 +41,7 @@ class FiledMessage:
     report: ReportHeader | None = None
 
     @classmethod
-    def of_row(cls, value: object, places: Numbered[OwnedFolder], addresses: Numbered[UnknownAddress]) -> Self:
+    def of_row(cls, value: object, places: NumberedList[OwnedFolder], addresses: NumberedList[UnknownAddress]) -> Self:
         """Raises ``Unreadable``."""
         row = reading.columns(value, 9)
         *listed, into, senders, recipients, report = row
@@ -140,7 +140,7 @@ class LeftMessage:
     internaldate: int | None = None
 
     @classmethod
-    def of_row(cls, value: object, addresses: Numbered[UnknownAddress]) -> Self:
+    def of_row(cls, value: object, addresses: NumberedList[UnknownAddress]) -> Self:
         """Raises ``Unreadable``."""
         uid, named, *listed = reading.columns(value, 2, 4)
         size, internaldate = listed or (None, None)
@@ -199,7 +199,7 @@ class RefiledAddress:
     place: int
 
     @classmethod
-    def of_rows(cls, value: object, places: Numbered[OwnedFolder]) -> list[Self]:
+    def of_rows(cls, value: object, places: NumberedList[OwnedFolder]) -> list[Self]:
         """The addresses of a row, without those whose place was erased. Raises ``Unreadable``."""
         found = []
         for row in reading.row(value):
@@ -219,7 +219,7 @@ class RefiledMessage:
     addresses: tuple[RefiledAddress, ...]
 
     @classmethod
-    def of_row(cls, value: object, places: Numbered[OwnedFolder]) -> Self:
+    def of_row(cls, value: object, places: NumberedList[OwnedFolder]) -> Self:
         """Raises ``Unreadable``."""
         sha256, addresses = reading.columns(value, 2)
         return cls(reading.digest(sha256), tuple(RefiledAddress.of_rows(addresses, places)))

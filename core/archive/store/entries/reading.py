@@ -80,7 +80,7 @@ def numbers(value: object) -> tuple[int, ...]:
     return tuple(map(number, row(value)))
 
 
-class Numbered(Generic[T]):
+class NumberedList(Generic[T]):
     """A list whose values others name by their numbers. Erased ones are left out, and so are the numbers that name them."""
 
     def __init__(self, rows: Row, read: Callable[[object], T]) -> None:
@@ -148,9 +148,9 @@ class Fields:
         found = row(self.raw(name, _MISSING if default is None else default))
         return [one for one in found if one is not None] if None in found else found
 
-    def numbered(self, name: str, read: Callable[[object], T]) -> Numbered[T]:
+    def numbered(self, name: str, read: Callable[[object], T]) -> NumberedList[T]:
         """The list whose rows others name by number."""
-        return Numbered(row(self.raw(name)), read)
+        return NumberedList(row(self.raw(name)), read)
 
     def record(self, name: str) -> Payload:
         return record(self.raw(name))
