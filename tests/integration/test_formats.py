@@ -111,7 +111,7 @@ def test_every_command_works_on_volumes_of_each_format(archivar: Archivar) -> No
 
 
 def test_the_open_volume_of_an_earlier_version_is_sealed_and_the_next_has_the_present_format(old: Archivar) -> None:
-    """What was sealed stays as it is, byte for byte; the chain runs on, and the seal of before holds."""
+    """Sealed volumes stay as they are, byte for byte; the chain runs on, and the seal of before holds."""
     home = Home(old.home)
     before = {number: home.volume(number).read_bytes() for number in range(1, VOLUMES)}
     [(end,)] = homes.rows(home.volume(VOLUMES), "SELECT max(seq) FROM ledger")

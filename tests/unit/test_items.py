@@ -119,7 +119,7 @@ def test_items_that_are_cut_or_do_not_fit_are_damage(digests: Any, salted: Any) 
     ],
 )
 def test_items_that_do_not_fit_together_are_damage(texts: tuple[bytes, ...]) -> None:
-    """Whoever chains the ledger anew may write anything: it is refused, and nothing of it is applied."""
+    """An account that chains the ledger anew may write anything: it is refused, and nothing of it is applied."""
     entry = Entry(1, "", "archived", "", EntryItems(texts, bytes(16 * len(texts)), bytes(32 * len(texts))), b"")
     with pytest.raises(DamagedError):
         _ = entry.payload

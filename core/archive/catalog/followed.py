@@ -1,4 +1,4 @@
-"""How far the catalog has followed the ledger, for commands that only read: nothing that applies entries is loaded for it."""
+"""The entry up to which the catalog has followed the ledger. Commands that only read load nothing that applies entries."""
 
 from __future__ import annotations
 
