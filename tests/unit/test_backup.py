@@ -20,7 +20,7 @@ from core.archive.proof.verify import verify
 from core.archive.store import volume_copy
 from core.archive.store.volume import Volume
 from core.archive.transfer import backup as backups
-from core.archive.transfer import last_backup
+from core.archive.transfer import catalog_copy, last_backup
 from core.archive.transfer.backup import Backup, back_up
 from core.config import Home
 from core.db.database import Database
@@ -250,14 +250,14 @@ async def test_the_state_is_taken_before_the_volumes(tmp_path: Path, monkeypatch
     """Messages archived after the state was taken are in the volumes, and the copy's catalog does not know them yet."""
     archive = await _filled(tmp_path / "home", count=3)
     copy = Home(tmp_path / "copy")
-    take = backups._take_catalog
+    take = catalog_copy.take
 
     async def late(home: Home, place: Home) -> Path:
         taken = await take(home, place)
         await homes.store(archive, {50: message(50)})
         return taken
 
-    monkeypatch.setattr(backups, "_take_catalog", late)
+    monkeypatch.setattr(catalog_copy, "take", late)
     done = await back_up(archive, copy.path)
     assert homes.rows(copy.catalog, "SELECT seq FROM applied")[0][0] == done.head.seq - 1
     assert await _findings(copy) == []

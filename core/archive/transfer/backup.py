@@ -23,10 +23,9 @@ from core.archive.proof import seal_places
 from core.archive.store.entries.transfers import BackedUp, Copied
 from core.archive.store.ledger import ZERO_HASH, Draft, Head
 from core.archive.store.volume_copy import bring_up, refuse_damaged
-from core.archive.transfer import last_backup
+from core.archive.transfer import catalog_copy, last_backup
 from core.archive.transfer.last_backup import LastBackup
 from core.config import Home
-from core.db.database import Database
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.model import now, timestamp
 from core.problems import backup as problems
@@ -204,7 +203,7 @@ async def _copy(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: 
         if with_key:
             await _put_with_key(state, keys, place)
         else:
-            await _put_state(state, place)
+            await catalog_copy.put(state, place)
             done.key_removed = _remove_key(place)
     finally:
         state.unlink(missing_ok=True)
@@ -215,7 +214,7 @@ async def _put_with_key(state: Path, keys: tuple[bytes, bytes], place: Home) -> 
     following, present = keys
     if newest := following or present:
         files.write(place.key.next_path, newest)
-    await _put_state(state, place)
+    await catalog_copy.put(state, place)
     if present:
         files.write(place.key.path, present)
     if not following:
@@ -273,44 +272,9 @@ async def _take_state(home: Home, place: Home) -> tuple[Path, tuple[bytes, bytes
     """A consistent copy of the catalog beside its place, where it could be ahead of the volumes; and the keys of that time."""
     while True:
         keys = home.key.content()
-        state = await _take_catalog(home, place)
+        state = await catalog_copy.take(home, place)
         if keys == home.key.content():
             return state, keys
-
-
-async def _take_catalog(home: Home, place: Home) -> Path:
-    aside = place.catalog.with_name(f"{place.catalog.name}.taken")
-    # Left by a killed backup; a journal among it would be applied to the new file.
-    for leftover in place.path.glob(f"{aside.name}*"):
-        leftover.unlink()
-    # A connection of its own: the archive's would be blocked for all other uses.
-    source = await Database.open(home.catalog, read_only=True)
-    try:
-        await source.backup(aside)
-    finally:
-        await source.close()
-    await _into_one_file(aside)
-    return aside
-
-
-async def _put_state(state: Path, place: Home) -> None:
-    if place.catalog.exists():
-        # A log that a reader of the backup left would be taken for a part of the new file.
-        try:
-            await _into_one_file(place.catalog)
-        except DamagedError:
-            for suffix in ("-wal", "-shm", "-journal"):
-                place.catalog.with_name(f"{place.catalog.name}{suffix}").unlink(missing_ok=True)
-    files.put(state, place.catalog)
-
-
-async def _into_one_file(path: Path) -> None:
-    database = await Database.open(path)
-    try:
-        await database.configure(("journal_mode = DELETE",))
-    finally:
-        await database.close()
-    files.durable(path)
 
 
 async def _record(archive: Archive, place: Home, done: Backup, actor: str, *, with_key: bool) -> None:
