@@ -22,6 +22,7 @@ from core.archive.store.volume import Volume
 from core.archive.transfer import backup as backups
 from core.archive.transfer import catalog_copy, last_backup
 from core.archive.transfer.backup import Backup, back_up
+from core.archive.transfer.catalog_copy import CatalogCopy
 from core.config import Home
 from core.db.database import Database
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
@@ -252,15 +253,17 @@ async def test_the_state_is_taken_before_the_volumes(tmp_path: Path, monkeypatch
     copy = Home(tmp_path / "copy")
     take = catalog_copy.take
 
-    async def late(home: Home, place: Home) -> Path:
-        taken = await take(home, place)
+    async def late(home: Home, place: Home, *, whole: bool = False) -> CatalogCopy:
+        taken = await take(home, place, whole=whole)
         await homes.store(archive, {50: message(50)})
         return taken
 
     monkeypatch.setattr(catalog_copy, "take", late)
-    done = await back_up(archive, copy.path)
-    assert homes.rows(copy.catalog, "SELECT seq FROM applied")[0][0] == done.head.seq - 1
-    assert await _findings(copy) == []
+    # The first copies the whole catalog, the second what is new in it.
+    for _ in range(2):
+        done = await back_up(archive, copy.path)
+        assert homes.rows(copy.catalog, "SELECT seq FROM applied")[0][0] == done.head.seq - 1
+        assert await _findings(copy) == []
     await archive.close()
 
 

@@ -1,8 +1,8 @@
 """Backup: a second home with the same archive, brought up to date each time, while runs go on.
 
-Invariant: the copy's catalog is never ahead of its volumes, however a backup ended, since its copy is taken before the volumes
-and put in place after them. A volume that is there is identified by its meta (archive, number, last hash) and not copied again.
-A folder that is not a backup of this archive is left as it is.
+Invariant: the copy's catalog is never ahead of its volumes, however a backup ended, since what is new in it is taken before the
+volumes and put in place after them (``catalog_copy``). A volume that is there is identified by its meta (archive, number, last
+hash) and not copied again. A folder that is not a backup of this archive is left as it is.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from core.archive.store.entries.transfers import BackedUp, Copied
 from core.archive.store.ledger import ZERO_HASH, Draft, Head
 from core.archive.store.volume_copy import bring_up, refuse_damaged
 from core.archive.transfer import catalog_copy, last_backup
+from core.archive.transfer.catalog_copy import CatalogCopy
 from core.archive.transfer.last_backup import LastBackup
 from core.config import Home
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
@@ -54,13 +55,13 @@ class UncopiedVolume:
 class Backup:
     """The progress of a backup. ``total``: bytes to be copied, estimated at its beginning; ``head``: the last entry copied.
 
-    ``already``: volumes there and unchanged. ``damaged``: volumes that could not be copied, whose earlier copies the backup
-    keeps; ``unnoted``: the reason why the ledger has no entry of the backup.
+    ``copied``: the numbers of the volumes that were written to; ``already``: volumes there and unchanged. ``damaged``: volumes
+    that could not be copied, whose earlier copies the backup keeps; ``unnoted``: the reason why the ledger has no entry of it.
     """
 
     total: int = 0
     bytes: int = 0
-    volumes: int = 0
+    copied: set[int] = field(default_factory=set)
     already: int = 0
     where: str = ""
     damaged: list[UncopiedVolume] = field(default_factory=list)
@@ -68,6 +69,11 @@ class Backup:
     #: The backup had the key, and has lost it on request.
     key_removed: bool = False
     head: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
+
+    @property
+    def volumes(self) -> int:
+        """The number of volumes that were written to."""
+        return len(self.copied)
 
 
 Tick = Callable[[Backup], None]
@@ -191,30 +197,41 @@ def _note(place: Home, archive_id: str, complete: dict[str, Any] | None = None) 
 
 
 async def _copy(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: bool) -> None:
+    try:
+        await _copy_once(home, place, done, tick, with_key=with_key)
+    except catalog_copy.Unfit:
+        # The volumes are there by now: only what came since is copied again.
+        done.already = 0
+        done.damaged.clear()
+        await _copy_once(home, place, done, tick, with_key=with_key, whole=True)
+
+
+async def _copy_once(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: bool, whole: bool = False) -> None:
     # Before the list of volumes is read: the entries that the catalog has applied are then in them.
     done.where = home.catalog.name
     tick(done)
-    state, keys = await _take_state(home, place)
+    state, keys = await _take_state(home, place, whole=whole)
     try:
         await _copy_volumes(home, place, done, tick)
+        await state.follow()
         if home.keymap.exists():
             files.write(place.keymap, await asyncio.to_thread(home.keymap.read_bytes))
         await asyncio.to_thread(_copy_stamps, home, place)
         if with_key:
             await _put_with_key(state, keys, place)
         else:
-            await catalog_copy.put(state, place)
+            await state.put()
             done.key_removed = _remove_key(place)
     finally:
-        state.unlink(missing_ok=True)
+        await state.drop()
 
 
-async def _put_with_key(state: Path, keys: tuple[bytes, bytes], place: Home) -> None:
+async def _put_with_key(state: CatalogCopy, keys: tuple[bytes, bytes], place: Home) -> None:
     """Put the state in place, and the keys of its passwords. At every moment one of the keys fits."""
     following, present = keys
     if newest := following or present:
         files.write(place.key.next_path, newest)
-    await catalog_copy.put(state, place)
+    await state.put()
     if present:
         files.write(place.key.path, present)
     if not following:
@@ -258,8 +275,9 @@ async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> No
             done.damaged.append(UncopiedVolume(done.where, error.reason))
             continue
         done.head, copied = await bring_up(home.volume(number), place.volume(number), count)
-        done.volumes += copied
-        done.already += not copied
+        if copied:
+            done.copied.add(number)
+        done.already += number not in done.copied
         tick(done)
 
 
@@ -268,13 +286,14 @@ def _missing(source: Path, target: Path) -> int:
     return max(there[0] - there[1], 0)
 
 
-async def _take_state(home: Home, place: Home) -> tuple[Path, tuple[bytes, bytes]]:
-    """A consistent copy of the catalog beside its place, where it could be ahead of the volumes; and the keys of that time."""
+async def _take_state(home: Home, place: Home, *, whole: bool) -> tuple[CatalogCopy, tuple[bytes, bytes]]:
+    """The catalog of one moment, and the keys of that time."""
     while True:
         keys = home.key.content()
-        state = await catalog_copy.take(home, place)
+        state = await catalog_copy.take(home, place, whole=whole)
         if keys == home.key.content():
             return state, keys
+        await state.drop()
 
 
 async def _record(archive: Archive, place: Home, done: Backup, actor: str, *, with_key: bool) -> None:

@@ -1,0 +1,80 @@
+"""The ledger of a home's volumes applied to a separate catalog, as that of a copy, up to a given entry."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from core.archive.catalog import catalog, digests
+from core.archive.catalog.messages import Detail
+from core.archive.catalog.projection import details
+from core.archive.store.ledger import ZERO_HASH, Entry, Head
+from core.archive.store.volume import Volume
+from core.config import Home
+from core.db.database import Database, Transaction
+from core.errors import BusyError, DamagedError
+from core.problems import archive as busy
+from core.problems import ledger as problems
+
+#: Entries, and messages named by them, that are applied in one transaction: a page that all change is written once.
+ENTRIES, MESSAGES = 500, 5_000
+
+
+async def replay(database: Database, home: Home, last: int) -> Head:
+    """Apply what the volumes of ``home`` have after the position of the catalog, up to entry ``last``; the position reached.
+
+    Ends early where the volumes do. Raises ``DamagedError`` when they do not go on from there or cannot be read, ``BusyError``
+    when another process applies entries too.
+    """
+    row = await database.one("SELECT volume, seq, hash FROM applied")
+    first, head = (row[0], Head(row[1], bytes(row[2]))) if row else (1, Head(0, ZERO_HASH))
+    for number in home.volume_numbers():
+        if number < first or head.seq >= last:
+            continue
+        volume = await Volume.open(home.volume(number), read_only=True)
+        try:
+            async with aclosing(_pieces(volume.entries(after=head.seq), last)) as pieces:
+                async for piece in pieces:
+                    head = await _apply(database, volume, piece, head)
+        finally:
+            await volume.close()
+    return head
+
+
+async def _pieces(entries: AsyncIterator[Entry], last: int) -> AsyncGenerator[list[Entry]]:
+    """The entries up to ``last``, those of one transaction at a time."""
+    piece: list[Entry] = []
+    messages = 0
+    async for entry in entries:
+        if entry.seq > last:
+            break
+        piece.append(entry)
+        messages += len(entry.digests())
+        if len(piece) >= ENTRIES or messages >= MESSAGES:
+            yield piece
+            piece, messages = [], 0
+    if piece:
+        yield piece
+
+
+async def _apply(database: Database, volume: Volume, entries: list[Entry], before: Head) -> Head:
+    """Apply consecutive entries of ``volume`` that come after ``before``; the position reached."""
+    head = before
+    for entry in entries:
+        if not entry.follows(head):
+            raise DamagedError(problems.NOT_FOLLOWING(entry=entry.seq, before=head.seq))
+        head = Head(entry.seq, entry.hash)
+    found: dict[bytes, Detail] = {}
+    async with database.transaction() as transaction:
+        if await catalog.applied(transaction) != before:
+            raise BusyError(busy.CATALOG_BEING_MADE())
+        found = await details(volume, await _wanted(transaction, entries))
+        await catalog.apply_all(transaction, entries, volume.meta.number, found)
+    return head
+
+
+async def _wanted(transaction: Transaction, entries: list[Entry]) -> list[bytes]:
+    """The messages of which the catalog needs size and envelope: those that it does not know, and those stored anew."""
+    named = [sha256 for entry in entries for sha256 in entry.digests()]
+    known = await digests.ids(transaction, named)
+    return [*(one for one in named if one not in known), *(one for entry in entries for one in entry.renewed())]

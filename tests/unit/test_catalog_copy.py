@@ -1,0 +1,401 @@
+"""The catalog of a backup: equal to the archive's of one moment, by what is new alone where that fits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import pytest
+
+from core.archive.archive import Archive
+from core.archive.catalog import catalog
+from core.archive.proof.verify import verify
+from core.archive.registry import saved_profiles, users
+from core.archive.store import volume_copy
+from core.archive.transfer import backup as backups
+from core.archive.transfer import catalog_copy
+from core.archive.transfer.backup import back_up
+from core.archive.transfer.catalog_copy import STATE
+from core.config import Home
+from core.secrets import Secret
+from core.service.queue import Queue
+from tests import homes
+from tests.homes import ALICE, message
+
+Tables = dict[str, list[tuple[Any, ...]]]
+
+
+async def _filled(path: Path, count: int = 8, volume_bytes: int = 130_000) -> Archive:
+    archive = await homes.begin(path, volume_bytes=volume_bytes)
+    await saved_profiles.save(archive, homes.profile("mail.example.test", 143), Secret("first"))
+    for number in range(1, count + 1):
+        await homes.store(archive, {number: message(number, 60_000 if number % 2 else 300)})
+    return archive
+
+
+async def _findings(home: Home) -> list[str]:
+    return [f"{one.where}: {one.text}" for one in (await verify(home)).findings]
+
+
+def _state(home: Home) -> Tables:
+    """All rows of the state, in any order; but for the last backup, which the archive notes when that has ended."""
+    found = {table: sorted(homes.rows(home.catalog, f"SELECT * FROM {table}"), key=repr) for table in STATE}
+    found["setting"] = [row for row in found["setting"] if row[0] != "backed_up"]
+    return found
+
+
+def _applied(home: Home) -> tuple[Any, ...]:
+    return homes.rows(home.catalog, "SELECT archive_id, volume, seq, hash FROM applied")[0]
+
+
+def _inode(home: Home) -> int:
+    return home.catalog.stat().st_ino
+
+
+def _beside(home: Home) -> list[str]:
+    return sorted(path.name for path in home.path.iterdir() if path.name.startswith(("archive.sqlite", ".archive")))
+
+
+class _Moment:
+    """Notes of the archive's catalog when the copy's is taken: what the copy has to equal."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, archive: Archive) -> None:
+        self.tables: Tables = {}
+        self.state: Tables = {}
+        self.whole: list[bool] = []
+        take = catalog_copy.take
+
+        async def noted(home: Home, place: Home, *, whole: bool = False) -> catalog_copy.CatalogCopy:
+            taken = await take(home, place, whole=whole)
+            self.tables, self.state, self.applied = homes.tables(home), _state(home), _applied(home)
+            self.whole.append(isinstance(taken, catalog_copy._WholeFile))
+            return taken
+
+        monkeypatch.setattr(catalog_copy, "take", noted)
+
+    def equals(self, copy: Home) -> None:
+        assert _applied(copy) == self.applied
+        assert homes.tables(copy) == self.tables
+        assert _state(copy) == self.state
+        assert _beside(copy) == ["archive.sqlite"]
+
+
+def test_each_table_is_made_from_the_ledger_or_copied(tmp_path: Path) -> None:
+    """A table that a later version adds is one or the other: forgotten here, it would stay as it was at the first backup."""
+    schema = Path(catalog.__file__).parents[2] / "db" / "schema.sql"
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(schema.read_text())
+        names = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    places = {name for name in names if name.startswith(("digest_", "part_"))}
+    assert names - places - {"sqlite_sequence", "migration", "applied"} == {*catalog.TABLES, *STATE}
+    assert not set(catalog.TABLES) & set(STATE)
+
+
+async def _change_much(archive: Archive) -> None:
+    """Changes of every kind: mail, places, people, records, rows of the state that are new, other and gone."""
+    owner = (await users.find(archive, "alice")).id
+    for number in range(101, 107):
+        await homes.store(archive, {number: message(number, 50_000 if number % 2 else 300)})
+    move = ["INBOX", 7, 1, f"{ALICE}/Done", "Done", 3, 1, 100, 1_700_000_000, ""]
+    await archive.append([homes.draft("moved", {"run": 1, "source": homes.SOURCE, "owner": owner, "moves": [move]})])
+    gone = {"run": 1, "source": homes.SOURCE, "server_folder": "INBOX", "uidvalidity": 7, "uids": "2:3"}
+    await archive.append([homes.draft("vanished", gone)])
+    await users.add(archive, "bob", ["bob@example.test"])
+    await saved_profiles.save(archive, homes.profile("other.example.test", 143, name="Second"), Secret("second"))
+    await Queue(archive.database).enqueue("Second")
+
+
+async def test_the_next_backup_writes_what_is_new_and_has_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same file, equal to the archive's catalog in all tables, after changes of every kind and after none."""
+    archive = await _filled(tmp_path / "home")
+    copy = Home(tmp_path / "copy")
+    seen = _Moment(monkeypatch, archive)
+    async with archive.database.transaction() as transaction:
+        for number in (1, 2, 3):
+            await transaction.execute("INSERT INTO damage VALUES (?, ?, 'text', NULL, 'then')", (number, f"place {number}"))
+        await transaction.execute("INSERT INTO planned VALUES ('Test', 'daily', 'then')")
+        await transaction.execute("INSERT INTO comparison VALUES ('Test', 'then', NULL)")
+    await back_up(archive, copy.path)
+    seen.equals(copy)
+    inode = _inode(copy)
+    await _change_much(archive)
+    async with archive.database.transaction() as transaction:
+        # Numbers that change places, under a constraint beside the key.
+        await transaction.execute("DELETE FROM damage")
+        for number in (1, 3):
+            await transaction.execute(
+                "INSERT INTO damage VALUES (?, ?, 'text', x'01', 'then')", (number, f"place {4 - number}")
+            )
+        # Another case alone, in a column that compares without regard to it.
+        await transaction.execute("UPDATE planned SET profile = 'TEST'")
+        await transaction.execute("UPDATE comparison SET ended = 'then'")
+    for _ in range(2):
+        await back_up(archive, copy.path)
+        seen.equals(copy)
+        assert _inode(copy) == inode
+    assert seen.whole == [True, False, False]
+    assert await _findings(copy) == []
+    await archive.close()
+
+
+async def test_a_backup_of_nothing_new_writes_as_little_of_a_large_catalog_as_of_a_small_one(tmp_path: Path) -> None:
+    """A few pages, however many messages there are."""
+
+    def written() -> int:
+        return int(Path("/proc/self/io").read_text().split("wchar: ")[1].split()[0])
+
+    costs = []
+    for count in (100, 3_000):
+        archive = await homes.begin(tmp_path / f"home {count}")
+        for first in range(1, count, 500):
+            messages = range(first, min(first + 500, count + 1))
+            await homes.store(archive, {number: message(number, 100) for number in messages})
+        copy = Home(tmp_path / f"copy {count}")
+        await back_up(archive, copy.path)
+        begun = written()
+        taken = await catalog_copy.take(archive.home, copy)
+        costs.append(written() - begun)
+        await volume_copy.bring_up(archive.home.volume(1), copy.volume(1), lambda _: None)
+        begun = written()
+        await taken.follow()
+        await taken.put()
+        await taken.drop()
+        costs[-1] += written() - begun
+        assert copy.catalog.stat().st_size > 300 * count
+        await archive.close()
+    assert costs[0] == costs[1] < 50_000
+
+
+async def _older(archive: Archive, copy: Home) -> None:
+    homes.change(copy.catalog, "DROP TABLE seal_place", "PRAGMA user_version = 10")
+
+
+async def _cut(archive: Archive, copy: Home) -> None:
+    copy.catalog.write_bytes(copy.catalog.read_bytes()[:30_000])
+
+
+async def _damaged_page(archive: Archive, copy: Home) -> None:
+    """A page that nobody looks at before it is written to."""
+    [(page,)] = homes.rows(copy.catalog, "SELECT rootpage FROM sqlite_schema WHERE name = 'placement_list'")
+    with copy.catalog.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+
+
+async def _numbered_otherwise(archive: Archive, copy: Home) -> None:
+    """As where the archive was made anew without a volume, which the backup has."""
+    homes.change(copy.catalog, "UPDATE folder SET id = id + 10")
+
+
+async def _of_other_ledger(archive: Archive, copy: Home) -> None:
+    homes.change(copy.catalog, "UPDATE applied SET hash = zeroblob(32)")
+
+
+async def _ahead(archive: Archive, copy: Home) -> None:
+    homes.change(copy.catalog, "UPDATE applied SET seq = seq + 1000")
+
+
+async def _empty(archive: Archive, copy: Home) -> None:
+    homes.change(copy.catalog, "DELETE FROM applied")
+
+
+async def _far_behind(archive: Archive, copy: Home) -> None:
+    for first in range(1000, 2200, 100):
+        await homes.store(archive, {number: message(number, 100) for number in range(first, first + 100)})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_older, _cut, _damaged_page, _numbered_otherwise, _of_other_ledger, _ahead, _empty, _far_behind],
+    ids=lambda change: change.__name__,
+)
+async def test_a_catalog_that_does_not_fit_is_replaced(
+    change: Callable[[Archive, Home], Awaitable[None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an earlier version, damaged, of other entries or far behind: the whole file, and the next one follows again."""
+    archive = await _filled(tmp_path / "home")
+    copy = Home(tmp_path / "copy")
+    await back_up(archive, copy.path)
+    await change(archive, copy)
+    await homes.store(archive, {50: message(50)})
+    seen = _Moment(monkeypatch, archive)
+    done = await back_up(archive, copy.path)
+    assert seen.whole[-1]
+    seen.equals(copy)
+    assert done.volumes + done.already == len(archive.home.volume_numbers())
+    assert await _findings(copy) == []
+    await homes.store(archive, {51: message(51)})
+    await back_up(archive, copy.path)
+    assert not seen.whole[-1]
+    seen.equals(copy)
+    await archive.close()
+
+
+async def test_beside_a_volume_that_cannot_be_copied_the_catalog_is_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy lacks entries that the archive's catalog has, and lists what that lists."""
+    archive = await _filled(tmp_path / "home", count=4)
+    copy = Home(tmp_path / "copy")
+    await back_up(archive, copy.path)
+    first = len(archive.home.volume_numbers())
+    for number in range(60, 68):
+        await homes.store(archive, {number: message(number, 60_000)})
+    assert len(archive.home.volume_numbers()) > first + 1
+    await archive.close()
+    broken = archive.home.volume(first + 1)
+    broken.chmod(0o600)
+    broken.write_bytes(b"x" * 100_000)
+    archive = await Archive.open(archive.home)
+    seen = _Moment(monkeypatch, archive)
+    done = await back_up(archive, copy.path)
+    assert [one.file for one in done.damaged] == [broken.name]
+    assert done.volumes + done.already + 1 == len(archive.home.volume_numbers())
+    seen.equals(copy)
+    await archive.close()
+
+
+async def test_a_backup_that_is_read_meanwhile_is_brought_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a console that stays open over several backups: it sees each, and none waits for it, also to replace the file."""
+    archive = await _filled(tmp_path / "home", count=3)
+    copy = Home(tmp_path / "copy")
+    await back_up(archive, copy.path)
+    reader = await Archive.open(copy)
+    assert len(await homes.raws(reader)) == 3
+    for number in (30, 31):
+        await homes.store(archive, {number: message(number, 300)})
+        await back_up(archive, copy.path)
+        assert len(await homes.raws(reader)) == number - 26
+    await homes.store(archive, {32: message(32, 300)})
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog_copy, "_FEW_ROWS", 0)
+        await back_up(archive, copy.path)
+    assert homes.rows(copy.catalog, "SELECT count(*) FROM message") == [(6,)]
+    await reader.close()
+    seen = _Moment(monkeypatch, archive)
+    await back_up(archive, copy.path)
+    seen.equals(copy)
+    assert await _findings(copy) == []
+    await archive.close()
+
+
+async def test_entries_applied_by_a_reader_of_the_backup_are_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opened while it is brought up, a backup follows its volumes by itself, further than the state that was taken."""
+    archive = await _filled(tmp_path / "home", count=3)
+    copy = Home(tmp_path / "copy")
+    await back_up(archive, copy.path)
+    await homes.store(archive, {40: message(40)})
+    seen = _Moment(monkeypatch, archive)
+    follow = catalog_copy._NewRows.follow
+
+    async def late(self: catalog_copy._NewRows) -> None:
+        opened = await Archive.open(copy)
+        await opened.close()
+        await follow(self)
+
+    copy_volumes = backups._copy_volumes
+
+    async def more(*arguments: Any) -> None:
+        if len(seen.whole) == 1:
+            await homes.store(archive, {41: message(41)})
+        await copy_volumes(*arguments)
+
+    monkeypatch.setattr(catalog_copy._NewRows, "follow", late)
+    monkeypatch.setattr(backups, "_copy_volumes", more)
+    await back_up(archive, copy.path)
+    assert seen.whole == [False, True]
+    seen.equals(copy)
+    assert await _findings(copy) == []
+    await archive.close()
+
+
+# Killed --------------------------------------------------------------------------------------------------------------------
+
+
+def _killed_at(step: int, home: Home, copy: Home) -> bool:
+    """Back up in a child that is killed at a step: a call of SQLite, a sync or a new name; False when it came to its end."""
+    child = os.fork()
+    if child == 0:
+        left = step
+
+        def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+            def step(*arguments: Any, **named: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if not left:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*arguments, **named)
+
+            return step
+
+        async def work() -> None:
+            archive = await Archive.open(home)
+            aiosqlite.Connection._execute = counted(aiosqlite.Connection._execute)  # type: ignore[method-assign]
+            os.fsync, os.replace = counted(os.fsync), counted(os.replace)
+            await back_up(archive, copy.path)
+            os._exit(0)
+
+        try:
+            asyncio.run(work())
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def _steps() -> Iterator[int]:
+    """Few calls are between the changes on the disk, and many within the copy of a volume."""
+    step = 1
+    while step < 2_000:
+        yield step
+        step += 1 if step < 30 else 13
+
+
+@pytest.mark.slow
+def test_a_backup_killed_at_any_step_leaves_a_catalog_that_is_whole(tmp_path: Path) -> None:
+    """Never ahead of its volumes, never torn, its passwords of one moment; the next one has all, and leaves nothing beside."""
+
+    async def make() -> Home:
+        archive = await _filled(tmp_path / "home", count=3)
+        archive.home.key.encrypt(Secret("x"), purpose="test")
+        await back_up(archive, tmp_path / "base")
+        await _change_much(archive)
+        await archive.close()
+        return archive.home
+
+    home = asyncio.run(make())
+    base, copy = Home(tmp_path / "base"), Home(tmp_path / "copy")
+    expected: Tables = {}
+    inode = 0
+    for step in _steps():
+        shutil.rmtree(copy.path, ignore_errors=True)
+        shutil.copytree(base.path, copy.path)
+        inode = _inode(copy)
+        working = Home(tmp_path / "working")
+        shutil.rmtree(working.path, ignore_errors=True)
+        shutil.copytree(home.path, working.path)
+        if not _killed_at(step, working, copy):
+            break
+        assert homes.findings(copy) == [], step
+        passwords = homes.rows(copy.catalog, "SELECT profile, box FROM password ORDER BY 1")
+        assert passwords in [homes.rows(one.catalog, "SELECT profile, box FROM password ORDER BY 1") for one in (base, home)]
+        if step % 4 == 0:
+            assert not _killed_at(0, working, copy)
+            expected = homes.tables(working)
+            assert homes.tables(copy) == expected
+            assert _beside(copy) == ["archive.sqlite"]
+            assert homes.findings(copy) == []
+    else:
+        pytest.fail("it never came to its end")
+    assert step > 40
+    assert _inode(copy) == inode
+    assert expected
