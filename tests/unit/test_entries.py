@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -357,7 +357,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     if issubclass(hint, StrEnum):
         return st.sampled_from(hint)
     hints = get_type_hints(hint)
-    names = inspect.signature(hint).parameters
+    names = [one.name for one in fields(hint) if one.init]
     return st.builds(hint, **{name: _field(hint, name, hints[name]) for name in names})
 
 
