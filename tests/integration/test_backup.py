@@ -160,6 +160,40 @@ def test_a_backup_to_a_full_disk_says_so_and_goes_on_when_there_is_space(small_d
     assert homes.findings(home) == []
 
 
+def test_a_disk_that_is_full_while_the_catalog_is_brought_up_leaves_one_that_is_whole(small_disk: Path, tmp_path: Path) -> None:
+    """Full at many sizes, some of them once the volumes are copied: refused with the reason, clean, and carried on."""
+    home, copy = Home(tmp_path / "home"), Home(small_disk / "copy")
+
+    async def work(first: int, count: int) -> None:
+        archive = await (Archive.open(home) if home.exists else homes.begin(home.path))
+        for batch in range(first, first + count, 50):
+            await homes.store(archive, {number: homes.message(number, 100) for number in range(batch, batch + 50)})
+        await archive.close()
+
+    asyncio.run(work(1, 1_000))
+    _backup(home, copy)
+    inode = copy.catalog.stat().st_ino
+    asyncio.run(work(2_001, 500))
+    reached = homes.rows(home.volume(1), "SELECT max(seq) FROM ledger")
+    behind = 0
+    for leave in range(0, 2_000_000, 50_000):
+        ballast = fill(small_disk, leave)
+        result = homes.cli(home, "backup", str(copy.path))
+        ballast.unlink()
+        if not result.returncode:
+            break
+        assert result.returncode == 3, result.stdout + result.stderr
+        assert "Traceback" not in result.stderr
+        assert homes.findings(copy) == []
+        behind += homes.rows(copy.volume(1), "SELECT max(seq) FROM ledger") == reached
+    else:
+        pytest.fail("it never came to its end")
+    assert behind > 1
+    assert copy.catalog.stat().st_ino == inode
+    assert homes.findings(copy) == []
+    assert homes.tables(copy) == homes.tables(home)
+
+
 def test_a_wrong_folder_is_refused_with_exit_code_2(tmp_path: Path) -> None:
     """The home, what is in it, something else; and a backup takes no user and no other backup."""
     home = asyncio.run(homes.filled(tmp_path / "home", batches=1))

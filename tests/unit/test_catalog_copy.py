@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import aiosqlite
 import pytest
@@ -19,12 +20,13 @@ from core.archive.archive import Archive
 from core.archive.catalog import catalog
 from core.archive.proof.verify import verify
 from core.archive.registry import saved_profiles, users
-from core.archive.store import volume_copy
+from core.archive.store import message_rows, volume_copy
 from core.archive.transfer import backup as backups
 from core.archive.transfer import catalog_copy
 from core.archive.transfer.backup import back_up
 from core.archive.transfer.catalog_copy import STATE
 from core.config import Home
+from core.db.migrate import migrations
 from core.secrets import Secret
 from core.service.queue import Queue
 from tests import homes
@@ -175,7 +177,19 @@ async def test_a_backup_of_nothing_new_writes_as_little_of_a_large_catalog_as_of
 
 
 async def _older(archive: Archive, copy: Home) -> None:
-    homes.change(copy.catalog, "DROP TABLE seal_place", "PRAGMA user_version = 10")
+    """As an earlier version wrote it, in the same place of the same ledger."""
+    kept = homes.rows(copy.catalog, "SELECT * FROM applied")[0]
+    copy.catalog.unlink()
+    with closing(sqlite3.connect(copy.catalog)) as connection:
+        for one in migrations()[:-1]:
+            connection.executescript(one.sql)
+        connection.execute(f"PRAGMA user_version = {migrations()[-2].number}")
+        connection.execute(f"INSERT INTO applied VALUES ({','.join('?' * len(kept))})", kept)
+        connection.commit()
+
+
+async def _strange(archive: Archive, copy: Home) -> None:
+    homes.change(copy.catalog, "DROP TABLE seal_place")
 
 
 async def _cut(archive: Archive, copy: Home) -> None:
@@ -214,7 +228,7 @@ async def _far_behind(archive: Archive, copy: Home) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [_older, _cut, _damaged_page, _numbered_otherwise, _of_other_ledger, _ahead, _empty, _far_behind],
+    [_older, _strange, _cut, _damaged_page, _numbered_otherwise, _of_other_ledger, _ahead, _empty, _far_behind],
     ids=lambda change: change.__name__,
 )
 async def test_a_catalog_that_does_not_fit_is_replaced(
@@ -235,6 +249,25 @@ async def test_a_catalog_that_does_not_fit_is_replaced(
     await homes.store(archive, {51: message(51)})
     await back_up(archive, copy.path)
     assert not seen.whole[-1]
+    seen.equals(copy)
+    await archive.close()
+
+
+async def test_new_messages_of_an_open_volume_are_read_where_the_catalog_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many others are in it: it has no index, and is not read from its beginning for them."""
+    archive = await _filled(tmp_path / "home", volume_bytes=0)
+    copy = Home(tmp_path / "copy")
+    await back_up(archive, copy.path)
+    for first in (100, 130):
+        await homes.store(archive, {number: message(number, 100) for number in range(first, first + 30)})
+    seen = _Moment(monkeypatch, archive)
+    with monkeypatch.context() as patch:
+        patch.setattr(message_rows, "_tried", AsyncMock(side_effect=AssertionError))
+        patch.setattr(message_rows, "_page", AsyncMock(side_effect=AssertionError))
+        await back_up(archive, copy.path)
+    assert seen.whole == [False]
     seen.equals(copy)
     await archive.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import partial
 
 from core.archive.catalog import catalog, digests
 from core.archive.catalog.messages import Detail
@@ -20,10 +21,11 @@ from core.problems import ledger as problems
 ENTRIES, MESSAGES = 500, 5_000
 
 
-async def replay(database: Database, home: Home, last: int) -> Head:
+async def replay(database: Database, home: Home, last: int, known: Database) -> Head:
     """Apply what the volumes of ``home`` have after the position of the catalog, up to entry ``last``; the position reached.
 
-    Ends early where the volumes do. Raises ``DamagedError`` when they do not go on from there or cannot be read, ``BusyError``
+    ``known``: a catalog that has applied more, asked for the rows of messages where a volume has no index of them. Ends early
+    where the volumes do. Raises ``DamagedError`` when they do not go on from there or cannot be read, ``BusyError``
     when another process applies entries too.
     """
     row = await database.one("SELECT volume, seq, hash FROM applied")
@@ -31,7 +33,7 @@ async def replay(database: Database, home: Home, last: int) -> Head:
     for number in home.volume_numbers():
         if number < first or head.seq >= last:
             continue
-        volume = await Volume.open(home.volume(number), read_only=True)
+        volume = await Volume.open(home.volume(number), read_only=True, locate=partial(digests.rows, known, number))
         try:
             async with aclosing(_pieces(volume.entries(after=head.seq), last)) as pieces:
                 async for piece in pieces:

@@ -62,14 +62,15 @@ async def take(home: Home, place: Home, *, whole: bool = False) -> CatalogCopy:
     source = await Database.open(home.catalog, read_only=True)
     try:
         if not whole and place.catalog.exists():
-            try:
+            # Of another schema, damaged, or far behind: the whole file takes its place.
+            with suppress(Unfit, DamagedError, HomeError):
                 return await _NewRows.take(source, place)
-            except (Unfit, DamagedError, HomeError):
-                # Of another schema, damaged, or far behind: the whole file takes its place.
-                pass
-        return await _WholeFile.take(source, place)
-    finally:
+        taken = await _WholeFile.take(source, place)
+    except BaseException:
         await source.close()
+        raise
+    await source.close()
+    return taken
 
 
 # The whole file ------------------------------------------------------------------------------------------------------------
@@ -132,8 +133,12 @@ class _Position:
 
 @dataclass(frozen=True, slots=True)
 class _NewRows:
-    """The copy's catalog, open, and beside it in a temporary database the rows of the state that differ (``changed``)."""
+    """The copy's catalog, open, and beside it in a temporary database the rows of the state that differ (``changed``).
 
+    ``source``: the archive's catalog, of which nothing is held in between.
+    """
+
+    source: Database
     database: Database
     place: Home
     wanted: _Position
@@ -152,12 +157,12 @@ class _NewRows:
         except BaseException:
             await database.close()
             raise
-        return cls(database, place, wanted, changed)
+        return cls(source, database, place, wanted, changed)
 
     async def follow(self) -> None:
         await self.database.configure(_PRAGMAS)
         try:
-            await replay(self.database, self.place, self.wanted.head.seq)
+            await replay(self.database, self.place, self.wanted.head.seq, self.source)
             reached = await self.database.job(partial(_position, "main"))
         except (DamagedError, BusyError) as error:
             raise Unfit from error
@@ -177,6 +182,7 @@ class _NewRows:
 
     async def drop(self) -> None:
         await self.database.close()
+        await self.source.close()
 
 
 @dataclass(frozen=True, slots=True)
