@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -357,7 +357,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     if issubclass(hint, StrEnum):
         return st.sampled_from(hint)
     hints = get_type_hints(hint)
-    names = [one.name for one in fields(hint) if one.init]
+    names = [one.name for one in fields(hint) if one.init] if is_dataclass(hint) else hint._fields
     return st.builds(hint, **{name: _field(hint, name, hints[name]) for name in names})
 
 
