@@ -263,3 +263,27 @@ async def test_a_writer_killed_while_it_seals_loses_nothing(tmp_path: Path, kill
     assert home.volume_numbers() == [1, 2]
     assert home.volume(1).stat().st_mode & 0o777 == 0o400
     assert [finding.text for finding in (await verify(home)).findings] == []
+
+
+@pytest.mark.parametrize("damaged", ["cut by a page", "index overwritten"])
+def test_a_sealed_volume_is_written_anew_where_only_its_indexes_are_damaged(tmp_path: Path, damaged: str) -> None:
+    """All its mail can be read, and a repair mends the file itself; the damaged one stays beside it."""
+    home = asyncio.run(homes.filled(tmp_path / "home", volume_bytes=108_000, batches=6))
+    path = home.volume(1)
+    data = bytearray(path.read_bytes())
+    [(root,)] = homes.rows(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'message_sha256'")
+    path.chmod(0o600)
+    if damaged == "cut by a page":
+        del data[-16384:]
+    else:
+        data[(root - 1) * 16384 : root * 16384] = bytes(16384)
+    path.write_bytes(data)
+    path.chmod(0o400)
+    before = homes.tables(home)
+    assert homes.cli(home, "verify").returncode == 4
+    assert homes.cli(home, "repair").returncode == 0
+    assert homes.cli(home, "verify").returncode == 0
+    assert path.with_name("000001.sqlite.damaged-1").read_bytes() == bytes(data)
+    assert path.stat().st_mode & 0o777 == 0o400
+    assert homes.tables(home) == before
+    assert len(homes.rows(path, "SELECT 1 FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")) == 2

@@ -297,7 +297,7 @@ async def _put_in_place(
         finally:
             await volume.close()
         await archive.volumes.release()
-        aside = await asyncio.to_thread(_swap, fresh, path)
+        aside = await asyncio.to_thread(swap, fresh, path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
@@ -340,7 +340,7 @@ async def _batches(found: _Found) -> AsyncGenerator[list[bytes]]:
         yield batch
 
 
-def _swap(fresh: Path, path: Path) -> str:
+def swap(fresh: Path, path: Path) -> str:
     """Rename the damaged file and put the new one in its place; the other name."""
     try:
         aside = next(_free(path))

@@ -181,6 +181,25 @@ async def _copy_anew(original: Volume, wanted: Extent, target: Path, tick: Tick)
         raise
 
 
+async def write_anew(original: Volume, target: Path) -> None:
+    """Write all rows of a sealed volume, and its indexes, to a new file. Raises ``DamagedError``, ``StorageError``."""
+    wanted = await extent(original)
+    await _copy_anew(original, wanted, target, lambda size: None)
+    target.chmod(0o600)
+    copy = await Volume.open(target)
+    try:
+        await _seal(copy, wanted)
+    finally:
+        await copy.close()
+    _protect(target, wanted)
+
+
+async def _seal(copy: Volume, wanted: Extent) -> None:
+    async with copy.database.transaction() as transaction:
+        await transaction.execute("INSERT INTO meta VALUES ('sealed', ?)", (wanted.sealed,))
+    await copy.index()
+
+
 async def _bring_up_rows(original: Volume, there: Extent, wanted: Extent, target: Path, tick: Tick) -> None:
     copy = await Volume.open(target)
     try:
@@ -188,9 +207,7 @@ async def _bring_up_rows(original: Volume, there: Extent, wanted: Extent, target
         await _copy_messages(original.database, copy.database, there.message, wanted.message)
         await _copy_ledger(original.database, copy.database, there.head.seq, wanted.head.seq, tick)
         if wanted.sealed:
-            async with copy.database.transaction() as transaction:
-                await transaction.execute("INSERT INTO meta VALUES ('sealed', ?)", (wanted.sealed,))
-            await copy.index()
+            await _seal(copy, wanted)
     finally:
         await copy.close()
     _protect(target, wanted)

@@ -17,6 +17,7 @@ from core.archive.catalog import digests
 from core.archive.catalog.twins import FROM_FILES
 from core.archive.proof import damage, losses
 from core.archive.proof.damage import NamedMessage
+from core.archive.proof.rewriting import rewrite
 from core.archive.proof.salvage import SalvagedMessage, damaged, from_home, from_other_form, from_other_volumes
 from core.archive.proof.volume_check import check_volume
 from core.archive.registry import saved_profiles
@@ -178,7 +179,7 @@ async def _look_again(archive: Archive, repaired: Iterable[bytes]) -> None:
     for number in archive.home.volume_numbers():
         name = archive.home.volume(number).name
         if name in standing:
-            verdict = await check_volume(archive.home, number)
+            verdict = await rewrite(archive, number, await check_volume(archive.home, number))
             found = [one for one in verdict.findings if one.where == name]
             async with archive.database.transaction() as transaction:
                 await damage.keep(transaction, found, now(), instead_of=f"place = '{name}'")
