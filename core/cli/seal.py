@@ -206,14 +206,14 @@ async def check(deep: Annotated[bool, typer.Option("--deep", help="Read and hash
     sent to each place. What a journal or a mailbox holds: archivar ledger check. Exit code 4 if the archive was changed, 1 if a
     file has not what was sent to it, or a time stamp is gone.
     """
-    from core.archive.proof import seal, seal_check, seal_places
+    from core.archive.proof import seal, seal_check, seal_places, token_files
     from core.cli import evidence
     from core.engine.seals import seal_delivery
 
     home = context.find()
     async with context.archive(follow=False) as archive:
         found = await seal_places.standings(archive)
-    tokens = seal_places.tokens(home)
+    tokens = token_files.tokens(home)
     stamps = await evidence.stamps(home, tokens, None) if tokens else []
     identity = await seal_check.archive_id(home)
     seals = {one.seal: None for one in found if one.seal is not None}

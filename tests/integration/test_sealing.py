@@ -19,7 +19,7 @@ import pytest
 import trustme
 
 from core.archive.archive import Archive
-from core.archive.proof import seal, seal_check, seal_places, stamp
+from core.archive.proof import seal, seal_check, seal_places, stamp, token_files
 from core.archive.proof.seal import Seal
 from core.archive.proof.seal_places import PlaceState
 from core.archive.registry import saved_settings
@@ -81,7 +81,7 @@ class World:
 
     async def check_stamps(self) -> str:
         trusted = stamp.roots(self.authority.root)
-        stamps = [stamp.check(path.read_bytes(), trusted) for path in seal_places.tokens(self.archive.home)]
+        stamps = [stamp.check(path.read_bytes(), trusted) for path in token_files.tokens(self.archive.home)]
         return (await seal_check.check(self.archive.home, [], stamps)).difference
 
 
@@ -215,7 +215,7 @@ async def test_what_does_not_arrive_is_a_failure_with_its_reason_and_tried_again
     world.authority.answer = None
     done = {one.place.name: one.failure for one in await world.send("mail", "stamp")}
     assert done == {"mail": "", "stamp": ""}
-    assert seal_places.tokens(world.archive.home)
+    assert token_files.tokens(world.archive.home)
 
 
 async def test_an_answer_that_is_refused_leaves_no_connection_open(world: World) -> None:
@@ -275,8 +275,8 @@ async def test_backups_take_the_stamps_along(world: World, tmp_path: Path) -> No
     await world.send("stamp")
     for _ in range(2):
         await backup.back_up(world.archive, tmp_path / "backup")
-    [token] = seal_places.tokens(world.archive.home)
-    assert [path.read_bytes() for path in seal_places.tokens(Home(tmp_path / "backup"))] == [token.read_bytes()]
+    [token] = token_files.tokens(world.archive.home)
+    assert [path.read_bytes() for path in token_files.tokens(Home(tmp_path / "backup"))] == [token.read_bytes()]
 
 
 def test_a_token_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -301,13 +301,13 @@ def test_the_command_line_sets_up_and_checks_what_the_service_sends_by_itself(
     assert homes.cli(home, "seal", "add", "stamp", url, "--ca-file", str(one.root)).returncode == 0
     service = homes.start_service(home)
     try:
-        homes.wait_for(lambda: seal_places.tokens(home) and file.exists() and file.read_text(), "seals that the service sends")
+        homes.wait_for(lambda: token_files.tokens(home) and file.exists() and file.read_text(), "seals that the service sends")
     finally:
         homes.end(service)
     checked = homes.cli(home, "seal", "check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "as CN=Signer has signed" in checked.stdout
-    [token] = seal_places.tokens(home)
+    [token] = token_files.tokens(home)
     stamped = homes.cli(home, "ledger", "check", "--stamp", str(token), "--ca-file", str(one.root), "--json")
     assert json.loads(stamped.stdout)["stamps"][0]["by"] == "CN=Signer"
     file.write_text("")

@@ -19,7 +19,6 @@ from core.archive.proof.seal import Seal
 from core.archive.registry import passwords, saved_profiles
 from core.archive.store.entries.records import SealPlaceRemoved, SealPlaceSaved
 from core.archive.store.ledger import Draft
-from core.config import Home
 from core.db import kept
 from core.db.database import Database, Row, Transaction
 from core.errors import InputError
@@ -34,8 +33,6 @@ from core.secrets import Secret
 from core.values import dataclass
 
 LONGEST_REASON = 500
-#: The folder of the home for tokens of time-stamp authorities.
-FOLDER = "seals"
 #: The kept text with the reasons of failures: the table has only their sentences.
 FAILURES = "seal_failures"
 
@@ -218,11 +215,6 @@ def trouble(found: Sequence[PlaceState]) -> Reason | None:
     if len(wrong) > 1:
         return SEALS_NOT_SENT(place=name, why=why, more=len(wrong) - 1)
     return SEAL_NOT_SENT(place=name, why=why)
-
-
-def tokens(home: Home) -> list[Path]:
-    """The files of time stamps in the home, in the order of their entries."""
-    return sorted(path for path in (home.path / FOLDER).glob("*.tsr") if path.name[:12].isdecimal() and path.name[12] == "-")
 
 
 def _key(name: str) -> str:

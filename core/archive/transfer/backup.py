@@ -19,7 +19,7 @@ from typing import Any
 
 from core import files
 from core.archive.archive import Archive
-from core.archive.proof import seal_places
+from core.archive.proof import token_files
 from core.archive.store.entries.transfers import BackedUp, Copied
 from core.archive.store.ledger import ZERO_HASH, Draft, Head
 from core.archive.store.volume_copy import bring_up, refuse_damaged
@@ -249,8 +249,8 @@ def _remove_key(place: Home) -> bool:
 
 def _copy_stamps(home: Home, place: Home) -> None:
     """Copy missing time stamps; existing ones never change."""
-    for source in seal_places.tokens(home):
-        target = place.path / seal_places.FOLDER / source.name
+    for source in token_files.tokens(home):
+        target = place.path / token_files.FOLDER / source.name
         if not target.exists():
             target.parent.mkdir(mode=0o700, exist_ok=True)
             files.write(target, source.read_bytes())

@@ -27,7 +27,8 @@ from core import files
 from core.archive.proof import seal as seals
 from core.archive.proof import stamp
 from core.archive.proof.seal import Seal
-from core.archive.proof.seal_places import FOLDER, PlaceState, tokens
+from core.archive.proof.seal_places import PlaceState
+from core.archive.proof.token_files import FOLDER, tokens
 from core.config import Home
 from core.errors import ArchivarError, StorageError
 from core.masking import masked

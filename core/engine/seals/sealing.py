@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.archive.archive import Archive
 from core.archive.proof import seal as seals
-from core.archive.proof import seal_places, stamp
+from core.archive.proof import seal_places, stamp, token_files
 from core.archive.proof.seal import Seal
 from core.archive.proof.seal_places import PlaceState
 from core.engine.seals import seal_delivery
@@ -105,7 +105,7 @@ async def _lost(archive: Archive, one: PlaceState) -> Seal | None:
     for seal in known:
         if (here := await _entry(archive, seal.seq)) is None or here.hash != seal.hash:
             return seal
-    if one.place.kind is PlaceKind.STAMP and (newest := next(reversed(seal_places.tokens(archive.home)), None)) is not None:
+    if one.place.kind is PlaceKind.STAMP and (newest := next(reversed(token_files.tokens(archive.home)), None)) is not None:
         # The name holds the entry's seq; a renamed file matches nothing.
         seq = int(newest.name[:12])
         here = await _entry(archive, seq)
