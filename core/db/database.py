@@ -285,7 +285,7 @@ class Database(_Queries):
             await self._connection.execute_fetchall("ROLLBACK")
 
     async def backup(self, target: Path) -> None:
-        """Write a consistent copy of the whole file, renamed when it is whole and synced."""
+        """Write a consistent copy of the whole file, in one file without a log, renamed when it is whole and synced."""
         # Named by process: another one may make the same copy.
         aside = target.with_name(f"{target.name}.{os.getpid()}.new")
         aside.unlink(missing_ok=True)
@@ -293,7 +293,11 @@ class Database(_Queries):
         with translated(target):
             copy = await aiosqlite.connect(aside)
             try:
+                # Synced once, when it is whole.
+                for pragma in ("synchronous = OFF", "journal_mode = OFF"):
+                    await copy.execute_fetchall(f"PRAGMA {pragma}")
                 await self._connection.backup(copy)
+                await copy.execute_fetchall("PRAGMA journal_mode = DELETE")
             except BaseException:
                 aside.unlink(missing_ok=True)
                 raise

@@ -152,9 +152,10 @@ async def test_errors_of_sqlite_are_told_in_words_with_the_file_s_name(tmp_path:
 
 
 async def test_a_backup_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy that fails on the way leaves no file; one that was made holds all rows."""
+    """A copy that fails on the way leaves no file; one that was made holds all rows, in a file that needs no log."""
     database = await _numbers(tmp_path / "a.sqlite")
     try:
+        await database.configure(("journal_mode = WAL",))
         await database.read("INSERT INTO number VALUES (1)")
 
         async def fail(*_: object) -> None:
@@ -164,13 +165,16 @@ async def test_a_backup_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch
             patch.setattr(database._connection, "backup", fail)
             with pytest.raises(sqlite3.OperationalError):
                 await database.backup(tmp_path / "copy")
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["a.sqlite"]
+        assert not list(tmp_path.glob("copy*"))
         await database.backup(tmp_path / "copy")
+        assert [path.name for path in tmp_path.glob("copy*")] == ["copy"]
     finally:
         await database.close()
     assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(tmp_path / "copy")) as copy:
+        assert copy.execute("PRAGMA journal_mode").fetchall() == [("delete",)]
         assert copy.execute("SELECT value FROM number").fetchall() == [(1,)]
+        assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 async def test_rows_among_many_values_are_asked_for_in_pieces(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from core.problems.storage import NOT_MADE
 
 #: Seconds that a writer waits for SQLite's lock: a verification reads a whole volume under it.
 PATIENCE_SECONDS = 600.0
+#: Pragmas of a file that is synced when it is whole.
+_ASIDE = ("journal_mode = OFF", "synchronous = OFF")
 
 
 def forget_pages(path: Path) -> None:
@@ -37,7 +39,7 @@ async def create(path: Path, meta: Meta) -> None:
     temporary = files.aside(path)
     for leftover in (temporary, temporary.with_name(f"{temporary.name}-journal")):
         leftover.unlink(missing_ok=True)
-    database = await Database.open(temporary)
+    database = await Database.open(temporary, pragmas=_ASIDE)
     try:
         await database.script(OLD_SCHEMA if meta.is_old else SCHEMA)
         async with database.transaction() as transaction:

@@ -11,18 +11,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from core import files
-from core.archive.catalog.replay import replay
 from core.archive.store.ledger import Head
 from core.config import Home
 from core.db.database import Database
 from core.db.migrate import check
 from core.errors import BusyError, DamagedError, HomeError
+from core.values import dataclass
 
 #: Tables of what is in no volume. All others are made from the ledger, or say where to look first.
 STATE = (
@@ -90,7 +89,6 @@ class _WholeFile:
         for leftover in place.path.glob(f"{aside.name}*"):
             leftover.unlink()
         await source.backup(aside)
-        await _into_one_file(aside)
         return cls(aside, place.catalog)
 
     async def follow(self) -> None:
@@ -160,6 +158,9 @@ class _NewRows:
         return cls(source, database, place, wanted, changed)
 
     async def follow(self) -> None:
+        # Imported only here: a first backup does not need it.
+        from core.archive.catalog.replay import replay
+
         await self.database.configure(_PRAGMAS)
         try:
             await replay(self.database, self.place, self.wanted.head.seq, self.source)
