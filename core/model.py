@@ -5,6 +5,7 @@ Times are aware UTC, sizes are bytes, states are ``StrEnum``. Values are frozen;
 
 from __future__ import annotations
 
+import json
 from dataclasses import field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -225,13 +226,64 @@ class Run:
         return table.kept({"reason": self.reason, "code": result.get("code"), "values": result.get("values")})
 
 
+class EventKind(StrEnum):
+    """The kind of a run's event."""
+
+    STARTED = "started"
+    RESUMED = "resumed"
+    DIRECTORY = "directory"
+    WAITING = "waiting"
+    PLAN = "plan"
+    MOVED = "moved"
+    DELETED = "deleted"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The content of an event: its code with the values, and the folder and the message (``uid``) that it is about, if any."""
+
+    reason: Reason
+    folder: str = ""
+    uid: int | None = None
+
+    @property
+    def text(self) -> str:
+        """The place and the sentence, in the words of the command line."""
+        place = ", ".join(filter(None, (self.folder, f"UID {self.uid}" if self.uid else "")))
+        return ": ".join(filter(None, (place, self.reason.sentence(COMMAND_LINE))))
+
+    def as_json(self) -> dict[str, Any]:
+        return {"folder": self.folder, "uid": self.uid, **table.as_kept(self.reason)}
+
+    @classmethod
+    def kept(cls, text: str) -> Told:
+        """What was written as JSON; of a version that wrote a sentence that alone."""
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            return cls(table.kept({"reason": text}))
+        return cls(table.kept(value), str(value.get("folder", "")), value.get("uid"))
+
+
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """One event of a run, append-only. ``kind`` is started | folder | problem | warning | resumed | finished."""
+    """One event of a run, append-only. ``kind`` is an ``EventKind``, or that of an older version."""
 
     id: int
     run: int
     at: datetime
     kind: str
     mailbox: str
-    text: str
+    told: Told
+
+    @property
+    def text(self) -> str:
+        return self.told.text
+
+    def as_json(self) -> dict[str, Any]:
+        return {"at": timestamp(self.at), "kind": self.kind, "mailbox": self.mailbox, **self.told.as_json()}

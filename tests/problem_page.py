@@ -30,9 +30,13 @@ the last verification (`status`) and of a message in `index --problems`, `differ
 Sentences may be worded better in time; codes and the names of their values are not changed. Problems that a version without
 codes kept are `earlier`.
 
-The numbers are exit codes: 0 is a warning, which changes none; 1 is a problem of one mailbox, folder, file or message, which is
-named before the work goes on; 2 wrong input, nothing was changed; 3 the work failed; 4 the archive is damaged; 5 somebody else
-holds what is needed.
+A run as it goes on has codes too: `events` of `archivar run --json` and `watch --json` lists its last 1,000 events without the
+problems and warnings, in their order. Each has `at`, `kind`, `mailbox`, `folder` and `uid` (empty and null where it is about
+none), `reason` (the sentence), `code` and `values`.
+
+The numbers are exit codes: -1 is an event, which is no problem; 0 is a warning, which changes none; 1 is a problem of one
+mailbox, folder, file or message, which is named before the work goes on; 2 wrong input, nothing was changed; 3 the work failed;
+4 the archive is damaged; 5 somebody else holds what is needed.
 """
 
 
@@ -48,7 +52,8 @@ def text() -> str:
 
 
 def _entry(code: Code) -> str:
-    return f"\n**`{code.word}`** ({code.family.value}): {_plain(code.sentence)}\n{_plain(code.remedy)}\n"
+    remedy = f"{_plain(code.remedy)}\n" if code.remedy else ""
+    return f"\n**`{code.word}`** ({code.family.value}): {_plain(code.sentence)}\n{remedy}"
 
 
 def _plain(template: str) -> str:

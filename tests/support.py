@@ -21,7 +21,8 @@ from core.engine.examine.examine import ServerFolder
 from core.engine.run.run import ProfileRun, RunParameters
 from core.engine.visit.progress import Snapshot
 from core.errors import ArchivarError
-from core.model import MailboxResult, Run, RunStatus, Tally, User, now
+from core.model import EventKind, MailboxResult, Run, RunStatus, Tally, User, now
+from core.model import Told as EventContent
 from core.problems.code import Code, Reason
 from core.problems.command_line import COMMAND_LINE, sentence
 from core.profiles.deletion import Deletion
@@ -156,8 +157,8 @@ class Told:
 
     events: list[tuple[str, str]] = field(default_factory=list)
 
-    def tell(self, kind: str, mailbox: str, text: str) -> None:
-        self.events.append((kind, text))
+    def tell(self, kind: EventKind, mailbox: str, told: EventContent) -> None:
+        self.events.append((kind, told.text))
 
     def warn(self, mailbox: str, reason: Reason) -> None:
         self.events.append(("warning", sentence(reason)))

@@ -43,13 +43,14 @@ async def follow(ahead: QueuedAhead, *, detach: bool) -> Answer:
         if detach:
             return left(run)
         ended = await watched(home, queue, run)
+        answer = await finished(queue, ended)
     finally:
         await database.close()
     if ended.status is RunStatus.FAILED:
         # If the archive is damaged, that is the answer.
         async with context.archive() as archive:
             archive.check_usable()
-    return finished(ended)
+    return answer
 
 
 def left(queued: Run) -> Answer:
@@ -70,15 +71,16 @@ async def watched(home: Home, queue: Queue, wanted: Run, *, until_stuck: bool = 
         raise
 
 
-def finished(ended: Run) -> Answer:
-    """The answer of a command that has waited for a run."""
+async def finished(queue: Queue, ended: Run) -> Answer:
+    """The answer of a command that has waited for a run. Its JSON has the run's events too."""
+    events = [one.as_json() for one in await queue.story(ended.id)]
 
     def value() -> dict[str, Any]:
         # Results of older versions tell neither the kind of run nor codes.
         if ended.result is None:
-            return as_json(ended)
+            return as_json(ended) | {"events": events}
         older = failed(ended.why) | warned(warnings_kept(ended.result))
-        return older | ended.result | {"dry_run": ended.dry_run}
+        return older | ended.result | {"dry_run": ended.dry_run, "events": events}
 
     return Answer(json=value, lines=result_lines(ended), exit_code=ended.status.exit_code)
 

@@ -53,7 +53,7 @@ async def run_profile(
         if not new:
             output.note(f"{profile.name} is being {'tried out' if dry_run else 'run'} already (run {queued.id}).")
         await ensure_running(archive.home)
-        return left(queued) if detach else finished(await watched(archive.home, queue, queued))
+        return left(queued) if detach else await finished(queue, await watched(archive.home, queue, queued))
 
 
 async def runs(
@@ -102,7 +102,7 @@ async def watch_run(
     """Watch a run until it ends; leaving does not stop it."""
     async with context.archive() as archive:
         queue = Queue(archive.database)
-        return finished(await watched(archive.home, queue, await _chosen(queue, number_)))
+        return await finished(queue, await watched(archive.home, queue, await _chosen(queue, number_)))
 
 
 async def _chosen(queue: Queue, wanted: int | None) -> Run:
@@ -134,5 +134,6 @@ async def cancel(number_: Annotated[int, typer.Argument(metavar="RUN", help="The
                 raise BusyError(refusal) from error
             raise
         ended = asked if asked.status.final else await watched(archive.home, queue, asked, until_stuck=True)
+        answer = await finished(queue, ended)
     # That it ended is what was asked for, in whatever state.
-    return replace(finished(ended), exit_code=0)
+    return replace(answer, exit_code=0)

@@ -8,6 +8,7 @@ Templates are those of ``str.format`` with names for values, with format specs:
     {count:message is|messages are}
     {size:bytes}              137 MB
     {until:moment}            ISO 8601 as local time, to the minute
+    {until:time}              ISO 8601 as local time of the day, to the second
     {why:clause}              the sentence of a reason without the full stop of its template; a text as it is
     {near:meant}              Is "daily" meant?, with a blank behind it; nothing for an empty value
     {why:remedy}              the remedy of the reason that is the value
@@ -34,9 +35,10 @@ from core.values import dataclass
 class Family(IntEnum):
     """The reach of a problem, and exit code of a command that meets it; after an ``ITEM`` the work continues.
 
-    A ``WARNING`` changes neither the result nor the exit code.
+    A ``WARNING`` changes neither the result nor the exit code; an ``EVENT`` is no problem.
     """
 
+    EVENT = -1
     WARNING = 0
     ITEM = 1
     INPUT = 2
@@ -233,6 +235,7 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "number": number,
     "bytes": size,
     "moment": lambda stamp: f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}",
+    "time": lambda stamp: f"{datetime.fromisoformat(stamp).astimezone():%H:%M:%S}",
     "meant": lambda name: f'Is "{name}" meant? ' if name else "",
 }
 #: Words for how a value is written; any other one is a noun that is counted.

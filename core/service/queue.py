@@ -11,7 +11,7 @@ from core.db.database import Database, Row, Transaction
 from core.engine.run import briefs
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.errors import BusyError, InputError
-from core.model import Problem, Run, RunEvent, RunStatus, moment, now, timestamp
+from core.model import EventKind, Problem, Run, RunEvent, RunStatus, Told, moment, now, timestamp
 from core.problems import run as problems
 from core.problems.table import kept
 from core.service import progress_rows
@@ -29,8 +29,10 @@ _PROBLEMS = (
 _EVENTS = "SELECT id, run, at, kind, mailbox, text FROM run_event WHERE run = ? AND id > ?"
 #: A number above that of any run.
 LAST_RUN = 2**63 - 1
-#: Time, kind, mailbox, text.
-Event = tuple[datetime, str, str, str]
+#: Time, kind, mailbox, content.
+Event = tuple[datetime, EventKind, str, Told]
+#: Events of a run that its JSON has at most, the last ones.
+STORY = 1000
 _NO_LINES: Mapping[int, MailboxLine] = {}
 _ACTIVE = "status IN ('queued', 'running', 'interrupted')"
 #: SQL: the profiles that have runs, one step in the index each, however many runs there are; the last row is NULL.
@@ -89,7 +91,7 @@ def _run(row: Row) -> Run:
 
 
 def _event(row: Row) -> RunEvent:
-    return RunEvent(row[0], row[1], moment(row[2]), row[3], row[4], row[5])
+    return RunEvent(row[0], row[1], moment(row[2]), row[3], row[4], Told.kept(row[5]))
 
 
 class Queue:
@@ -202,6 +204,11 @@ class Queue:
     async def events(self, run: int, *, after: int = 0, limit: int = 200) -> list[RunEvent]:
         """The events of a run after event ``after``, in order."""
         return list(map(_event, await self._database.read(f"{_EVENTS} ORDER BY id LIMIT ?", (run, after, limit))))
+
+    async def story(self, run: int, limit: int = STORY) -> list[RunEvent]:
+        """The last events of a run, in order, without the warnings and problems, which its result has."""
+        sql = f"{_EVENTS} AND kind NOT IN ('warning', 'problem') ORDER BY id DESC LIMIT ?"
+        return [_event(row) for row in reversed(list(await self._database.read(sql, (run, 0, limit))))]
 
     async def warnings(self, run: int, *, after: int = 0) -> tuple[int, list[RunEvent]]:
         """The warnings among the events of a run after event ``after``, in order; before them the number of its last event."""
@@ -332,7 +339,10 @@ async def _report(
         await progress_rows.write(transaction, run, snapshot, settled)
     await transaction.many(
         "INSERT INTO run_event (run, at, kind, mailbox, text) VALUES (?, ?, ?, ?, ?)",
-        [(run, timestamp(at), kind, _storable(mailbox), _storable(text)) for at, kind, mailbox, text in events],
+        [
+            (run, timestamp(at), kind, _storable(mailbox), _storable(json.dumps(told.as_json(), ensure_ascii=False)))
+            for at, kind, mailbox, told in events
+        ],
     )
 
 

@@ -24,10 +24,10 @@ from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.roster import roster
 from core.engine.visit.run_progress import Progress
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
-from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now
+from core.model import EventKind, MailboxResult, Phase, Problem, Run, RunStatus, Tally, Told, now
+from core.problems import event
 from core.problems import run as problems
 from core.problems.code import Reason
-from core.problems.command_line import COMMAND_LINE, sentence
 from core.problems.table import as_kept, warned, warnings_kept
 from core.problems.warning import NOT_IN_LEDGER, NOT_SYNCHRONISED
 from core.profiles.profile import Profile
@@ -57,7 +57,7 @@ class RunWork:
         self._warnings: list[Reason] = []
         #: The same as texts, to find one among thousands.
         self._warned: set[str] = set()
-        self._events: list[tuple[datetime, str, str, str]] = []
+        self._events: list[tuple[datetime, EventKind, str, Told]] = []
         self._mailboxes: list[MailboxProgress] = []
         self._before: dict[str, Tally] = {}
         self._value: dict[str, Any] | None = None
@@ -100,7 +100,7 @@ class RunWork:
         work = await ProfileRun.prepare(self._archive, job)
         self._mailboxes = work.mailboxes
         logger.info("run %d (%s) started", self._run.id, self._run.profile)
-        self.tell("started", "", "")
+        self.tell(EventKind.STARTED, "", Told(event.STARTED()))
         cancelled = await self._watch(spawn(work.execute(), name=f"archive {profile.name}"), work.progress)
         await self._finish(RunStatus.CANCELLED if cancelled else work.status())
 
@@ -120,16 +120,15 @@ class RunWork:
             except ArchivarError as error:
                 self.warn("", NOT_SYNCHRONISED(why=error.reason))
                 return
-            would = "" if result.done else "Nothing of it was done in a dry run. "
-            self.tell("directory", "", would + result.sentence())
+            self.tell(EventKind.DIRECTORY, "", Told(result.event()))
             groups = (one.reason for one in result.groups)
             withheld = result.difference.withheld
             for warning in (*result.warnings, *groups, *([withheld] if withheld else [])):
                 self.warn("", warning)
             for conflict in result.difference.conflicts[:CONFLICTS]:
-                self.tell("directory", "", f"Conflict: {conflict.told(COMMAND_LINE)}")
+                self.tell(EventKind.DIRECTORY, "", Told(event.CONFLICT(who=conflict.who, why=conflict.why)))
 
-        self.tell("directory", "", "Users are synchronised with the directory.")
+        self.tell(EventKind.DIRECTORY, "", Told(event.SYNCHRONISING()))
         progress = Progress(self._run.id, profile.name, self._mailboxes)
         return await self._watch(spawn(work(), name=f"synchronise for {profile.name}"), progress)
 
@@ -184,14 +183,14 @@ class RunWork:
                 task.cancel()
                 await asyncio.wait({task})
 
-    def tell(self, kind: str, mailbox: str, text: str) -> None:
+    def tell(self, kind: EventKind, mailbox: str, told: Told) -> None:
         """Take an event of the run (``story.Listener``); it is written with the next look at the progress."""
-        self._events.append((now(), kind, mailbox, text))
+        self._events.append((now(), kind, mailbox, told))
 
     def warn(self, mailbox: str, reason: Reason) -> None:
         """Take a warning of the run (``story.Listener``); the result has it once."""
         self._keep(reason)
-        self.tell("warning", mailbox, sentence(reason))
+        self.tell(EventKind.WARNING, mailbox, Told(reason))
 
     def _keep(self, reason: Reason) -> None:
         text = json.dumps(reason.as_json(), sort_keys=True)
@@ -212,8 +211,8 @@ class RunWork:
                 mailbox.phase = Phase.DONE
             why = self._why(reason) if status is RunStatus.FAILED else None
             self._value = result(self._run, status, (self._started, now()), self._warnings, self._mailboxes, why)
-            self._events = [event for event in self._events if event[1] != "finished"]
-            self.tell("finished", "", status.value)
+            self._events = [one for one in self._events if one[1] is not EventKind.FINISHED]
+            self.tell(EventKind.FINISHED, "", Told(event.FINISHED(status=status.value)))
         assert self._value is not None
         status, text = RunStatus(self._value["status"]), self._value["reason"]
         if not self._in_ledger:

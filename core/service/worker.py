@@ -16,7 +16,8 @@ from core.config import Home
 from core.engine.run.run import result
 from core.engine.visit.limits import Limits
 from core.errors import ArchivarError, BusyError, StorageError
-from core.model import Run, RunStatus, now
+from core.model import EventKind, Run, RunStatus, Told, now
+from core.problems import event
 from core.problems.code import Reason
 from core.problems.command_line import sentence
 from core.problems.disk import UNWRITTEN
@@ -254,7 +255,7 @@ class Service:
             if not run.status.final:
                 ended = now()
                 value = result(run, RunStatus.FAILED, (run.started or run.requested, ended), [], [], reason)
-                story = [(ended, "finished", "", RunStatus.FAILED.value)]
+                story = [(ended, EventKind.FINISHED, "", Told(event.FINISHED(status=RunStatus.FAILED.value)))]
                 await self._queue.finish(number, RunStatus.FAILED, value, sentence(reason), events=story)
             del self._lost[number]
 
@@ -270,7 +271,7 @@ class Service:
                 await work.fail(SERVICE_DIED(tries=TRIES, log=str(self._archive.home.log)))
                 return
             logger.info("run %d (%s) was interrupted and is carried on", run.id, run.profile)
-            await self._queue.report(run.id, None, [(now(), "resumed", "", "interrupted; carried on by a new service")])
+            await self._queue.report(run.id, None, [(now(), EventKind.RESUMED, "", Told(event.RESUMED()))])
         await work.do()
 
     async def _end(self) -> None:

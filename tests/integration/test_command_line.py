@@ -31,6 +31,7 @@ ALICE = "alice@example.test"
 WORD = "Se-sam-97531"
 TOTALS = {"found", "archived", "known", "moved", "excluded", "failed", "deleted", "bytes"}
 RESULT = {
+    "events",
     "run",
     "profile",
     "dry_run",

@@ -25,6 +25,7 @@ from core.engine.run.run import ProfileRun, RunParameters
 from core.engine.visit.limits import Limits
 from core.errors import ArchivarError, BusyError, DamagedError, StorageError
 from core.model import Run, RunStatus, now, timestamp
+from core.problems.event import FINISHED
 from core.problems.run import NO_MEMORY
 from core.profiles.schedule import Schedule
 from core.secrets import Secret
@@ -738,4 +739,6 @@ async def test_a_result_that_could_not_be_written_at_first_is_of_one_mind(
     assert ended.result is not None
     [entry] = [entry async for entry in archive.entries() if entry.kind == "run.finished"]
     assert {ended.status.value, ended.result["status"], entry.payload["status"]} == {"failed"}
-    assert [event.text for event in await queue.events(run.id) if event.kind == "finished"] == ["failed"]
+    assert [event.told.reason for event in await queue.events(run.id) if event.kind == "finished"] == [
+        FINISHED(status="failed")
+    ]

@@ -12,7 +12,7 @@ from core.archive.read.browsing import FolderEntry, Owner
 from core.archive.read.reading import Stored
 from core.engine.visit.progress import UNLISTED, MailboxLine, Snapshot
 from core.message.content import Attachment, Content
-from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, User, now
+from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, Told, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import select
 from tui.desk import archive, face, home, message, present, runs
@@ -317,7 +317,7 @@ def hostile() -> StagedDesk:
     desk.add_run(HOSTILE, RunStatus.RUNNING, run=7)
     problems = (problem(HOSTILE, 17, HOSTILE), problem())
     desk.snapshots[7] = snapshot(7, line(HOSTILE, folder=HOSTILE), line("bob@example.test"), problems=problems, name=HOSTILE)
-    desk.events = [RunEvent(1, 7, desk.moment, "warning", HOSTILE, HOSTILE)]
+    desk.events = [RunEvent(1, 7, desk.moment, "warning", HOSTILE, Told.kept(HOSTILE))]
     desk.add_run("Alice", RunStatus.FAILED, run=6, finished=desk.moment, reason=HOSTILE)
     desk.service_running = True
     return desk

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.model import RunEvent, now
+from core.model import EventKind, RunEvent, Told, now
+from core.problems.unnamed import EARLIER
 from core.service.queue import Queue
 from tests import homes
 from tui.desk.desk import open_desk
@@ -43,7 +44,7 @@ async def test_only_the_last_runs_that_were_looked_at_are_known(tmp_path: Path, 
         active = (await queue.enqueue("Test"))[0].id
         for number in range(2):
             await _warn(queue, active, f"{number}")
-            await queue.report(active, None, [(now(), "plan", "", "no warning")])
+            await queue.report(active, None, [(now(), EventKind.PLAN, "", Told(EARLIER(message="no warning")))])
             assert (await desk.run(active)).notes == tuple(f"said of {active}{one}" for one in range(number + 1))
         first_after, second_after = (after for run, after in asked if run == active)
         assert first_after == 0 < second_after
@@ -52,4 +53,4 @@ async def test_only_the_last_runs_that_were_looked_at_are_known(tmp_path: Path, 
 
 
 async def _warn(queue: Queue, run: int, more: str = "") -> None:
-    await queue.report(run, None, [(now(), "warning", "", f"said of {run}{more}")])
+    await queue.report(run, None, [(now(), EventKind.WARNING, "", Told(EARLIER(message=f"said of {run}{more}")))])

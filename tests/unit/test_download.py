@@ -20,6 +20,7 @@ from core.imap.names import Folder
 from core.imap.replies import Listed
 from core.imap.selected import Selected
 from core.imap.session import Fetched, Session
+from core.problems.code import Reason
 from tests.reasons import said
 
 RAW = b"Subject: one\r\n\r\nText\r\n"
@@ -45,7 +46,9 @@ class Open:
 
     def crowded(self) -> None: ...
 
-    def waits(self, why: str, until: datetime | None) -> None: ...
+    def waits(self, why: Reason, until: datetime) -> None: ...
+
+    def goes_on(self) -> None: ...
 
 
 def download(budget: Budget, allowance: Allowance | None = None) -> Download:

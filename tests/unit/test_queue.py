@@ -12,11 +12,13 @@ from core.archive.archive import Archive
 from core.cli.following import as_json
 from core.engine.visit.run_progress import Progress
 from core.errors import BusyError, InputError
-from core.model import RunStatus, now
+from core.model import EventKind, RunStatus, Told, now, timestamp
 from core.problems import connection, login, table
+from core.problems.event import DELETED, FINISHED, WAITING
 from core.problems.unnamed import EARLIER
 from core.service.queue import Queue
 from tests import homes
+from tests.reasons import said
 
 
 @pytest.fixture
@@ -100,16 +102,44 @@ async def test_result_progress_and_last_events_are_seen_together(archive: Archiv
     queue = Queue(archive.database)
     run, _ = await queue.enqueue("Staff")
     snapshot = Progress(run.id, "St\udcffaff", []).snapshot(1.0)
-    events = [(now(), "problem", "a\udcff", "b\ud800"), (now(), "finished", "", "failed")]
+    events = [
+        (now(), EventKind.PROBLEM, "a\udcff", Told(said("b\ud800"), "c\udcff", 7)),
+        (now(), EventKind.FINISHED, "", Told(FINISHED(status="failed"))),
+    ]
     result = {"finished": "2026-01-01T00:00:00.000Z", "x": "\udcff"}
     await queue.finish(run.id, RunStatus.FAILED, result, "c\udcff", snapshot, events)
     ended = await queue.run(run.id)
     assert (ended.status, ended.reason) == (RunStatus.FAILED, "c?")
     assert await queue.snapshot(run.id) == snapshot
     assert [(event.kind, event.mailbox, event.text) for event in await queue.events(run.id)] == [
-        ("problem", "a?", "b?"),
-        ("finished", "", "failed"),
+        ("problem", "a?", "c?, UID 7: b?"),
+        ("finished", "", "The run has finished: failed."),
     ]
+
+
+async def test_an_event_is_kept_with_its_code_its_values_and_its_place(archive: Archive) -> None:
+    """An event of an older version is its sentence, whatever that looks like. Warnings and problems are in the result."""
+    queue = Queue(archive.database)
+    run, _ = await queue.enqueue("Staff")
+    waiting = Told(WAITING(why=connection.SILENT(), until=timestamp(now())))
+    deleted = Told(DELETED(count=1240), "INBOX/Done")
+    events = [
+        (now(), EventKind.WAITING, "anna", waiting),
+        (now(), EventKind.WARNING, "anna", Told(said("a warning"))),
+        (now(), EventKind.DELETED, "anna", deleted),
+    ]
+    await queue.report(run.id, None, events)
+    older = ["failed", "", "INBOX: 3 deleted on the server", '["3"]', "7"]
+    async with archive.database.transaction() as transaction:
+        insert = "INSERT INTO run_event VALUES (NULL, ?, '2026-01-01T00:00:00.000Z', 'plan', '', ?)"
+        await transaction.many(insert, [(run.id, text) for text in older])
+    told = await queue.story(run.id)
+    assert [one.told for one in told] == [waiting, deleted, *(Told(EARLIER(message=text)) for text in older)]
+    assert [one.text for one in told[1:]] == ["INBOX/Done: 1,240 deleted on the server.", *older]
+    value = told[1].as_json()
+    assert (value["kind"], value["mailbox"], value["folder"], value["uid"]) == ("deleted", "anna", "INBOX/Done", None)
+    assert (value["code"], value["values"]) == ("deleted-on-server", {"count": 1240})
+    assert await queue.story(run.id, limit=1) == told[-1:]
 
 
 async def test_a_number_that_is_no_run_is_told(archive: Archive) -> None:

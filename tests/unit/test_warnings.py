@@ -12,7 +12,7 @@ from core.cli.watching import result_lines
 from core.engine.run.run import result
 from core.engine.visit.progress import Snapshot
 from core.engine.visit.run_progress import Progress
-from core.model import COUNTERS, Run, RunEvent, RunStatus, now
+from core.model import COUNTERS, Run, RunEvent, RunStatus, Told, now
 from core.problems import subjects, table, unnamed, warning
 from core.problems.code import Family, Reason
 from core.problems.login import REFUSED
@@ -58,7 +58,7 @@ def test_each_face_says_in_its_own_words_what_to_do_about_a_warning() -> None:
 def test_the_warnings_of_a_run_that_goes_on_are_in_its_progress() -> None:
     """So that the console need not read the command line's sentences; those of an older service are in the events alone."""
     live = replace(RUN, status=RunStatus.RUNNING, finished=None)
-    event = RunEvent(1, 7, now(), "warning", "", "2 messages wait.")
+    event = RunEvent(1, 7, now(), "warning", "", Told.kept("2 messages wait."))
     snapshot = replace(Progress(7, "Staff", []).snapshot(1.0), warnings=tuple(map(table.as_kept, WARNINGS)))
     read = Snapshot.from_json(json.loads(json.dumps(snapshot.as_json())))
     assert "The key f" in runs.run_view(live, read, [event], now()).notes[0]

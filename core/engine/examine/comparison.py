@@ -32,7 +32,7 @@ from core.engine.visit.pipeline import Pipeline
 from core.engine.visit.server import MANY, KnownServer
 from core.errors import ConnectError, DamagedError, Dropped, ProtocolError
 from core.imap.names import Folder, Status
-from core.model import now
+from core.model import EventKind, Told, now
 from core.problems.code import Reason
 from core.problems.comparison import OTHER_LENGTH
 from core.problems.folder import COUNT, UID_TWICE
@@ -75,7 +75,7 @@ class Deep:
     progress: Compared = field(default_factory=Compared)
     started: datetime = field(default_factory=now)
 
-    def tell(self, kind: str, mailbox: str, text: str) -> None:
+    def tell(self, kind: EventKind, mailbox: str, told: Told) -> None:
         """Drop an event (``story.Listener``)."""
 
     def warn(self, mailbox: str, reason: Reason) -> None:

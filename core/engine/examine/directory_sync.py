@@ -18,6 +18,7 @@ from core.directory.people import people
 from core.errors import ArchivarError, BusyError, DamagedError, DirectoryError, StorageError
 from core.model import Run
 from core.network import Report
+from core.problems import event
 from core.problems.code import Reason
 from core.problems.table import warned
 from core.profiles.directory import Directory
@@ -52,6 +53,14 @@ class SyncResult:
         if counts["conflicts"]:
             parts.append(f"{counts['conflicts']:,} {'conflict' if counts['conflicts'] == 1 else 'conflicts'}")
         return f"{self.difference.entries:,} in the directory: {', '.join(parts)}."
+
+    def event(self) -> Reason:
+        """The numbers as an event of a run."""
+        counts = self.difference.counts()
+        gone = counts.pop("left") - counts["disabled"] - counts["removed"]
+        counts.pop("withheld")
+        code = event.SYNCHRONISED if self.done else event.WOULD_SYNCHRONISE
+        return code(entries=self.difference.entries, left=max(gone, 0), **counts)
 
     def as_json(self) -> dict[str, Any]:
         return {

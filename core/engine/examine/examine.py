@@ -183,8 +183,11 @@ class _WelcomedLine:
     def crowded(self) -> None:
         self.line.crowded()
 
-    def waits(self, why: str, until: datetime | None) -> None:
+    def waits(self, why: Reason, until: datetime) -> None:
         self.line.waits(why, until)
+
+    def goes_on(self) -> None:
+        self.line.goes_on()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ from core.engine.visit.visit import Visit
 from core.errors import Dropped, ProtocolError
 from core.imap.names import Folder, Status
 from core.imap.replies import Listed
-from core.problems import deletion, message
+from core.model import EventKind
+from core.problems import deletion, event, message
 from core.problems.code import Reason
 from core.problems.warning import NOT_LOOKED_AT
 from core.profiles import rules
@@ -67,7 +68,7 @@ class ByRule:
         self.visit.story.tally.deleted += count
         # A correction is reported as a problem.
         if count > 0:
-            self.visit.story.tell("deleted", f"{folder.path}: {number(count)} deleted on the server")
+            self.visit.story.tell(EventKind.DELETED, event.DELETED(count=count), folder.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class LeftInTrash:
 
     def gone(self, folder: Folder, count: int) -> None:
         if count > 0:
-            self.visit.story.tell("deleted", f"{folder.path}: {number(count)} that were deleted before removed for good")
+            self.visit.story.tell(EventKind.DELETED, event.REMOVED(count=count), folder.path)
 
 
 class MailboxDeletion:

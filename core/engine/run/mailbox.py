@@ -29,13 +29,12 @@ from core.engine.visit.visit import Visit
 from core.engine.visit.whose import Holder
 from core.errors import ArchivarError, ConnectError, Dropped, ProtocolError, Spent
 from core.imap.names import Folder, Status, Unused
-from core.model import Forecast, Phase, Problem, RunStatus
+from core.model import EventKind, Forecast, Phase, Problem, RunStatus
+from core.problems import event
 from core.problems import folder as problems
 from core.problems.mailbox import PROGRAM_FAULT
 from core.problems.message import NOT_ARCHIVED
 from core.text import sequence
-from core.text.format import number
-from core.text.format import size as human
 
 #: Reasons listed in a remark.
 NAMED = 5
@@ -221,9 +220,7 @@ class MailboxArchiver:
             seen.moved.add(move.place.uid)
             visit.story.spare([move.listed.size])
         if moved := count_moves(visit, [move for _, move in found]):
-            visit.story.tell(
-                "moved", f"{moved} messages moved on the server; the archive follows, nothing was downloaded again"
-            )
+            visit.story.tell(EventKind.MOVED, event.MOVED(count=moved))
 
     # Counting ----------------------------------------------------------------------------------------------------------
 
@@ -295,12 +292,11 @@ class MailboxArchiver:
         forecast = self._visit.story.progress.result.forecast
         assert forecast is not None
         forecast.append(one)
-        parts = [f"{number(one.new)} new, {human(one.bytes)}"] if one.new else []
-        parts += [f"{number(one.excluded)} left out by the filter"] if one.excluded else []
-        if one.delete:
-            parts.append(f"{number(len(one.delete))} would be deleted on the server (UID {sequence.pack(one.delete)})")
-        if parts:
-            self._visit.story.tell("plan", f"{one.folder}: {'; '.join(parts)}")
+        told = [event.WOULD_ARCHIVE(count=one.new, size=one.bytes)] if one.new else []
+        told += [event.WOULD_LEAVE_OUT(count=one.excluded)] if one.excluded else []
+        told += [event.WOULD_DELETE(count=len(one.delete), uids=sequence.pack(one.delete))] if one.delete else []
+        for reason in told:
+            self._visit.story.tell(EventKind.PLAN, reason, one.folder)
 
     def _finish(self) -> None:
         progress = self._visit.story.progress

@@ -34,7 +34,7 @@ from core.engine.visit.visit import Rules, Visit
 from core.errors import ArchivarError, ConnectError
 from core.imap.login import ServerKnowledge
 from core.imap.session import Session
-from core.model import MailboxResult, Phase, Problem, Run, RunStatus, Tally, now, timestamp
+from core.model import EventKind, MailboxResult, Phase, Problem, Run, RunStatus, Tally, Told, now, timestamp
 from core.problems.code import Reason
 from core.problems.connection import NOT_TRIED
 from core.problems.table import failed, warned
@@ -161,8 +161,11 @@ class _Line:
     def crowded(self) -> None:
         self.connections.slots.refused()
 
-    def waits(self, why: str, until: datetime | None) -> None:
+    def waits(self, why: Reason, until: datetime) -> None:
         self.story.waits(why, until)
+
+    def goes_on(self) -> None:
+        self.story.goes_on()
 
 
 class ProfileRun:
@@ -223,7 +226,8 @@ class ProfileRun:
             self._queue.append(turn)
             return
         result = turn.progress.result
-        self._job.listener.tell("problem", result.mailbox, result.problems[-1].text)
+        last = result.problems[-1]
+        self._job.listener.tell(EventKind.PROBLEM, result.mailbox, Told(last.reason, last.folder, last.uid))
 
     def _skip(self, progress: MailboxProgress, why: Reason) -> None:
         progress.result.problems.append(Problem("", None, NOT_TRIED(why=why)))

@@ -17,6 +17,7 @@ from core.imap.names import Folder
 from core.imap.selected import Selected
 from core.imap.session import Busy, Session
 from core.model import now
+from core.problems.code import Reason
 
 T = TypeVar("T")
 
@@ -40,8 +41,11 @@ class ServerLine(Protocol):
     def crowded(self) -> None:
         """The server has too many connections, or too much to do."""
 
-    def waits(self, why: str, until: datetime | None) -> None:
-        """The next try is made then; None: the wait is over."""
+    def waits(self, why: Reason, until: datetime) -> None:
+        """The next try is made then."""
+
+    def goes_on(self) -> None:
+        """The wait is over."""
 
 
 class Link:
@@ -81,11 +85,11 @@ class Link:
         delays = self._pauses if busy else self._backoff
         delay = delays[min(self._failures, len(delays) - 1)]
         self._failures += 1
-        self._line.waits(why.message, now() + timedelta(seconds=delay))
+        self._line.waits(why.reason, now() + timedelta(seconds=delay))
         try:
             await asyncio.sleep(delay)
         finally:
-            self._line.waits("", None)
+            self._line.goes_on()
 
     def progressed(self) -> None:
         self._failures = 0

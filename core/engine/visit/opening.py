@@ -9,6 +9,7 @@ from core.errors import Dropped
 from core.imap.login import Credentials
 from core.imap.names import Folder, Status, Unused
 from core.imap.session import Session
+from core.problems.code import Reason
 from core.profiles.mailboxes import Mailbox
 from core.profiles.profile import Profile, Server
 from core.values import dataclass
@@ -56,5 +57,8 @@ class PlainLine:
     def crowded(self) -> None:
         """Nothing else could make room."""
 
-    def waits(self, why: str, until: datetime | None) -> None:
+    def waits(self, why: Reason, until: datetime) -> None:
         """Ignore the wait: there is no display."""
+
+    def goes_on(self) -> None:
+        """Ignore its end likewise."""

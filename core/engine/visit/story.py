@@ -8,15 +8,16 @@ from typing import Protocol
 
 from core.engine.visit.progress import MailboxProgress
 from core.imap.names import Folder
-from core.model import Problem, Tally
+from core.model import EventKind, Problem, Tally, Told, timestamp
+from core.problems import event
 from core.problems.code import Reason
 
 
 class Listener(Protocol):
     """Receives the events of a run."""
 
-    def tell(self, kind: str, mailbox: str, text: str) -> None:
-        """An event: its kind, the mailbox (empty for the whole run), and a sentence."""
+    def tell(self, kind: EventKind, mailbox: str, told: Told) -> None:
+        """An event of a mailbox; with an empty name of the whole run."""
 
     def warn(self, mailbox: str, reason: Reason) -> None:
         """A warning about a mailbox; with an empty name about the whole run."""
@@ -25,7 +26,7 @@ class Listener(Protocol):
 class Silence:
     """A listener for work whose events are of no account."""
 
-    def tell(self, kind: str, mailbox: str, text: str) -> None:
+    def tell(self, kind: EventKind, mailbox: str, told: Told) -> None:
         """Drop the event."""
 
     def warn(self, mailbox: str, reason: Reason) -> None:
@@ -43,9 +44,9 @@ class Story:
     def tally(self) -> Tally:
         return self.progress.tally
 
-    def tell(self, kind: str, text: str) -> None:
-        """Report an event of this mailbox."""
-        self._listener.tell(kind, self.progress.result.mailbox, text)
+    def tell(self, kind: EventKind, reason: Reason, folder: str = "", uid: int | None = None) -> None:
+        """Report an event of this mailbox, with the path of the folder and the message that it is about."""
+        self._listener.tell(kind, self.progress.result.mailbox, Told(reason, folder, uid))
 
     def warn(self, reason: Reason) -> None:
         """Report a warning about this mailbox."""
@@ -53,9 +54,8 @@ class Story:
 
     def fail(self, folder: Folder, uid: int | None, reason: Reason) -> None:
         """Record a problem of a message (``uid``) or a folder: not archived, not deleted, or inconsistent answers."""
-        problem = Problem(folder.path, uid, reason)
-        self.progress.result.problems.append(problem)
-        self.tell("problem", f"{folder.path}{f', UID {uid}' if uid else ''}: {problem.text}")
+        self.progress.result.problems.append(Problem(folder.path, uid, reason))
+        self.tell(EventKind.PROBLEM, reason, folder.path, uid)
 
     def problems(self, folder: Folder) -> list[Problem]:
         """This run's problems of a folder and its messages."""
@@ -65,11 +65,14 @@ class Story:
         """True when this run named the folder as a whole."""
         return any(problem.uid is None for problem in self.problems(folder))
 
-    def waits(self, why: str, until: datetime | None) -> None:
-        """The mailbox waits for its server until then; None: it goes on."""
+    def waits(self, why: Reason, until: datetime) -> None:
+        """The mailbox waits for its server until then."""
         self.progress.waits_until = until
-        if until is not None:
-            self.tell("waiting", f"{why} Waits until {until.astimezone():%H:%M:%S}, then tries again.")
+        self.tell(EventKind.WAITING, event.WAITING(why=why, until=timestamp(until)))
+
+    def goes_on(self) -> None:
+        """The wait is over."""
+        self.progress.waits_until = None
 
     # Downloads, planned and done: messages by their announced sizes in bytes ------------------------
 
