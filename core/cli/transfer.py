@@ -175,7 +175,7 @@ async def _import_store(path: Path, dry_run: bool) -> Answer:
 
 def _filled(filled: Filled, dry_run: bool) -> Iterator[str]:
     for one in filled.problems:
-        yield f"! {one.name}: {one.reason}"
+        yield f"! {one.place}: {one.reason}"
     for (user, mailbox), done in filled.imported.items():
         yield f"{mailbox}:"
         yield from _told(done, user, dry_run)
@@ -188,7 +188,7 @@ def _told(done: ImportProgress, user: str, dry_run: bool) -> Iterator[str]:
     from core.archive.transfer.importing import left_out
 
     for problem in done.problems[:NAMED]:
-        yield f"! {problem.name}: {problem.reason}"
+        yield f"! {problem.place}: {problem.reason}"
     if len(done.problems) > NAMED:
         yield f"! … and {number(len(done.problems) - NAMED)} more; --json has all of them."
     alike = f", {number(done.twins)} of them with other line ends" if done.twins else ""

@@ -55,7 +55,7 @@ async def _import(
 
 
 def _reasons(done: ImportProgress) -> dict[str, str]:
-    return {one.name: one.reason for one in done.problems}
+    return {one.place: one.reason for one in done.problems}
 
 
 def _put(path: Path, data: bytes) -> Path:

@@ -18,7 +18,7 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.registry import users
-from core.archive.transfer import packed
+from core.archive.transfer import mail_items, packed
 from core.archive.transfer.import_source import ImportSource, ImportTarget
 from core.archive.transfer.importing import import_mail
 from core.archive.transfer.mail_items import LARGEST
@@ -194,11 +194,34 @@ async def test_each_kind_of_unusable_file_has_its_code(
         for one in done.problems:
             sentence = command_line.sentence(one.why)
             assert sentence == face.sentence(one.why)
-            assert one.as_json() == {"file": one.name, "reason": sentence, "code": one.why.code.word}
+            place = {"file": one.name, "message": one.message, "byte": one.byte}
+            assert one.as_json() == place | {"reason": sentence, "code": one.why.code.word}
             assert subjects.CODES[one.why.code.word] is one.why.code
         found[code.word] = [one.why.code.word for one in done.problems]
     assert found == {code.word: [code.word] for code in CASES}
     assert {*CASES, *OF_STORES, *WITHIN} == set(subjects.codes(mail_file))
+
+
+async def test_a_problem_names_its_file_and_the_message_in_it_each_in_a_field(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By number in an mbox, by byte in an export; of a folder that cannot be read the name is empty. People read one text."""
+    target = ImportTarget(await users.find(archive, "alice"))
+    box = tmp_path / "box"
+    box.mkdir()
+    (box / "all.mbox").write_bytes(b"From a@x.test Thu Jan  1 00:00:00 2026\n" * 2 + b"Subject: 1\n\ntext\n")
+    export = tmp_path / "export"
+    export.mkdir()
+    _manifest(file="all.mbox", offset=40, length=9)(export)
+    found = [
+        (one.name, one.message, one.byte, one.place)
+        for folder in (box, export)
+        for one in (await import_mail(archive, ImportSource(folder), target)).problems
+    ]
+    assert found == [("all.mbox", 1, None, "all.mbox, message 1"), ("all.mbox", None, 40, "all.mbox at byte 40")]
+    monkeypatch.setattr(Disk, "entries", _locked(Disk.entries))
+    assert isinstance(shut := mail_items.entries(Disk(tmp_path), "locked", ""), mail_items.Unusable)
+    assert (shut.name, shut.place, shut.why.code) == ("", "this folder", mail_file.FOLDER_UNREAD)
 
 
 async def test_what_lies_behind_a_link_is_not_read(archive: Archive, tmp_path: Path) -> None:
@@ -231,7 +254,9 @@ async def test_each_problem_of_a_store_has_its_code(archive: Archive, tmp_path: 
         several = next(one for one in value["unknown"] if one["mailbox"] == "robert")
         assert several == {**several, "messages": 1, "reason": "several users have it: bob, robert"}
         reason = "it is no packed file that is known"
-        assert value["problems"] == [{"file": "F1.zip", "reason": reason, "code": "import-packed-unknown"}]
+        assert value["problems"] == [
+            {"file": "F1.zip", "message": None, "byte": None, "reason": reason, "code": "import-packed-unknown"}
+        ]
     (tmp_path / "none").mkdir()
     _file("F1.zip", b"no zip file")(tmp_path / "none")
     with pytest.raises(InputError, match=f"F1.zip: {reason}", check=coded(importing.MAILBOX_UNUSABLE)):

@@ -171,7 +171,7 @@ async def test_what_cannot_be_imported_is_named_and_the_rest_comes(tmp_path: Pat
     (source / "\udcff.eml").write_bytes(message(2))
     done = await _import(archive, source)
     assert done.messages == 2
-    reasons = {one.name: one.reason for one in done.problems}
+    reasons = {one.place: one.reason for one in done.problems}
     assert reasons.keys() == {"empty.eml", "link.eml", "loop", "pipe.eml", "no.mbox"}
     assert reasons["empty.eml"] == "it is empty"
     assert "link" in reasons["loop"]

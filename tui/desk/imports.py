@@ -190,6 +190,6 @@ def _outcome(done: ImportProgress, owner: User) -> JobOutcome:
         sentences.append(f"No mail, so left alone: {present.count(len(done.strangers), 'file')} ({names}).")
     return JobOutcome(
         tuple(sentences),
-        tuple(f"{one.name}: {face.sentence(one.why)}" for one in done.problems),
+        tuple(f"{one.place}: {face.sentence(one.why)}" for one in done.problems),
         bad=not done.messages and not done.already,
     )

@@ -215,7 +215,7 @@ class _Batches:
         try:
             message = found.read()
         except (OSError, UnusableFile) as error:
-            batch.problems.append(Unusable(found.name, unread(error) if isinstance(error, OSError) else error.reason))
+            batch.problems.append(found.unusable(unread(error) if isinstance(error, OSError) else error.reason))
             return
         raw = message.raw
         sha256 = hashlib.sha256(raw).digest()
@@ -226,11 +226,11 @@ class _Batches:
         if message.item is not None:
             batch.left_out.append(message.item)
         elif not raw and found.size and not found.sha256:
-            batch.problems.append(Unusable(found.name, mail_file.EMPTY()))
+            batch.problems.append(found.unusable(mail_file.EMPTY()))
         elif found.sha256 and found.sha256 != sha256.hex():
-            batch.problems.append(Unusable(found.name, mail_file.NOT_AS_LISTED()))
+            batch.problems.append(found.unusable(mail_file.NOT_AS_LISTED()))
         elif kind is not None:
-            batch.problems.append(Unusable(found.name, kind.reason))
+            batch.problems.append(found.unusable(kind.reason))
         else:
             for folder in message.folders or (found.folder,):
                 batch.messages.append(
@@ -238,7 +238,7 @@ class _Batches:
                 )
             batch.bytes += len(raw)
             if message.lacking:
-                batch.problems.append(Unusable(found.name, message.lacking))
+                batch.problems.append(found.unusable(message.lacking))
 
 
 @dataclass(frozen=True, slots=True)

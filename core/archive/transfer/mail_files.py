@@ -70,18 +70,17 @@ def exported(directory: Path, owner: str) -> Iterator[FoundMail | Unusable]:
 
 def _told(tree: Disk, line: ManifestLine, kind: ImportFormat) -> FoundMail | Unusable:
     folder = text(line.folder).strip("/")
-    name = line.file if line.offset is None else f"{line.file} at byte {line.offset}"
     if not folder or "\0" in folder:
-        return Unusable(name, problems.NO_FOLDER_NAMED())
+        return _unusable(line, problems.NO_FOLDER_NAMED())
     try:
         place = _place(tree, line, kind)
         entry = tree.look(place)
     except OSError as error:
-        return Unusable(name, unread(error))
+        return _unusable(line, unread(error))
     if why := entry.refusal or (problems.NO_REGULAR_FILE() if entry.folder else None):
-        return Unusable(name, why)
+        return _unusable(line, why)
     if line.offset is None and entry.size > LARGEST:
-        return Unusable(name, too_large())
+        return _unusable(line, too_large())
     flags = " ".join(flag for flag in line.flags.split() if _FLAG.fullmatch(flag))
 
     def read() -> Message:
@@ -90,7 +89,11 @@ def _told(tree: Disk, line: ManifestLine, kind: ImportFormat) -> FoundMail | Unu
             data = file.read(line.length if line.length is not None else LARGEST)
         return Message(data if line.offset is None else mbox.unquoted(data), flags, line.internaldate)
 
-    return FoundMail(name, kind, folder, line.size, read, line.sha256)
+    return FoundMail(line.file, kind, folder, line.size, read, line.sha256, byte=line.offset)
+
+
+def _unusable(line: ManifestLine, why: Reason) -> Unusable:
+    return Unusable(line.file, why, byte=line.offset)
 
 
 def _place(tree: Disk, line: ManifestLine, kind: ImportFormat) -> str:
@@ -288,13 +291,12 @@ class _Search:
                 yield Unusable(name, problems.BEFORE_FIRST(size=one.size))
                 continue
             count += 1
-            shown = f"{name}, message {count}"
             size = one.end - one.start
             if not 0 < size <= LARGEST:
-                yield Unusable(shown, problems.EMPTY() if not size else too_large())
+                yield Unusable(name, problems.EMPTY() if not size else too_large(), count)
             else:
                 read = _boxed(file, one, Quoting.NONE if one.plain else quoting)
-                yield FoundMail(shown, ImportFormat.MBOX, place, size, read)
+                yield FoundMail(name, ImportFormat.MBOX, place, size, read, message=count)
         if not count:
             yield Unusable(name, problems.NO_MBOX())
 

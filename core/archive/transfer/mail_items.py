@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 from core.archive.transfer.trees import Tree, TreeEntry, unread
 from core.problems import command_line
@@ -64,7 +65,7 @@ class FoundMail:
     """A message in a file. ``name`` and ``folder`` are below the imported path; ``read`` returns it.
 
     ``read`` is valid until the next finding is taken. It raises ``OSError``, ``Refused``. ``size`` is approximate. ``sha256``
-    is from a manifest, in hexadecimal digits; empty without one.
+    is from a manifest, in hexadecimal digits; empty without one. ``message`` and ``byte`` are as in ``Unusable``.
     """
 
     name: str
@@ -73,22 +74,41 @@ class FoundMail:
     size: int
     read: Callable[[], Message]
     sha256: str = ""
+    message: int | None = None
+    byte: int | None = None
+
+    def unusable(self, why: Reason) -> Unusable:
+        """The finding in its place, since it cannot be imported."""
+        return Unusable(self.name, why, self.message, self.byte)
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A message, file or folder that cannot be imported, or not whole. ``name`` is below the imported path."""
+    """A message, file or folder that cannot be imported, or not whole. ``name`` is below the imported path, empty for that.
+
+    Of a message within the file: ``message`` is its number, from 1, or ``byte`` the byte at which it begins, from 0.
+    """
 
     name: str
     why: Reason
+    message: int | None = None
+    byte: int | None = None
+
+    @property
+    def place(self) -> str:
+        """The file and the message in it, in words."""
+        name = self.name or "this folder"
+        if self.message is not None:
+            return f"{name}, message {self.message}"
+        return name if self.byte is None else f"{name} at byte {self.byte}"
 
     @property
     def reason(self) -> str:
         """The sentence for a log, a file or the command line."""
         return command_line.sentence(self.why)
 
-    def as_json(self) -> dict[str, str]:
-        return {"file": self.name, **command_line.coded(self.why)}
+    def as_json(self) -> dict[str, Any]:
+        return {"file": self.name, "message": self.message, "byte": self.byte, **command_line.coded(self.why)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +136,7 @@ def entries(tree: Tree, path: str, shown: str) -> list[TreeEntry] | Unusable:
     try:
         return tree.entries(path)
     except OSError as error:
-        return Unusable(shown or "this folder", unread(error, problems.FOLDER_UNREAD))
+        return Unusable(shown, unread(error, problems.FOLDER_UNREAD))
 
 
 def too_large() -> Reason:
