@@ -26,6 +26,7 @@ from core.archive.search.index_row import Lack
 from core.archive.search.query import QueryError, parse
 from core.archive.search.search import Cursor, Order, Search
 from core.archive.search.search_index import Index, IndexState, glance
+from core.archive.search.statement import expression
 from core.config import Home
 from core.errors import BusyError, DamagedError
 from core.message import content as reader
@@ -491,15 +492,15 @@ async def test_matching_gives_the_numbers_of_all(archive: Archive) -> None:
 @settings(deadline=None, max_examples=150)
 def test_no_query_is_more_than_a_query(text: str) -> None:
     """Any typed text is a QueryError or an answer: nothing of it reaches the index's own language."""
-    expression = ""
+    joined = ""
     try:
-        expression = " AND ".join(filter(None, map(finding.expression, parse(text).terms)))
+        joined = " AND ".join(filter(None, map(expression, parse(text).terms)))
     except QueryError:
         return
-    if expression:
+    if joined:
         with closing(sqlite3.connect(":memory:")) as connection:
             connection.execute("CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, copies, body, files)")
-            connection.execute("SELECT * FROM text WHERE text MATCH ?", (expression,)).fetchall()
+            connection.execute("SELECT * FROM text WHERE text MATCH ?", (joined,)).fetchall()
 
 
 async def test_long_queries_are_within_what_the_index_takes(archive: Archive) -> None:

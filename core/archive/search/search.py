@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any
 
 from core.archive.archive import Archive
-from core.archive.catalog import digests
-from core.archive.catalog.twins import STANDING
 from core.archive.search import query as language
 from core.archive.search.hits import Hit, hits, meant
-from core.archive.search.index_row import digest, floor
+from core.archive.search.index_row import digest
 from core.archive.search.query import Query, QueryError
 from core.archive.search.search_index import Index, discard, missing
+from core.archive.search.statement import LAST, Statement, between, expression, numbered
 from core.db.database import Row
 from core.errors import DamagedError
 from core.problems import search as problems
@@ -28,9 +26,6 @@ from core.values import dataclass
 
 #: By relevance, the number of newest results that are ranked, and the number that can be paged through.
 RANKED, KEPT = 20_000, 1_000
-LAST = 2**63 - 1
-#: Weights of the columns: subject, sender, recipients, copies, body, files, links, ids.
-_WEIGHTS = "4.0, 3.0, 2.0, 1.5, 1.0, 2.0, 0.5, 1.0"
 #: The most words that may contain a part; each of them is sought.
 MOST_WORDS = 2_000
 #: Batch sizes when all results are read, each ten times the one before: a query may cost much however little it finds.
@@ -102,7 +97,7 @@ class Search:
         more = Cursor(rows[limit - 1][0]) if len(rows) > limit else None
         return ResultPage(await self._hits([row[1:] for row in rows[:limit]], statement), more)
 
-    async def _best(self, statement: _Statement, after: Cursor | None, limit: int) -> ResultPage:
+    async def _best(self, statement: Statement, after: Cursor | None, limit: int) -> ResultPage:
         if after is None:
             rows = await self._read(statement.best(), {**statement.paged(LAST, RANKED), "kept": KEPT})
             ranked = tuple(row[0] for row in rows)
@@ -159,14 +154,14 @@ class Search:
 
     # -----------------------------------------------------------------------------------------------------------------------
 
-    async def _statement(self, query: Query) -> _Statement:
-        statement = _Statement()
+    async def _statement(self, query: Query) -> Statement:
+        statement = Statement()
         for term in query.terms:
             await self._collect(term, statement)
         statement.finish()
         return statement
 
-    async def _collect(self, term: language.Node, statement: _Statement) -> None:
+    async def _collect(self, term: language.Node, statement: Statement) -> None:
         if isinstance(term, language.WordPart):
             term = await self._words(term)
         if isinstance(term, language.All):
@@ -184,7 +179,7 @@ class Search:
         else:
             statement.conditions.append(await self._condition(term, statement))
 
-    async def _condition(self, term: language.Node, statement: _Statement) -> str:
+    async def _condition(self, term: language.Node, statement: Statement) -> str:
         """The SQL condition on ``doc`` for a term outside the full-text expression."""
         match term:
             case language.Not():
@@ -202,9 +197,9 @@ class Search:
                 over, under = term.over, term.under
                 return f"doc.size > {over}" if over is not None else f"doc.size < {under}"
             case language.Dated():
-                return " AND ".join(_between(term))
+                return " AND ".join(between(term))
             case language.Numbered():
-                return _numbered(term, statement)
+                return numbered(term, statement)
             case language.OfUser() | language.InFolder() | language.Within():
                 return statement.placed(await meant(self._archive, term))
 
@@ -218,7 +213,7 @@ class Search:
         itself = language.Words((part.text,), part.column, prefix=not part.ending)
         return language.Any((itself, *(language.Words((row[0],), part.column) for row in rows)))
 
-    async def _hits(self, rows: Sequence[Row], statement: _Statement) -> tuple[Hit, ...]:
+    async def _hits(self, rows: Sequence[Row], statement: Statement) -> tuple[Hit, ...]:
         index = self._index
         found = {hit.id: hit for hit in await hits(self._archive, [row[0] for row in rows], statement.folders or ())}
         if any(number not in found or digest(found[number].sha256) != known for number, known in rows):
@@ -241,89 +236,6 @@ class Search:
                     await index.close()
                     self._index = await _anew(self._archive, error)
             return await self._index.database.read(sql, values)
-
-
-class _Statement:
-    """A query as SQL: an expression for the index, conditions on its documents, and their parameters."""
-
-    def __init__(self) -> None:
-        self.wanted: list[str] = []
-        self.excluded: list[str] = []
-        #: None: messages in any folder, or none.
-        self.folders: frozenset[int] | None = None
-        self.conditions: list[str] = []
-        self.values: dict[str, Any] = {}
-        self._low, self._high = 0, LAST
-
-    def value(self, value: Any) -> str:
-        name = f"v{len(self.values)}"
-        self.values[name] = value
-        return f":{name}"
-
-    def dated(self, term: language.Dated) -> None:
-        if term.first:
-            self._low = max(self._low, floor(_seconds(term.first)))
-        if term.end:
-            self._high = min(self._high, floor(_seconds(term.end)))
-
-    def lies_in(self, folders: frozenset[int]) -> None:
-        """Keep only messages in one of these folders, and in those of an earlier call."""
-        self.folders = folders if self.folders is None else self.folders & folders
-
-    def placed(self, folders: frozenset[int]) -> str:
-        """The SQL condition on ``doc`` of lying in one of these folders."""
-        return _EXISTS.format(self.value(str(sorted(folders))))
-
-    def finish(self) -> None:
-        """Assemble the statement."""
-        if self.folders is not None:
-            self.conditions.append(self.placed(self.folders))
-        if self.excluded and not self.wanted:
-            for one in self.excluded:
-                self.conditions.append(f"doc.id NOT IN (SELECT rowid FROM text WHERE text MATCH {self.value(one)})")
-        if self.wanted:
-            joined = " AND ".join(f"({one})" for one in self.wanted)
-            self.values["match"] = f"({joined})" + "".join(f" NOT ({one})" for one in self.excluded)
-        self.values |= {"low": self._low, "high": self._high}
-
-    def paged(self, after: int, limit: int) -> dict[str, Any]:
-        """The parameters for up to ``limit`` rows with a row id under ``after``."""
-        return {**self.values, "high": min(self._high, after), "limit": limit}
-
-    @property
-    def _from(self) -> str:
-        conditions = "".join(f" AND {one}" for one in self.conditions)
-        if self.wanted:
-            return (
-                "FROM text CROSS JOIN doc ON doc.id = text.rowid WHERE text MATCH :match "
-                f"AND text.rowid >= :low AND text.rowid < :high{conditions}"
-            )
-        return f"FROM doc WHERE doc.id >= :low AND doc.id < :high{conditions}"
-
-    @property
-    def _key(self) -> str:
-        return "text.rowid" if self.wanted else "doc.id"
-
-    def newest(self) -> str:
-        return f"SELECT {self._key}, doc.message_id, doc.digest {self._from} ORDER BY {self._key} DESC LIMIT :limit"
-
-    def best(self) -> str:
-        rank = f"bm25(text, {_WEIGHTS})" if self.wanted else "0"
-        return (
-            f"SELECT id FROM (SELECT {self._key} AS id, {rank} AS place {self._from} "
-            f"ORDER BY {self._key} DESC LIMIT :limit) ORDER BY place, id DESC LIMIT :kept"
-        )
-
-    def count(self) -> str:
-        if self.wanted and not self.conditions:
-            return "SELECT count(*) FROM text WHERE text MATCH :match AND rowid >= :low AND rowid < :high"
-        return f"SELECT count(*) {self._from}"
-
-
-_EXISTS = (
-    "EXISTS (SELECT 1 FROM catalog.placement p WHERE p.message_id = doc.message_id AND p.until_seq IS NULL "
-    "AND p.folder_id IN (SELECT value FROM json_each({})))"
-)
 
 
 async def matching(archive: Archive, text: str) -> tuple[list[int], frozenset[int]]:
@@ -353,47 +265,3 @@ async def _anew(archive: Archive, error: DamagedError) -> Index:
     logger.warning("the search index is damaged and is made anew: %s", error)
     discard(archive.home.search)
     return await _attached(archive)
-
-
-def expression(term: language.Node) -> str:
-    """A term as a full-text expression; empty when a part of it is not about text.
-
-    Only the letters and digits of user input get into it, in quotes.
-    """
-    match term:
-        case language.Words():
-            column = f"{term.column} : " if term.column else ""
-            begins = " *" if term.prefix else ""
-            words = f'"{" ".join(term.words)}"{begins}'
-            return f'{column}({words} OR "{term.compact}"{begins})' if term.compact else f"{column}{words}"
-        case language.All() | language.Any():
-            without = [expression(one.term) for one in term.terms if isinstance(one, language.Not)]
-            parts = [expression(one) for one in term.terms if not isinstance(one, language.Not)]
-            # NOT needs something to exclude from, and does not combine with OR here.
-            if not parts or not all(parts + without) or (without and isinstance(term, language.Any)):
-                return ""
-            joined = (" AND " if isinstance(term, language.All) else " OR ").join(f"({one})" for one in parts)
-            return f"({joined})" + "".join(f" NOT ({one})" for one in without)
-    return ""
-
-
-def _numbered(term: language.Numbered, statement: _Statement) -> str:
-    conditions = [f"doc.message_id = {int(term.id)}"] if term.id.isdigit() and len(term.id) < 19 else []
-    if len(term.id) >= 8:
-        low, high = (statement.value(bytes.fromhex(term.id.ljust(64, filler))) for filler in "0f")
-        named = digests.between(low, high, "catalog")
-        conditions.append(f"doc.message_id IN (SELECT {STANDING} FROM catalog.message WHERE {named})")
-    return f"({' OR '.join(conditions)})"
-
-
-def _between(term: language.Dated) -> list[str]:
-    found = [f"doc.id >= {floor(_seconds(term.first))}"] if term.first else []
-    return found + ([f"doc.id < {floor(_seconds(term.end))}"] if term.end else [])
-
-
-def _seconds(day: date) -> int:
-    """The beginning of a day in local time, in seconds since 1970."""
-    try:
-        return max(int(datetime.combine(day, time()).astimezone().timestamp()), 0)
-    except (OverflowError, ValueError, OSError):
-        return 0 if day.year < 1971 else 253_402_300_800
