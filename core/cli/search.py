@@ -27,6 +27,7 @@ from core.text.layout import cells
 if TYPE_CHECKING:
     from core.archive.archive import Archive
     from core.archive.search.hits import Hit
+    from core.archive.search.paging import Total
     from core.archive.search.query import QueryError
 
 MOST = 10_000
@@ -53,6 +54,7 @@ async def search(
     with - stands after --.
     """
     from core.archive.registry import users
+    from core.archive.search.paging import Total
     from core.archive.search.query import OfUser, Query, QueryError, parse
     from core.archive.search.search import Order, Search
 
@@ -68,14 +70,17 @@ async def search(
             finder = await Search.open(archive)
             try:
                 page = await finder.page(asked, order=Order(order), limit=limit)
-                total = await finder.count(asked)
+                if output.json_wanted:
+                    total = Total(await finder.count(asked), exact=True)
+                else:
+                    total = await finder.total(asked)
                 state = await glance(archive)
             finally:
                 await finder.close()
     except QueryError as error:
         return Answer(notes=_pointed(text, error), error=error)
     return Answer(
-        json=lambda: {"total": total, **as_json(state), "messages": [_as_json(hit) for hit in page.hits]},
+        json=lambda: {"total": total.number, **as_json(state), "messages": [_as_json(hit) for hit in page.hits]},
         lines=_found(page.hits),
         notes=_counted(len(page.hits), total, state),
     )
@@ -87,8 +92,11 @@ def _found(hits: Sequence[Hit]) -> Iterator[Table]:
         yield Table(("ID", "DATE (UTC)", "FROM", "SUBJECT", "USER", "FOLDER"), rows)
 
 
-def _counted(shown: int, total: int, state: IndexState) -> Iterator[str]:
-    yield f"{counted(total, 'message')} found{f', {number(shown)} of them shown' if total > shown else ''}."
+def _counted(shown: int, total: Total, state: IndexState) -> Iterator[str]:
+    # More may have been found for the page than were counted.
+    found = max(total.number, shown)
+    some = f", {number(shown)} of them shown" if found > shown or not total.exact else ""
+    yield f"{'' if total.exact else 'At least '}{counted(found, 'message')} found{some}."
     if state.behind:
         yield f"! {not_yet(state.behind)}"
     if state.unreadable:

@@ -105,6 +105,7 @@ TOLD_BEFORE_THE_END = {
     "core.cli.restore._announce()": "what a question is about stands before it",
     "core.cli.runs.run_profile()": "that it runs already is told before the run is watched",
     "core.cli.following.watched()": "whoever leaves is told that the run goes on",
+    "core.cli.search.search()": "JSON has the number of all results, text as far as it is known at once",
     "core.cli.seal.check()": "what is wrong with a place is told, even if the archive cannot be checked then",
     "core.cli.search._problems()": "pages are written as they are read: a list of all is held for JSON alone",
     "core.cli.service.run_service()": "the service ends with its process",

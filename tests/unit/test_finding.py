@@ -9,7 +9,7 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.read import browsing
-from core.archive.search import search
+from core.archive.search import resolving
 from core.archive.search.query import QueryError, parse
 from core.archive.search.search import Search
 from core.archive.search.search_index import bring_up
@@ -127,7 +127,7 @@ def test_the_command_line_says_when_a_message_arrived() -> None:
 
 async def test_a_part_of_too_many_words_is_refused(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of them would be sought: the error says what to do, and where."""
-    monkeypatch.setattr(search, "MOST_WORDS", 0)
+    monkeypatch.setattr(resolving, "MOST_WORDS", 0)
     with pytest.raises(QueryError, match="More than 0 words have") as refused:
         await found(archive, "steel *lager*")
     assert (refused.value.position, refused.value.hint) == (6, "Write more of it.")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.archive.search import folding, index_rows, search_index
-from core.archive.search.index_document import LONGEST_WORD, SHORTEST_WORD, lettered
+from core.archive.search.index_document import LONGEST_WORD, SHORTEST_WORD, split
 from core.archive.search.index_row import COLUMNS, Document
 from core.archive.search.search_index import bring_up
 from tests import homes
@@ -29,7 +29,7 @@ def test_the_words_of_a_batch_are_those_of_its_texts(texts: list[str]) -> None:
     """Of letters alone, from four on, whether the texts are plain or not."""
     words = {word for text in texts for word in re.findall(r"[^\W_]+", text)}
     expected = {word for word in words if SHORTEST_WORD <= len(word) <= LONGEST_WORD and word.isalpha()}
-    found = lettered([_document(text) for text in texts])
+    _, found = split([_document(text) for text in texts])
     assert set(found) == expected
     assert len(found) == len(expected)
 

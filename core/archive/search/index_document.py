@@ -7,9 +7,10 @@ import logging
 import re
 import traceback
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from core.archive.search import folding
+from core.archive.search import beginnings, folding
 from core.archive.search.index_row import COLUMNS, Document, Lack, Unread, digest, rowid
 from core.db.database import Row
 from core.errors import BusyError, DamagedError, StorageError
@@ -29,15 +30,11 @@ logger = logging.getLogger("archivar.search")
 _ADDRESS = re.compile(r"(?:https?|ftp)://[^\s<>\"'\\]++", re.IGNORECASE)
 #: Characters of an address that are indexed.
 _LONGEST_ADDRESS = 2_000
-_WORD = re.compile(r"[^\W_]+")
-#: The characters of ASCII that are in no word, as blanks.
-_BETWEEN = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 
 def documents(rows: Sequence[Row], raws: Sequence[Bytes | Exception]) -> tuple[list[Document], list[str]]:
     """The documents of catalog rows and the messages' bytes, in order, and their words in letters alone."""
-    found = [document(row, raw) for row, raw in zip(rows, raws, strict=True)]
-    return found, lettered(found)
+    return split([document(row, raw) for row, raw in zip(rows, raws, strict=True)])
 
 
 def document(row: Row, raw: Bytes | Exception) -> Document:
@@ -112,13 +109,15 @@ def _tell(message: int, sha256: str, error: Exception) -> None:
         logger.error("%s", said)
 
 
-def lettered(documents: Iterable[Document]) -> list[str]:
-    """The words of messages in which parts are sought, each once."""
-    # One text of all that are plain: a set of words for each message would take longer than the words themselves.
-    texts = ["\n".join(one.columns) for one in documents]
-    plain = "\n".join(text for text in texts if text.isascii())
-    words = set(plain.translate(_BETWEEN).split()).union(*(_WORD.findall(text) for text in texts if not text.isascii()))
-    return [word for word in words if SHORTEST_WORD <= len(word) <= LONGEST_WORD and word.isalpha()]
+def split(documents: Iterable[Document]) -> tuple[list[Document], list[str]]:
+    """Documents with the beginnings of their words, and the words in which parts are sought, each once."""
+    found: list[Document] = []
+    words = set[str]()
+    for one in documents:
+        columns = [set(beginnings.words(text)) if text else () for text in one.columns]
+        words.update(*columns)
+        found.append(replace(one, beginnings=tuple(map(beginnings.beginnings, columns))))
+    return found, [word for word in words if SHORTEST_WORD <= len(word) <= LONGEST_WORD and word.isalpha()]
 
 
 def _read(message: int, found: Content, subject: str, sender: str) -> tuple[tuple[str, ...], Unread | None]:

@@ -12,8 +12,9 @@ from core.values import dataclass
 
 #: The columns of the text, in order.
 COLUMNS = ("subject", "sender", "recipients", "copies", "body", "files", "links", "ids")
-#: Row ids per second; messages before 1970 or without any date sort last.
-_NUMBERS = 1 << 25
+#: Row ids per second; messages before 1970 or without any date sort last. The index keeps the distance from each
+#: to the next one for each word: with more of them it would be larger.
+NUMBERS = 1 << 12
 
 
 class Lack(StrEnum):
@@ -56,6 +57,8 @@ class Document:
     attachments: int
     columns: tuple[str, ...]
     unread: Unread | None
+    #: The beginnings of the words of each column.
+    beginnings: tuple[str, ...] = ("",) * len(COLUMNS)
 
 
 @dataclass(slots=True)
@@ -75,11 +78,11 @@ class Batch:
 
 def floor(seconds: int) -> int:
     """The lowest row id that a message of that time or later can have."""
-    return max(seconds, 0) * _NUMBERS
+    return max(seconds, 0) * NUMBERS
 
 
 def rowid(date: int | None, message: int) -> int:
-    return max(date or 0, 0) * _NUMBERS + message % _NUMBERS
+    return max(date or 0, 0) * NUMBERS + message % NUMBERS
 
 
 def digest(sha256: bytes) -> int:

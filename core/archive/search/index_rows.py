@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from core.archive.search.index_row import COLUMNS, Batch, Document, Lack, Unread
+from core.archive.search.index_row import COLUMNS, NUMBERS, Batch, Document, Lack, Unread
 from core.db.database import Transaction
 
 _VALUES = ", ".join("?" * len(COLUMNS))
@@ -29,6 +29,10 @@ async def insert(transaction: Transaction, batch: Batch) -> None:
     await transaction.many(
         f"INSERT INTO text (rowid, {', '.join(COLUMNS)}) VALUES (?, {_VALUES})",
         [(number, *one.columns) for number, one in numbered],
+    )
+    await transaction.many(
+        f"INSERT INTO beginning (message_id, {', '.join(COLUMNS)}) VALUES (?, {_VALUES})",
+        [(one.message, *one.beginnings) for one in documents],
     )
     await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", ((word,) for word in sorted(batch.words)))
     await transaction.many(
@@ -64,19 +68,35 @@ async def forget(transaction: Transaction, message: int) -> bool:
         (row[0], *json.loads(row[1])),
     )
     await transaction.execute("DELETE FROM doc WHERE id = ?", (row[0],))
+    await transaction.execute("DELETE FROM beginning WHERE message_id = ?", (message,))
     await transaction.execute("DELETE FROM problem WHERE message_id = ?", (message,))
     return True
 
 
 async def _free(transaction: Transaction, numbers: Sequence[int]) -> list[int]:
-    """``numbers`` or the next unused row ids: ids of messages of one second may be 33 million apart."""
+    """``numbers``, or unused row ids of the same second for those in use; of the next second that has any, if it has none."""
     used = "SELECT id FROM text_docsize WHERE id IN (SELECT value FROM json_each(?))"
     taken = {row[0] for row in await transaction.read(used, (str(list(numbers)),))}
+    #: The highest row id that was in use or has been given, by its second: those above are free, but for some of this batch.
+    highest: dict[int, int] = {}
     found: list[int] = []
     for wanted in numbers:
-        number = wanted
-        while number in taken or (number != wanted and await transaction.value(used, (f"[{number}]",))):
-            number += 1
+        number, second = wanted, wanted // NUMBERS
+        while number in taken:
+            if second not in highest:
+                highest[second] = await _highest(transaction, second)
+            if highest[second] < (second + 1) * NUMBERS - 1:
+                highest[second] += 1
+                number = highest[second]
+            else:
+                second += 1
         taken.add(number)
         found.append(number)
     return found
+
+
+async def _highest(transaction: Transaction, second: int) -> int:
+    """The highest row id of a second that is in use; the one before its first when there is none."""
+    first = second * NUMBERS
+    values = (first, first + NUMBERS)
+    return int(await transaction.value("SELECT coalesce(max(id), ?1 - 1) FROM text_docsize WHERE id >= ?1 AND id < ?2", values))

@@ -46,6 +46,18 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """A word of which ``text`` is the beginning, of one or two letters: in so many messages that each is tested by itself.
+
+    ``share`` of all messages, over 0 to 1, have such a word.
+    """
+
+    text: str
+    column: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class WordPart:
     """A word that contains the folded ``text``, or, with ``ending``, ends with it."""
 
@@ -133,7 +145,9 @@ class Any:
     terms: tuple[Node, ...]
 
 
-Node: TypeAlias = Words | WordPart | Attached | InFolder | OfUser | Within | Dated | Sized | Numbered | Not | All | Any
+Node: TypeAlias = (
+    Words | Beginning | WordPart | Attached | InFolder | OfUser | Within | Dated | Sized | Numbered | Not | All | Any
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,18 @@ from core.archive.archive import Archive
 from core.archive.search import query as language
 from core.archive.search.hits import Hit, hits, meant
 from core.archive.search.index_row import digest
-from core.archive.search.query import Query, QueryError
+from core.archive.search.paging import Pages, Total
+from core.archive.search.query import Query
+from core.archive.search.query_terms import Beginning
+from core.archive.search.resolving import Terms
 from core.archive.search.search_index import Index, discard, missing
 from core.archive.search.statement import LAST, Statement, between, expression, numbered
 from core.db.database import Row
 from core.errors import DamagedError
-from core.problems import search as problems
 from core.values import dataclass
 
 #: By relevance, the number of newest results that are ranked, and the number that can be paged through.
 RANKED, KEPT = 20_000, 1_000
-#: The most words that may contain a part; each of them is sought.
-MOST_WORDS = 2_000
 #: Batch sizes when all results are read, each ten times the one before: a query may cost much however little it finds.
 _FIRST, _MOST = 100, 50_000
 
@@ -90,16 +90,16 @@ class Search:
 
         By relevance only the newest 20,000 results are ranked, and the best 1,000 shown.
         """
-        statement = await self._statement(query)
+        statement = await self._statement(query, order)
         if order is Order.RELEVANCE:
             return await self._best(statement, after, limit)
-        rows = await self._read(statement.newest(), statement.paged(after.after if after else LAST, limit + 1))
+        rows = await Pages(self._read, statement).newest(after.after if after else LAST, limit + 1)
         more = Cursor(rows[limit - 1][0]) if len(rows) > limit else None
         return ResultPage(await self._hits([row[1:] for row in rows[:limit]], statement), more)
 
     async def _best(self, statement: Statement, after: Cursor | None, limit: int) -> ResultPage:
         if after is None:
-            rows = await self._read(statement.best(), {**statement.paged(LAST, RANKED), "kept": KEPT})
+            rows = await self._read(statement.best(), statement.between(0, LAST, limit=RANKED, kept=KEPT))
             ranked = tuple(row[0] for row in rows)
         else:
             ranked = after.ranked
@@ -117,8 +117,12 @@ class Search:
     async def count(self, query: Query) -> int:
         """The number of messages that a query finds. Raises ``QueryError``."""
         statement = await self._statement(query)
-        rows = await self._read(statement.count(), statement.values)
+        rows = await self._read(statement.count(), statement.between(0, LAST))
         return int(rows[0][0])
+
+    async def total(self, query: Query) -> Total:
+        """The same as far as the newest of the messages that a word of the query finds tell it. Raises ``QueryError``."""
+        return await Pages(self._read, await self._statement(query)).total()
 
     async def ids(self, query: Query) -> AsyncIterator[int]:
         """The ids of all messages that a query finds, the newest first. Raises ``QueryError``."""
@@ -131,13 +135,14 @@ class Search:
 
         Raises ``QueryError``.
         """
-        statement = await self._statement(query)
+        statement = await self._statement(query, order)
         if order is Order.RELEVANCE:
-            rows = await self._read(statement.best(), {**statement.paged(LAST, RANKED), "kept": KEPT})
+            rows = await self._read(statement.best(), statement.between(0, LAST, limit=RANKED, kept=KEPT))
             yield [row[0] for row in await self._texts([row[0] for row in rows])]
             return
+        pages = Pages(self._read, statement)
         after, limit = LAST, _FIRST
-        while rows := await self._read(statement.newest(), statement.paged(after, limit)):
+        while rows := await pages.newest(after, limit):
             yield [row[1] for row in rows]
             if len(rows) < limit:
                 return
@@ -154,16 +159,14 @@ class Search:
 
     # -----------------------------------------------------------------------------------------------------------------------
 
-    async def _statement(self, query: Query) -> Statement:
+    async def _statement(self, query: Query, order: Order = Order.NEWEST) -> Statement:
         statement = Statement()
-        for term in query.terms:
+        for term in await Terms(self._read).resolved(query.terms, ranked=order is Order.RELEVANCE):
             await self._collect(term, statement)
         statement.finish()
         return statement
 
     async def _collect(self, term: language.Node, statement: Statement) -> None:
-        if isinstance(term, language.WordPart):
-            term = await self._words(term)
         if isinstance(term, language.All):
             for one in term.terms:
                 await self._collect(one, statement)
@@ -188,9 +191,11 @@ class Search:
                 parts = [await self._condition(one, statement) for one in term.terms]
                 return f"({(' AND ' if isinstance(term, language.All) else ' OR ').join(parts)})"
             case language.WordPart():
-                return await self._condition(await self._words(term), statement)
+                raise TypeError("resolved before")
             case language.Words():
-                return f"doc.id IN (SELECT rowid FROM text WHERE text MATCH {statement.value(expression(term))})"
+                return statement.matched(expression(term))
+            case Beginning():
+                return statement.begun(term)
             case language.Attached():
                 return "doc.attachments > 0"
             case language.Sized():
@@ -202,16 +207,6 @@ class Search:
                 return numbered(term, statement)
             case language.OfUser() | language.InFolder() | language.Within():
                 return statement.placed(await meant(self._archive, term))
-
-    async def _words(self, part: language.WordPart) -> language.Any:
-        """The words that contain ``part``, or end with it. Raises ``QueryError`` when these are too many."""
-        where = "substr(text, -length(:part)) = :part" if part.ending else "instr(text, :part)"
-        rows = await self._read(f"SELECT text FROM word WHERE {where} LIMIT :most", {"part": part.text, "most": MOST_WORDS + 1})
-        if len(rows) > MOST_WORDS:
-            raise QueryError(problems.TOO_MANY_WORDS(most=MOST_WORDS, part=part.text), part.position)
-        # A term not of letters alone is not among those words, and is sought as a word or beginning.
-        itself = language.Words((part.text,), part.column, prefix=not part.ending)
-        return language.Any((itself, *(language.Words((row[0],), part.column) for row in rows)))
 
     async def _hits(self, rows: Sequence[Row], statement: Statement) -> tuple[Hit, ...]:
         index = self._index

@@ -7,7 +7,10 @@ and crash.
 The row id is made of the message's date and id (``_rowid``), so that the newest come first without sorting, and a page
 continues where the last one ended, whatever has come since. The table is contentless: texts are read from the volumes.
 
-Beside it stands each word once, in letters alone: a part of a word is sought in them, and then the words that contain it. That
+Beside it stand the short beginnings of each message's words (``beginnings``): those of a letter or two are in most messages,
+and the full-text index would join the lists of all words that begin so.
+
+Each word stands there once, in letters alone: a part of a word is sought in them, and then the words that contain it. That
 takes a few bytes for a word of the language, where a trigram index would be larger than the mail.
 """
 
@@ -25,7 +28,8 @@ from core import files
 from core.archive.archive import Archive
 from core.archive.read import originals
 from core.archive.search import index_rows
-from core.archive.search.index_row import Batch, Lack, Unread, digest
+from core.archive.search.beginnings import TOKENIZER
+from core.archive.search.index_row import COLUMNS, Batch, Lack, Unread, digest
 from core.config import Home
 from core.db import glimpse
 from core.db.database import Database, Row
@@ -37,7 +41,7 @@ from core.values import dataclass
 
 #: To be raised with every change of this module, ``folding``, ``numbers`` or the results of ``content``: the index is made
 #: anew.
-VERSION = 3
+VERSION = 4
 PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -16384", "temp_store = MEMORY")
 #: Messages of a batch: the more of them, the less is written for each, since texts are merged in memory.
 MOST_MESSAGES = 10_000
@@ -51,17 +55,18 @@ PAGE = 1000
 SAMPLES = 64
 #: Ids after the last indexed one that are looked at one by one to count what is missing.
 NEAR = 500
-SCHEMA = """
+SCHEMA = f"""
 CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, archive_id TEXT NOT NULL,
     reached INTEGER NOT NULL);
 CREATE TABLE doc (id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL UNIQUE, digest INTEGER NOT NULL, size INTEGER NOT NULL,
     attachments INTEGER NOT NULL);
 CREATE TABLE problem (message_id INTEGER PRIMARY KEY, lack TEXT NOT NULL, reason TEXT NOT NULL, columns TEXT NOT NULL);
 CREATE TABLE word (text TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE VIRTUAL TABLE text USING fts5 (subject, sender, recipients, copies, body, files, links, ids, content = '',
-    tokenize = "unicode61 remove_diacritics 0 categories 'L* N*'");
+CREATE TABLE beginning (message_id INTEGER PRIMARY KEY, {", ".join(f"{name} TEXT NOT NULL" for name in COLUMNS)});
+CREATE VIRTUAL TABLE text USING fts5 ({", ".join(COLUMNS)}, content = '',
+    tokenize = "{TOKENIZER}");
 """
-_TABLES = ("state", "doc", "problem", "word", "text")
+_TABLES = ("state", "doc", "problem", "word", "beginning", "text")
 
 logger = logging.getLogger("archivar.search")
 

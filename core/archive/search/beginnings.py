@@ -1,0 +1,91 @@
+"""The beginnings of a message's words, one or two letters of each: tested message by message, without lists of all words.
+
+A text of beginnings has each of them once, in any order, so that one is found by a plain search in it: a beginning starts with
+a character that is in no word (a capital letter, or a sign for a digit), and another letter than those of ASCII stands behind
+``OTHER``. Pure, but for the full-text index in memory that is asked about characters.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from functools import cache
+from operator import itemgetter
+from string import ascii_lowercase, digits
+
+from core.archive.search.index_row import COLUMNS
+
+#: Letters of the longest beginning.
+LONGEST = 2
+#: The mark before a letter that has no sign of its own.
+OTHER = "~"
+#: How the index takes texts apart.
+TOKENIZER = "unicode61 remove_diacritics 0 categories 'L* N*'"
+
+_SIGNS = {letter: letter.upper() for letter in ascii_lowercase} | dict(zip(digits, "!#$%&()+-=", strict=True))
+#: Beginnings that are kept with their signs: those of scripts without an alphabet are many.
+_MOST_KEPT = 100_000
+
+
+class _Signed(dict[str, str]):
+    """Beginnings with the sign of their first letter, as they were asked for."""
+
+    def __missing__(self, beginning: str) -> str:
+        if len(self) > _MOST_KEPT:
+            self.clear()
+        found = self[beginning] = f"{_SIGNS.get(beginning[0], OTHER + beginning[0])}{beginning[1:]}"
+        return found
+
+
+class _Between(dict[int, int]):
+    """Characters by their codes, with a blank for those that the index takes for none of a word: it is asked once for each."""
+
+    def __missing__(self, code: int) -> int:
+        found = self[code] = ord(" ") if _separates(chr(code)) else code
+        return found
+
+
+def _separates(character: str) -> bool:
+    code, asked = ord(character), _asked()
+    asked.execute("INSERT OR IGNORE INTO one (rowid, words) VALUES (?, ?)", (code, f"a{character}b"))
+    return bool(asked.execute("SELECT 1 FROM one WHERE one MATCH 'b' AND rowid = ?", (code,)).fetchall())
+
+
+@cache
+def _asked() -> sqlite3.Connection:
+    """An index of one character a row, in memory."""
+    connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+    connection.execute(f'CREATE VIRTUAL TABLE one USING fts5 (words, tokenize = "{TOKENIZER}")')
+    return connection
+
+
+_BEGINNING = itemgetter(slice(LONGEST))
+_SIGNED = _Signed()
+_BETWEEN = _Between({code: code if chr(code).isalnum() else ord(" ") for code in range(128)})
+
+
+def words(text: str) -> list[str]:
+    """The words of a folded text as the index takes it apart."""
+    return text.translate(_BETWEEN).split()
+
+
+def beginnings(words: Iterable[str]) -> str:
+    """The text of the beginnings of folded words."""
+    return "".join(map(_SIGNED.__getitem__, set(map(_BEGINNING, words))))
+
+
+def testable(beginning: str) -> bool:
+    """True for the beginning of a word that is short enough to be in such texts."""
+    return 0 < len(beginning) <= LONGEST and words(beginning) == [beginning]
+
+
+def condition(column: str, value: str) -> str:
+    """The SQL condition on a row of such texts, of having the ``signed`` beginning ``value`` in a column, or (empty) in any."""
+    # The text of a message has most words, so that it comes first.
+    columns = (column,) if column else sorted(COLUMNS, key=lambda name: name != "body")
+    return f"({' OR '.join(f'instr({name}, {value}) > 0' for name in columns)})"
+
+
+def signed(beginning: str) -> str:
+    """A beginning as it stands in a text of them."""
+    return _SIGNED[beginning]
