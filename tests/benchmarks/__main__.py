@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from core.text.format import size
+from tests.benchmarks import backups, folders, large, mail, progress, reading, search, start
 from tests.benchmarks import console as on_a_terminal
-from tests.benchmarks import folders, large, mail, progress, reading, search, start
 from tests.benchmarks.console import FAST, verdict
 from tests.benchmarks.contestant import Home, Measured
 from tests.benchmarks.server import PASSWORD, drain, fill, mbsync
@@ -61,6 +61,7 @@ def main() -> int:
             progress.measure(folder),
             mail.measure(folder / "home-mail"),
             reading.measure(folder / "reading", 30 * options.messages),
+            backups.measure(folder / "backups", 10 * options.messages),
             search.measure(folder / "home-search"),
             large.measure(folder / "large", min(options.messages // 6, large.MEGABYTES)),
             _beside_indexing(folder, server, 4 * options.messages, options.rounds),
