@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import date
+from typing import NamedTuple
 
 from core.imap.names import Reply
 from core.masking import masked, masked_name
@@ -31,8 +31,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """A message as the folder lists it. ``size`` in bytes by the server; ``internaldate`` in seconds since 1970."""
 
     size: int
@@ -90,7 +89,7 @@ def listing(replies: Iterable[Reply]) -> Listing:
     for uid, text in alone.items():
         if uid in found:
             # Told later, or told at all: the last one counts.
-            found[uid] = replace(found[uid], flags=text, flagless=False)
+            found[uid] = found[uid]._replace(flags=text, flagless=False)
     return Listing(found, frozenset(twice))
 
 

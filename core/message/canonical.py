@@ -18,6 +18,11 @@ def canonical(raw: Bytes, *, whole: bool = False) -> bytes | None:
 
     Reading all of it takes as long as hashing: for files, which may have been joined from several.
     """
+    if isinstance(raw, bytes) and not whole:
+        # Nearly all mail of servers, told by the least work.
+        lines = raw.count(b"\n", 0, _LOOKED_AT)
+        if lines and lines == raw.count(b"\r\n", 0, _LOOKED_AT):
+            return None
     raw = octets.large(raw)
     beginning = raw if whole else raw[:_LOOKED_AT]
     ends = returned = 0

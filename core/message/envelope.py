@@ -20,6 +20,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from core.message import octets, uuencoded
 from core.message.date_field import seconds
@@ -79,8 +80,8 @@ _CHARSETS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+# A tuple, since one is made for every message.
+class Envelope(NamedTuple):
     """The envelope of one message; texts are decoded (RFC 2047), ``date`` is UTC seconds since 1970 or None.
 
     ``sender`` and ``recipients`` (To and Cc, comma-separated) are header text such as ``Anna Muster <anna@example.test>``;
@@ -105,10 +106,12 @@ def describe(raw: Bytes, scan: Sequence[Part] | None = None) -> Envelope:
     the empty line, as IMAP returns for BODY.PEEK[HEADER] (RFC 3501 6.4.5), and of the whole message without one.
     """
     raw = octets.large(raw)
-    header = header_sha256(raw)
+    end = header_end(raw)
+    header = _sha256(raw, end)
     if (readable := with_line_feeds(raw)) is not raw:
         raw, scan = readable, None
-    lower, fields = _fields(raw)
+        end = header_end(raw)
+    lower, fields = _fields(raw, end)
     scan = parts(raw) if scan is None else scan
     charset = "" if _is_ascii(fields) else _charset(lower) or _charset_of_parts(raw, scan)
     return Envelope(
@@ -118,17 +121,21 @@ def describe(raw: Bytes, scan: Sequence[Part] | None = None) -> Envelope:
         date=seconds(_first(fields, b"date", LONGEST_DATE)),
         message_id=_message_id(fields),
         header_sha256=header,
-        attachments=_attachments(raw, scan) + _encoded_files(raw, scan),
+        attachments=_attachments(raw, lower, scan),
         readable=bool(fields) or _ANY_FIELD.search(lower) is not None,
     )
 
 
 def header_sha256(raw: Bytes) -> bytes:
     """The SHA-256 of the header block of a message, with the empty line that ends it."""
+    return _sha256(raw, header_end(raw))
+
+
+def _sha256(raw: Bytes, end: int) -> bytes:
     if isinstance(raw, bytes):
-        return hashlib.sha256(memoryview(raw)[: header_end(raw)]).digest()
+        return hashlib.sha256(raw[:end]).digest()
     found = hashlib.sha256()
-    for chunk in raw.chunks(0, header_end(raw)):
+    for chunk in raw.chunks(0, end):
         found.update(chunk)
     return found.digest()
 
@@ -150,7 +157,8 @@ class HeaderTexts:
 
 def describe_header(header: bytes) -> HeaderTexts:
     """Read a header block, as IMAP returns for BODY[HEADER], or a whole message. Never raises."""
-    lower, fields = _fields(with_line_feeds(header))
+    readable = with_line_feeds(header)
+    lower, fields = _fields(readable, header_end(readable))
     charset = "" if _is_ascii(fields) else _charset(lower)
     return HeaderTexts(
         _people(fields, b"from", b"sender", charset=charset),
@@ -160,9 +168,9 @@ def describe_header(header: bytes) -> HeaderTexts:
     )
 
 
-def _fields(raw: Bytes) -> tuple[bytes, dict[bytes, list[bytes]]]:
-    """The header block of a message in lower case, and the raw values of the fields used here, by name."""
-    header = b"\n" + raw[: min(header_end(raw), LONGEST_HEADER)]
+def _fields(raw: Bytes, end: int) -> tuple[bytes, dict[bytes, list[bytes]]]:
+    """The header block of a message, up to ``end``, in lower case, and the raw values of the fields used here, by name."""
+    header = b"\n" + raw[: min(end, LONGEST_HEADER)]
     lower = header.lower()
     fields: dict[bytes, list[bytes]] = {}
     for found in _FIELD.finditer(lower):
@@ -340,29 +348,36 @@ def _codec(label: str) -> str:
     return _CHARSETS.get(name, name)
 
 
-def _attachments(raw: Bytes, scan: Sequence[Part]) -> int:
-    """Count what a mail program lists as attached; what is inside an embedded message belongs to that."""
-    return sum(
-        not part.leaf or is_attachment(b"\n" + raw[part.head : min(part.body, part.head + LONGEST_HEADER)].lower())
-        for part in scan
-        if not part.embedded
-    )
+def _attachments(raw: Bytes, header: bytes, scan: Sequence[Part]) -> int:
+    """Count what a mail program lists as attached; what is inside an embedded message belongs to that.
 
-
-def _encoded_files(raw: Bytes, scan: Sequence[Part]) -> int:
-    """Count the files in uuencode that stand in texts of the message itself."""
-    if raw.find(b"begin") < 0:
-        return 0
+    ``header``: the message's own header block, in lower case with a leading line end.
+    """
     count = 0
-    for part in scan[:MOST_LOOKED_AT]:
-        lower = b"\n" + raw[part.head : min(part.body, part.head + LONGEST_VALUE)].lower()
-        kind = _TYPE.search(lower)
-        plain = kind is None or kind[1].lstrip().startswith(b"text/plain")
-        if part.leaf and not part.embedded and plain and not is_attachment(lower):
-            encoding = _ENCODING.search(lower)
-            body = octets.section(raw, part.body, part.end)
-            count += uuencoded.count(decoded(body, encoding[1].decode("ascii", "replace") if encoding else ""))
+    for number, part in enumerate(scan):
+        if part.embedded:
+            continue
+        lower = header
+        if part.head:
+            lower = b"\n" + raw[part.head : min(part.body, part.head + LONGEST_HEADER)].lower()
+        if not part.leaf or is_attachment(lower):
+            count += 1
+        elif number < MOST_LOOKED_AT:
+            count += _encoded_files(raw, part, lower)
     return count
+
+
+def _encoded_files(raw: Bytes, part: Part, lower: bytes) -> int:
+    """Count the files in uuencode that stand in a text of the message itself."""
+    kind = _TYPE.search(lower)
+    if kind is not None and not kind[1].lstrip().startswith(b"text/plain"):
+        return 0
+    found = _ENCODING.search(lower)
+    encoding = found[1].decode("ascii", "replace") if found else ""
+    # A letter stands for itself in all encodings but base64. Attachments, the most of a message, are not searched for it.
+    if (raw.find(b"begin") if encoding == "base64" else raw.find(b"begin", part.body, part.end)) < 0:
+        return 0
+    return uuencoded.count(decoded(octets.section(raw, part.body, part.end), encoding))
 
 
 def is_attachment(lower: bytes) -> bool:

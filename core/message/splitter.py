@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from mmap import mmap
 from typing import NamedTuple, TypeAlias
 
@@ -30,6 +31,7 @@ MOST_BOUNDARY_LINES = 100_000
 LONGEST_BOUNDARY = 200  # RFC 2046 5.1.1 allows 70
 LONGEST_HEADER = 16 * 1024 * 1024  # bytes read: 100,000 recipients take 5 MB
 LONGEST_CONTENT_TYPE = 8 * 1024
+WINDOW = 2 * 1024  # bytes searched for a delimiter before hyphens are looked for: the header of a part is mostly shorter
 
 _EMPTY_LINE = re.compile(rb"\r?\n")
 _HEADER_END = re.compile(rb"\n\r?\n")
@@ -129,7 +131,7 @@ def header_end(raw: Raw, start: int = 0, end: int | None = None) -> int:
     ``raw[:header_end(raw)]`` is what IMAP returns as BODY[HEADER] (RFC 3501 6.4.5). Lines may end in CRLF or LF, mixed.
     """
     stop = len(raw) if end is None else end
-    if isinstance(raw, Octets):
+    if not isinstance(raw, bytes) and isinstance(raw, Octets):
         if empty := _EMPTY_LINE.match(raw[start : min(start + 2, stop)]):
             return start + empty.end()
         span = raw.search(_HEADER_END, start, stop, 4)
@@ -209,7 +211,9 @@ def _rest_of_delimiter(raw: Raw, after: int, end: int) -> tuple[bool, int] | Non
 
 def _finder(raw: Raw) -> Callable[[bytes, int, int], int]:
     """``raw.find``, or a substitute for a memoryview, which has none, and for a mmap, whose search is quadratic."""
-    if isinstance(raw, bytes | bytearray | Octets):
+    if isinstance(raw, bytes):
+        return partial(find_delimiter, raw)
+    if isinstance(raw, bytearray | Octets):
         return raw.find
 
     def find(needle: bytes, start: int, end: int) -> int:
@@ -217,3 +221,17 @@ def _finder(raw: Raw) -> Callable[[bytes, int, int], int]:
         return found.start() if found else -1
 
     return find
+
+
+def find_delimiter(raw: bytes, delimiter: bytes, start: int, end: int) -> int:
+    """``raw.find`` of a delimiter (``\\n--boundary``), ten times as fast in base64, which has no hyphen."""
+    while end - start > WINDOW:
+        found = raw.find(delimiter, start, start + WINDOW)
+        if found >= 0:
+            return found
+        # One that begins before the window's end, but ends behind it, is still to be found.
+        hyphen = raw.find(b"-", start + WINDOW - len(delimiter) + 2, end)
+        if hyphen < 0:
+            return -1
+        start = hyphen - 1
+    return raw.find(delimiter, start, end)

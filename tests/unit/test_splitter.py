@@ -269,3 +269,17 @@ def test_odd_mail_is_covered_exactly(odd_mail: list[bytes]) -> None:
             assert_covered(raw, split(raw, threshold=threshold, longest=longest))
         cut += len(split(raw)) > 1
     assert cut > len(odd_mail) // 100
+
+
+@given(
+    st.lists(st.sampled_from([b"\n--b", b"\n--b--", b"-", b"\n", b"\n--", b"a" * 700, b"Qk" * 1500, b"- " * 900]), max_size=12),
+    st.integers(0, 3000),
+    st.integers(0, 3000),
+)
+@example([b"a" * (splitter.WINDOW - 2), b"\n--b"], 0, 0)
+@example([b"a" * (splitter.WINDOW - 1), b"\n--b"], 0, 0)
+@example([b"a" * splitter.WINDOW, b"\n--b", b"a" * splitter.WINDOW], 0, 0)
+def test_a_delimiter_is_found_where_any_search_finds_it(pieces: list[bytes], start: int, less: int) -> None:
+    raw = b"".join(pieces)
+    end = max(start, len(raw) - less)
+    assert splitter.find_delimiter(raw, b"\n--b", start, end) == raw.find(b"\n--b", start, end)

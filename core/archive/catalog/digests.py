@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.archive.catalog.levels import KEY_BYTES, Levels
 from core.db.database import Database, Row, Transaction
@@ -14,8 +14,7 @@ TABLES = _LEVELS.tables
 add, remove, clear = _LEVELS.add, _LEVELS.remove, _LEVELS.clear
 
 
-@dataclass(frozen=True, slots=True)
-class KnownMessage:
+class KnownMessage(NamedTuple):
     """A message in the catalog: its id, and id and date (seconds since 1970, None without one) of the one that stands for it.
 
     Another stands for it when it is a twin (``twins``).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.archive.catalog import digests, restated, totals, twins
 from core.archive.catalog.digests import KnownMessage, KnownMessages
@@ -16,8 +16,7 @@ from core.db.database import Transaction
 from core.message.envelope import Envelope
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(NamedTuple):
     """The catalog's record of a message beside its hash: size in bytes, the envelope, and its row in its volume.
 
     The row is None where it is not known, and in a volume of format 1, which has no numbers of rows.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 
 from core.archive.catalog import catalog, changes, digests, parts, settings
 from core.archive.catalog.messages import Detail
@@ -204,7 +203,7 @@ async def details(volume: Volume, digests: Sequence[bytes]) -> dict[bytes, Detai
             found |= {one.sha256: one.result if isinstance(one.result, Detail) else UNREADABLE for one in page}
     if not volume.meta.is_old and (whole := [sha256 for sha256, detail in found.items() if detail is not UNREADABLE]):
         for sha256, record in (await volume.records(whole)).items():
-            found[sha256] = replace(found[sha256], row=record.row)
+            found[sha256] = found[sha256]._replace(row=record.row)
     return found
 
 

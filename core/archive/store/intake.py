@@ -11,7 +11,7 @@ import hashlib
 import logging
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.message.canonical import canonical
 from core.message.envelope import Envelope, describe, undescribed
@@ -36,8 +36,8 @@ WORTH_SHARING = 1024
 WORTH_COMPRESSING = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+# Tuples: one of each is made for every message, in less than half the time of a frozen class.
+class Piece(NamedTuple):
     """A segment of a message: its SHA-256 and its range of bytes."""
 
     sha256: bytes
@@ -45,8 +45,7 @@ class Piece:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedMessage:
+class PreparedMessage(NamedTuple):
     """A message ready to be stored."""
 
     raw: bytes
@@ -57,8 +56,7 @@ class PreparedMessage:
     canonical: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPart:
+class StoredPart(NamedTuple):
     """A part as a volume keeps it; ``sha256`` and ``size`` are of the plain bytes."""
 
     sha256: bytes

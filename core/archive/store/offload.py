@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import marshal
 import mmap
 import os
-import pickle
 import socket
 import struct
 import subprocess
@@ -24,6 +24,7 @@ from core.archive.store import intake
 from core.archive.store.intake import Piece, PreparedMessage, StoredPart
 from core.message.envelope import Envelope
 from core.system import guard, launch
+from core.system.collection import uncollected
 from core.system.process import is_stopped
 from core.system.tasks import spawn
 
@@ -86,7 +87,7 @@ class Offload:
         _send(self._socket, (volume, sizes))
         described, packed = _receive(self._socket, self._look)
         prepared = [
-            PreparedMessage(raw, sha256, tuple(Piece(*piece) for piece in pieces), Envelope(*envelope), canonical)
+            PreparedMessage(raw, sha256, tuple(map(Piece._make, pieces)), Envelope._make(envelope), canonical)
             for raw, (sha256, pieces, envelope, canonical) in zip(raws, described, strict=True)
         ]
         parts = [StoredPart(sha256, codec, size, self._packed[start:end]) for sha256, codec, size, start, end in packed]
@@ -187,14 +188,14 @@ def fits(raws: Sequence[bytes]) -> bool:
 
 
 def _send(connection: socket.socket, value: Any) -> None:
-    data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    data = marshal.dumps(value)
     connection.sendall(_LENGTH.pack(len(data)) + data)
 
 
 def _receive(connection: socket.socket, look: Callable[[], None] = lambda: None) -> Any:
-    # Both ends are this program; nothing from outside is ever unpickled.
+    # Both ends are this program, run by one Python; nothing from outside is ever read here.
     length = _LENGTH.unpack(_exactly(connection, _LENGTH.size, look))[0]
-    return pickle.loads(_exactly(connection, length, look))
+    return marshal.loads(_exactly(connection, length, look))
 
 
 def _exactly(connection: socket.socket, count: int, look: Callable[[], None]) -> bytes:
@@ -211,28 +212,17 @@ def _exactly(connection: socket.socket, count: int, look: Callable[[], None]) ->
     return bytes(found)
 
 
-def _fields(envelope: Envelope) -> tuple[Any, ...]:
-    return tuple(getattr(envelope, name) for name in Envelope.__slots__)
-
-
 def _serve(connection: socket.socket, raw: mmap.mmap, packed: mmap.mmap) -> None:
     known = _Known()
     while True:
         volume, sizes = _receive(connection)
         messages = []
         at = 0
-        for size in sizes:
-            messages.append(intake.prepare(raw[at : at + size]))
-            at += size
-        described = [
-            (
-                message.sha256,
-                [(piece.sha256, piece.start, piece.end) for piece in message.pieces],
-                _fields(message.envelope),
-                message.canonical,
-            )
-            for message in messages
-        ]
+        with uncollected():
+            for size in sizes:
+                messages.append(intake.prepare(raw[at : at + size]))
+                at += size
+        described = [(one.sha256, tuple(map(tuple, one.pieces)), tuple(one.envelope), one.canonical) for one in messages]
         at = 0
         rows = []
         for part in intake.parts(messages, known.of(volume)):

@@ -277,7 +277,7 @@ class _DeepFolder:
     async def _read(self, wanted: list[int]) -> Reason | None:
         """Download and compare; the reason why a part could not be read, if any."""
         look, stream = self._look, Pipeline()
-        sizes = {uid: replace(look.listed[uid], size=self._expected(uid)) for uid in wanted}
+        sizes = {uid: look.listed[uid]._replace(size=self._expected(uid)) for uid in wanted}
         asked = Wanted(look.folder, look.uidvalidity, sizes, wanted)
         try:
             try:

@@ -152,7 +152,7 @@ class Retrieval:
         moved = self._moves.by_content(look, left, gone) if left else {}
         for uid, raw, listed in batch:
             # The download tells a size that the server did not announce.
-            listed = replace(listed, size=len(raw), sizeless=False) if listed.sizeless else listed
+            listed = listed._replace(size=len(raw), sizeless=False) if listed.sizeless else listed
             if uid in found.returned:
                 continue
             if uid in moved:
