@@ -29,6 +29,8 @@ LINE_COST = 64
 #: Bytes for the listing of a folder of any size, for each of its messages with many flags, and the most messages.
 LISTING, LISTED_COST, MOST_LISTED = 40 * 1024 * 1024, 256, 1_000_000
 _BUFFER = 64 * 1024
+#: The first line of a FETCH reply.
+_FETCHED = re.compile(rb"\* (\d+) FETCH (.+)", re.ASCII)
 
 
 class Ended(imaplib.IMAP4.abort):
@@ -70,6 +72,8 @@ class Protocol(imaplib.IMAP4):
         self._pace = pace
         self._left = BEFORE_LOGIN
         self._allowed = ORDINARY
+        #: A line that was read and is still to be looked at.
+        self._ahead: bytes | None = None
         super().__init__(host, port)
 
     def allow(self, size: int) -> None:
@@ -94,13 +98,10 @@ class Protocol(imaplib.IMAP4):
     def watch(self) -> None:
         """Read from the present socket, also after TLS has begun."""
         raw = _Arrivals(self.sock, self._pace)
-        # Newer versions have ``file`` as a property.
+        self._stream = io.BufferedReader(raw, _BUFFER)
+        # imaplib closes it. Newer versions have ``file`` as a property.
         name = "_file" if isinstance(getattr(type(self), "file", None), property) else "file"
-        setattr(self, name, io.BufferedReader(raw, _BUFFER))
-
-    @property
-    def _stream(self) -> Any:
-        return self._file if hasattr(self, "_file") else self.file
+        setattr(self, name, self._stream)
 
     def _get_capabilities(self) -> None:
         # The first command. imaplib requires a text after OK; some servers leave it out.
@@ -162,7 +163,21 @@ class Protocol(imaplib.IMAP4):
         if bye := self.untagged_responses.get("BYE"):
             raise Farewell(bye[-1])
 
+    def _get_response(self) -> Any:
+        # FETCH replies, of which there may be a million, without imaplib's six looks at each; any other as imaplib reads it.
+        while found := _FETCHED.match(line := self._get_line()):
+            data = found[1] + b" " + found[2]
+            while data.endswith(b"}") and self._match(self.Literal, data):
+                self._append_untagged("FETCH", (data, self.read(int(self.mo["size"]))))
+                data = self._get_line()
+            self._append_untagged("FETCH", data)
+        self._ahead = line
+        return super()._get_response()  # type: ignore[misc]
+
     def _get_line(self) -> bytes:
+        if (ahead := self._ahead) is not None:
+            self._ahead = None
+            return ahead
         # Without imaplib's log of every line.
         line = self.readline()
         if not line.endswith(b"\r\n"):
