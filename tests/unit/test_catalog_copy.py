@@ -242,7 +242,7 @@ async def test_a_catalog_that_does_not_fit_is_replaced(
     await homes.store(archive, {50: message(50)})
     seen = _Moment(monkeypatch, archive)
     done = await back_up(archive, copy.path)
-    assert seen.whole[-1]
+    assert seen.whole in ([True], [False, True])
     seen.equals(copy)
     assert done.volumes + done.already == len(archive.home.volume_numbers())
     assert await _findings(copy) == []

@@ -237,6 +237,8 @@ def _differences(connection: sqlite3.Connection) -> tuple[_Position, list[_Table
         cost = entries * _ROWS_AN_ENTRY + messages * _ROWS_A_MESSAGE
         if wanted.archive != here.archive or entries < 0 or cost > max(wanted.last[0], _FEW_ROWS):
             raise Unfit
+        if not entries and here != wanted:
+            raise Unfit
         tables = [_Table.of(name, connection) for name in STATE]
         return wanted, [table for table in tables if table.compare(connection)]
     finally:
