@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.text.format import size
-from tests.benchmarks import backups, folders, large, mail, progress, reading, search, start
+from tests.benchmarks import backups, folders, large, mail, progress, reading, search, searching, start
 from tests.benchmarks import console as on_a_terminal
 from tests.benchmarks.console import FAST, verdict
 from tests.benchmarks.contestant import Home, Measured
@@ -63,6 +63,7 @@ def main() -> int:
             reading.measure(folder / "reading", 30 * options.messages),
             backups.measure(folder / "backups", 10 * options.messages),
             search.measure(folder / "home-search"),
+            searching.measure(folder / "home-searching"),
             large.measure(folder / "large", min(options.messages // 6, large.MEGABYTES)),
             _beside_indexing(folder, server, 4 * options.messages, options.rounds),
             folders.measure(folder, server, options.messages, options.rounds),
