@@ -70,7 +70,9 @@ async def search(
             finder = await Search.open(archive)
             try:
                 page = await finder.page(asked, order=Order(order), limit=limit)
-                if output.json_wanted:
+                if page.next is None and order == Order.NEWEST:
+                    total = Total(len(page.hits), exact=True)
+                elif output.json_wanted:
                     total = Total(await finder.count(asked), exact=True)
                 else:
                     total = await finder.total(asked)

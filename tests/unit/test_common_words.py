@@ -23,7 +23,8 @@ from core.archive.search.index_row import COLUMNS
 from core.archive.search.paging import Total
 from core.archive.search.query import Node, parse
 from core.archive.search.search import Search
-from core.archive.search.search_index import Index
+from core.archive.search.search_index import Index, IndexState
+from core.cli.search import _counted
 from core.config import Home
 from tests import homes
 from tests.homes import archived, begin
@@ -239,3 +240,15 @@ async def test_more_messages_of_one_second_than_it_has_row_ids_are_all_found(
     assert await search.index.database.value("SELECT max(id) - min(id) FROM doc") < 40
     await search.close()
     await archive.close()
+
+
+def test_a_number_that_is_not_known_to_the_end_is_told_as_such() -> None:
+    """And never as fewer than those on the page."""
+    state = IndexState(0, 0, 0)
+    for shown, total, told in (
+        (20, Total(798, False), "At least 798 messages found, 20 of them shown."),
+        (20, Total(5, False), "At least 20 messages found, 20 of them shown."),
+        (20, Total(21, True), "21 messages found, 20 of them shown."),
+        (3, Total(3, True), "3 messages found."),
+    ):
+        assert list(_counted(shown, total, state)) == [told]

@@ -13,7 +13,7 @@ from functools import cache
 from operator import itemgetter
 from string import ascii_lowercase, digits
 
-from core.archive.search.index_row import COLUMNS
+from core.archive.search.index_row import BODY, SHORT_COLUMNS
 
 #: Letters of the longest beginning.
 LONGEST = 2
@@ -79,11 +79,27 @@ def testable(beginning: str) -> bool:
     return 0 < len(beginning) <= LONGEST and words(beginning) == [beginning]
 
 
-def condition(column: str, value: str) -> str:
-    """The SQL condition on a row of such texts, of having the ``signed`` beginning ``value`` in a column, or (empty) in any."""
+def condition(column: str, value: str, message: str) -> str:
+    """The SQL condition that the ``message`` has the ``signed`` beginning ``value`` in a column, or (empty) in any.
+
+    ``message`` is an expression for its id; the texts stand in the tables ``beginning`` and ``body_beginning``.
+    """
+    body = f"(SELECT {_within(BODY, value)} FROM body_beginning b WHERE b.message_id = {message})"
+    if column == BODY:
+        return body
+    short = " OR ".join(_within(name, value) for name in ((column,) if column else SHORT_COLUMNS))
+    elsewhere = f"(SELECT {short} FROM beginning b WHERE b.message_id = {message})"
     # The text of a message has most words, so that it comes first.
-    columns = (column,) if column else sorted(COLUMNS, key=lambda name: name != "body")
-    return f"({' OR '.join(f'instr({name}, {value}) > 0' for name in columns)})"
+    return elsewhere if column else f"({body} OR {elsewhere})"
+
+
+def listed(column: str, value: str) -> str:
+    """SQL: the ids of all messages that have it in a short column, by a look at each row."""
+    return f"SELECT message_id FROM beginning WHERE {_within(column, value)}"
+
+
+def _within(column: str, value: str) -> str:
+    return f"instr({column}, {value}) > 0"
 
 
 def signed(beginning: str) -> str:

@@ -12,6 +12,9 @@ from core.values import dataclass
 
 #: The columns of the text, in order.
 COLUMNS = ("subject", "sender", "recipients", "copies", "body", "files", "links", "ids")
+#: The column of the message's text, and the others, which are short.
+BODY = "body"
+SHORT_COLUMNS = tuple(name for name in COLUMNS if name != BODY)
 #: Row ids per second; messages before 1970 or without any date sort last. The index keeps the distance from each
 #: to the next one for each word: with more of them it would be larger.
 NUMBERS = 1 << 12

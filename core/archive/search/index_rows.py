@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from core.archive.search.index_row import COLUMNS, NUMBERS, Batch, Document, Lack, Unread
+from core.archive.search.index_row import BODY, COLUMNS, NUMBERS, SHORT_COLUMNS, Batch, Document, Lack, Unread
 from core.db.database import Transaction
 
 _VALUES = ", ".join("?" * len(COLUMNS))
+_BODY = COLUMNS.index(BODY)
 
 
 #: Documents from which on a transaction writes a long run of texts, and the bytes of memory in which it merges them.
@@ -31,8 +32,12 @@ async def insert(transaction: Transaction, batch: Batch) -> None:
         [(number, *one.columns) for number, one in numbered],
     )
     await transaction.many(
-        f"INSERT INTO beginning (message_id, {', '.join(COLUMNS)}) VALUES (?, {_VALUES})",
-        [(one.message, *one.beginnings) for one in documents],
+        f"INSERT INTO beginning (message_id, {', '.join(SHORT_COLUMNS)}) VALUES (?{', ?' * len(SHORT_COLUMNS)})",
+        [(one.message, *one.beginnings[:_BODY], *one.beginnings[_BODY + 1 :]) for one in documents],
+    )
+    await transaction.many(
+        "INSERT INTO body_beginning (message_id, body) VALUES (?, ?)",
+        [(one.message, one.beginnings[_BODY]) for one in documents],
     )
     await transaction.many("INSERT OR IGNORE INTO word VALUES (?)", ((word,) for word in sorted(batch.words)))
     await transaction.many(
@@ -69,6 +74,7 @@ async def forget(transaction: Transaction, message: int) -> bool:
     )
     await transaction.execute("DELETE FROM doc WHERE id = ?", (row[0],))
     await transaction.execute("DELETE FROM beginning WHERE message_id = ?", (message,))
+    await transaction.execute("DELETE FROM body_beginning WHERE message_id = ?", (message,))
     await transaction.execute("DELETE FROM problem WHERE message_id = ?", (message,))
     return True
 

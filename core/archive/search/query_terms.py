@@ -49,12 +49,13 @@ class Words:
 class Beginning:
     """A word of which ``text`` is the beginning, of one or two letters: in so many messages that each is tested by itself.
 
-    ``share`` of all messages, over 0 to 1, have such a word.
+    ``share`` of all messages, from 0 to 1, have such a word. ``listed``: the ids of all of them, where they are few.
     """
 
     text: str
     column: str
     share: float
+    listed: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from core.archive.search import beginnings
 from core.archive.search import query as language
+from core.archive.search.index_row import SHORT_COLUMNS
 from core.archive.search.query import Node, QueryError
 from core.archive.search.query_terms import Beginning
 from core.db.database import Row
@@ -19,8 +21,8 @@ MOST_WORDS = 2_000
 FEW_MESSAGES = 20_000
 #: Messages that are looked at to estimate a share, and the share up to which those lists are short.
 SAMPLES, SMALL_SHARE = 256, 0.01
-#: Messages of a page, for estimates.
-PAGE = 50
+#: Messages of a page, and the time of a look at one when all are looked at by that of a test of one alone, for estimates.
+PAGE, LOOK = 50, 0.1
 
 
 class Terms:
@@ -63,30 +65,43 @@ class Terms:
         messages = await self._messages()
         if messages <= FEW_MESSAGES:
             return words
-        wanted, anywhere = (beginnings.condition(column, ":value") for column in (words.column, ""))
+        wanted, anywhere = (beginnings.condition(column, ":value", "sample.value") for column in (words.column, ""))
         rows = await self._read(
-            f"SELECT count(*), coalesce(sum({wanted}), 0), coalesce(sum({anywhere}), 0) FROM beginning "
-            "WHERE message_id IN (SELECT value FROM json_each(:sample))",
+            f"SELECT count(*), coalesce(sum({wanted}), 0), coalesce(sum({anywhere}), 0) FROM json_each(:sample) sample "
+            "WHERE sample.value IN (SELECT message_id FROM beginning)",
             {"value": beginnings.signed(words.words[0]), "sample": str(_sample(messages))},
         )
         looked, have, have_anywhere = rows[0]
+        found = Beginning(words.words[0], words.column, have / max(looked, 1))
         # The lists to be joined are those of all columns.
-        listed = not have or have_anywhere <= looked * SMALL_SHARE
-        return words if listed else Beginning(words.words[0], words.column, have / looked)
+        if have_anywhere <= looked * SMALL_SHARE:
+            return words
+        return found if have else await self._listed(found)
 
     async def _with_one_list(self, terms: Sequence[Node]) -> list[Node]:
-        """The terms, with the rarest beginning as words again where few messages have all of them.
+        """The terms, with the rarest beginning listed where few messages have all of them.
 
-        Then to walk from one message that has them to the next takes longer than to join the lists of one.
+        Then to walk from one message that has them to the next takes longer than to list all that have the one.
         """
         tested = [term for term in terms if isinstance(term, Beginning)]
         share = 1.0
         for one in tested:
             share *= one.share
         rarest = min(tested, key=lambda one: one.share, default=None)
-        if rarest is None or PAGE / share < await self._messages() * rarest.share:
+        if rarest is None or rarest.listed is not None:
             return list(terms)
-        return [language.Words((one.text,), one.column, prefix=True) if one is rarest else one for one in terms]
+        if share * await self._messages() * max(rarest.share, LOOK) > PAGE:
+            return list(terms)
+        instead = await self._listed(rarest)
+        return [instead if one is rarest else one for one in terms]
+
+    async def _listed(self, one: Beginning) -> Node:
+        """A beginning of which all messages are listed: in a short column by its row, else by the lists of words."""
+        if one.column not in SHORT_COLUMNS:
+            return language.Words((one.text,), one.column, prefix=True)
+        sql = beginnings.listed(one.column, ":value")
+        rows = await self._read(sql, {"value": beginnings.signed(one.text)})
+        return replace(one, listed=tuple(row[0] for row in rows))
 
     async def _messages(self) -> int:
         """The number of indexed messages, nearly: the last id among them."""

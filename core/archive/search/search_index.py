@@ -29,7 +29,7 @@ from core.archive.archive import Archive
 from core.archive.read import originals
 from core.archive.search import index_rows
 from core.archive.search.beginnings import TOKENIZER
-from core.archive.search.index_row import COLUMNS, Batch, Lack, Unread, digest
+from core.archive.search.index_row import COLUMNS, SHORT_COLUMNS, Batch, Lack, Unread, digest
 from core.config import Home
 from core.db import glimpse
 from core.db.database import Database, Row
@@ -62,11 +62,12 @@ CREATE TABLE doc (id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL UNIQUE, di
     attachments INTEGER NOT NULL);
 CREATE TABLE problem (message_id INTEGER PRIMARY KEY, lack TEXT NOT NULL, reason TEXT NOT NULL, columns TEXT NOT NULL);
 CREATE TABLE word (text TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE beginning (message_id INTEGER PRIMARY KEY, {", ".join(f"{name} TEXT NOT NULL" for name in COLUMNS)});
+CREATE TABLE beginning (message_id INTEGER PRIMARY KEY, {", ".join(f"{name} TEXT NOT NULL" for name in SHORT_COLUMNS)});
+CREATE TABLE body_beginning (message_id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 CREATE VIRTUAL TABLE text USING fts5 ({", ".join(COLUMNS)}, content = '',
     tokenize = "{TOKENIZER}");
 """
-_TABLES = ("state", "doc", "problem", "word", "beginning", "text")
+_TABLES = ("state", "doc", "problem", "word", "beginning", "body_beginning", "text")
 
 logger = logging.getLogger("archivar.search")
 

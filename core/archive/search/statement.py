@@ -62,8 +62,9 @@ class Statement:
 
     def begun(self, term: Beginning) -> str:
         """The SQL condition on ``doc`` of having a word that begins so."""
-        condition = beginnings.condition(term.column, self.value(beginnings.signed(term.text)))
-        return f"(SELECT {condition} FROM beginning WHERE message_id = doc.message_id)"
+        if term.listed is not None:
+            return f"doc.message_id IN (SELECT value FROM json_each({self.value(str(list(term.listed)))}))"
+        return beginnings.condition(term.column, self.value(beginnings.signed(term.text)), "doc.message_id")
 
     def finish(self) -> None:
         """Assemble the statement."""
