@@ -48,6 +48,8 @@ def text() -> str:
         about = (subject.__doc__ or "").strip().splitlines()[0]
         parts.append(f"\n## {name.capitalize()}\n\n{about}\n")
         parts += [_entry(code) for code in subjects.codes(subject)]
+    parts.append("\n## Merged\n\nWords of earlier versions, and those that have their meaning now.\n\n")
+    parts += [f"- `{word}`: `{code.word}`\n" for word, code in sorted(subjects.MERGED.items())]
     return "".join(parts)
 
 

@@ -15,6 +15,7 @@ from core.cli.help import Command, Group
 from core.errors import InputError
 from core.problems import usage
 from core.problems.ledger import NO_ENTRY
+from core.problems.seal_line import NOTHING_TO_CHECK
 from core.system.actor import Actor
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ async def ledger_check(
 
     home = context.find()
     if not head and not stamp:
-        raise InputError(usage.NO_SEAL(command="archivar ledger head", option="--stamp FILE"))
+        raise InputError(NOTHING_TO_CHECK())
     wanted = seal.find(_text(" ".join(head)), await seal_check.archive_id(home)) if head else ()
     stamps = await evidence.stamps(home, stamp or [], ca_file)
     return await evidence.check(home, wanted, stamps, deep=deep)

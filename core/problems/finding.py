@@ -16,7 +16,6 @@ def _found(word: str, sentence: str, remedy: str = _REPAIR) -> Code:
 # Volumes -----------------------------------------------------------------------------------------------------------------
 
 NO_VOLUMES = _found("no-volumes", "There are no volumes.", _BACKUP)
-VOLUME_MISSING = _found("volume-missing", "Volume {file} is missing.")
 OTHER_ARCHIVE = _found("volume-of-other-archive", "It belongs to another archive than the volume before.", _BACKUP)
 OTHER_END = _found(
     "volume-after-other-entry",

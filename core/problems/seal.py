@@ -58,7 +58,6 @@ NOT_ANSWERED = Code("stamp-refused", "{host} answers {status} {said}.", "Is the 
 ENDLESS = Code(
     "stamp-endless", "{host} sends more than a time stamp, or too slowly.", "Is the address that of a time stamp authority?"
 )
-TOKEN_UNWRITTEN = Code("stamp-unwritten", "{path} cannot be written: {said}.", _SPACE)
 NO_AUTHORITY = Code(
     "no-stamp-authority",
     "No time-stamp authority is set up.",

@@ -17,9 +17,6 @@ def _differs(word: str, sentence: str, remedy: str = _WHOSE) -> Code:
 
 ENTRY_MISSING = _differs("entry-missing", "{file}: entry {entry} is missing.")
 ENTRY_TWICE = _differs("entry-twice", "{file}: entry {entry} comes twice.")
-ENTRY_CHANGED = _differs(
-    "entry-changed", "{file}: entry {entry} ({kind}) does not follow from the entry before: it was changed."
-)
 OTHER_HASH = _differs(
     "of-other-hash",
     "Entry {entry} has another hash than the seal: it or one before it was changed, and the chain computed anew; or the seal "

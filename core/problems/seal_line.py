@@ -18,5 +18,5 @@ NO_NUMBER = Code(
 )
 NO_TIME = Code("seal-time-impossible", 'The seal\'s time "{time}" is no time.', _WHOLE, Family.INPUT)
 NOTHING_TO_CHECK = Code(
-    "nothing-to-check", "There is no seal to check.", "Give one, or the file of a time stamp.", Family.INPUT
+    "nothing-to-check", "There is no seal to check.", f"Give one, or the file of a time stamp. {_WHOLE}", Family.INPUT
 )

@@ -103,3 +103,13 @@ def codes(subject: ModuleType) -> list[Code]:
 
 
 CODES: dict[str, Code] = {one.word: one for subject in SUBJECTS for one in codes(subject)}
+
+#: Words that were merged with another code of the same meaning: kept rows of earlier versions have them.
+MERGED: dict[str, Code] = {
+    "stamp-unwritten": disk.UNWRITTEN,
+    "user-name-taken": user.THERE,
+    "row-address-taken": user.ADDRESS_TAKEN,
+    "no-seal-given": seal_line.NOTHING_TO_CHECK,
+    "found-volume-missing": volume.MISSING,
+    "seal-entry-changed": finding.ENTRY_CHANGED,
+}

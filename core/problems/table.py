@@ -36,11 +36,11 @@ def warnings_kept(result: Mapping[str, Any]) -> list[Reason]:
 
 
 def code_of(word: Any) -> Code | None:
-    """The code of that word; None when there is none."""
+    """The code of that word, or of the one that it was merged with; None when there is none."""
     # The modules of all subjects take longer to load than many a command, and most look no word up.
-    from core.problems.subjects import CODES
+    from core.problems.subjects import CODES, MERGED
 
-    return CODES.get(word) if isinstance(word, str) else None
+    return CODES.get(word) or MERGED.get(word) if isinstance(word, str) else None
 
 
 def kept(value: Mapping[str, Any]) -> Reason:

@@ -27,7 +27,6 @@ NO_TERMINAL = Code(
     "console-without-terminal", "The console needs a terminal.", "Give a command, or start it at a terminal.", Family.INPUT
 )
 NO_TOPIC = Code("no-help-topic", 'There is no help on "{word}".', "Try {topics}.", Family.INPUT)
-NO_SEAL = Code("no-seal-given", "There is no seal to check.", "Give the line of {command}, or {option}.", Family.INPUT)
 NO_INPUT = Code("no-standard-input", "There is nothing on stdin.", "Give the line of {command}.", Family.INPUT)
 OUTPUT_UNWRITTEN = Code("output-unwritten", "The output cannot be written: {said}.", "Write it elsewhere.")
 DEMO_NOT_INSTALLED = Code(

@@ -14,8 +14,7 @@ NO_USER = Code(
     f"{Do.LIST_UNKNOWN}",
     Family.INPUT,
 )
-THERE = Code("user-there", 'There is a user "{user}" already.', f"{Do.CHANGE_USER}", Family.INPUT)
-NAME_TAKEN = Code("user-name-taken", 'There is a user "{user}" already.', "Choose another name.", Family.INPUT)
+THERE = Code("user-there", 'There is a user "{user}" already.', f"Choose another name. {Do.CHANGE_USER}", Family.INPUT)
 ADDRESS_TAKEN = Code("address-taken", "{address} belongs to {user} already.", _ONE_USER, Family.INPUT)
 SPELLING_TAKEN = Code(
     "address-taken-in-other-spelling", "{address} belongs to {user} already, as {other}.", _ONE_USER, Family.INPUT

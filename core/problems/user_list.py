@@ -43,4 +43,3 @@ WRONG_WIDTH = Code("row-of-other-width", "There are {count} fields.", "As many a
 NO_NAME = Code("row-without-name", "There is no name.", "Every user needs one.", Family.INPUT)
 NAME_TWICE = Code("row-name-twice", 'The name "{name}" stands in line {first} already.', _ONE_ROW, Family.INPUT)
 ADDRESS_TWICE = Code("row-address-twice", "{address} stands in line {first} already.", _ONE_USER, Family.INPUT)
-ADDRESS_TAKEN = Code("row-address-taken", "{address} belongs to {user}.", _ONE_USER, Family.INPUT)

@@ -66,7 +66,7 @@ def test_a_list_with_anything_wrong_is_refused_as_a_whole(home: Home, tmp_path: 
     refused = homes.cli(home, "user", "import", str(file))
     assert (refused.returncode, refused.stdout) == (2, "")
     lines = refused.stderr.splitlines()
-    assert lines[0] == "✘ line 3: alice@example.test belongs to alice. An address belongs to one user only."
+    assert lines[0] == "✘ line 3: alice@example.test belongs to alice already. An address belongs to one user only."
     assert lines[1] == "✘ line 4: There is no name. Every user needs one."
     assert lines[50:] == ["… and 71 more.", "archivar: 121 things must be corrected first.", "Nothing was imported."]
     told = homes.cli(home, "user", "import", str(file), "--json")

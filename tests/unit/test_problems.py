@@ -103,6 +103,17 @@ def test_no_word_stands_for_two_codes_and_no_action_for_none() -> None:
     assert set(command_line.ACTIONS) == set(face.ACTIONS) == set(Do)
 
 
+@pytest.mark.parametrize("word", sorted(subjects.MERGED))
+def test_a_merged_word_is_understood_where_kept_rows_have_it(word: str) -> None:
+    """With the sentence and the remedy of the code that has its meaning now; no code takes the word again."""
+    code = subjects.MERGED[word]
+    reason = code(**values_of(code))
+    value = table.as_kept(reason)
+    assert table.kept(value | {"code": word}) == table.kept(value) == reason
+    assert word not in subjects.CODES
+    assert subjects.CODES[code.word] is code
+
+
 def test_the_page_of_codes_is_made_from_the_table() -> None:
     """Word for word."""
     page, made = (text.splitlines() for text in (DOCS.read_text(encoding="utf-8"), problem_page.text()))

@@ -75,7 +75,7 @@ async def test_an_address_of_somebody_else_is_a_conflict_and_nothing_is_imported
     head = await archive.head()
     planned = await user_import.plan(archive, read(f"name,email\nbob,b@x.test\ncarl,{ALICE.upper()}\n".encode()).rows)
     assert [one.told(COMMAND_LINE) for one in planned.conflicts] == [
-        f"line 3: {ALICE.upper()} belongs to alice. An address belongs to one user only."
+        f"line 3: {ALICE.upper()} belongs to alice already. An address belongs to one user only."
     ]
     with pytest.raises(InputError, match="line 3"):
         await user_import.carry_out(archive, planned)

@@ -24,6 +24,7 @@ from core.archive.store.volume_format import unpack
 from core.config import Home
 from core.errors import DamagedError, InputError, StorageError
 from core.model import now
+from core.problems import finding
 from core.problems import ledger as problems
 from core.problems import seal_check as differences
 from core.problems.code import Reason
@@ -176,7 +177,7 @@ def _broken(name: str, entry: Entry, reached: Head) -> Reason | None:
     if entry.seq <= reached.seq:
         return differences.ENTRY_TWICE(file=name, entry=entry.seq)
     if not entry.follows(reached):
-        return differences.ENTRY_CHANGED(file=name, entry=entry.seq, kind=entry.kind)
+        return finding.ENTRY_CHANGED(file=name, entry=entry.seq, kind=entry.kind)
     return None
 
 

@@ -27,6 +27,7 @@ from core.db.database import Database
 from core.db.migrate import check, migrate
 from core.errors import BusyError, DamagedError, StorageError
 from core.problems import finding as found
+from core.problems import volume
 from core.problems.archive import CATALOG_BEING_MADE
 from core.problems.disk import UNWRITTEN
 
@@ -141,7 +142,7 @@ async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: 
         verdict.add("ledger", found.END_MISSING(end=end, seen=snapshot.head.seq))
         for number in range((home.volume_numbers() or [0])[-1] + 1, snapshot.volume + 1):
             name = home.volume(number).name
-            verdict.add(name, found.VOLUME_MISSING(file=name))
+            verdict.add(name, volume.MISSING(file=name))
     if verdict.findings:
         return
     if snapshot.head.seq < head.seq:

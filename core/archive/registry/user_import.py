@@ -15,6 +15,7 @@ from core.errors import InputError
 from core.model import User
 from core.problems import user as problems
 from core.problems import user_list
+from core.problems.user import ADDRESS_TAKEN
 from core.profiles.users_csv import CsvUser, RowFault
 from core.values import dataclass
 
@@ -126,7 +127,7 @@ def _conflicts(everybody: Sequence[User], lines: dict[str, int]) -> tuple[RowFau
         for address in user.addresses:
             owner = owners.setdefault(address.casefold(), user)
             if owner is not user:
-                why = user_list.ADDRESS_TAKEN(address=address, user=owner.name)
+                why = ADDRESS_TAKEN(address=address, user=owner.name)
                 found.append(RowFault(lines.get(user.id, 0), why))
     return tuple(found)
 

@@ -250,7 +250,7 @@ async def _checked(archive: Archive, user: User) -> User:
     same = await _by_name(archive, [user.name.casefold()], removed=True)
     if any(user_id != user.id for user_id in same.values()):
         other = await of_id(archive, next(iter(same.values())))
-        raise InputError(problems.NAME_TAKEN(user=other.name))
+        raise InputError(problems.THERE(user=other.name))
     for address, user_id in (await _by_address(archive, [address.casefold() for address in user.addresses])).items():
         if user_id != user.id:
             other = await of_id(archive, user_id)

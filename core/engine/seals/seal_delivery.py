@@ -33,6 +33,7 @@ from core.config import Home
 from core.errors import ArchivarError, StorageError
 from core.masking import masked
 from core.network import certificate_problem, tls_context
+from core.problems import disk
 from core.problems import seal as problems
 from core.problems.code import Reason
 from core.profiles.seal_place import PORTS, MailAccess, PlaceKind, SealPlace
@@ -331,7 +332,7 @@ def keep_token(parcel: Parcel, token: bytes) -> Path:
             file.write(token)
         files.durable(parcel.home.path)
     except OSError as error:
-        raise StorageError(problems.TOKEN_UNWRITTEN(path=str(folder), said=str(error.strerror))) from error
+        raise StorageError(disk.UNWRITTEN(path=str(folder), said=str(error.strerror))) from error
     return folder / name
 
 
