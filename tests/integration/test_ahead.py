@@ -173,7 +173,7 @@ PLAIN: tuple[tuple[Sequence[str], tuple[str, str, bool] | None], ...] = (
 
 
 @pytest.mark.parametrize(("words", "wanted"), PLAIN)
-def test_only_the_plain_form_is_understood(
+def test_the_plain_form_of_a_run_alone_is_queued_ahead(
     words: Sequence[str], wanted: tuple[str, str, bool] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, str, bool]] = []

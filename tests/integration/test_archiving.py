@@ -111,7 +111,7 @@ async def test_missing_names_what_the_archive_does_not_have(dovecot: StartDoveco
     assert await box.missing(reading(server)) == {}
 
 
-async def test_nothing_becomes_seen(dovecot: StartDovecot, box: Sandbox) -> None:
+async def test_archiving_marks_no_message_as_seen(dovecot: StartDovecot, box: Sandbox) -> None:
     """Flags on the server are as they were, also after moves were looked into."""
     server = dovecot()
     server.deliver(ALICE, "INBOX", mail("unseen"))
@@ -451,7 +451,9 @@ async def test_folders_with_strange_names_are_archived_under_their_names(
 
 @pytest.mark.parametrize("access", [Access.IMAP_SSL, Access.IMAP_TLS])
 @pytest.mark.parametrize("certificate", ["good", "expired", "wrong-name", "self-signed"])
-async def test_certificates_are_checked(dovecot: StartDovecot, box: Sandbox, access: Access, certificate: Certificate) -> None:
+async def test_the_certificate_of_a_server_is_checked(
+    dovecot: StartDovecot, box: Sandbox, access: Access, certificate: Certificate
+) -> None:
     """A good one is taken; what is wrong with another is said with a remedy, and may be accepted on request."""
     server = dovecot(certificate=certificate, allow_plain=False)
     server.deliver(ALICE, "INBOX", mail("over TLS"))

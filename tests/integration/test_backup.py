@@ -194,7 +194,7 @@ def test_a_disk_that_is_full_while_the_catalog_is_brought_up_leaves_one_that_is_
     assert homes.tables(copy) == homes.tables(home)
 
 
-def test_a_wrong_folder_is_refused_with_exit_code_2(tmp_path: Path) -> None:
+def test_a_wrong_folder_for_a_backup_is_refused_as_wrong_input(tmp_path: Path) -> None:
     """The home, what is in it, something else; and a backup takes no user and no other backup."""
     home = asyncio.run(homes.filled(tmp_path / "home", batches=1))
     (tmp_path / "else").mkdir()

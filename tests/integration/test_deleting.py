@@ -372,7 +372,7 @@ async def test_a_mark_that_comes_just_before_expunge_is_respected_without_uidplu
     assert server.marked() == ["theirs"]
 
 
-async def test_what_a_filter_leaves_out_is_never_deleted(server: Server, box: Sandbox) -> None:
+async def test_a_message_that_a_filter_leaves_out_is_never_deleted(server: Server, box: Sandbox) -> None:
     """Neither what was never archived, nor what was and is left out by now."""
     server.behaviour.auto_expunge = 0
     server.deliver("INBOX", "read", flags=("\\Seen",))

@@ -112,7 +112,9 @@ def test_a_rename_keeps_the_user_and_conflicts_are_named(archivar: Archivar, api
 
 
 @pytest.mark.parametrize(("left", "state"), [("keep", ""), ("disable", " (disabled)"), ("delete", " (removed)")])
-def test_who_left_is_treated_as_the_option_says(archivar: Archivar, api: KerioApi, left: str, state: str) -> None:
+def test_users_who_left_the_directory_are_treated_as_the_option_says(
+    archivar: Archivar, api: KerioApi, left: str, state: str
+) -> None:
     """Three of twenty: kept, disabled or removed, named in any case; back again when they are back."""
     archivar("user", "add", "hand", "--email", "hand@elsewhere.test")
     archivar("directory", "apply", kerio_file(archivar, api, f'left = "{left}"'))
@@ -173,7 +175,7 @@ def test_the_password_is_nowhere_and_goes_to_no_other_server(archivar: Archivar,
 
 @needs_slapd
 @pytest.mark.server
-def test_five_thousand_people_of_an_ldap_directory(archivar: Archivar, tmp_path: Path) -> None:
+def test_five_thousand_people_of_an_ldap_directory_are_synchronised_in_seconds(archivar: Archivar, tmp_path: Path) -> None:
     """Synchronised in seconds; a second time nothing changes; a rename keeps the user."""
     people_ = [person(number) for number in range(5000)]
     with Slapd(tmp_path / "ldap", people_) as server:

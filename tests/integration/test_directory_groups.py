@@ -101,7 +101,7 @@ async def test_many_members_come_page_by_page(tree: Slapd) -> None:
     assert (len(names), notes) == (MANY, [])
 
 
-async def test_what_lies_too_deep_is_named(tree: Slapd) -> None:
+async def test_a_group_that_lies_too_deep_is_named(tree: Slapd) -> None:
     """Thirty groups in each other are read, and the next one is named."""
     names, notes = await found(settings(tree, "deep0"))
     assert len(names) == 30

@@ -122,7 +122,7 @@ async def test_what_the_server_refuses_is_told_in_its_words_filled_in(api: Kerio
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b"{}", b'{"result": {"list": 3}}', b'{"result": {"token": ""}}'])
-async def test_what_is_no_administration_is_refused(api: KerioApi, answer: bytes) -> None:
+async def test_an_answer_that_is_no_administration_is_refused(api: KerioApi, answer: bytes) -> None:
     """With any other answer on that port, no users are read."""
     api.behaviour.broken = answer
     with pytest.raises((ConnectError, DirectoryError)):

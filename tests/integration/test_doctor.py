@@ -123,7 +123,7 @@ def test_what_depends_or_cannot_be_told_is_no_tick(
     assert one["remedy"]
 
 
-def test_only_kerio_can_be_asked(archivar: Archivar, api: KerioApi) -> None:
+def test_the_doctor_asks_kerio_connect_alone(archivar: Archivar, api: KerioApi) -> None:
     """Another kind of directory is refused, a refused login says why."""
     api.behaviour.broken = b"<html>"
     assert "does not answer as Kerio Connect's administration" in archivar("doctor", code=3).err

@@ -241,7 +241,7 @@ async def test_another_body_in_a_view_is_archived(box: Sandbox, there: str) -> N
 
 
 @pytest.mark.parametrize("use", [r"\Flagged", r"\Important"])
-async def test_other_views(box: Sandbox, use: str) -> None:
+async def test_a_view_of_flagged_or_important_mail_adds_no_place(box: Sandbox, use: str) -> None:
     """Views of any use; a mailbox that consists of one has its mail there."""
     folders = {"INBOX": [Stored(1, MAIL["in"])], "Stars": [Stored(3, MAIL["in"]), Stored(4, MAIL["alone"])]}
     with ScriptedServer(folders, Script(attributes={"Stars": use})) as server:

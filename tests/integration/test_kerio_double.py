@@ -131,7 +131,7 @@ def held(server: Dovecot, folder: str, user: str = ALICE) -> dict[str, str]:
         (None, "* OK IMAP4rev1 server ready", '* ID ("name" "Kerio Connect")'),
     ],
 )
-def test_greeting_and_id(server: Dovecot, version: str | None, greeting: str, identity: str) -> None:
+def test_the_double_greets_and_names_itself(server: Dovecot, version: str | None, greeting: str, identity: str) -> None:
     """It greets with or without its version and says what it is before the login; capabilities must be asked for."""
     with kerio(server, Behaviour(version=version)) as double, raw(double) as connection:
         assert connection.greeting.decode() == greeting + "\r\n"
@@ -154,7 +154,7 @@ def test_greeting_and_id(server: Dovecot, version: str | None, greeting: str, id
         ("NAMESPACE", "NAMESPACE"),
     ],
 )
-def test_hidden_capabilities(server: Dovecot, item: str, command: str) -> None:
+def test_a_hidden_capability_of_the_double_is_announced_nowhere(server: Dovecot, item: str, command: str) -> None:
     """A hidden capability is announced nowhere and refused, and works when it is not hidden; the master login never shows."""
     server.deliver(ALICE, "INBOX", RAW)
     server.create_folder(ALICE, "Drafts")
@@ -202,7 +202,9 @@ def test_codes_of_hidden_capabilities(server: Dovecot) -> None:
     ],
     ids=["angle brackets", "punctuation", "UTF-8", "long", "first 24"],
 )
-def test_digests(server: Dovecot, challenge: str, password: str, first_24: bool, right: str, wrong: str) -> None:
+def test_the_double_takes_the_published_digests_and_no_others(
+    server: Dovecot, challenge: str, password: str, first_24: bool, right: str, wrong: str
+) -> None:
     """The published answers are welcome, at the second try as well; others are refused."""
     behaviour = Behaviour(challenge=challenge, first_24=first_24)
     with kerio(server, behaviour, master_password=password) as double, raw(double) as connection:
@@ -223,7 +225,9 @@ def test_digests(server: Dovecot, challenge: str, password: str, first_24: bool,
     ],
     ids=["wrong twice", "no", "address", "bye"],
 )
-def test_refusals(server: Dovecot, behaviour: Behaviour, answers: list[str]) -> None:
+def test_the_double_refuses_wrong_digests_and_ends_the_connection(
+    server: Dovecot, behaviour: Behaviour, answers: list[str]
+) -> None:
     """With a wrong digest, or the right one where it does not help; the connection ends after the second refusal."""
     right = hashlib.md5(f"abc{PASSWORD}".encode()).hexdigest()
     with kerio(server, behaviour) as double, raw(double) as connection:
@@ -272,7 +276,7 @@ def test_setuser_opens_one_mailbox(server: Dovecot) -> None:
         assert double.logins == [BOB, ALICE, BOB]
 
 
-def test_setuser_with_escapes(dovecot: StartDovecot) -> None:
+def test_the_double_takes_escapes_out_of_a_login_name(dovecot: StartDovecot) -> None:
     """A login name with a quote and a backslash is the name without the escapes."""
     name, escaped = 'o"ne\\il', 'o\\"ne\\\\il'
     # Dovecot itself looks for the escaped form of such a name in its file of users.
@@ -283,7 +287,7 @@ def test_setuser_with_escapes(dovecot: StartDovecot) -> None:
         assert double.logins == [name]
 
 
-def test_ordinary_logins(server: Dovecot) -> None:
+def test_the_double_takes_ordinary_logins_in_all_forms(server: Dovecot) -> None:
     """LOGIN and AUTHENTICATE PLAIN go through in all their forms, leave no secret in the log, and can be taken away."""
     server.deliver(ALICE, "INBOX", RAW)
     plain = b64encode(f"\0{ALICE}\0secret".encode()).decode()
@@ -314,7 +318,7 @@ def test_ordinary_logins(server: Dovecot) -> None:
 
 
 @pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "TLS"])
-def test_bytes_pass_unchanged(server: Dovecot, encrypted: bool) -> None:
+def test_the_double_passes_messages_on_byte_for_byte(server: Dovecot, encrypted: bool) -> None:
     """Odd and big mail comes through FETCH as Dovecot has it, and through APPEND as if sent to Dovecot itself."""
     for message in ODD:
         server.deliver(ALICE, "INBOX", message)
@@ -368,7 +372,7 @@ def test_folders_look_as_kerio_shows_them(server: Dovecot) -> None:
         assert flags in replies
 
 
-def test_noise(server: Dovecot) -> None:
+def test_the_double_tells_the_number_of_messages_between_replies(server: Dovecot) -> None:
     """The true number of messages is told between the replies, and nothing else is changed by it."""
     for subject in "abc":
         server.deliver(ALICE, "INBOX", b"Subject: %s\r\n\r\n" % subject.encode())
@@ -402,7 +406,7 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("moves_at", ["store", "expunge"])
 @pytest.mark.parametrize("auto_expunge", [1, 0])
-def test_deleting(server: Dovecot, auto_expunge: Any, moves_at: Any, way: str) -> None:
+def test_the_double_moves_or_removes_deleted_messages(server: Dovecot, auto_expunge: Any, moves_at: Any, way: str) -> None:
     """The place of a message after STORE and after EXPUNGE: moved with flags, date and bytes, or gone, others untouched."""
     store, expunge, hidden = WAYS[way]
     server.deliver(ALICE, "INBOX", b"Subject: a\n\n")
@@ -463,7 +467,7 @@ def test_nothing_is_deleted_in_a_read_only_folder(server: Dovecot) -> None:
 
 
 @pytest.mark.parametrize("auto_expunge", [1, 0])
-def test_what_others_do_just_before(server: Dovecot, auto_expunge: Any) -> None:
+def test_a_hook_of_the_double_runs_once_before_its_command(server: Dovecot, auto_expunge: Any) -> None:
     """A hook runs once before its command: mail flagged by another client at that moment is expunged too."""
     for subject in "ab":
         server.deliver(ALICE, "INBOX", b"Subject: %s\n\n" % subject.encode())
@@ -507,7 +511,7 @@ def test_uidvalidity_changes_just_before(server: Dovecot, auto_expunge: Any, mov
 
 @pytest.mark.parametrize("verb", ["UID STORE", "UID EXPUNGE", "EXPUNGE", "APPEND"])
 @pytest.mark.parametrize("knob", ["drop_at", "drop_after", "silent_at", "answers"])
-def test_hostility_at_a_verb(server: Dovecot, knob: str, verb: str) -> None:
+def test_a_command_that_was_lost_or_refused_succeeds_at_the_next_try(server: Dovecot, knob: str, verb: str) -> None:
     """A command is lost, done without an answer, not answered or refused; the next try succeeds."""
     server.deliver(ALICE, "INBOX", b"Subject: a\n\n", [r"\Deleted"] if "EXPUNGE" in verb else ())
     command = {"UID STORE": r"UID STORE 1 +FLAGS (\Deleted)", "APPEND": "APPEND Drafts {12+}\r\nSubject: a\n\n"}.get(
@@ -543,7 +547,7 @@ def test_hostility_at_a_verb(server: Dovecot, knob: str, verb: str) -> None:
 # -- connections
 
 
-def test_too_many_connections(server: Dovecot) -> None:
+def test_the_double_refuses_one_connection_more_than_allowed(server: Dovecot) -> None:
     """One more than allowed is told so and closed; a place is free again after LOGOUT."""
     with kerio(server, Behaviour(max_connections=2)) as double, ExitStack() as stack:
         first, second = (stack.enter_context(raw(double)) for _ in range(2))

@@ -62,7 +62,7 @@ def test_messages_announced_with_nothing(tmp_path: Path) -> None:
         ("UID FETCH", b"* OK [X] still here\r\n"),
     ],
 )
-def test_a_flood(tmp_path: Path, verb: str, piece: bytes) -> None:
+def test_a_flood_of_lines_takes_no_memory_of_the_service(tmp_path: Path, verb: str, piece: bytes) -> None:
     """Lines without end, and one line without end."""
     with ScriptedServer({"INBOX": [Stored(1, mail("one"))]}, Script(flood={verb: piece})) as server:
         status, peak = _archive(tmp_path / "cli", server)

@@ -93,7 +93,7 @@ def test_a_script_says_yes_and_reads_json(alice: Archivar, server: Dovecot) -> N
     alice("verify")
 
 
-def test_what_is_refused_is_named_with_exit_code_1(alice: Archivar, kerio: Kerio) -> None:
+def test_a_refused_message_is_named_and_the_rest_is_restored(alice: Archivar, kerio: Kerio) -> None:
     """Folder, message, subject made harmless, the server's words; the rest is restored."""
     kerio.behaviour.answers["APPEND"] = "NO [OVERQUOTA] Mailbox is full"
     answer = alice("restore", "--profile", "Alice", "--yes", code=1)

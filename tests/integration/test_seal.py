@@ -110,7 +110,7 @@ def test_a_seal_that_was_changed_itself_is_caught(home: Home) -> None:
     assert _difference(home, f"{seq} {digest}") == ""
 
 
-def test_bad_input_is_refused_with_code_2(home: Home) -> None:
+def test_input_that_is_no_seal_is_refused_as_wrong_input(home: Home) -> None:
     """No seal, no file, nothing, a binary file: nothing is walked."""
     for words in (["nonsense"], ["12"], [f"0 {HASH} {AT}"], [str(home.volume(1))], ["-"], ["/"], [f"{'9' * 19} {HASH}"]):
         done = homes.cli(home, "ledger", "check", *words)
@@ -137,7 +137,7 @@ def test_a_seal_is_read_as_mail_programs_leave_it(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "12", f"x {HASH}", f"12 {HASH}0 {AT}", f"12 {HASH[:-1]} {AT}", f"12 {HASH} 9999-99-99", "{}"]
 )
-def test_what_is_no_seal_is_refused(text: str) -> None:
+def test_a_text_that_is_no_seal_is_refused(text: str) -> None:
     """Too short, too long, not hexadecimal, no time."""
     with pytest.raises(InputError):
         parse(text)

@@ -50,7 +50,7 @@ def asked(server: ScriptedServer) -> int:
 
 
 @pytest.mark.parametrize("verb", ["CAPABILITY", "NAMESPACE", "ID", "LIST", "STATUS", "EXAMINE"])
-async def test_a_code_in_the_answer_to_any_command(box: Sandbox, verb: str) -> None:
+async def test_a_refusal_for_now_of_any_command_is_waited_for(box: Sandbox, verb: str) -> None:
     """Twice refused for now: waited for, and nothing is concluded of the server, of folders or of messages."""
     capabilities = ["IMAP4rev1", "UIDPLUS", "NAMESPACE", "ID"]
     for number, code in enumerate(CODES):
@@ -61,7 +61,9 @@ async def test_a_code_in_the_answer_to_any_command(box: Sandbox, verb: str) -> N
 
 
 @pytest.mark.parametrize("form", ["* BYE [{}] come back", "* NO [{}] busy", "* BAD [{}] busy", "* BYE {}"])
-async def test_a_code_in_the_greeting(box: Sandbox, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refusal_for_now_in_the_greeting_is_tried_again(
+    box: Sandbox, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Any kind of greeting is tried again."""
     run = scripted._Session.run
 
@@ -78,7 +80,7 @@ async def test_a_code_in_the_greeting(box: Sandbox, form: str, monkeypatch: pyte
 
 @pytest.mark.parametrize("verb", ["X-MASTERAUTH", "X-SETUSER"])
 @pytest.mark.parametrize("answer", ["NO", "BAD", "BYE"])
-async def test_a_code_in_the_master_login(box: Sandbox, verb: str, answer: str) -> None:
+async def test_a_refusal_for_now_of_a_master_login_blames_no_password(box: Sandbox, verb: str, answer: str) -> None:
     """NO, BAD, or BYE before the challenge: it is not the password, nor the address of this machine."""
     for code in CODES:
         script = Script(master_password="word")

@@ -282,7 +282,7 @@ def test_an_export_to_a_full_disk_says_so_and_completes_after_space_is_made(form
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_export_and_import_at_the_command_line(tmp_path: Path) -> None:
+def test_export_and_import_tell_numbers_problems_and_exit_codes(tmp_path: Path) -> None:
     """Numbers in JSON, problems by name with exit code 1, damage with 4, wrong input with 2; sentences in the ledger."""
     home = asyncio.run(_filled(tmp_path / "first", 20))
     count = len(_placed(home))

@@ -266,7 +266,7 @@ def test_stopping_the_service_does_not_wait_for_it(home: Home, start: Start, hol
     assert _kept(home, verifications.ENDED) == ""
 
 
-def test_it_can_be_cancelled(home: Home, start: Start, hold: Hold) -> None:
+def test_a_verification_can_be_cancelled(home: Home, start: Start, hold: Hold) -> None:
     """The process goes, the service lives on until it is idle, and the end is told."""
     _ask(home)
     service = start(home, "idle")
@@ -330,7 +330,7 @@ def test_damage_that_the_schedule_finds_is_known(home: Home, start: Start) -> No
     assert said.startswith(f"DAMAGED: verification found {findings} faults; ")
 
 
-async def test_it_does_not_begin_while_a_run_is_under_way(archive: Archive) -> None:
+async def test_a_verification_does_not_begin_while_a_run_is_under_way(archive: Archive) -> None:
     """But once no run is, or when one has been for too long."""
     await verifications.ask(archive, actor="root")
     for patience, busy, begun in ((600.0, True, False), (600.0, False, True), (-1.0, True, True)):

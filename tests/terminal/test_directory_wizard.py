@@ -163,7 +163,7 @@ def deliver(server: Dovecot, name: str) -> None:
     server.deliver(JOURNAL, "INBOX", text.encode())
 
 
-def test_a_catch_all_mailbox_with_the_directory_in_the_middle(
+def test_a_catch_all_profile_is_made_with_the_directory_set_up_in_the_middle(
     archivar: Archivar, directory: Slapd, authority: str, dovecot: StartDovecot
 ) -> None:
     """The page of filing says that there are no users and leads to the directory; a new colleague gets the mail of that run."""
@@ -209,7 +209,7 @@ def test_a_catch_all_mailbox_with_the_directory_in_the_middle(
         assert_secret(archivar, terminal, secret)
 
 
-def test_a_single_mailbox_with_the_directory_in_the_middle(
+def test_a_profile_of_one_mailbox_is_made_with_the_directory_set_up_in_the_middle(
     archivar: Archivar, directory: Slapd, authority: str, dovecot: StartDovecot
 ) -> None:
     """t on the page of the target: whose address it is, is chosen when the wizard is back."""

@@ -74,7 +74,7 @@ def test_actors_of_all_versions_are_read(text: str, channel: str, account: str, 
     assert found.sentence()
 
 
-def test_who_became_root_is_seen_in_a_column() -> None:
+def test_the_account_that_became_root_is_seen_in_a_column() -> None:
     """The account that had logged in stands before the one that it became."""
     assert Actor.of("cli:root uid=0 login=1000/anna").short() == "cli:anna>root"
     assert Actor.of("cli:anna uid=1000 login=1000/anna").short() == "cli:anna"

@@ -40,7 +40,7 @@ def test_blanks_around_an_address_are_dropped() -> None:
         "a" * 400 + "@example.test",
     ],
 )
-def test_what_is_no_address_is_refused_by_name(address: str) -> None:
+def test_a_text_that_is_no_address_is_refused_by_name(address: str) -> None:
     """Anything else is refused with exit code 2, shown, and told how to write it."""
     with pytest.raises(InputError) as refused:
         check(address)

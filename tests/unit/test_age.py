@@ -33,7 +33,7 @@ def test_an_age_is_a_number_and_a_unit(text: str, age: Age) -> None:
 @pytest.mark.parametrize(
     "text", ["", "3", "months", "3 moons", "0 days", "-1 day", "1.5 years", "201 years", "90000 days", "٣ days"]
 )
-def test_what_is_no_age_is_refused(text: str) -> None:
+def test_a_text_that_is_no_age_is_refused(text: str) -> None:
     """Another unit, no number, nothing at all, and more years than any mail has."""
     with pytest.raises(ValueError, match="is no age"):
         Age.parse(text)

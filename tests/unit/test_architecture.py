@@ -411,7 +411,7 @@ def test_commands_answer_and_do_not_write() -> None:
     assert set(TOLD_BEFORE_THE_END) - found == set(), "these write nothing any more: take them out of their table"
 
 
-def test_what_writes_by_itself_is_found() -> None:
+def test_a_command_that_writes_by_itself_is_found() -> None:
     """A line, an object, a note, and asking whether JSON is wanted; an answer and a question are none."""
     for used in ('output.line("a")', "output.json({})", 'output.note("a")', "if output.json_wanted: ..."):
         assert list(tellings("m", ast.parse(f"async def f():\n    def g():\n        {used}"))) == ["m.f()"]
@@ -448,7 +448,7 @@ def test_the_console_is_what_its_places_need() -> None:
     assert {name for name in vars(Shell) if not name.startswith("_")} <= set(dir(shell))
 
 
-def test_circles_are_found() -> None:
+def test_circles_of_imports_are_found() -> None:
     """Two modules that import each other, and a longer way round, are one group each; a line of imports is none."""
     graph = {"a": {"b"}, "b": {"a", "c"}, "c": {"d"}, "d": {"e"}, "e": {"c", "f"}, "f": set()}
     assert sorted(map(sorted, circles(graph))) == [["a", "b"], ["c", "d", "e"]]
@@ -463,7 +463,7 @@ def test_files_functions_and_constructors_are_short() -> None:
     assert len(EXCEPTIONS) <= 10
 
 
-def test_what_is_too_long_is_found() -> None:
+def test_long_files_functions_and_constructors_are_found() -> None:
     """A file, a function, a constructor and a dataclass beyond the limits are named; at the limits they are not."""
     values = ", ".join(f"v{number}" for number in range(VALUES))
     for more, names in (("", []), (", w", ["m.__init__()"])):
@@ -526,7 +526,7 @@ def test_the_lock_file_follows_pyproject() -> None:
         (task_starts, "from asyncio import ensure_future", "from asyncio import gather"),
     ],
 )
-def test_what_the_rules_look_for_is_found(finder: Callable[[ast.Module], Iterator[int]], guilty: str, innocent: str) -> None:
+def test_a_breach_of_each_rule_is_found(finder: Callable[[ast.Module], Iterator[int]], guilty: str, innocent: str) -> None:
     """The rules above would see a breach, and do not see one where there is none."""
     assert list(finder(ast.parse(guilty)))
     assert not list(finder(ast.parse(innocent)))

@@ -54,7 +54,7 @@ async def test_messages_are_listed_newest_first_from_any_place_on(archive: Archi
             assert await subjects(archive, folder, seq, offset, limit) == ["9", "7", "5", "3", "1"][offset : offset + limit]
 
 
-async def test_what_has_no_readable_date_stands_where_it_came(archive: Archive) -> None:
+async def test_a_message_without_a_readable_date_stands_where_it_came(archive: Archive) -> None:
     """After all of the past, before what is dated into the future."""
     await homes.store(
         archive, {1: dated(1, "no date"), 2: day(2), 3: dated(3, "01 Jan 2190 10:00:00 +0000"), 4: b"no header at all\r\n"}
@@ -90,7 +90,7 @@ async def test_folders_have_counts_and_their_order_is_that_of_a_tree(archive: Ar
     assert {folder.messages for folder in found} == {1}
 
 
-async def test_who_has_mail_is_listed_and_found(archive: Archive) -> None:
+async def test_users_with_mail_are_listed_and_found(archive: Archive) -> None:
     """By name or address; who has none is not there, and who was removed is."""
     await users.add(archive, "bob", ["bob@example.test"])
     assert await browsing.owners(archive) == []

@@ -43,7 +43,7 @@ def _at(days: float, up: float, boot: str = "one") -> Reading:
         (_at(0, 10), _at(0.5, 0.2), None),
     ],
 )
-def test_what_counts_as_a_jump(before: Reading, present: Reading, days: float | None) -> None:
+def test_a_jump_of_the_clock_is_more_than_a_day(before: Reading, present: Reading, days: float | None) -> None:
     """More than a day against the count of seconds; over a restart, what cannot be explained by the time since it."""
     found = jump(before, present)
     if days is None:
@@ -118,7 +118,7 @@ async def test_the_first_run_is_held_against_the_ledger(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"jumps": "x", "said": 1}', '{"jumps": 1, "said": "", "wall": "never"}'])
-async def test_what_cannot_be_read_of_it_counts_as_nothing(tmp_path: Path, text: str) -> None:
+async def test_an_unreadable_memory_of_the_clock_counts_as_none(tmp_path: Path, text: str) -> None:
     """A setting of another program or a damaged one."""
     archive = await Archive.open(await homes.filled(tmp_path / "home"))
     try:

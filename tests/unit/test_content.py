@@ -118,7 +118,7 @@ def test_plain_text_is_preferred_to_the_same_in_html() -> None:
     assert (found.text, found.source) == ("See the page.\n\nLong story of many words\n", "text")
 
 
-def test_html_becomes_text() -> None:
+def test_html_becomes_text_without_scripts_and_styles() -> None:
     """Blocks end lines, inline tags do not part words, and neither scripts nor styles nor comments are text."""
     page = (
         "<html><head><title>No</title><style>p{}</style></head><body>\n<h1>Title</h1><p>one\n two<br>three <b>fo</b>ur "
@@ -229,7 +229,7 @@ def test_an_attachment_that_is_not_there_is_refused() -> None:
         attachment(b"A: b\r\n\r\ntext", 3)
 
 
-def test_what_is_not_read_is_said() -> None:
+def test_parts_that_are_not_read_are_named() -> None:
     """Limits and formats that are not looked into are named, and the rest is read."""
     head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
     many = read(head + b"--b\r\n\r\nword\r\n" * (leaves.MOST_PARTS + 5))

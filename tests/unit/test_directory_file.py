@@ -145,7 +145,7 @@ def test_what_a_form_holds_is_checked_alike() -> None:
     assert forms.made(DIRECTORIES, {"type": "ldap", "server.host": "x"}).username == ""
 
 
-def test_what_is_not_safe_is_warned_of() -> None:
+def test_unsafe_settings_of_a_directory_are_warned_of() -> None:
     """Unchecked certificates, and passwords in the clear."""
     open_ = parse(LDAP.replace("[login]", 'access = "ldap"\n[login]'), WHERE).settings
     trusting = parse(LDAP.replace("[login]", "accept_all_certificates = true\n[login]"), WHERE).settings
@@ -187,7 +187,7 @@ def test_filters_of_rfc_4515_are_taken(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["mail=*", "(mail)", "((mail=*))", "(mail=*))", "(&(a=b)", "(a=(b))", r"(a=\zz)", "(=x)", "(!)"]
 )
-def test_what_is_no_filter_is_refused(text: str) -> None:
+def test_a_text_that_is_no_ldap_filter_is_refused(text: str) -> None:
     """With the place where it goes wrong."""
     with pytest.raises(ValueError, match="character"):
         ldap_filter.check(text)

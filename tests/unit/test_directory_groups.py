@@ -42,7 +42,7 @@ def members(lines: Lines, *names: str, active: bool = True) -> list[Membership]:
     return Groups(lines, PeopleSearch((BASE,), "(person)", ("mail",), (BASE,), active)).members(names, "dc1")
 
 
-def test_what_only_the_rule_finds_counts() -> None:
+def test_a_member_whom_only_the_matching_rule_finds_counts() -> None:
     """A group between that may not be read, and people in it."""
     hidden = f"cn=hidden,{BASE}"
     lines = Lines(

@@ -30,7 +30,7 @@ def test_ways_to_write_a_dn_are_one(same: str) -> None:
     assert dn_key(same) == ("cn=änna muster", "ou=staff", "dc=ad", "dc=test")
 
 
-def test_what_is_escaped_parts_nothing() -> None:
+def test_an_escaped_comma_parts_no_dn() -> None:
     """A comma or plus within a value; several values in one part come in any order."""
     assert dn_key("cn=Muster\\, Änna,dc=test") == dn_key('CN="Muster, Änna",DC=test') == ("cn=muster, änna", "dc=test")
     assert dn_key("cn=a\\2cb,dc=test") == dn_key("cn=a\\,b,dc=test")
@@ -38,7 +38,7 @@ def test_what_is_escaped_parts_nothing() -> None:
     assert dn_key("cn=a,dc=test") != dn_key("cn=a\\,dc\\=test")
 
 
-def test_what_a_dn_is_below() -> None:
+def test_a_dn_is_below_another_by_whole_parts() -> None:
     """By whole parts; the domain is its end."""
     key = dn_key("cn=a,ou=b,dc=child,dc=ad,dc=test")
     assert is_below(key, dn_key("DC=AD, DC=test"))

@@ -92,7 +92,7 @@ def test_lists_hang_and_words_that_are_joined_stay_so() -> None:
 
 
 @pytest.mark.parametrize("markdown", ["> quoted", "<b>bold</b>", "---", "a<br>b"])
-def test_what_cannot_be_shown_everywhere_is_refused(markdown: str) -> None:
+def test_markdown_that_a_reader_cannot_show_is_refused(markdown: str) -> None:
     """So that no page has what one of its readers never sees."""
     with pytest.raises(ValueError, match="cannot stand in the manual"):
         parse(markdown)

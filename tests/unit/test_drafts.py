@@ -45,7 +45,7 @@ async def saved(archive: Archive) -> Profile:
         ({"server.host": "a b"}, ""),
     ],
 )
-async def test_it_is_said_why_the_password_is_needed_again(archive: Archive, changed: dict[str, Any], words: str) -> None:
+async def test_a_draft_tells_why_its_password_is_needed_again(archive: Archive, changed: dict[str, Any], words: str) -> None:
     """Server, account or encryption; not for what has nothing to do with the login."""
     desk = Drafts(archive)
     draft = await desk.edit("Anna")

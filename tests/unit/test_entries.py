@@ -371,7 +371,7 @@ def _field(owner: type, name: str, hint: Any) -> st.SearchStrategy[Any]:
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
 @settings(max_examples=8, deadline=None)
-def test_what_is_written_is_read(kind: str, data: st.DataObject) -> None:
+def test_an_entry_is_read_as_it_was_written(kind: str, data: st.DataObject) -> None:
     """Any statement comes back as it was, has a sentence, and would be written the same again."""
     value = data.draw(values_of(KINDS[kind]))
     if isinstance(value, Salvaged) and not value.placed:
@@ -427,7 +427,7 @@ def test_anything_in_any_place_is_read_or_told_as_damage(data: st.DataObject) ->
 
 @given(data=st.data())
 @settings(max_examples=6, deadline=None)
-async def test_what_can_be_read_can_be_applied(data: st.DataObject) -> None:
+async def test_an_entry_that_can_be_read_can_be_applied(data: st.DataObject) -> None:
     """A payload that is wrong in one place either cannot be read, or the catalog takes it: it is never left half applied."""
     detail = Detail(1, describe(b"Subject: x\r\n\r\n"))
     database = await Database.scratch()
@@ -472,7 +472,7 @@ def test_every_change_of_an_entry_is_told_in_a_line() -> None:
 
 
 @pytest.mark.parametrize("payload", [{}, {"user": 1}, {"uids": "x", "source": 1}, {"messages": [1]}])
-def test_what_cannot_be_read_is_said(payload: dict[str, Any]) -> None:
+def test_an_unreadable_entry_has_a_sentence(payload: dict[str, Any]) -> None:
     """Another version's or a damaged payload, an unknown kind: a sentence, and no error."""
     for kind in KINDS.keys() - {"directory.removed"}:
         assert entry(kind, payload).sentence() == f"An entry of the kind {kind} that cannot be read."

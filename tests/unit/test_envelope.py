@@ -165,7 +165,7 @@ def test_a_message_without_any_header_field_is_not_readable(raw: bytes, readable
         (b"", 0),
     ],
 )
-def test_attachments_are_counted(header: bytes, count: int) -> None:
+def test_attachments_and_embedded_messages_are_counted(header: bytes, count: int) -> None:
     """Marked as attachment, carrying a name, or an embedded message, which counts once with all that is in it."""
     part = b"--b\r\n" + header + b"\r\n\r\ntext\r\n"
     top = b"Subject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"

@@ -106,12 +106,12 @@ async def found(archive: Archive, text: str) -> list[int]:
         ("86", []),
     ],
 )
-async def test_it_is_found(archive: Archive, text: str, numbers: list[int]) -> None:
+async def test_mail_is_found_in_the_ways_people_type(archive: Archive, text: str, numbers: list[int]) -> None:
     """By what people type, in the ways in which they type it."""
     assert await found(archive, text) == numbers
 
 
-async def test_what_has_no_date_is_known_by_its_arrival(archive: Archive) -> None:
+async def test_an_undated_message_is_found_by_its_arrival(archive: Archive) -> None:
     """As the server told it, for lists and for searches by date."""
     found_ones = await browsing.stored(archive, [1, 2])
     assert [(one.date, one.moment) for one in found_ones] == [(None, ARRIVED + 1), (None, ARRIVED + 2)]
@@ -134,7 +134,7 @@ async def test_a_part_of_too_many_words_is_refused(archive: Archive, monkeypatch
 
 
 @pytest.mark.parametrize("text", ["*ab*", "*", "*a1b2*"])
-def test_what_is_no_part_of_a_word_is_refused(text: str) -> None:
+def test_too_short_a_part_of_a_word_is_refused(text: str) -> None:
     """Too short a part is in most words, and parts of numbers are not kept."""
     with pytest.raises(QueryError):
         parse(text)

@@ -65,7 +65,7 @@ def test_ticking_again_takes_the_rule_back() -> None:
     assert choice == FolderChoice()
 
 
-def test_only_the_ticked_ones() -> None:
+def test_a_choice_of_ticked_folders_leaves_out_new_ones() -> None:
     """The way is changed without changing what is ticked, and new folders are then left out."""
     choice = FolderChoice().untick("Projects", below=True).only_ticked(TREE)
     assert choice.only

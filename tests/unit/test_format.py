@@ -41,7 +41,7 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
         ("a\U000e0041b", "ab"),
     ],
 )
-def test_what_acts_on_a_terminal_is_made_visible(text: str, shown: str) -> None:
+def test_characters_that_act_on_a_terminal_are_made_visible(text: str, shown: str) -> None:
     """Escapes, line breaks, direction changes and invisible characters become signs that do nothing."""
     assert safe(text) == shown
 

@@ -111,7 +111,7 @@ def test_an_odd_rule_is_told_as_it_is_written() -> None:
 @pytest.mark.parametrize(
     "text", ["", "SUMMARY:x", "BEGIN:VCALENDAR\nEND:VCALENDAR", "Hello", "BEGIN:VEVENT\nUID:1\nEND:VEVENT"]
 )
-def test_what_is_no_calendar_is_not_told(text: str) -> None:
+def test_a_text_that_is_no_calendar_is_no_invitation(text: str) -> None:
     """It is shown as the text that it is."""
     assert told(text) == ""
 

@@ -88,7 +88,7 @@ _WHOLE = report(INNER, LINES)
     ],
     ids=["no report", "no mark", "no message", "no parts", "cut off", "nobody", "no header", "empty", "base64", "qp"],
 )
-def test_what_cannot_be_read_is_no_report(raw: bytes) -> None:
+def test_a_message_that_cannot_be_read_as_a_report_is_none(raw: bytes) -> None:
     """Then it is archived whole, so nothing of it is lost."""
     assert journal.unwrap(raw) is None
 
@@ -183,7 +183,7 @@ def test_a_recipient_that_cannot_be_read_is_named() -> None:
 
 @given(raw=st.binary(max_size=300), at=st.integers(0, len(_WHOLE)), cut=st.integers(0, 60))
 @settings(deadline=None, max_examples=200)
-def test_nothing_is_raised(raw: bytes, at: int, cut: int) -> None:
+def test_any_bytes_are_read_as_a_journal_report_without_an_error(raw: bytes, at: int, cut: int) -> None:
     """For any bytes, also such as are a report but for some of them."""
     journal.unwrap(raw)
     found = journal.unwrap(_WHOLE[:at] + raw[:20] + _WHOLE[at + cut :])

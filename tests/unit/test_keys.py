@@ -87,7 +87,7 @@ def test_what_is_no_sequence_is_the_keys_that_were_pressed(typed: str, keys: Seq
     assert Line().send(typed) == keys
 
 
-def test_only_a_bare_escape_waits() -> None:
+def test_a_bare_escape_alone_waits_for_more() -> None:
     """For less than half a second; a key behind it, and every other one, is there at once."""
     line = Line()
     assert _told(line.parser.feed("\x1b")) == []

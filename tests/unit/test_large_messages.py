@@ -121,7 +121,9 @@ async def test_a_message_that_changes_while_it_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", [intake.PLAIN, ZSTD])
-async def test_one_part_larger_than_a_block(codec: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_part_that_is_larger_than_a_block_is_read_in_windows(
+    codec: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As a program may have written it that does not cut messages: read in windows, its damage named."""
     raw = _message(2 * BLOCK_BYTES)
     if codec == intake.PLAIN:
@@ -138,7 +140,7 @@ async def test_one_part_larger_than_a_block(codec: int, tmp_path: Path, monkeypa
     await archive.close()
 
 
-async def test_its_attachments_are_saved_from_the_console(tmp_path: Path) -> None:
+async def test_attachments_of_a_large_message_are_saved_from_the_console(tmp_path: Path) -> None:
     """Decoded as they are written; the source is there to be looked at, in lines."""
     data = os.urandom(2 * MEGABYTE)
     raw = _message(0).replace(b"base64\n\n", b"base64\n\n" + base64.encodebytes(data))
@@ -158,7 +160,7 @@ async def test_its_attachments_are_saved_from_the_console(tmp_path: Path) -> Non
     await desk.close()
 
 
-async def test_memory_is_flat(tmp_path: Path) -> None:
+async def test_a_large_message_takes_a_few_blocks_of_memory(tmp_path: Path) -> None:
     """Exported, proved, indexed and shown, a message of 48 MB takes a few blocks."""
     raw = _message(36 * MEGABYTE)
     archive = await _archived(tmp_path, raw)
@@ -192,7 +194,7 @@ async def test_memory_is_flat(tmp_path: Path) -> None:
     assert max(peaks) < most, peaks
 
 
-async def test_it_is_read_back_and_replayed(tmp_path: Path) -> None:
+async def test_a_large_message_is_read_back_and_replayed(tmp_path: Path) -> None:
     """Before a deletion its copy is read from the disk, and damage is told; a catalog made anew is the same."""
     raw = _message(2 * MEGABYTE)
     archive = await _archived(tmp_path, raw)

@@ -80,7 +80,7 @@ async def test_a_catalog_that_cannot_be_written_is_left_alone(home: Home) -> Non
     assert home.catalog.read_bytes() == newer
 
 
-async def test_what_cannot_be_read_is_no_verification(home: Home) -> None:
+async def test_an_unreadable_memory_is_no_verification(home: Home) -> None:
     """Written by another version or by hand."""
     for text in ("", "[]", '{"at": "x"}', "null"):
         homes.change(home.catalog, f"INSERT OR REPLACE INTO setting VALUES ('verified', '{text}')")

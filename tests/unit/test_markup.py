@@ -54,7 +54,7 @@ def test_links_and_descriptions_are_to_be_found() -> None:
     assert "Logo" not in page.text
 
 
-def test_targets_are_bounded() -> None:
+def test_the_targets_of_a_page_are_bounded() -> None:
     """However many a page has."""
     page = read("".join(f"<a href=http://x.test/{number:0500}>" for number in range(3_000)))
     assert sum(map(len, page.targets)) <= LONGEST_TARGETS

@@ -141,7 +141,7 @@ def test_what_stands_before_the_first_message_is_told() -> None:
     assert len(_found(data)) == 1
 
 
-def test_what_begins_an_mbox() -> None:
+def test_an_mbox_begins_with_a_separator_and_a_header() -> None:
     """The line must be followed by a header, or be just as programs write it."""
     assert mbox.begins(f"\ufeff\n{LINES[0]}\n{_letter(0)}".encode())
     assert mbox.begins(f"From \n{_letter(0)}".encode())

@@ -44,7 +44,7 @@ def test_any_name_has_a_path_that_can_be_stored(wire: str, separator: str) -> No
         ("no separator/at all", "", "no separator\u2215at all"),
     ],
 )
-def test_paths_for_people(wire: str, separator: str, expected: str) -> None:
+def test_folder_names_are_shown_as_paths_for_people(wire: str, separator: str, expected: str) -> None:
     """INBOX in any case but not what only looks like it, slashes inside a level, broken names as they came."""
     assert path(wire, separator) == expected
 

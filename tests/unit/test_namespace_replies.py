@@ -33,7 +33,7 @@ def read(*replies: Reply) -> list[tuple[Standing, str, str]] | None:
         (b"NIL NIL NIL", []),
     ],
 )
-def test_namespaces_are_read(reply: bytes, found: list[tuple[Standing, str, str]]) -> None:
+def test_prefix_and_delimiter_of_a_namespace_are_read(reply: bytes, found: list[tuple[Standing, str, str]]) -> None:
     """Prefix and delimiter of each, extensions passed over."""
     assert read(reply) == found
 

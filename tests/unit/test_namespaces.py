@@ -235,7 +235,7 @@ def test_what_is_somebody_elses_must_be_named(include: list[str], reason: str) -
         (Whose(Standing.DOUBTFUL, evidence=Evidence.RIGHTS), "Plans", "Plans"),
     ],
 )
-def test_its_place_in_the_archive_says_whose_it_is(whose_: Whose, path: str, place: str) -> None:
+def test_the_place_of_a_shared_folder_in_the_archive_names_its_owner(whose_: Whose, path: str, place: str) -> None:
     """The path of the server where that says it, else one level more."""
     assert whose_.place(path) == place
 

@@ -55,7 +55,7 @@ def test_signs_of_life_come_often_enough_and_not_more_often(listener: tuple[sock
 
 
 @pytest.mark.parametrize("address", ["", "/nonexistent/notify", "@nobody-listens-here", "x" * 200])
-def test_nobody_who_listens_is_no_error(address: str) -> None:
+def test_a_missing_listener_of_notices_is_no_error(address: str) -> None:
     """Without systemd, or after it went away, the service goes on."""
     notifier = Notifier({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "1"})
     notifier.ready()

@@ -49,7 +49,7 @@ WIDTHS = st.integers(1, 7)
 
 @given(ENCODED, WIDTHS, st.sampled_from(["base64", "quoted-printable", "x-uuencode", "8bit"]))
 @example(b"====" * 300 + b"TWFu" + b"T=" * 1100, 7, "base64")
-def test_decoding(data: bytes, width: int, encoding: str) -> None:
+def test_decoded_text_is_the_same_read_by_blocks(data: bytes, width: int, encoding: str) -> None:
     """All of it, its length, and each range of it."""
     wanted = transfer_encoding.decoded(data, encoding)
     found = decoding.decoded(Cut(data, width), encoding)
@@ -59,7 +59,7 @@ def test_decoding(data: bytes, width: int, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "x-uuencode"])
-def test_decoding_cut_anywhere(encoding: str) -> None:
+def test_decoding_is_the_same_wherever_a_block_ends(encoding: str) -> None:
     """A block may end within an escape, a soft break, padding or a line."""
     data = b"#86)C\r\n=\r\n=3D=\nTWF\nuTQ==\nTWFu=\rno\n==4=41\nTWE=\n\nSome words\n-- \nend"
     wanted = transfer_encoding.decoded(data, encoding)
@@ -68,7 +68,7 @@ def test_decoding_cut_anywhere(encoding: str) -> None:
 
 
 @given(ENCODED, WIDTHS)
-def test_line_ends(data: bytes, width: int) -> None:
+def test_line_ends_are_the_same_read_by_blocks(data: bytes, width: int) -> None:
     """Bare CRs and doubled ones, judged by the header."""
     found = decoding.with_line_feeds(Cut(data, width))
     assert b"".join(octets.chunks(found)) == line_ends.with_line_feeds(data)
@@ -77,7 +77,7 @@ def test_line_ends(data: bytes, width: int) -> None:
 @given(ENCODED, WIDTHS)
 @example(b"begin 644 a\nbegin 644 b\n#86)C\n#86)C\n`\nend\nbegin 644 c\n#86)C\n#86)C\n#86)C", 3)
 @example(b"begin 644 a\n" + b" " * 5000 + b"\nend\n", 1000)
-def test_uuencoded_files(data: bytes, width: int) -> None:
+def test_uuencoded_files_are_the_same_read_by_blocks(data: bytes, width: int) -> None:
     """Files in a text, and the text without them."""
     text, files = uuencoded.taken_out(data)
     rest, found = uuencoded.taken_out_of(Cut(data, width), 10, 100)
@@ -86,14 +86,14 @@ def test_uuencoded_files(data: bytes, width: int) -> None:
 
 
 @given(MAIL_LIKE | ENCODED, WIDTHS)
-def test_parts(data: bytes, width: int) -> None:
+def test_parts_are_the_same_read_by_blocks(data: bytes, width: int) -> None:
     """The splitter's scan."""
     assert splitter.parts(Cut(data, width)) == splitter.parts(data)
     assert splitter.header_end(Cut(data, width)) == splitter.header_end(data)
 
 
 @given(MAIL_LIKE | ENCODED, WIDTHS)
-def test_content(data: bytes, width: int) -> None:
+def test_content_and_attachments_are_the_same_read_by_blocks(data: bytes, width: int) -> None:
     """The whole content, and each attachment."""
     found = content.read(Cut(data, width))
     assert found == content.read(data)
@@ -101,14 +101,14 @@ def test_content(data: bytes, width: int) -> None:
         assert content.attachment(Cut(data, width), one.index)[:] == content.attachment(data, one.index)
 
 
-def test_content_of_odd_mail(odd_mail: list[bytes]) -> None:
+def test_the_content_of_odd_mail_is_the_same_read_by_blocks(odd_mail: list[bytes]) -> None:
     """Mail as it was found in the wild."""
     for raw in odd_mail:
         assert content.read(Cut(raw, 1 + len(raw) // 7)) == content.read(raw)
 
 
 @given(st.binary(max_size=40), st.binary(min_size=1, max_size=3), WIDTHS, st.integers(0, 20), st.integers(0, 40))
-def test_search(data: bytes, needle: bytes, width: int, start: int, end: int) -> None:
+def test_a_search_finds_the_same_in_blocks(data: bytes, needle: bytes, width: int, start: int, end: int) -> None:
     """Found where ``bytes`` find it, within a range and within a section."""
     cut = Cut(data + needle + data, width)
     end = min(end, len(cut))
@@ -122,20 +122,20 @@ def test_search(data: bytes, needle: bytes, width: int, start: int, end: int) ->
 
 
 @given(st.lists(st.sampled_from([b"From ", b">", b"\n", b"F", b"Fro", b"m ", b"x", b"\r\n"])).map(b"".join), WIDTHS)
-def test_quoting(data: bytes, width: int) -> None:
+def test_quoted_lines_are_the_same_read_by_blocks(data: bytes, width: int) -> None:
     """The lines of a message that get one more sign in an mbox file."""
     assert b"".join(mbox.quoted_chunks(Cut(data, width))) == mbox.quoted(data)
 
 
 @given(MAIL_LIKE | ENCODED, WIDTHS, st.booleans())
-def test_envelope_and_canonical_form(data: bytes, width: int, whole: bool) -> None:
+def test_the_envelope_and_the_canonical_form_are_the_same_read_by_blocks(data: bytes, width: int, whole: bool) -> None:
     """The facts that the catalog keeps of a message."""
     assert describe(Cut(data, width)) == describe(data)
     assert canonical(Cut(data, width), whole=whole) == canonical(data, whole=whole)
 
 
 @given(ENCODED, WIDTHS)
-def test_crlf(data: bytes, width: int) -> None:
+def test_a_message_is_compared_with_crlf_alike_read_by_blocks(data: bytes, width: int) -> None:
     """A message as a server keeps it that knows CRLF alone, compared with its bytes."""
     wanted = with_crlf(data)
     assert wanted == data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

@@ -71,7 +71,7 @@ def result(**totals: int) -> dict[str, Any]:
     return {"totals": {**dict.fromkeys(COUNTERS, 0), **totals}, "warnings": [], "mailboxes": []}
 
 
-def test_one_is_singular() -> None:
+def test_a_count_of_one_is_singular() -> None:
     """One message is one message."""
     assert [counted(count, "message") for count in (0, 1, 1240)] == ["0 messages", "1 message", "1,240 messages"]
     assert [counted(count, "entry", "entries") for count in (1, 2)] == ["1 entry", "2 entries"]
@@ -90,7 +90,7 @@ def test_the_help_has_a_line_for_every_command_as_the_command_itself_has_it() ->
     assert list(group.commands) == list(COMMANDS)
 
 
-def test_times_are_readable() -> None:
+def test_times_are_shown_to_the_minute_with_their_zone() -> None:
     """Times of the ledger are shown to the minute, with their zone; impossible dates of messages are left out."""
     assert minute("2026-01-31T09:05:00.250Z") == "2026-01-31 09:05 UTC"
     assert day_and_time(0) == "1970-01-01 00:00 UTC"

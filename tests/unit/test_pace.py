@@ -59,7 +59,7 @@ def test_many_small_messages_that_drip_count_together() -> None:
     assert clock.now <= 2 * WINDOW_SECONDS
 
 
-def test_what_is_fast_enough_may_take_as_long_as_it_likes() -> None:
+def test_an_answer_that_is_fast_enough_may_take_any_time() -> None:
     """A day of 2 kB a second."""
     clock = Clock()
     pace = paced(clock)

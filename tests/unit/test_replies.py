@@ -154,7 +154,7 @@ def test_every_internaldate_is_the_moment_it_names(moment: datetime, minutes: in
 
 
 @pytest.mark.parametrize("text", ["", "31-Jun-2024 10:00:00 +0000", "01-Foo-2024 10:00:00 +0000", "yesterday", "1-Jan-2024"])
-def test_what_is_no_date_is_none(text: str) -> None:
+def test_an_impossible_date_is_none(text: str) -> None:
     """31 June, unknown months and nonsense do not raise."""
     assert internaldate(text) is None
 

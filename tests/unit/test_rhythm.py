@@ -34,7 +34,7 @@ def test_off_is_never_due() -> None:
     ("text", "sentence"),
     [("off", "not by itself"), ("monthly", "everything, monthly"), ("2%", "2 % of everything, daily")],
 )
-def test_it_is_said_in_words(text: str, sentence: str) -> None:
+def test_a_rhythm_is_said_in_words(text: str, sentence: str) -> None:
     """And its own text says it again."""
     assert Rhythm.parse(text).sentence() == sentence
     assert str(Rhythm.parse(text)) == text

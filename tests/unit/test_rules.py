@@ -28,7 +28,7 @@ PATHS = st.lists(LEVEL, min_size=1, max_size=4).map("/".join).filter(lambda path
         ("line\u2028x*", ["line\u2028xyz"], []),
     ],
 )
-def test_patterns(pattern: str, matching: list[str], other: list[str]) -> None:
+def test_a_star_matches_within_a_level_and_two_match_any_levels(pattern: str, matching: list[str], other: list[str]) -> None:
     """One star within a level, two for any number of levels, everything else as it stands."""
     rule = Rule.of(pattern)
     assert [path for path in [*matching, *other] if rule.matches(path)] == matching
@@ -78,7 +78,7 @@ def test_a_list_of_folders_leaves_out_all_others(path: str) -> None:
         ("Spam", ("\\archive",), ""),
     ],
 )
-def test_what_is_left_out_unless_asked_for(path: str, uses: tuple[str, ...], reason: str) -> None:
+def test_junk_and_public_folders_are_left_out_unless_asked_for(path: str, uses: tuple[str, ...], reason: str) -> None:
     """Junk, public and non-mail folders; by attribute first, by English and German name second."""
     assert FolderRules.of([], []).reason_to_exclude(path, uses) == reason
 

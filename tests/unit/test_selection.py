@@ -44,7 +44,7 @@ def test_a_selection_says_its_numbers() -> None:
 
 
 @given(st.lists(st.sampled_from(["anna", "bob", "carl", "nobody"]), unique=True).map(tuple))
-def test_only_and_all_except_complete_each_other(names: tuple[str, ...]) -> None:
+def test_a_user_is_selected_by_either_only_or_all_except(names: tuple[str, ...]) -> None:
     """Every user with an address is in exactly one of them."""
     only, rest = (
         select(UserSelection(SelectionMode.ONLY, names), PEOPLE),

@@ -169,7 +169,7 @@ def test_in_doubt_the_body_stays_whole(content_type: bytes) -> None:
     assert pieces(b"Content-Type: " + content_type + b"\r\n\r\n" + body)[1:] == [body]
 
 
-def test_only_whole_lines_are_delimiters() -> None:
+def test_a_delimiter_is_a_whole_line() -> None:
     """Text that begins like a boundary, or has it within a line, does not end a part."""
     text = ATTACHMENT + b"\r\n--=_b1x\r\nsee --=_b1\r\n --=_b1\r\n--=_b1 -- x"
     assert text in pieces(message(text))
@@ -231,7 +231,7 @@ def test_a_header_of_a_megabyte_is_one_segment() -> None:
     assert pieces(header + ATTACHMENT) == [header, ATTACHMENT]
 
 
-def test_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_boundary_lines_looked_at_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many boundary lines there are, no more than the limit are looked at, and the rest is one leaf."""
     searches = 0
 

@@ -124,7 +124,7 @@ def test_changed_tokens_are_never_believed(authority: Authority, token: bytes) -
 
 
 @pytest.mark.parametrize("data", [b"", b"no token", b"0" * (stamp.LARGEST + 1), b"\x30\x80" * 2000, b"\x30\x03\x02\x01\x00"])
-def test_what_is_no_token_is_refused(authority: Authority, data: bytes) -> None:
+def test_bytes_that_are_no_token_are_refused(authority: Authority, data: bytes) -> None:
     """Nothing, text, far too much, nested without an end, an answer without a token."""
     with pytest.raises(StampError):
         check(data, roots(authority.root))

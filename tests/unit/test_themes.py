@@ -78,7 +78,7 @@ def test_colours_are_of_the_palette(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COLOURED)
-def test_grounds_stay_apart(name: str) -> None:
+def test_the_three_grounds_of_a_theme_stay_apart(name: str) -> None:
     """Background, surface and panel are three colours with 256 colours, too."""
     theme = THEMES[name]
     assert all(number(value(theme, a)) != number(value(theme, b)) for a, b in combinations(GROUNDS, 2))

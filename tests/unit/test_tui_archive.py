@@ -77,7 +77,7 @@ async def in_inbox(screen: Shown) -> MailPlace:
 
 
 @BOTH_SIZES
-async def test_from_home_to_a_message_and_back(archive: Archive, size: tuple[int, int]) -> None:
+async def test_enter_leads_from_home_to_a_message_and_escape_back(archive: Archive, size: tuple[int, int]) -> None:
     """m, enter, enter, enter; each escape leads one step back, and every frame is straight."""
     await fill(archive)
     await fill(archive, 2, "Work/Plans")
@@ -157,7 +157,7 @@ async def test_a_list_of_any_length_is_fetched_where_it_is_looked_at(archive: Ar
         assert len(place.rows._pages) <= 3
 
 
-async def test_from_one_message_to_the_next(archive: Archive) -> None:
+async def test_n_and_p_lead_from_one_message_to_the_next(archive: Archive) -> None:
     """n and p go through the list, which stands where one was."""
     await fill(archive, 3)
     async with console_on(archive.home) as screen:

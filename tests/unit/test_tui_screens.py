@@ -323,7 +323,7 @@ async def test_problems_come_as_they_happen() -> None:
         await screen.until_shown("Problems (1)", "✗ Drafts · UID 3", "The server sent an empty message.")
 
 
-async def test_cancelling_asks_first() -> None:
+async def test_cancelling_a_run_asks_first() -> None:
     """c asks, n lets the run go on, y stops it; enter is no answer."""
     desk = ordinary()
     async with shown(desk) as screen:

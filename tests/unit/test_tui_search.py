@@ -88,7 +88,7 @@ def subjects(place: SearchPlace) -> list[str]:
 
 
 @BOTH_SIZES
-async def test_from_home_to_a_hit_and_back(archive: Archive, size: tuple[int, int]) -> None:
+async def test_slash_leads_from_home_to_a_hit_and_escape_back(archive: Archive, size: tuple[int, int]) -> None:
     """/, words, enter, down, enter; n goes on through the hits; each escape leads one step back."""
     async with console_on(archive.home, size) as screen:
         await screen.until_shown("/ Search")
@@ -421,7 +421,7 @@ async def test_the_help_is_one_key_away(archive: Archive) -> None:
 
 
 @BOTH_SIZES
-async def test_hostile_mail_and_a_hostile_query(archive: Archive, size: tuple[int, int]) -> None:
+async def test_hostile_mail_and_a_hostile_query_move_no_column(archive: Archive, size: tuple[int, int]) -> None:
     """Subjects, folders and what is pasted into the line: shown, obeyed nowhere, and no column moves."""
     raw = HOSTILE[:900].replace("\r", "").replace("\n", "")
     message = f"From: {raw} <x@example.test>\r\nSubject: evil {raw}\r\n\r\n{raw}\r\n".encode("utf-8", "surrogatepass")

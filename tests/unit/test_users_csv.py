@@ -105,7 +105,7 @@ def test_quotes_that_do_not_end_are_a_fault_where_they_begin() -> None:
         pytest.param(b"name\n" + b"x\n" * (users_csv.MOST_ROWS + 1), "more than 200,000", id="rows"),
     ],
 )
-def test_what_is_no_such_list_is_refused(data: bytes, words: str) -> None:
+def test_a_file_that_is_no_list_of_users_is_refused(data: bytes, words: str) -> None:
     """As a whole, with what to do."""
     with pytest.raises(InputError, match=words):
         read(data)

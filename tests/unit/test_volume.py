@@ -232,7 +232,7 @@ async def test_what_is_committed_is_on_the_disk(tmp_path: Path, monkeypatch: pyt
     await volume.close()
 
 
-async def test_only_what_is_committed_is_read(tmp_path: Path) -> None:
+async def test_an_uncommitted_entry_is_not_read(tmp_path: Path) -> None:
     """An entry of a transaction that may still fail must not be applied."""
     path = tmp_path / "000001.sqlite"
     await volume_file.create(path, Meta("id", 1, Head(0, ZERO_HASH)))
