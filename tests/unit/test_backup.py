@@ -7,11 +7,9 @@ import itertools
 import json
 import shutil
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
-from unittest.mock import AsyncMock
+from unittest.mock import Mock
 
 import pytest
 
@@ -24,7 +22,6 @@ from core.archive.transfer import catalog_copy, last_backup
 from core.archive.transfer.backup import Backup, back_up
 from core.archive.transfer.catalog_copy import CatalogCopy
 from core.config import Home
-from core.db.database import Database
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.problems import backup as problems
 from core.problems import disk
@@ -118,7 +115,7 @@ async def test_a_copy_that_lacks_most_of_a_volume_is_written_anew(tmp_path: Path
     inode = copy.volume(1).stat().st_ino
     await homes.store(archive, {number: message(number, 100) for number in range(2, 300)})
     with monkeypatch.context() as patch:
-        patch.setattr(volume_copy, "_copy_ledger", AsyncMock(side_effect=StorageError(FULL(file="x", said="full"))))
+        patch.setattr(volume_copy, "_protect", Mock(side_effect=StorageError(FULL(file="x", said="full"))))
         with pytest.raises(StorageError):
             await back_up(archive, copy.path)
     assert copy.volume(1).stat().st_ino == inode
@@ -273,20 +270,43 @@ async def test_a_writer_can_commit_between_any_two_pieces(tmp_path: Path, monkey
     archive = await homes.begin(tmp_path / "home")
     for number in range(1, 12):
         await homes.store(archive, {number: message(number, 60_000)})
-    insert, sizes = volume_copy._insert, list[int]()
+    copied, sizes = volume_copy._copy_piece, list[int]()
 
-    async def watched(target: Database, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    def watched(table: volume_copy.Table, after: int, last: int, connection: sqlite3.Connection) -> tuple[int, int]:
         with closing(sqlite3.connect(archive.home.volume(1), timeout=0, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             other.execute("ROLLBACK")
-        if "INTO part" in sql:
-            sizes.append(sum(len(row[4]) for row in rows))
-        await insert(target, sql, rows)
+        reached, size = copied(table, after, last, connection)
+        sizes.append(size)
+        return reached, size
 
-    monkeypatch.setattr(volume_copy, "_insert", watched)
+    monkeypatch.setattr(volume_copy, "_copy_piece", watched)
     await back_up(archive, tmp_path / "copy")
     assert len(sizes) > 3
     assert max(sizes) <= 100_000
+    await archive.close()
+
+
+async def test_a_damaged_page_of_the_open_volume_is_named_by_the_file_that_has_it(tmp_path: Path) -> None:
+    """Found while rows are copied: not the file that was being written."""
+    archive = await homes.begin(tmp_path / "home")
+    for number in range(1, 20):
+        await homes.store(archive, {number: message(number, 60_000)})
+    await archive.close()
+    volume = archive.home.volume(1)
+    [(root,)] = homes.rows(volume, "SELECT rootpage FROM sqlite_schema WHERE name = 'part'")
+    [(size,)] = homes.rows(volume, "PRAGMA page_size")
+    with volume.open("r+b") as file:
+        # A page of the first rows: the last ones are read when a volume is opened.
+        file.seek((root - 1) * size + 12)
+        first = int.from_bytes(file.read(2), "big")
+        file.seek((root - 1) * size + first)
+        file.seek((int.from_bytes(file.read(4), "big") - 1) * size)
+        file.write(b"\xff" * 8)
+    archive = await Archive.open(Home(tmp_path / "home"))
+    with pytest.raises(DamagedError, match=r"^000001\.sqlite"):
+        await back_up(archive, tmp_path / "copy")
+    assert Home(tmp_path / "copy").volume_numbers() == []
     await archive.close()
 
 

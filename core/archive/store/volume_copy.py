@@ -5,8 +5,8 @@ are copied in the order parts, messages, ledger, seal, so that what the ledger n
 seal and last hash is complete. Each read of the original covers a few megabytes, since a commit to a volume waits for its
 readers.
 
-The first copy of an open volume, and one that lacks much, is written aside in one transaction without a journal, and renamed
-when it is whole: durable pieces would write the two trees of SHA-256 again and again. A file that was copied is read back.
+The first copy of an open volume, and one that lacks much, is written aside without a journal, and renamed when it is whole:
+durable pieces would write the two trees of SHA-256 again and again. A file that was copied is read back.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import asyncio
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core import files
 from core.archive.store import volume_file
@@ -33,6 +34,8 @@ from core.problems import backup as problems
 #: Bytes of parts, or of a file, that are read at once.
 PIECE = 8 * 1024 * 1024
 ROWS = 500
+#: Bytes of a row beside its data, as counted for a piece.
+ROW_BYTES = 100
 #: Ledger entries copied at once; each names up to 500 messages.
 ENTRIES = 16
 #: Pragmas of a copy that is written aside: the trees that grow at random places are kept in memory.
@@ -56,6 +59,20 @@ class Extent:
     head: Head
     part: int
     message: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a volume: its key, all columns, and the one with the data."""
+
+    name: str
+    key: str
+    columns: str
+    data: str
+
+
+#: Copies the rows of a volume up to an extent to an empty one.
+Rows = Callable[[Volume, Extent, Database, Tick], Coroutine[Any, Any, None]]
 
 
 async def extent(volume: Volume) -> Extent:
@@ -165,20 +182,67 @@ async def _copy_anew(original: Volume, wanted: Extent, target: Path, tick: Tick)
     """Write all rows to a new file, which takes the place of ``target``."""
     fresh = files.aside(target)
     try:
-        await volume_file.create(fresh, original.meta)
-        copy = await Database.open(fresh, pragmas=ASIDE, make=False)
         try:
-            async with copy.transaction() as transaction:
-                await _copy_parts(original.database, transaction, 0, wanted.part, tick)
-                await _copy_messages(original.database, transaction, 0, wanted.message)
-                await _copy_ledger(original.database, transaction, 0, wanted.head.seq, tick)
-        finally:
-            await copy.close()
+            await _write(original, wanted, fresh, tick, _copy_tables)
+        except DamagedError:
+            # Row by row the error names the damaged file and the place in it.
+            fresh.unlink()
+            await _write(original, wanted, fresh, lambda size: None, _copy_rows)
         _protect(fresh, wanted)
         await asyncio.to_thread(files.put, fresh, target)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+
+
+async def _write(original: Volume, wanted: Extent, fresh: Path, tick: Tick, rows: Rows) -> None:
+    """Write ``rows`` of ``original`` to a new volume."""
+    await volume_file.create(fresh, original.meta)
+    copy = await Database.open(fresh, pragmas=ASIDE, make=False)
+    try:
+        await rows(original, wanted, copy, tick)
+    finally:
+        await copy.close()
+
+
+async def _copy_rows(original: Volume, wanted: Extent, copy: Database, tick: Tick) -> None:
+    async with copy.transaction() as transaction:
+        await _copy_parts(original.database, transaction, 0, wanted.part, tick)
+        await _copy_messages(original.database, transaction, 0, wanted.message)
+        await _copy_ledger(original.database, transaction, 0, wanted.head.seq, tick)
+
+
+async def _copy_tables(original: Volume, wanted: Extent, copy: Database, tick: Tick) -> None:
+    """The same within SQLite, with the original locked for a piece at a time. Without a journal a piece costs no more."""
+    await copy.read("ATTACH DATABASE ? AS original", (original.database.uri,))
+    part = Table("part", "id", "id, sha256, codec, size, data", "data")
+    message = Table("message", "id", "id, sha256, size, recipe", "recipe")
+    for table, last in (
+        (part, wanted.part),
+        (message, wanted.message),
+        (Table("ledger", "seq", COLUMNS, "payload"), wanted.head.seq),
+    ):
+        after = 0
+        while after < last:
+            after, size = await copy.job(partial(_copy_piece, table, after, last))
+            tick(size)
+
+
+def _copy_piece(table: Table, after: int, last: int, connection: sqlite3.Connection) -> tuple[int, int]:
+    """Copy the next rows of ``table``, at least one; the key of the last of them, and the bytes of their data."""
+    upto, size, rows = after, 0, 0
+    sizes = f"SELECT {table.key}, coalesce(length({table.data}), 0) FROM original.{table.name}"
+    span = f"WHERE {table.key} > ? AND {table.key} <= ?"
+    with closing(connection.execute(f"{sizes} {span} ORDER BY {table.key}", (after, last))) as found:
+        for key, length in found:
+            if rows and size + length + (rows + 1) * ROW_BYTES > PIECE:
+                break
+            upto, size, rows = key, size + length, rows + 1
+    connection.execute(
+        f"INSERT INTO main.{table.name} ({table.columns}) SELECT {table.columns} FROM original.{table.name} {span}",
+        (after, upto),
+    )
+    return (upto if rows else last), size
 
 
 async def write_anew(original: Volume, target: Path) -> None:
@@ -291,7 +355,7 @@ async def _copy_file(source: Path, target: Path, tick: Tick, mode: int = 0o400) 
     copied = hashlib.sha256()
     with source.open("rb") as reading, files.replacing(target, mode) as writing:
         while piece := await asyncio.to_thread(reading.read, PIECE):
-            await asyncio.to_thread(_write, writing, copied, piece)
+            await asyncio.to_thread(_write_bytes, writing, copied, piece)
             tick(len(piece))
         writing.flush()
         # In a thread, so that the final sync is short; the event loop would block in it.
@@ -300,7 +364,7 @@ async def _copy_file(source: Path, target: Path, tick: Tick, mode: int = 0o400) 
             raise StorageError(problems.COPY_CHANGED(path=str(target)))
 
 
-def _write(file: BinaryIO, copied: Hash, piece: bytes) -> None:
+def _write_bytes(file: BinaryIO, copied: Hash, piece: bytes) -> None:
     file.write(piece)
     copied.update(piece)
 
