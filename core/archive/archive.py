@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from core.archive import opening
 from core.archive.catalog import digests, followed
+from core.archive.store.folder_lock import locked
 from core.archive.store.ledger import Draft, Entry, Head
 from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import Meta
-from core.archive.store.volumes import Refusal, Volumes, locked
+from core.archive.store.volumes import Refusal, Volumes
 from core.config import Home
 from core.db.database import Database
 from core.errors import DamagedError, StorageError

@@ -7,7 +7,6 @@ Invariant: the same entries and messages give the same catalog, whether applied 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import assert_never
 
@@ -39,8 +38,7 @@ from core.archive.store.entries.records import (
 from core.archive.store.entries.statement import Erased, Newer, Unprojected
 from core.archive.store.entries.transfers import Imported, Restored
 from core.archive.store.entries.upkeep import Repaired, Salvaged
-from core.archive.store.entries.values import Canonical
-from core.archive.store.ledger import Draft, Entry
+from core.archive.store.ledger import Entry
 from core.db import kept
 from core.db.database import Transaction
 from core.model import moment
@@ -186,13 +184,3 @@ async def clear(transaction: Transaction) -> None:
     await kept.forget(transaction, records.USERS_CHANGED)
     await totals.forget(transaction)
     await transaction.execute(_APPLIED, (1, 0, bytes(32)))
-
-
-def told(draft: Draft, forms: Canonical) -> Draft:
-    """``draft`` with the SHA-256 of its messages' CRLF forms (``forms``), for messages that have other line ends."""
-    value = draft.value
-    if not forms or not isinstance(value, Archived | Filed | Imported):
-        return draft
-    said = {sha256: forms[sha256] for sha256 in value.digests() if sha256 in forms}
-    # A draft of an import may know more forms, since each file was read whole.
-    return replace(draft, value=replace(value, canonical={**value.canonical, **said})) if said else draft

@@ -160,7 +160,7 @@ class Projection:
 
     async def told(self, drafts: Sequence[Draft], forms: Mapping[bytes, bytes]) -> list[Draft]:
         """``drafts`` completed from the catalog: with the CRLF forms of their messages, and with the changes of records."""
-        return await changes.told(self._database, [catalog.told(draft, forms) for draft in drafts])
+        return await changes.told(self._database, [draft.told(forms) for draft in drafts])
 
     async def parts(self, volume: int, wanted: Collection[bytes]) -> dict[bytes, int]:
         """Ids of those parts that are in the open volume already, by SHA-256, as far as they are known."""

@@ -11,16 +11,19 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from core.archive.store import entries
 from core.archive.store.entries import AnyEntry
 from core.archive.store.entries.change import Change
+from core.archive.store.entries.everybody import Filed
+from core.archive.store.entries.mail import Archived
 from core.archive.store.entries.reading import Unreadable
 from core.archive.store.entries.statement import Erased, Newer, RecordStatement, Storing
-from core.archive.store.entries.values import Head
+from core.archive.store.entries.transfers import Imported
+from core.archive.store.entries.values import Canonical, Head
 from core.archive.store.items import EntryItems
 from core.db.database import Row
 from core.errors import DamagedError, ProtocolError
@@ -49,6 +52,15 @@ class Draft:
 
     value: AnyEntry
     actor: str = "archivar"
+
+    def told(self, forms: Canonical) -> Draft:
+        """The draft with the SHA-256 of its messages' CRLF forms (``forms``), for messages that have other line ends."""
+        value = self.value
+        if not forms or not isinstance(value, Archived | Filed | Imported):
+            return self
+        said = {sha256: forms[sha256] for sha256 in value.digests() if sha256 in forms}
+        # A draft of an import may know more forms, since each file was read whole.
+        return replace(self, value=replace(value, canonical={**value.canonical, **said})) if said else self
 
 
 #: The columns of an entry in a volume with items, and in one of format 1, which has none.

@@ -10,28 +10,25 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 
 from core import files
 from core.archive.store import sealing, volume_file
 from core.archive.store.entries.upkeep import ArchiveCreated
+from core.archive.store.folder_lock import locked
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.message_rows import Locator
 from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import LAST_SEQ, Meta
 from core.config import Home
-from core.db.database import LOCK_SECONDS
-from core.errors import BusyError, DamagedError, HomeError, StorageError
+from core.errors import DamagedError, HomeError, StorageError
 from core.problems import volume as problems
-from core.problems.code import Reason
 from core.problems.home import REPLACED
 
 #: Volume files that are open at once, however many there are; each takes a file, a thread and up to 4 MiB of pages.
 MOST_OPEN = 16
-_BEING_MADE = problems.BEING_MADE()
 #: The reason why nothing can be appended: damage, no space or no right to write, or a backup.
 Refusal = DamagedError | StorageError | HomeError
 
@@ -388,12 +385,3 @@ class Volumes:
             yield
         except (DamagedError, StorageError) as error:
             self.note(error)
-
-
-@asynccontextmanager
-async def locked(folder: Path, refusal: Reason = _BEING_MADE) -> AsyncIterator[None]:
-    """Hold the folder's lock; others in this process wait for it as well. Raises ``BusyError`` with ``refusal``."""
-    async with files.lock_within(folder, LOCK_SECONDS) as held:
-        if not held:
-            raise BusyError(refusal)
-        yield
