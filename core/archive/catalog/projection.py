@@ -6,20 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 
 from core.archive.catalog import catalog, changes, digests, parts, settings
+from core.archive.catalog.details import details
 from core.archive.catalog.messages import Detail
-from core.archive.store import intake, row_order
+from core.archive.store import intake
 from core.archive.store.intake import PreparedMessage
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import AppendedRows, Volume
 from core.archive.store.volumes import Volumes
 from core.db.database import Database
 from core.errors import DamagedError, StorageError
-from core.message.envelope import describe
-from core.message.octets import Bytes
 from core.problems import ledger as problems
-
-#: A damaged message has no readable envelope, but it stays listed, so that it can be named and fetched again.
-UNREADABLE = Detail(0, describe(b""))
 
 
 class Projection:
@@ -193,19 +189,3 @@ def _compare(name: str, head: Head, seen: Head) -> None:
         raise DamagedError(problems.NOT_SEEN(file=name, entry=seen.seq))
     if head.seq < seen.seq:
         raise DamagedError(problems.LOST(file=name, end=head.seq, entry=seen.seq))
-
-
-async def details(volume: Volume, digests: Sequence[bytes]) -> dict[bytes, Detail]:
-    """Size and envelope of messages in ``volume``, in this order; those of an empty message for one that cannot be read."""
-    found: dict[bytes, Detail] = {}
-    async with aclosing(row_order.read(volume, list(dict.fromkeys(digests)), _detail)) as pages:
-        async for page in pages:
-            found |= {one.sha256: one.result if isinstance(one.result, Detail) else UNREADABLE for one in page}
-    if not volume.meta.is_old and (whole := [sha256 for sha256, detail in found.items() if detail is not UNREADABLE]):
-        for sha256, record in (await volume.records(whole)).items():
-            found[sha256] = found[sha256]._replace(row=record.row)
-    return found
-
-
-def _detail(raw: Bytes) -> Detail:
-    return Detail(len(raw), describe(raw))

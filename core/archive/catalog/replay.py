@@ -7,8 +7,8 @@ from contextlib import aclosing
 from functools import partial
 
 from core.archive.catalog import catalog, digests
+from core.archive.catalog.details import details
 from core.archive.catalog.messages import Detail
-from core.archive.catalog.projection import details
 from core.archive.store.ledger import ZERO_HASH, Entry, Head
 from core.archive.store.volume import Volume
 from core.config import Home

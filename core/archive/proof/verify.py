@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 
 from core import files
 from core.archive.catalog import catalog, digests
-from core.archive.catalog.projection import details
+from core.archive.catalog.details import details
 from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.volume_check import walk
