@@ -33,7 +33,10 @@ OURS = {
 }
 #: Paths that an account must be able to read to run the program: interpreter, its library, our own code.
 PROGRAM = (sys.executable, os.path.dirname(os.__file__), os.path.dirname(__file__))
-_VOLUME = re.compile(r"(?!000000)([0-9]{6}|[1-9][0-9]{6,})\.sqlite")
+#: Volumes of one lane: numbers from here on are those of lanes (``Home.volume``).
+IN_LANE = 1_000_000
+_VOLUME = re.compile(r"(?!000000)[0-9]{6}\.sqlite")
+_LANE = re.compile(r"lane-(?!000000)([0-9]{6})")
 
 
 def default_home() -> Path:
@@ -100,11 +103,34 @@ class Home:
         return path.absolute().resolve().is_relative_to(self.path.absolute().resolve())
 
     def volume(self, number: int) -> Path:
-        return self.volumes / f"{number:06}.sqlite"
+        """The file of a volume. Those of lanes have the number of the lane before theirs: lane * ``IN_LANE`` + number."""
+        lane, within = divmod(number, IN_LANE)
+        name = f"{within:06}.sqlite"
+        return self.lane(lane) / f"lane-{lane:06}-{name}" if lane else self.volumes / name
+
+    def lane(self, number: int) -> Path:
+        """The folder with the volumes of another lane than the archive's own, which has no number."""
+        return self.volumes / f"lane-{number:06}"
 
     def volume_numbers(self) -> list[int]:
-        """The numbers of the volumes on disk; files with any other name are ignored."""
+        """The numbers of the volumes of the archive's own lane on disk; files with any other name are ignored."""
         return sorted(int(path.stem) for path in self.volumes.glob("*.sqlite") if _VOLUME.fullmatch(path.name))
+
+    def lane_numbers(self) -> list[int]:
+        """The numbers of the other lanes of which there is a folder."""
+        return sorted(int(found[1]) for path in self.volumes.glob("lane-*") if (found := _LANE.fullmatch(path.name)))
+
+    def volumes_of(self, lane: int) -> list[int]:
+        """The numbers of the volumes of a lane on disk; 0 is the archive's own."""
+        if not lane:
+            return self.volume_numbers()
+        begin = f"{self.lane(lane).name}-"
+        names = (path.name.removeprefix(begin) for path in self.lane(lane).glob(f"{begin}*.sqlite"))
+        return sorted(lane * IN_LANE + int(name[:6]) for name in names if _VOLUME.fullmatch(name))
+
+    def all_volume_numbers(self) -> list[int]:
+        """The numbers of all volumes on disk: those of the archive's own lane, then those of each other one."""
+        return [number for lane in (0, *self.lane_numbers()) for number in self.volumes_of(lane)]
 
 
 def find(path: Path | None = None) -> Home:

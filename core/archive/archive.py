@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from core.archive import opening
-from core.archive.catalog import digests, followed
+from core.archive.catalog import digests, followed, lanes
 from core.archive.store.folder_lock import locked
 from core.archive.store.ledger import Draft, Entry, Head
 from core.archive.store.stored_message import StoredMessage
@@ -107,6 +107,7 @@ class Archive:
     async def _find_volumes(self) -> None:
         row = await self.database.one("SELECT archive_id, volume, seq FROM applied")
         self.volumes.archive_id, seen, seq = row or ("", 1, 0)
+        self.volumes.lanes = {number: lane.end for number, lane in (await lanes.all_of(self.database)).items()}
         await self.volumes.find(seen, seq)
         if row is None and not isinstance(self.refusal, StorageError):
             async with aclosing(self.volumes.readable()) as readable:

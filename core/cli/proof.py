@@ -132,6 +132,7 @@ def _as_json(verdict: Verdict, named: Mapping[str, str], *, backup: bool) -> dic
         "parts": verdict.parts,
         "messages": verdict.messages,
         "entries": verdict.entries,
+        "unanchored": verdict.unanchored,
         "bytes": verdict.bytes,
         "head": {"seq": verdict.head.seq, "hash": verdict.head.hash.hex()},
         "findings": [one.as_json() | {"messages": named.get(one.sha256, "")} for one in verdict.findings],
@@ -149,6 +150,8 @@ def _lines(verdict: Verdict, named: Mapping[str, str], *, backup: bool) -> Itera
         f"{counted(verdict.parts, 'part')}, {counted(verdict.messages, 'message')}, "
         f"{counted(verdict.entries, 'ledger entry', 'ledger entries')}, {size(verdict.bytes)}"
     )
+    if verdict.unanchored:
+        yield Note(f"{counted(verdict.unanchored, 'entry', 'entries')} of lanes are no part of the archive yet.")
     if any(one.sha256 for one in verdict.findings):
         yield Note("archivar repair fetches damaged messages again.")
     elif any(one.where.endswith(".sqlite") or one.where == "ledger" for one in verdict.findings):

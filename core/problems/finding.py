@@ -28,6 +28,9 @@ OTHER_HASH = _found(
     _WHOSE,
 )
 OTHER_NUMBER = _found("volume-misnumbered", "It is volume {number}, not {expected}.", _BACKUP)
+STRANGE_LANE = _found(
+    "strange-lane", "No entry of the ledger has opened lane {lane}: its volumes are no part of the archive.", _WHOSE
+)
 NOT_SEALED = _found("volume-not-sealed", "It is not sealed, but another volume follows.", _WHOSE)
 STRANGE_KEY = _found("strange-key", "It says {key} of itself, which no volume does.", _WHOSE)
 PAGES = _found("pages-damaged", "SQLite finds: {said}.")

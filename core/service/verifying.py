@@ -216,7 +216,7 @@ class _Work:
 
     async def _report(self, comparing: bool) -> None:
         done, verdict = self._latest
-        volumes = len(self._archive.home.volume_numbers())
+        volumes = len(self._archive.home.all_volume_numbers())
         counts = (min(verdict.volumes, volumes), volumes, verdict.messages, verdict.bytes, len(verdict.findings))
         await verifications.report(self._archive, VerificationProgress(self._request.id, done, *counts, comparing))
 

@@ -20,11 +20,12 @@ from core.archive.catalog.messages import Detail
 from core.archive.store.entries import KINDS
 from core.archive.store.entries.change import Change
 from core.archive.store.entries.everybody import FiledMessage, FilingScheme, LeftMessage, Refiled
+from core.archive.store.entries.lanes import MOST_ENTRIES, MOST_LANES, AnchoredHead, LaneOpened
 from core.archive.store.entries.mail import Deleted
 from core.archive.store.entries.records import SealPlaceSaved
 from core.archive.store.entries.statement import RecordStatement
 from core.archive.store.entries.upkeep import DirectorySynced, Salvaged
-from core.archive.store.ledger import Entry, encode
+from core.archive.store.ledger import Entry, Head, encode
 from core.db.database import Database
 from core.db.migrate import migrate
 from core.errors import DamagedError
@@ -52,6 +53,12 @@ TOLD = [
 
 EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
     ("archive.created", {"archive_id": "ab"}, "The archive was begun (id ab)."),
+    ("lane.opened", {"lane": "0" * 32, "number": 2, "name": "w"}, f"Lane 2 was opened for w (id {'0' * 32})."),
+    (
+        "lanes.anchored",
+        {"heads": [[2, 40, 57, "00"], [1, 0, 1, "00"]]},
+        "Anchored 17 entries of lane 2, up to entry 57; 1 entry of lane 1, up to entry 1.",
+    ),
     ("user.saved", {"user": USER}, "User anna was saved: a@x.test, b@x.test, login al."),
     ("user.saved", {"user": USER | {"removed": True}}, "User anna was removed; the archive is kept."),
     ("profile.saved", {"name": "Staff", "definition": {}}, "Profile Staff was saved."),
@@ -337,6 +344,10 @@ FIELDS: dict[tuple[type, str], st.SearchStrategy[Any]] = {
     (LeftMessage, "addresses"): st.just(()),
     (Refiled, "messages"): st.just(()),
     (DirectorySynced, "counts"): st.fixed_dictionaries({**dict.fromkeys(SYNCED, NUMBERS), "left": NUMBERS}),
+    (LaneOpened, "number"): st.integers(1, MOST_LANES - 1),
+    (AnchoredHead, "lane"): st.integers(1, MOST_LANES - 1),
+    (AnchoredHead, "after"): st.integers(0, MOST_ENTRIES - 1),
+    (AnchoredHead, "head"): st.builds(Head, st.integers(0, MOST_ENTRIES - 1), st.binary(min_size=32, max_size=32)),
     (SealPlaceSaved, "definition"): st.fixed_dictionaries({"name": TEXTS, "kind": TEXTS, "target": TEXTS}),
 }
 

@@ -75,7 +75,7 @@ class SettingsDesk:
             running = is_running(self._home)
             service = await self._service(running)
             log = self._home.log
-            volumes = len(self._home.volume_numbers())
+            volumes = len(self._home.all_volume_numbers())
             open_to_others = [face.told(one.reason) for one in await exposures.look(self._archive)]
         sealed = "; the last one is written to, the others are sealed" if volumes > 1 else ""
         access = {"Access": present.text(" ".join(open_to_others), 600)} if open_to_others else {}

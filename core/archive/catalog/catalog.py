@@ -10,11 +10,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from itertools import groupby
 from typing import assert_never
 
-from core.archive.catalog import catchall, digests, mail, messages, parts, records, totals
+from core.archive.catalog import catchall, digests, lanes, mail, messages, parts, records, totals
 from core.archive.catalog.followed import applied as applied
 from core.archive.catalog.messages import Details, ProjectionStep
 from core.archive.store.entries import KINDS, AnyEntry, is_a
 from core.archive.store.entries.everybody import Filed, Left, Refiled
+from core.archive.store.entries.lanes import LaneOpened, LanesAnchored
 from core.archive.store.entries.mail import (
     Archived,
     Deleted,
@@ -38,6 +39,8 @@ from core.archive.store.entries.records import (
 from core.archive.store.entries.statement import Erased, Newer, Unprojected
 from core.archive.store.entries.transfers import Imported, Restored
 from core.archive.store.entries.upkeep import Repaired, Salvaged
+from core.archive.store.entry_numbers import number_of
+from core.archive.store.lane_chain import LaneEnd
 from core.archive.store.ledger import Entry
 from core.db import kept
 from core.db.database import Transaction
@@ -46,6 +49,7 @@ from core.model import moment
 #: Tables that hold nothing but the projection, in an order in which they may be emptied.
 TABLES = (
     *("left_address", "left_message", "not_ours", "unknown_message", "unknown_address", "filing"),
+    *("anchor", "lane"),
     *("source_message", "source_folder", "placement", "folder", "message", "address", "user", "profile", "directory"),
 )
 
@@ -56,11 +60,19 @@ USERS_AT_ONCE = 500
 
 
 async def apply(transaction: Transaction, entry: Entry, volume: int, details: Details) -> None:
-    """Apply one entry of ``volume`` and record that it was. ``details`` holds the messages new in this entry."""
-    if entry.kind in KINDS and not is_a(entry.kind, Unprojected):
-        await _project(ProjectionStep(transaction, entry.seq, volume, details), entry.value)
-        await date_placements(transaction, {entry.seq: entry.at})
+    """Apply one entry of ``volume`` and record that it was. ``details`` holds the messages new in this entry.
+
+    An anchor of lanes is applied after what it anchors (``apply_of_lane``).
+    """
+    await _apply(transaction, entry.seq, entry, volume, details)
     await transaction.execute(_APPLIED, (volume, entry.seq, entry.hash))
+
+
+async def _apply(transaction: Transaction, number: int, entry: Entry, volume: int, details: Details) -> None:
+    """Apply one entry, which has the ``number`` in the catalog."""
+    if entry.kind in KINDS and not is_a(entry.kind, Unprojected):
+        await _project(ProjectionStep(transaction, number, volume, details), entry.value)
+        await date_placements(transaction, {number: entry.at})
 
 
 async def _project(step: ProjectionStep, value: AnyEntry | Newer | Erased) -> None:
@@ -112,6 +124,10 @@ async def _project(step: ProjectionStep, value: AnyEntry | Newer | Erased) -> No
             await records.seal_place_saved(step.transaction, value)
         case SealPlaceRemoved():
             await records.seal_place_removed(step.transaction, value)
+        case LaneOpened():
+            await lanes.opened(step.transaction, value)
+        case LanesAnchored():
+            await lanes.anchored(step.transaction, step.seq, value)
         case Unprojected() | Newer() | Erased():
             pass
         case _:
@@ -162,16 +178,34 @@ async def apply_all(transaction: Transaction, entries: Sequence[Entry], volume: 
             if await records.users_saved(transaction, saved, last.seq):
                 await transaction.execute(_APPLIED, (volume, last.seq, last.hash))
                 continue
-        # Only of this kind: the payloads of others need not be read for it.
-        together = several if kind == Archived.kind and len(several) > 1 else ()
-        archived = [(entry.seq, entry.value) for entry in together if isinstance(entry.value, Archived)]
-        if archived and len(archived) == len(several):
-            await mail.archived_together(transaction, volume, details, archived)
-            await date_placements(transaction, {entry.seq: entry.at for entry in several})
+        if await _archived_together(transaction, {entry.seq: entry for entry in several}, volume, details):
             await transaction.execute(_APPLIED, (volume, several[-1].seq, several[-1].hash))
             continue
         for entry in several:
             await apply(transaction, entry, volume, details)
+
+
+async def apply_of_lane(transaction: Transaction, entries: Sequence[Entry], end: LaneEnd, details: Details) -> None:
+    """Apply consecutive entries of a lane, of the volume in which they end, and record its new ``end``."""
+    for _, group in groupby(entries, key=lambda entry: entry.kind):
+        numbered = {number_of(end.number, entry.seq): entry for entry in group}
+        if not await _archived_together(transaction, numbered, end.volume, details):
+            for number, entry in numbered.items():
+                await _apply(transaction, number, entry, end.volume, details)
+    await lanes.move(transaction, end)
+
+
+async def _archived_together(transaction: Transaction, entries: Mapping[int, Entry], volume: int, details: Details) -> bool:
+    """Apply consecutive entries of one kind, by their numbers in the catalog, in a few statements; False when not possible."""
+    # Only of this kind: the payloads of others need not be read for it.
+    if len(entries) < 2 or any(entry.kind != Archived.kind for entry in entries.values()):
+        return False
+    archived = [(number, entry.value) for number, entry in entries.items() if isinstance(entry.value, Archived)]
+    if len(archived) != len(entries):
+        return False
+    await mail.archived_together(transaction, volume, details, archived)
+    await date_placements(transaction, {number: entry.at for number, entry in entries.items()})
+    return True
 
 
 async def clear(transaction: Transaction) -> None:

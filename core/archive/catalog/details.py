@@ -1,4 +1,4 @@
-"""What the catalog keeps of messages beside their hashes, read from a volume."""
+"""Size and envelope of messages, which the catalog keeps beside their hashes, read from a volume."""
 
 from __future__ import annotations
 

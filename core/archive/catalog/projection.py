@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 
-from core.archive.catalog import catalog, changes, digests, parts, settings
+from core.archive.catalog import catalog, changes, digests, lane_following, lanes, parts, settings
 from core.archive.catalog.details import details
+from core.archive.catalog.lane_following import LaneFollower
 from core.archive.catalog.messages import Detail
 from core.archive.store import intake
+from core.archive.store.entries.lanes import LaneOpened, LanesAnchored
 from core.archive.store.intake import PreparedMessage
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import AppendedRows, Volume
@@ -81,6 +83,12 @@ class Projection:
                 raise DamagedError(problems.NOT_FOLLOWING(entry=entry.seq, before=before.seq))
             before = Head(entry.seq, entry.hash)
             details |= await self._read_details(entry, volume)
+            if entry.kind == LanesAnchored.kind:
+                await self._follow_lanes(entry, accept=accept)
+        if group[0].kind == LanesAnchored.kind and not await lane_following.is_followed(
+            self._database, group[0], accept=accept
+        ):
+            return (await self.applied()).seq, 0
         async with self._database.transaction() as transaction:
             applied = (await catalog.applied(transaction)).seq
             missing = [entry for entry in group if entry.seq > applied]
@@ -88,6 +96,19 @@ class Projection:
                 await catalog.apply_all(transaction, missing, volume.meta.number, details)
                 return missing[-1].seq, len(missing)
         return applied, 0
+
+    async def _follow_lanes(self, anchor: Entry, *, accept: bool) -> None:
+        """Apply what ``anchor`` makes part of the archive."""
+        note = self._volumes.note if accept else None
+        opened = lane_following.opener(self._volumes)
+        volumes = self._volumes
+        await self._know_lanes()
+        await LaneFollower(self._database, volumes.home, opened, volumes.archive_id, note).follow(anchor)
+        await self._know_lanes()
+
+    async def _know_lanes(self) -> None:
+        """Tell the volumes of the lanes that are open."""
+        self._volumes.lanes = {number: lane.end for number, lane in (await lanes.all_of(self._database)).items()}
 
     async def _read_details(self, entry: Entry, volume: Volume) -> dict[bytes, Detail]:
         named = entry.digests()
@@ -171,11 +192,13 @@ class Projection:
             await parts.add(transaction, volume, shared)
             reached = (await catalog.applied(transaction)).seq
             following = [entry for entry in entries if entry.seq > reached]
-            if following and following[0].seq == reached + 1:
+            # An anchor is applied after what it anchors.
+            anchors = any(entry.kind in (LaneOpened.kind, LanesAnchored.kind) for entry in following)
+            if following and following[0].seq == reached + 1 and not anchors:
                 await catalog.apply_all(transaction, following, volume, details)
                 reached = following[-1].seq
         if entries and reached < entries[-1].seq:
-            # Another process appended in between and has not applied it (yet).
+            # Another process appended in between and has not applied it (yet); or lanes are to be followed first.
             await self.catch_up()
 
     async def volume_bytes(self) -> int:

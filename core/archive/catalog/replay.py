@@ -8,7 +8,10 @@ from functools import partial
 
 from core.archive.catalog import catalog, digests
 from core.archive.catalog.details import details
+from core.archive.catalog.lane_following import LaneFollower
 from core.archive.catalog.messages import Detail
+from core.archive.store import lane_chain
+from core.archive.store.entries.lanes import LaneOpened, LanesAnchored
 from core.archive.store.ledger import ZERO_HASH, Entry, Head
 from core.archive.store.volume import Volume
 from core.config import Home
@@ -34,9 +37,11 @@ async def replay(database: Database, home: Home, last: int, known: Database) -> 
         if number < first or head.seq >= last:
             continue
         volume = await Volume.open(home.volume(number), read_only=True, locate=partial(digests.rows, known, number))
+        lanes = LaneFollower(database, home, lane_chain.files_of(home), volume.meta.archive_id)
         try:
             async with aclosing(_pieces(volume.entries(after=head.seq), last)) as pieces:
                 async for piece in pieces:
+                    await lanes.follow(piece[0])
                     head = await _apply(database, volume, piece, head)
         finally:
             await volume.close()
@@ -44,12 +49,15 @@ async def replay(database: Database, home: Home, last: int, known: Database) -> 
 
 
 async def _pieces(entries: AsyncIterator[Entry], last: int) -> AsyncGenerator[list[Entry]]:
-    """The entries up to ``last``, those of one transaction at a time."""
+    """The entries up to ``last``, those of one transaction at a time: an anchor of lanes begins one, after what it anchors."""
     piece: list[Entry] = []
     messages = 0
     async for entry in entries:
         if entry.seq > last:
             break
+        if piece and entry.kind in (LaneOpened.kind, LanesAnchored.kind):
+            yield piece
+            piece, messages = [], 0
         piece.append(entry)
         messages += len(entry.digests())
         if len(piece) >= ENTRIES or messages >= MESSAGES:

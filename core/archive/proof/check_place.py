@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from core.archive.store.ledger import ZERO_HASH
+from core.config import IN_LANE, Home
 from core.problems import table
 from core.problems.code import Reason
 
@@ -26,6 +28,7 @@ class CheckPosition:
     The rest is about that volume: damaged parts with their reasons and the messages that need them, damaged messages with
     theirs (SHA-256 in hexadecimal digits), what else is wrong in it, and how many findings about the ledger there were before.
     ``archive_id`` is of the volume before, empty if that could not be read; ``last_part``, ``last_message``: the largest ids.
+    ``lane_seq``, ``lane_hash``: the last entry, in a lane that is not the archive's own.
     """
 
     volume: int = 1
@@ -39,9 +42,23 @@ class CheckPosition:
     messages: dict[str, Reason] = field(default_factory=dict)
     faults: list[Reason] = field(default_factory=list)
     of_ledger: int = 0
+    lane_seq: int = 0
+    lane_hash: str = ZERO_HASH.hex()
 
     def next_volume(self, archive_id: str) -> None:
-        fresh = CheckPosition(self.volume + 1, archive_id=archive_id)
+        self._go_to(CheckPosition(self.volume + 1, archive_id=archive_id, lane_seq=self.lane_seq, lane_hash=self.lane_hash))
+
+    def is_within(self, home: Home) -> bool:
+        """True while a volume is left; behind the last one of a lane it goes to the first one of the next."""
+        for lane in (0, *home.lane_numbers()):
+            numbers = home.volumes_of(lane)
+            if numbers and self.volume <= numbers[-1]:
+                if self.volume < lane * IN_LANE:
+                    self._go_to(CheckPosition(lane * IN_LANE + 1))
+                return True
+        return False
+
+    def _go_to(self, fresh: CheckPosition) -> None:
         for name in self.__slots__:
             setattr(self, name, getattr(fresh, name))
 
@@ -66,6 +83,9 @@ class CheckPosition:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> CheckPosition:
         """The reverse of ``as_json``. Raises ``KeyError``, ``TypeError``, ``ValueError`` for anything else."""
+        # Earlier versions knew no lanes.
+        lane: dict[str, Any] = {"lane_seq": 0, "lane_hash": ZERO_HASH.hex()}
+        value = lane | value
         found = cls(**{name: value[name] for name in cls.__slots__})
         found.stage = CheckStage(found.stage)
         found.parts = {int(part): _kept(reason, f"Part {part} ") for part, reason in value["parts"].items()}

@@ -53,7 +53,8 @@ def lost_message(sha256: str) -> Reason:
 class Verdict:
     """The counts and findings of a verification.
 
-    ``mended``: damaged copies of which a good one stands elsewhere.
+    ``mended``: damaged copies of which a good one stands elsewhere. ``unanchored``: entries of lanes that are no part of the
+    archive yet.
     """
 
     volumes: int = 0
@@ -64,6 +65,7 @@ class Verdict:
     findings: list[Finding] = field(default_factory=list)
     head: Head = field(default_factory=lambda: Head(0, ZERO_HASH))
     mended: list[Finding] = field(default_factory=list)
+    unanchored: int = 0
 
     def add(self, where: str, reason: Reason, sha256: str = "", *, content: bool = False) -> None:
         found = Finding(where, reason, sha256, content)

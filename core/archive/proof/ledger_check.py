@@ -11,7 +11,7 @@ from core.archive.proof.other_volumes import in_no_volume, named_as_lost
 from core.archive.proof.strangers import named
 from core.archive.store.ledger import Entry, Head
 from core.archive.store.volume import Volume
-from core.config import Home
+from core.config import IN_LANE, Home
 from core.db.database import Row
 from core.errors import DamagedError, StorageError
 from core.problems import command_line
@@ -31,7 +31,7 @@ class BrokenTable(Exception):
 
 
 class LedgerCheck:
-    """The ledger of ``volume``. It goes on from ``verdict.head``, and moves that to its own end.
+    """The ledger of ``volume``. It goes on from ``head``, and moves that to its own end.
 
     ``tell`` is called with the SHA-256 of the messages that its entries name.
     """
@@ -52,9 +52,23 @@ class LedgerCheck:
         self._verdict = verdict
         self._lost: dict[bytes, None] = {}
 
+    @property
+    def head(self) -> Head:
+        """The last entry that was looked at of the archive's own chain, or of the lane that the volume belongs to."""
+        if self._place.volume < IN_LANE:
+            return self._verdict.head
+        return Head(self._place.lane_seq, bytes.fromhex(self._place.lane_hash))
+
+    @head.setter
+    def head(self, head: Head) -> None:
+        if self._place.volume < IN_LANE:
+            self._verdict.head = head
+        else:
+            self._place.lane_seq, self._place.lane_hash = head.seq, head.hash.hex()
+
     async def end_of_last(self) -> AsyncIterator[None]:
         """Check entries written to the volume before after its ledger was checked: it was open then, and is sealed now."""
-        number = self._place.volume - 1
+        number, place = self._place.volume - 1, self._place
         name = self._home.volume(number).name
         if not self._place.archive_id or any(
             one.where == "ledger" and one.reason.values.get("file") == name for one in self._verdict.findings
@@ -66,30 +80,32 @@ class LedgerCheck:
             # It was there a moment ago; what is missing of it shows where the two join.
             return
         try:
-            async for _ in LedgerCheck(self._home, volume, CheckPosition(number), self._verdict).steps():
+            before = CheckPosition(number, lane_seq=place.lane_seq, lane_hash=place.lane_hash)
+            async for _ in LedgerCheck(self._home, volume, before, self._verdict).steps():
+                place.lane_seq, place.lane_hash = before.lane_seq, before.lane_hash
                 yield
         finally:
             await volume.close()
 
     def joint(self) -> None:
         """True when the volume continues where the one before it ended."""
-        meta, expected = self._volume.meta, self._verdict.head
+        meta, expected = self._volume.meta, self.head
         if not self._place.archive_id and meta.number != 1:
             # The volume before could not be read: the chain continues from this volume's meta.
-            self._verdict.head = meta.previous
+            self.head = meta.previous
             return
         if self._place.archive_id and self._place.archive_id != meta.archive_id:
             self._verdict.add(self._name, problems.OTHER_ARCHIVE())
         if meta.previous != expected:
             other = problems.OTHER_HASH if meta.previous.seq == expected.seq else problems.OTHER_END
             self._verdict.add(self._name, other(previous=meta.previous.seq, end=expected.seq))
-            self._verdict.head = meta.previous
+            self.head = meta.previous
 
     async def steps(self) -> AsyncIterator[None]:
-        """Look at the entries after ``verdict.head``, a page of rows at a step."""
+        """Look at the entries after ``head``, a page of rows at a step."""
         sql = f"SELECT {self._volume.columns} FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
         try:
-            async for rows in table_rows(self._volume, sql, "ledger entries", self._verdict.head.seq, ROWS):
+            async for rows in table_rows(self._volume, sql, "ledger entries", self.head.seq, ROWS):
                 await self._page(rows)
                 yield
         except BrokenTable as error:
@@ -119,9 +135,9 @@ class LedgerCheck:
         name = self._name
         if not all(isinstance(text, str) for text in (at, kind, actor)) or not isinstance(stored, bytes):
             verdict.add("ledger", problems.ENTRY_KIND(file=name, entry=seq))
-            verdict.head = Head(seq, stored if isinstance(stored, bytes) else b"")
+            self.head = Head(seq, stored if isinstance(stored, bytes) else b"")
             return []
-        before, verdict.head = verdict.head, Head(seq, stored)
+        before, self.head = self.head, Head(seq, stored)
         if seq != before.seq + 1:
             first, last = before.seq + 1, seq - 1
             gap = problems.ENTRIES_MISSING(file=name, first=first, last=last, entry=seq)

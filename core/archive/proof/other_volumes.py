@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.archive.store.entries.upkeep import Repaired, Salvaged
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import LAST_SEQ
-from core.config import Home
+from core.config import IN_LANE, Home
 from core.errors import DamagedError, StorageError
 
 #: SHA-256 that are looked up at once.
@@ -27,7 +27,7 @@ async def not_listed(volume: Volume, digests: list[bytes]) -> list[bytes]:
 async def in_no_volume(home: Home, volume: Volume, number: int, digests: list[bytes]) -> list[bytes]:
     """Those of ``digests`` that no volume lists: ``volume``, which is ``number``, first, since a message is kept once."""
     missing = await not_listed(volume, digests)
-    for other in reversed(home.volume_numbers()):
+    for other in reversed(home.all_volume_numbers()):
         if not missing:
             break
         if other == number:
@@ -65,7 +65,8 @@ async def mended_later(home: Home, volume: int) -> set[str]:
     """The SHA-256 of messages of which a later volume has a copy that was made because of damage."""
     found: set[str] = set()
     for number in home.volume_numbers():
-        if number <= volume:
+        # Those of lanes are mended in the archive's own.
+        if volume < IN_LANE and number <= volume:
             continue
         try:
             opened = await Volume.open(home.volume(number), read_only=True)

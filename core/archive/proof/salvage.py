@@ -37,7 +37,7 @@ async def damaged(archive: Archive, tell: Callable[[int, int], None] = lambda do
     standing = [one.finding for one in await known(archive)]
     wanted = {bytes.fromhex(one.sha256): None for one in standing if one.sha256}
     unusable = await archive.volumes.unusable()
-    for number in range(1, archive.last_volume + 1):
+    for number in archive.volumes.numbers():
         found_fault = any(one.where == archive.home.volume(number).name and not one.sha256 for one in standing)
         if found_fault or number in unusable:
             rows = await archive.database.read("SELECT sha256 FROM message WHERE volume = ? ORDER BY id", (number,))
@@ -63,7 +63,7 @@ async def readable(archive: Archive, sha256: bytes) -> bool:
 async def from_other_volumes(archive: Archive, sha256: bytes) -> SalvagedMessage | None:
     """The message from the volume that lists it, with damaged parts taken from other volumes; or whole from another one."""
     home = archive.home
-    for number in home.volume_numbers():
+    for number in home.all_volume_numbers():
         volume = await _open(home, number)
         if volume is None:
             continue
@@ -109,7 +109,7 @@ def _with_line_ends(raw: bytes, sha256: bytes) -> bytes | None:
 
 async def from_home(other: Home, sha256: bytes) -> SalvagedMessage | None:
     """The message from the volumes of another home; None when that has no good copy of it."""
-    for number in reversed(other.volume_numbers()):
+    for number in reversed(other.all_volume_numbers()):
         volume = await _open(other, number)
         if volume is None:
             continue
@@ -146,8 +146,8 @@ async def _part(home: Home, volume: Volume, part: int) -> bytes:
 
 
 async def _equal_part(home: Home, damaged: Volume, digest: bytes) -> bytes:
-    for number in home.volume_numbers():
-        if number == damaged.meta.number or (volume := await _open(home, number)) is None:
+    for number in home.all_volume_numbers():
+        if home.volume(number) == damaged.path or (volume := await _open(home, number)) is None:
             continue
         try:
             row = await volume.database.one("SELECT codec, size, data FROM part WHERE sha256 = ?", (digest,))

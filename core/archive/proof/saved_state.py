@@ -1,4 +1,4 @@
-"""Users, profiles and the directory from the catalog, as entries that restore what the ledger lost of them."""
+"""Users, profiles, the directory and lanes from the catalog, as entries that restore what the ledger lost of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.archive.archive import Archive
+from core.archive.catalog import lanes
+from core.archive.store.entries.lanes import AnchoredHead, LaneOpened, LanesAnchored
 from core.archive.store.entries.records import (
     DirectoryRemoved,
     DirectorySaved,
@@ -23,11 +25,15 @@ from core.model import User
 
 @dataclass(slots=True)
 class _Said:
-    """The last records in entries: users by id, definitions of profiles by name, the directory's definition."""
+    """The last records in entries: users by id, definitions of profiles by name, the directory's definition.
+
+    ``lanes``: the last anchored entry of each, by number.
+    """
 
     users: dict[str, User] = field(default_factory=dict)
     profiles: dict[str, Any] = field(default_factory=dict)
     directory: Any = None
+    lanes: dict[int, int] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> None:
         match entry.value:
@@ -41,6 +47,10 @@ class _Said:
                 self.directory = definition
             case DirectoryRemoved():
                 self.directory = None
+            case LaneOpened(number=number):
+                self.lanes.setdefault(number, 0)
+            case LanesAnchored(heads=heads):
+                self.lanes |= {one.lane: one.head.seq for one in heads}
             case _:
                 pass
 
@@ -52,7 +62,7 @@ async def again(archive: Archive, kept: AsyncIterator[Entry], actor: str) -> lis
         with suppress(DamagedError):
             said.add(entry)
     found = [*await _users(archive, said), *await _profiles(archive, said), *await _directory(archive, said)]
-    return [Draft(value, actor) for value in found]
+    return [Draft(value, actor) for value in [*found, *await _lanes(archive, said)]]
 
 
 async def _users(archive: Archive, said: _Said) -> list[UserSaved]:
@@ -87,3 +97,15 @@ async def _directory(archive: Archive, said: _Said) -> list[DirectorySaved]:
     text = await archive.database.value("SELECT definition FROM directory")
     definition = json.loads(text) if text is not None else None
     return [DirectorySaved(definition)] if definition is not None and definition != said.directory else []
+
+
+async def _lanes(archive: Archive, said: _Said) -> list[LaneOpened | LanesAnchored]:
+    found: list[LaneOpened | LanesAnchored] = []
+    heads = []
+    for number, lane in (await lanes.all_of(archive.database)).items():
+        if number not in said.lanes:
+            found.append(LaneOpened(lane.end.id, number, lane.name))
+        after = said.lanes.get(number, 0)
+        if lane.end.head.seq > after:
+            heads.append(AnchoredHead(number, after, lane.end.head))
+    return [*found, LanesAnchored(tuple(heads))] if heads else found

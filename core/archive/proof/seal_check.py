@@ -14,6 +14,7 @@ from typing import Any
 
 from core.archive.proof import seal as seals
 from core.archive.proof.seal import Seal
+from core.archive.proof.sealed_lanes import SealedLanes
 from core.archive.proof.stamp import Stamp
 from core.archive.proof.strangers import KnownDigests, named
 from core.archive.proof.verify import ledger_end
@@ -139,6 +140,7 @@ async def _walk(
     last = max(kept, default=0)
     identity = await archive_id(home)
     left = {one.imprint: one for one in stamps}
+    lanes = SealedLanes(home, identity)
     if left:
         last = max(last, await ledger_end(home))
     try:
@@ -148,6 +150,7 @@ async def _walk(
                     return broken
                 found.last = Head(entry.seq, entry.hash)
                 await known.add(named(entry))
+                await lanes.go_on(entry, known)
                 tell(entry.seq, last, "entry")
                 for one in kept.get(entry.seq, ()):
                     if (differs := _compared(one, entry)) is not None:
@@ -225,7 +228,7 @@ async def _look_at_messages(home: Home, found: SealCheck, known: KnownDigests, t
     One volume is open at a time: what it has is struck off, and what is left at the end is missing.
     """
     found.messages = left = await known.count()
-    for volume_number in reversed(home.volume_numbers()):
+    for volume_number in reversed(home.all_volume_numbers()):
         if not left:
             break
         try:

@@ -159,10 +159,10 @@ class Strangers:
             async for entry in entries:
                 await known.add(named(entry))
         unnamed = await known.unknown(unnamed)
-        for number in self._home.volume_numbers():
+        for number in self._home.all_volume_numbers():
             if not unnamed:
                 break
-            if number != self._volume.meta.number:
+            if self._home.volume(number) != self._volume.path:
                 other = await Volume.open(self._home.volume(number), read_only=True)
                 try:
                     async with aclosing(other.entries()) as entries:

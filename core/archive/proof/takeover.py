@@ -33,6 +33,7 @@ from core.archive.store import intake, volume_file
 from core.archive.store.entries import upkeep
 from core.archive.store.entries.mail import Archived
 from core.archive.store.entries.restated import Restated
+from core.archive.store.entry_numbers import FIRST_OF_LANES
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import Meta, refuse_cut
@@ -216,12 +217,13 @@ async def _tell_of(archive: Archive, found: _Found, actor: str, tell: Tell) -> t
 
 
 async def _changed_after(archive: Archive, seq: int) -> dict[bytes, None]:
-    """The messages that entries after ``seq`` changed in the catalog."""
+    """The messages that entries of the archive's own lane after ``seq`` changed in the catalog."""
     rows = await archive.database.read(
         "SELECT sha256 FROM message WHERE id IN ("
-        "SELECT message_id FROM placement WHERE since_seq > ? OR until_seq > ? UNION "
-        "SELECT message_id FROM source_message WHERE gone_seq > ? OR delete_seq > ?) ORDER BY id",
-        (seq,) * 4,
+        "SELECT message_id FROM placement WHERE since_seq > :seq AND since_seq < :lanes "
+        "OR until_seq > :seq AND until_seq < :lanes UNION SELECT message_id FROM source_message "
+        "WHERE gone_seq > :seq AND gone_seq < :lanes OR delete_seq > :seq AND delete_seq < :lanes) ORDER BY id",
+        {"seq": seq, "lanes": FIRST_OF_LANES},
     )
     return dict.fromkeys(bytes(row[0]) for row in rows)
 

@@ -59,7 +59,7 @@ class Round:
 
 def done(home: Home, place: CheckPosition) -> float:
     """The part of all volumes checked up to ``place``, from 0 to 1, by file sizes."""
-    sizes = {number: _size(home, number) for number in home.volume_numbers()}
+    sizes = {number: _size(home, number) for number in home.all_volume_numbers()}
     before = sum(size for number, size in sizes.items() if number < place.volume)
     return min((before + sizes.get(place.volume, 0) * place.share) / max(sum(sizes.values()), 1), 1.0)
 
@@ -194,7 +194,7 @@ async def _go(home: Home, place: CheckPosition, verdict: Verdict, wanted: float,
             reached = done(home, place)
             follower.tell(reached, verdict)
             if wanted < 1 and reached - start >= wanted:
-                return place.volume > (home.volume_numbers() or [0])[-1]
+                return not place.is_within(home)
             if time.monotonic() - saved > SAVE_SECONDS:
                 await follower.save(_as_state(place, verdict))
                 saved = time.monotonic()
@@ -208,7 +208,7 @@ async def _settle(home: Home, verdict: Verdict) -> set[str]:
     A round of shares takes weeks: what was found at its beginning may be repaired by its end.
     """
     settled = set()
-    for number in home.volume_numbers():
+    for number in home.all_volume_numbers():
         name = home.volume(number).name
         damaged = {one.sha256 for one in verdict.findings if one.where == name and one.sha256}
         if damaged and damaged & await mended_later(home, number):

@@ -17,9 +17,12 @@ from tempfile import mkdtemp
 from core import files
 from core.archive.catalog import catalog, digests
 from core.archive.catalog.details import details
+from core.archive.catalog.lane_following import LaneFollower
+from core.archive.proof import lane_check
 from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.volume_check import walk
+from core.archive.store import lane_chain
 from core.archive.store.ledger import ZERO_HASH, Head
 from core.archive.store.volume import Volume
 from core.config import Home
@@ -57,6 +60,7 @@ async def check_rest(home: Home, verdict: Verdict) -> None:
     """The checks after those of volumes: that there is one, and the catalog against the ledger."""
     if not home.volume_numbers():
         verdict.add("volumes", found.NO_VOLUMES())
+    await lane_check.check(home, verdict)
     with _own_folder(home) as folder:
         replayed = folder / "replayed.sqlite"
         replayed.touch(0o600)
@@ -200,6 +204,7 @@ async def _replay(home: Home, target: Path, head: Head, last: int) -> Head:
                     async for entry in entries:
                         if entry.seq > last:
                             return head
+                        await LaneFollower(database, home, lane_chain.files_of(home), volume.meta.archive_id).follow(entry)
                         async with database.transaction() as transaction:
                             named = entry.digests()
                             known = await digests.ids(transaction, named)

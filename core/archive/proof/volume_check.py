@@ -27,7 +27,7 @@ from core.archive.store import row_order
 from core.archive.store.row_order import Unreadable
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import META_KEYS, refuse_strange, unpack
-from core.config import Home
+from core.config import IN_LANE, Home
 from core.db.database import Row
 from core.errors import DamagedError, StorageError
 from core.problems import finding as problems
@@ -44,7 +44,7 @@ async def walk(home: Home, place: CheckPosition, verdict: Verdict, *, gentle: bo
 
     Yields after every step, with place and verdict updated.
     """
-    while place.volume <= (home.volume_numbers() or [0])[-1]:
+    while place.is_within(home):
         name = home.volume(place.volume).name
         try:
             volume = await Volume.open(home.volume(place.volume), read_only=True)
@@ -133,7 +133,7 @@ class _Check:
         # A broken-off backup has messages ahead of their entries; these are no strangers.
         if self._home.is_backup and not await self._volume.is_sealed():
             return
-        if not await self._sound.are_explained(self._volume, self._verdict.head.seq):
+        if not await self._sound.are_explained(self._volume, self._of_ledger.head.seq):
             strangers = Strangers(self._home, self._volume)
             await strangers.look()
             self._tell_of_strangers(strangers)
@@ -169,9 +169,10 @@ class _Check:
             self._verdict.add(self._name, problems.MORE_STRANGE_PARTS(count=more_parts), content=True)
 
     async def _meta(self) -> None:
-        meta, numbers = self._volume.meta, self._home.volume_numbers()
-        if meta.number != self._place.volume:
-            self._verdict.add(self._name, problems.OTHER_NUMBER(number=meta.number, expected=self._place.volume))
+        lane, expected = divmod(self._place.volume, IN_LANE)
+        meta, numbers = self._volume.meta, self._home.volumes_of(lane)
+        if meta.number != expected:
+            self._verdict.add(self._name, problems.OTHER_NUMBER(number=meta.number, expected=expected))
         try:
             if self._place.volume != numbers[-1] and not await self._volume.is_sealed():
                 self._verdict.add(self._name, problems.NOT_SEALED())

@@ -1,17 +1,21 @@
 """Browsing an archive: its owners, their folders with counts, and pages of a folder's messages.
 
-A list shows the state after one entry of the ledger (``seq``), so it stands still while mail comes in and is moved. Newest
-first by date; a message without a date stands at its time of arrival. All is read from one index (``placement_list``), so that
-a page in the middle of a million costs a few hundredths of a second.
+A list shows the state after one entry of the archive's own lane (``seq``), so it stands still while mail comes in and is
+moved. Newest first by date; a message without a date stands at its time of arrival. All is read from one index
+(``placement_list``), so that a page in the middle of a million costs a few hundredths of a second.
 """
 
 from __future__ import annotations
 
 from core.archive.archive import Archive
+from core.archive.catalog import lanes
 from core.archive.read.reading import STORED, Stored
 from core.values import dataclass
 
-_THEN = "folder_id = :folder AND since_seq <= :seq AND (until_seq IS NULL OR until_seq > :seq)"
+#: SQL: the entries of the archive's own at which a placement began and ended; the second where there are other lanes.
+_OWN = ("since_seq", "until_seq")
+_ANY = (lanes.place("since_seq"), lanes.place("until_seq"))
+_THEN = "folder_id = :folder AND {0} <= :seq AND (until_seq IS NULL OR {1} > :seq)"
 #: SQL: users with folders, who had mail once: removed users too, and the catch-all archive.
 _OWNERS = (
     "FROM user WHERE EXISTS (SELECT 1 FROM folder WHERE folder.owner = user.id) AND (:contains = '' "
@@ -85,7 +89,8 @@ async def reached(archive: Archive) -> int:
 
 async def count(archive: Archive, folder: int, seq: int) -> int:
     """The number of messages in a folder after entry ``seq``."""
-    sql = f"SELECT count(*) FROM placement INDEXED BY placement_list WHERE {_THEN}"
+    then = _THEN.format(*await _places(archive))
+    sql = f"SELECT count(*) FROM placement INDEXED BY placement_list WHERE {then}"
     return int(await archive.database.value(sql, {"folder": folder, "seq": seq}))
 
 
@@ -95,13 +100,18 @@ async def page(archive: Archive, folder: int, seq: int, total: int, *, offset: i
     # Counted from the nearer end.
     turned = offset + limit > total - offset
     order = "ASC" if turned else "DESC"
+    then = _THEN.format(*await _places(archive))
     rows = await archive.database.read(
-        f"SELECT message_id FROM placement INDEXED BY placement_list WHERE {_THEN} "
+        f"SELECT message_id FROM placement INDEXED BY placement_list WHERE {then} "
         f"ORDER BY date {order}, message_id {order} LIMIT :limit OFFSET :offset",
         {"folder": folder, "seq": seq, "limit": limit, "offset": total - offset - limit if turned else offset},
     )
     found = await stored(archive, [row[0] for row in rows])
     return found[::-1] if turned else found
+
+
+async def _places(archive: Archive) -> tuple[str, str]:
+    return _ANY if await archive.database.value("SELECT EXISTS (SELECT 1 FROM lane)") else _OWN
 
 
 async def stored(archive: Archive, messages: list[int]) -> list[Stored]:
@@ -113,9 +123,10 @@ async def stored(archive: Archive, messages: list[int]) -> list[Stored]:
 
 async def since(archive: Archive, folder: int, seq: int) -> Since:
     """The messages that came to a folder, and that left it, after entry ``seq``."""
+    begun, ended = await _places(archive)
     row = await archive.database.one(
-        "SELECT count(*) FILTER (WHERE since_seq > :seq AND until_seq IS NULL), "
-        "count(*) FILTER (WHERE since_seq <= :seq AND until_seq > :seq) "
+        f"SELECT count(*) FILTER (WHERE {begun} > :seq AND until_seq IS NULL), "
+        f"count(*) FILTER (WHERE {begun} <= :seq AND {ended} > :seq) "
         "FROM placement INDEXED BY placement_list WHERE folder_id = :folder",
         {"folder": folder, "seq": seq},
     )

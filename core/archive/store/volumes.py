@@ -14,15 +14,17 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from core import files
-from core.archive.store import sealing, volume_file
+from core.archive.store import lane_volumes, sealing, volume_file
 from core.archive.store.entries.upkeep import ArchiveCreated
+from core.archive.store.entry_numbers import FIRST_OF_LANES, number_of
 from core.archive.store.folder_lock import locked
+from core.archive.store.lane_chain import LaneEnd
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.message_rows import Locator
 from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import LAST_SEQ, Meta
-from core.config import Home
+from core.config import IN_LANE, Home
 from core.errors import DamagedError, HomeError, StorageError
 from core.problems import volume as problems
 from core.problems.home import REPLACED
@@ -48,6 +50,8 @@ class Volumes:
         self.last = 0
         #: Gives the rows of messages in a volume, see ``MessageRows``.
         self.locate: Callable[[int, Sequence[bytes]], Awaitable[dict[bytes, int]]] | None = None
+        #: The other lanes, by number, as far as the catalog has applied them.
+        self.lanes: dict[int, LaneEnd] = {}
         self._finished = False
         self._notes: dict[str, str] = {}
         #: The open ones, the least recently used first.
@@ -181,8 +185,10 @@ class Volumes:
         name = self.home.volume(number).name
         if self.archive_id and volume.meta.archive_id != self.archive_id:
             reason = problems.OF_OTHER_ARCHIVE(file=name)
-        elif volume.meta.number != number:
+        elif volume.meta.number != number % IN_LANE:
             reason = problems.MISNUMBERED(file=name, number=volume.meta.number)
+        elif not lane_volumes.is_of(self.lanes, volume.meta, number):
+            reason = problems.REPLACED(file=name)
         else:
             return
         self._replaced.append(self._open.pop(number))
@@ -256,9 +262,13 @@ class Volumes:
                 continue
             yield volume
 
+    def numbers(self) -> list[int]:
+        """The numbers of all volumes that should be there."""
+        return lane_volumes.numbers(self.home, self.last, self.lanes)
+
     async def unusable(self) -> list[int]:
         """The volumes that are missing, unreadable or damaged, as far as opening them shows."""
-        return [number for number in range(1, self.last + 1) if await self.is_unusable(number)]
+        return [number for number in self.numbers() if await self.is_unusable(number)]
 
     async def is_unusable(self, number: int) -> bool:
         """True when the volume is missing, unreadable or damaged."""
@@ -339,9 +349,12 @@ class Volumes:
         return found
 
     async def entry_times(self, seqs: Collection[int]) -> dict[int, str]:
-        """The times of ledger entries, by seq, without unreadable ones."""
+        """The times of ledger entries, by their numbers in the catalog, without unreadable ones."""
         found: dict[int, str] = {}
-        left = sorted(set(seqs))
+        for holder, lane, wanted in lane_volumes.of_entries(self.home, seqs):
+            with self._passing_over():
+                found |= {number_of(lane, seq): at for seq, at in (await (await self.at(holder)).times(wanted)).items()}
+        left = sorted({seq for seq in seqs if seq < FIRST_OF_LANES})
         while left and (number := await self._holder(left[0])) is not None:
             with self._passing_over():
                 found.update(await (await self.at(number)).times(left))

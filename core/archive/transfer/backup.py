@@ -20,13 +20,14 @@ from typing import Any
 from core import files
 from core.archive.archive import Archive
 from core.archive.proof import token_files
+from core.archive.store import lane_volumes
 from core.archive.store.entries.transfers import BackedUp, Copied
 from core.archive.store.ledger import ZERO_HASH, Draft, Head
 from core.archive.store.volume_copy import bring_up, refuse_damaged
 from core.archive.transfer import catalog_copy, last_backup
 from core.archive.transfer.catalog_copy import CatalogCopy
 from core.archive.transfer.last_backup import LastBackup
-from core.config import Home
+from core.config import IN_LANE, Home
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.model import now, timestamp
 from core.problems import backup as problems
@@ -257,8 +258,11 @@ def _copy_stamps(home: Home, place: Home) -> None:
 
 
 async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> None:
-    numbers = list(range(1, (home.volume_numbers() or [0])[-1] + 1))
-    if more := sorted(set(place.volume_numbers()) - set(numbers)):
+    # Lanes last: they have what the archive's own volumes have anchored.
+    numbers = lane_volumes.numbers(home, (home.volume_numbers() or [0])[-1], {})
+    for lane in home.lane_numbers():
+        place.lane(lane).mkdir(mode=0o700, exist_ok=True)
+    if more := sorted(set(place.all_volume_numbers()) - set(numbers)):
         raise InputError(problems.COPY_OF_NONE(path=str(place.volume(more[0]))))
     done.total = sum(_missing(home.volume(number), place.volume(number)) for number in numbers)
 
@@ -274,7 +278,8 @@ async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> No
             # The other volumes are copied all the same, and the backup's copy of this one is kept.
             done.damaged.append(UncopiedVolume(done.where, error.reason))
             continue
-        done.head, copied = await bring_up(home.volume(number), place.volume(number), count)
+        head, copied = await bring_up(home.volume(number), place.volume(number), count)
+        done.head = head if number < IN_LANE else done.head
         if copied:
             done.copied.add(number)
         done.already += number not in done.copied

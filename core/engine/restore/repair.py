@@ -176,7 +176,7 @@ async def _look_again(archive: Archive, repaired: Iterable[bytes]) -> None:
     async with archive.database.transaction() as transaction:
         await transaction.many("DELETE FROM damage WHERE sha256 = ?", [(sha256,) for sha256 in repaired])
     standing = {one.finding.where for one in await damage.known(archive)}
-    for number in archive.home.volume_numbers():
+    for number in archive.home.all_volume_numbers():
         name = archive.home.volume(number).name
         if name in standing:
             verdict = await rewrite(archive, number, await check_volume(archive.home, number))

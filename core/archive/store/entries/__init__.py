@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import get_args
 
 from core.archive.store.entries.everybody import AnyFiling
+from core.archive.store.entries.lanes import AnyLane
 from core.archive.store.entries.mail import AnyMail
 from core.archive.store.entries.reading import Fields, Payload
 from core.archive.store.entries.records import AnyRecord
@@ -24,7 +25,7 @@ from core.archive.store.entries.transfers import AnyTransfer
 from core.archive.store.entries.upkeep import AnyUpkeep
 
 #: Every statement that this version can write.
-AnyEntry = AnyMail | AnyFiling | AnyTransfer | AnyRecord | AnyUpkeep
+AnyEntry = AnyMail | AnyFiling | AnyTransfer | AnyRecord | AnyUpkeep | AnyLane
 
 #: The classes, by kind.
 KINDS: dict[str, type[AnyEntry]] = {one.kind: one for one in get_args(AnyEntry)}

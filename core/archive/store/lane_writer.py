@@ -1,0 +1,128 @@
+"""The writer of a lane: appends entries and messages to volumes of its own, which have their own chain. Knows no catalog.
+
+Nothing of it is part of the archive before an entry of the archive's own lane anchors it. So a writer that dies leaves what it
+has committed, and the next one goes on after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+
+from core import files
+from core.archive.store import intake, sealing, volume_file
+from core.archive.store.entries.lanes import LANE_KINDS
+from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import Meta
+from core.config import IN_LANE, Home
+from core.errors import BusyError, DamagedError, InputError
+from core.problems import lane as problems
+from core.values import dataclass
+
+#: The size in bytes at which a volume of a lane is sealed, when none is given.
+VOLUME_BYTES = 4 * 1024**3
+#: Parts of the open volume that are remembered for messages that share them.
+MOST_PARTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class LaneIdentity:
+    """The lane of a writer: the id of the archive, the lane's own, its number in that archive."""
+
+    archive_id: str
+    id: str
+    number: int
+
+    def meta(self, number: int, previous: Head) -> Meta:
+        """The meta of a new volume."""
+        return Meta(self.archive_id, number, previous, lane=self.id)
+
+
+class LaneWriter:
+    """The one writer of a lane, whose volumes are in a folder of ``home``, which needs to have nothing else (``Home.lane``)."""
+
+    def __init__(self, home: Home, lane: LaneIdentity, volume: Volume, volume_bytes: int) -> None:
+        self._home = home
+        self._lane = lane
+        self._volume = volume
+        self._volume_bytes = volume_bytes
+        #: Ids of parts in the open volume, by SHA-256.
+        self._parts: dict[bytes, int] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, home: Home, lane: LaneIdentity, *, volume_bytes: int = VOLUME_BYTES) -> AsyncIterator[LaneWriter]:
+        """Context of the writer. Raises ``BusyError`` while another process writes, ``DamagedError``, ``StorageError``."""
+        folder = home.lane(lane.number)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with files.lock(folder) as held:
+            if not held:
+                raise BusyError(problems.BEING_WRITTEN(lane=lane.number))
+            numbers = home.volumes_of(lane.number)
+            first = lane.number * IN_LANE + 1
+            if not numbers:
+                await volume_file.create(home.volume(first), lane.meta(1, Head(0, ZERO_HASH)))
+            await sealing.finish_all(home, numbers[:-1])
+            writer = cls(home, lane, await _opened(home, lane, numbers[-1] if numbers else first), volume_bytes)
+            try:
+                yield writer
+            finally:
+                await writer._volume.close()
+
+    async def head(self) -> Head:
+        """The last entry of the lane."""
+        return await self._volume.head()
+
+    async def append(self, drafts: Sequence[Draft], raws: Sequence[bytes] = (), known: Collection[bytes] = ()) -> list[Entry]:
+        """Store the messages ``raws`` and append ``drafts``, in one durable transaction.
+
+        ``known``: SHA-256 of messages that the archive has, or earlier entries of this lane: they are named, and not stored
+        again. Raises ``InputError`` for a kind of entry that no lane may have, ``StorageError``; then nothing was written.
+        """
+        for draft in drafts:
+            if draft.value.kind not in LANE_KINDS:
+                raise InputError(problems.STRANGE_KIND(kind=draft.value.kind))
+        prepared = await asyncio.to_thread(intake.prepare_all, raws)
+        forms = {message.sha256: message.canonical for message in prepared if message.canonical}
+        fresh = list({message.sha256: message for message in prepared if message.sha256 not in known}.values())
+        if await self._volume.is_sealed() or await self._is_full():
+            await self.seal()
+        shared = intake.shared(fresh)
+        there = {sha256: self._parts[sha256] for sha256 in shared if sha256 in self._parts}
+        parts = await asyncio.to_thread(intake.parts_of, fresh, there)
+        appended = await self._volume.append([draft.told(forms) for draft in drafts], fresh, parts, there)
+        if len(self._parts) < MOST_PARTS:
+            self._parts |= {sha256: number for sha256, number in appended.parts.items() if sha256 in shared}
+        return appended.entries
+
+    async def seal(self) -> Head:
+        """Seal the open volume and begin the next one; the last entry of the lane."""
+        volume, number = self._volume, self._lane.number * IN_LANE + self._volume.meta.number + 1
+        head = await volume.seal()
+        if not self._home.volume(number).exists():
+            await volume_file.create(self._home.volume(number), self._lane.meta(number % IN_LANE, head))
+        await sealing.finish(volume)
+        self._volume, self._parts = await _opened(self._home, self._lane, number), {}
+        await volume.close()
+        return head
+
+    async def _is_full(self) -> bool:
+        if await self._volume.size() < self._volume_bytes:
+            return False
+        # A volume holds one entry at least, however small the limit.
+        return (await self._volume.head()).seq > self._volume.meta.previous.seq
+
+
+async def _opened(home: Home, lane: LaneIdentity, number: int) -> Volume:
+    """The volume, open to be written to. Raises ``DamagedError`` when it is damaged, or none of the lane."""
+    volume = await Volume.open(home.volume(number))
+    meta = volume.meta
+    if volume.fault is None and (meta.archive_id, meta.lane, meta.number) == (lane.archive_id, lane.id, number % IN_LANE):
+        return volume
+    await volume.close()
+    if volume.fault is not None:
+        raise volume.fault
+    other = problems.OTHER_ARCHIVE if meta.archive_id != lane.archive_id else problems.OTHER_VOLUME
+    raise DamagedError(other(lane=lane.number, file=volume.path.name))
