@@ -18,7 +18,7 @@ from core.archive.read.selection import Selection
 from core.archive.search.index_row import Lack
 from core.archive.search.search_index import Index
 from core.archive.store import intake
-from core.archive.store.intake import ZSTD
+from core.archive.store.codecs import PLAIN, ZSTD
 from core.archive.store.stored_message import BLOCK_BYTES, KEPT, StoredMessage
 from core.archive.transfer.export import ExportFormat, export
 from core.errors import DamagedError
@@ -120,13 +120,13 @@ async def test_a_message_that_changes_while_it_is_shown(tmp_path: Path) -> None:
     await archive.close()
 
 
-@pytest.mark.parametrize("codec", [intake.PLAIN, ZSTD])
+@pytest.mark.parametrize("codec", [PLAIN, ZSTD])
 async def test_a_part_that_is_larger_than_a_block_is_read_in_windows(
     codec: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a program may have written it that does not cut messages: read in windows, its damage named."""
     raw = _message(2 * BLOCK_BYTES)
-    if codec == intake.PLAIN:
+    if codec == PLAIN:
         monkeypatch.setattr(intake, "WORTH_COMPRESSING", 10**9)
     monkeypatch.setattr(intake, "split", lambda raw, **_: [(0, len(raw))])
     archive = await _archived(tmp_path, raw)

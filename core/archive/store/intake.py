@@ -13,6 +13,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from core.archive.store.codecs import PLAIN, ZSTD
 from core.message.canonical import canonical
 from core.message.envelope import Envelope, describe, undescribed
 from core.message.splitter import LONGEST, split
@@ -25,7 +26,6 @@ else:
 
 logger = logging.getLogger("archivar.archive")
 
-PLAIN, ZSTD = 0, 1
 #: Higher levels cost a quarter more time and save one part in two hundred (measured on generated mail with attachments).
 LEVEL = 1
 #: From this size in bytes on a part is looked up before it is compressed again.

@@ -20,7 +20,7 @@ from functools import partial
 from threading import RLock
 from typing import NamedTuple
 
-from core.archive.store.intake import ZSTD
+from core.archive.store.codecs import ZSTD
 from core.archive.store.volume_format import LARGEST_PART, plain
 from core.db import direct
 from core.db.database import Database

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from core.archive.store import volume_rows
-from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import COLUMNS, OLD_COLUMNS, Draft, Entry, Head
 from core.archive.store.message_rows import Locator, MessageRows, Record
 from core.archive.store.stored_message import StoredMessage, message_reader
@@ -36,6 +35,9 @@ from core.errors import DamagedError, StorageError
 from core.message.octets import LARGE, Bytes
 from core.model import now, timestamp
 from core.problems import volume as problems
+
+if TYPE_CHECKING:
+    from core.archive.store.intake import PreparedMessage, StoredPart
 
 PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = FULL", "cache_size = -16384")
 #: Queries of the last rows of each table, read before a volume is appended to.

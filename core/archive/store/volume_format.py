@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.archive.store.intake import PLAIN, ZSTD
+from core.archive.store.codecs import PLAIN, ZSTD
 from core.archive.store.ledger import Head
 from core.db.database import Database, Row
 from core.db.shape import Shape, made_by

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import COLUMNS, Draft, Entry, Head, chain, items
 from core.archive.store.volume_format import INDEXES, pack
 from core.db.database import Row, Transaction
 from core.model import now, timestamp
 from core.system.actor import signed
+
+if TYPE_CHECKING:
+    from core.archive.store.intake import PreparedMessage, StoredPart
 
 
 class Incomplete(Exception):
