@@ -8,9 +8,9 @@ there are many: then each page of that is written once for many keys. A key is t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from core.db.database import Transaction
+from core.values import dataclass
 
 #: The rows from which on the first two tables are emptied into the next one.
 MOST = (10_000, 320_000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from core.archive.catalog import digests, restated, totals, twins
@@ -14,6 +13,7 @@ from core.archive.store.entries.upkeep import Repaired, Salvaged
 from core.archive.store.entries.values import Canonical, OwnedFolder, SourceFolder, SourceMessage
 from core.db.database import Transaction
 from core.message.envelope import Envelope
+from core.values import dataclass
 
 
 class Detail(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from core.archive.archive import Archive
 from core.archive.catalog import digests
@@ -18,6 +17,7 @@ from core.archive.store.volume_format import plain, sound, unpack
 from core.config import Home
 from core.errors import DamagedError, InputError, StorageError
 from core.problems import volume as problems
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

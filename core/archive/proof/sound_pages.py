@@ -11,7 +11,7 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import pairwise
 
@@ -24,6 +24,7 @@ from core.db.database import Row, pieces
 from core.errors import DamagedError, StorageError
 from core.problems import finding as problems
 from core.problems.code import Reason
+from core.values import dataclass
 
 #: Bytes of stored parts, and rows, of a page; the single rows are read in pages of which this is a multiple.
 PAGE_BYTES, PAGE_ROWS = 2 * 1024 * 1024, 1024

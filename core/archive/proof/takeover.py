@@ -16,7 +16,7 @@ import hashlib
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from core.config import Home
 from core.errors import DamagedError, StorageError
 from core.model import now
 from core.problems import volume as problems
+from core.values import dataclass
 
 #: Messages per entry, and bytes of messages written at once.
 AT_ONCE, BATCH_BYTES = 200, 16 * 1024 * 1024

@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -33,6 +32,7 @@ from core.problems import finding as found
 from core.problems import volume
 from core.problems.archive import CATALOG_BEING_MADE
 from core.problems.disk import UNWRITTEN
+from core.values import dataclass
 
 __all__ = ["FOLDER", "Finding", "Verdict", "verify"]
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from core.archive.store.entries.reading import Payload
 from core.errors import DamagedError
 from core.problems import ledger as problems
+from core.values import dataclass
 
 SALT_BYTES = 16
 DIGEST_BYTES = 32

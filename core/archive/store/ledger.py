@@ -11,7 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +28,7 @@ from core.archive.store.items import EntryItems
 from core.db.database import Row
 from core.errors import DamagedError, ProtocolError
 from core.problems import ledger as problems
+from core.values import dataclass
 
 if sys.version_info >= (3, 14):
     from compression import zstd

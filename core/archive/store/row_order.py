@@ -11,7 +11,6 @@ import hashlib
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -22,6 +21,7 @@ from core.archive.store.volume_format import plain, unpack
 from core.db.database import pieces
 from core.errors import DamagedError, StorageError
 from core.message.octets import LARGE, Bytes
+from core.values import dataclass
 
 T = TypeVar("T")
 

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +34,7 @@ from core.errors import DamagedError, StorageError
 from core.message.octets import LARGE, Bytes
 from core.model import now, timestamp
 from core.problems import volume as problems
+from core.values import dataclass
 
 if TYPE_CHECKING:
     from core.archive.store.intake import PreparedMessage, StoredPart

@@ -17,7 +17,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -30,6 +29,7 @@ from core.archive.store.volume_format import PAGE_BYTES
 from core.db.database import Database, Row, Transaction
 from core.errors import DamagedError, InputError, StorageError
 from core.problems import backup as problems
+from core.values import dataclass
 
 #: Bytes of parts, or of a file, that are read at once.
 PIECE = 8 * 1024 * 1024

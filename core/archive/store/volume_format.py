@@ -11,7 +11,6 @@ import stat
 import struct
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from core.db.database import Database, Row
 from core.db.shape import Shape, made_by
 from core.errors import DamagedError, HomeError, StorageError
 from core.problems import volume as problems
+from core.values import dataclass
 
 if sys.version_info >= (3, 14):
     from compression import zstd

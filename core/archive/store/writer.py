@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from core.archive.store import intake
@@ -21,6 +20,7 @@ from core.archive.store.volume import AppendedRows, Sealed, Volume
 from core.archive.store.volume_rows import Incomplete
 from core.archive.store.volumes import Volumes
 from core.system.tasks import spawn
+from core.values import dataclass
 
 #: Up to this size in bytes a batch is compressed before its turn to be written.
 COMPRESS_AHEAD_BYTES = 16 * 1024 * 1024
