@@ -74,7 +74,7 @@ UNUSED = {
 CHANGING = (
     *("core.archive.store.writer", "core.archive.store.offload"),
     *("core.archive.catalog.catalog", "core.archive.catalog.mail", "core.archive.catalog.projection"),
-    *("core.archive.store.intake", "core.message.envelope", "core.problems.subjects", "core.profiles.schema"),
+    *("core.archive.store.intake", "core.problems.subjects", "core.profiles.schema"),
 )
 #: What a service without a run needs neither.
 IDLE = (
