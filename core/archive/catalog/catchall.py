@@ -179,7 +179,9 @@ async def _addresses(transaction: Transaction, seq: int, addresses: Sequence[Unk
     """The ids of addresses, in their order; made if need be, and marked as seen now."""
     await transaction.many(
         "INSERT INTO unknown_address (address, domain, ours, first_seq, last_seq, messages) VALUES (?1, ?2, ?3, ?4, ?4, 0) "
-        "ON CONFLICT (address) DO UPDATE SET ours = max(ours, excluded.ours), last_seq = excluded.last_seq",
+        "ON CONFLICT (address) DO UPDATE SET ours = max(ours, excluded.ours), "
+        # Lanes may be applied in any order.
+        "first_seq = min(first_seq, excluded.first_seq), last_seq = max(last_seq, excluded.last_seq)",
         [(one.address, one.address.rpartition("@")[2], int(one.ours), seq) for one in addresses],
     )
     rows = await transaction.read(

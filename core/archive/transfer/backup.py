@@ -19,6 +19,7 @@ from typing import Any
 
 from core import files
 from core.archive.archive import Archive
+from core.archive.catalog import lanes
 from core.archive.proof import token_files
 from core.archive.store import lane_volumes
 from core.archive.store.entries.transfers import BackedUp, Copied
@@ -28,6 +29,7 @@ from core.archive.transfer import catalog_copy, last_backup
 from core.archive.transfer.catalog_copy import CatalogCopy
 from core.archive.transfer.last_backup import LastBackup
 from core.config import IN_LANE, Home
+from core.db.database import Database
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.model import now, timestamp
 from core.problems import backup as problems
@@ -258,9 +260,8 @@ def _copy_stamps(home: Home, place: Home) -> None:
 
 
 async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> None:
-    # Lanes last: they have what the archive's own volumes have anchored.
-    numbers = lane_volumes.numbers(home, (home.volume_numbers() or [0])[-1], {})
-    for lane in home.lane_numbers():
+    numbers = await _numbers(home, place)
+    for lane in {number // IN_LANE for number in numbers if number >= IN_LANE}:
         place.lane(lane).mkdir(mode=0o700, exist_ok=True)
     if more := sorted(set(place.all_volume_numbers()) - set(numbers)):
         raise InputError(problems.COPY_OF_NONE(path=str(place.volume(more[0]))))
@@ -284,6 +285,18 @@ async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> No
             done.copied.add(number)
         done.already += number not in done.copied
         tick(done)
+
+
+async def _numbers(home: Home, place: Home) -> list[int]:
+    """The volumes to be copied. Lanes come last: they then have what the archive's own volumes have anchored."""
+    catalog = await Database.open(home.catalog, read_only=True)
+    try:
+        ends = {number: lane.end for number, lane in (await lanes.all_of(catalog)).items()}
+    finally:
+        await catalog.close()
+    found = lane_volumes.numbers(home, (home.volume_numbers() or [0])[-1], ends)
+    # A volume of a lane that only the backup has is missing, and its copy is kept.
+    return sorted({*found, *(number for number in place.all_volume_numbers() if number >= IN_LANE)})
 
 
 def _missing(source: Path, target: Path) -> int:
