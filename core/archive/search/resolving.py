@@ -18,7 +18,7 @@ Read = Callable[[str, Any], Awaitable[list[Row]]]
 #: The most words that may contain a part; each of them is sought.
 MOST_WORDS = 2_000
 #: Messages up to which the lists of all words with a beginning are joined at once, whatever it is.
-FEW_MESSAGES = 20_000
+FEW_MESSAGES = 5_000
 #: Messages that are looked at to estimate a share, and the share up to which those lists are short.
 SAMPLES, SMALL_SHARE = 256, 0.01
 #: Messages of a page, and the time of a look at one when all are looked at by that of a test of one alone, for estimates.
