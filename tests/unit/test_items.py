@@ -8,11 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from core.archive.store import volume_rows
+from core.archive.store.entries.mail import Archived
+from core.archive.store.entries.values import OwnedFolder, SourceFolder, SourceMessage
 from core.archive.store.items import DIGEST_BYTES, ITEMIZED, SALT_BYTES, EntryItems
-from core.archive.store.ledger import VERSION, Entry, Head, chain, compress, decompress, items
+from core.archive.store.ledger import VERSION, ZERO_HASH, Draft, Entry, Head, chain, compress, decompress, items
 from core.errors import DamagedError
 
 VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20)
@@ -36,6 +39,28 @@ def test_a_payload_comes_back_from_its_items(payload: dict[str, Any]) -> None:
     assert entry.follows(Head(0, bytes(32)))
     assert entry.erased == 0
     assert json.loads(entry.plain) == {"v": VERSION, **payload}
+
+
+@given(
+    st.lists(st.lists(st.recursive(VALUES, lambda inner: st.lists(inner, max_size=3), max_leaves=6), max_size=3), max_size=5)
+)
+@example([[["a"], ["b"]], ["c"]])
+@example([["],\n["], ["\n"], ["],["]])
+@example([[], [[]], []])
+def test_the_text_of_each_row_is_its_json_alone(rows: list[Any]) -> None:
+    expected = [json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() for row in rows]
+    assert list(items({"messages": rows}).texts[1:]) == expected
+
+
+@pytest.mark.parametrize("path", ["a@x/INBOX", "a@x/Änderungen", "a@x/\udc80", "a@x/\\ud800"])
+def test_a_new_entry_says_what_will_be_read_from_it(path: str) -> None:
+    """Also where a text is not read as it was written."""
+    rows = tuple(SourceMessage(bytes(32), uid, 5, None, "\\Seen") for uid in (1, 2))
+    value = Archived(1, SourceFolder("imap://a@h -> o/t", "INBOX", 7), OwnedFolder("o", path), rows, {bytes(32): bytes(32)})
+    [entry] = volume_rows.chained([Draft(value)], Head(0, ZERO_HASH))
+    assert entry.value == Entry.of_row(entry.row()).value
+    assert isinstance(entry.value, Archived)
+    assert entry.value.messages == rows
 
 
 @given(PAYLOADS, st.data())

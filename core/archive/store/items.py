@@ -38,8 +38,8 @@ class EntryItems:
     digests: bytes
 
     @classmethod
-    def of(cls, payload: Payload, encode: Callable[[Any], bytes]) -> EntryItems:
-        """The items of a new payload, with new salts. ``encode`` gives the JSON of a value, in one line."""
+    def of(cls, payload: Payload, encode: Callable[[Sequence[Any]], Sequence[bytes]]) -> EntryItems:
+        """The items of a new payload, with new salts. ``encode`` gives the JSON of each of some values, in one line."""
         head = dict(payload)
         texts = [b""]
         for field in ITEMIZED:
@@ -48,8 +48,8 @@ class EntryItems:
                 continue
             several = rows if isinstance(rows, list) else sorted(rows.items())
             head[field] = [len(several)] if isinstance(rows, list) else {"rows": len(several)}
-            texts += map(encode, several)
-        texts[0] = encode(head)
+            texts += encode(several)
+        [texts[0]] = encode([head])
         salts = os.urandom(SALT_BYTES * len(texts))
         digests = [_digest(salts[at * SALT_BYTES : (at + 1) * SALT_BYTES], text) for at, text in enumerate(texts)]
         return cls(tuple(texts), salts, b"".join(digests))
@@ -85,6 +85,13 @@ class EntryItems:
     def erased(self) -> int:
         """The number of items that were erased."""
         return sum(text is None for text in self.texts)
+
+    def is_text(self) -> bool:
+        """True when nothing was erased, and all is UTF-8: a lone surrogate is not read as it was written."""
+        try:
+            return None not in self.texts and bool(b"".join(text or b"" for text in self.texts).decode())
+        except UnicodeDecodeError:
+            return False
 
     def are_sound(self) -> bool:
         """True when each item that is there has its digest."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from core.archive.store.entries.mail import Archived
 from core.archive.store.ledger import COLUMNS, Draft, Entry, Head, chain, items
 from core.archive.store.volume_format import INDEXES, pack
 from core.db.database import Row, Transaction
@@ -76,7 +77,10 @@ def chained(drafts: Iterable[Draft], head: Head) -> list[Entry]:
         if (actor := actors.get(draft.actor)) is None:
             actor = actors[draft.actor] = signed(draft.actor)
         head = Head(head.seq + 1, chain(head.hash, at, kind, actor, content.digest))
-        entries.append(Entry(head.seq, at, kind, actor, content, head.hash))
+        entry = Entry(head.seq, at, kind, actor, content, head.hash)
+        if isinstance(draft.value, Archived) and content.is_text():
+            entry.remember(draft.value)
+        entries.append(entry)
     return entries
 
 
