@@ -110,19 +110,30 @@ def prepare_all(messages: Iterable[bytes]) -> list[PreparedMessage]:
     return [prepare(raw) for raw in messages]
 
 
+class Compression:
+    """Compresses the parts of messages, each once, without those in ``known`` (SHA-256)."""
+
+    def __init__(self, known: Collection[bytes]) -> None:
+        self._seen = set(known)
+        self._compressor = ZstdCompressor(level=LEVEL)
+
+    def parts(self, message: PreparedMessage) -> Iterator[StoredPart]:
+        """Yield the parts of a message that no earlier one had, each compressed when it is taken."""
+        view = memoryview(message.raw)
+        for piece in message.pieces:
+            if piece.sha256 not in self._seen:
+                self._seen.add(piece.sha256)
+                yield _part(self._compressor, piece.sha256, view[piece.start : piece.end])
+
+
 def parts(messages: Iterable[PreparedMessage], known: Collection[bytes]) -> Iterator[StoredPart]:
     """Yield the compressed parts of ``messages``, each once, without those in ``known`` (SHA-256).
 
     Each is compressed when it is taken.
     """
-    compressor = ZstdCompressor(level=LEVEL)
-    seen: set[bytes] = set(known)
+    compression = Compression(known)
     for message in messages:
-        view = memoryview(message.raw)
-        for piece in message.pieces:
-            if piece.sha256 not in seen:
-                seen.add(piece.sha256)
-                yield _part(compressor, piece.sha256, view[piece.start : piece.end])
+        yield from compression.parts(message)
 
 
 def parts_of(messages: Iterable[PreparedMessage], known: Collection[bytes]) -> list[StoredPart]:

@@ -216,21 +216,32 @@ def _serve(connection: socket.socket, raw: mmap.mmap, packed: mmap.mmap) -> None
     known = _Known()
     while True:
         volume, sizes = _receive(connection)
-        messages = []
-        at = 0
         with uncollected():
-            for size in sizes:
-                messages.append(intake.prepare(raw[at : at + size]))
-                at += size
-        described = [(one.sha256, tuple(map(tuple, one.pieces)), tuple(one.envelope), one.canonical) for one in messages]
-        at = 0
-        rows = []
-        for part in intake.parts(messages, known.of(volume)):
-            packed[at : at + len(part.data)] = part.data
-            rows.append((part.sha256, part.codec, part.size, at, at + len(part.data)))
-            at += len(part.data)
+            answer = _prepared(raw, packed, sizes, known, volume)
+        _send(connection, answer)
+
+
+def _prepared(
+    raw: mmap.mmap, packed: mmap.mmap, sizes: Sequence[int], known: _Known, volume: int
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Prepare the messages in ``raw``, whose parts are written into ``packed``: what both hold, message by message.
+
+    Each message is read, hashed and compressed before the next one is looked at, as long as it is in the processor's cache.
+    """
+    compression = intake.Compression(known.of(volume))
+    described: list[tuple[Any, ...]] = []
+    rows: list[tuple[Any, ...]] = []
+    at = end = 0
+    for size in sizes:
+        one = intake.prepare(raw[at : at + size])
+        at += size
+        described.append((one.sha256, tuple(map(tuple, one.pieces)), tuple(one.envelope), one.canonical))
+        for part in compression.parts(one):
+            start, end = end, end + len(part.data)
+            packed[start:end] = part.data
+            rows.append((part.sha256, part.codec, part.size, start, end))
             known.add(part)
-        _send(connection, (described, rows))
+    return described, rows
 
 
 class _Known:
