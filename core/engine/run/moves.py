@@ -53,6 +53,8 @@ class Moves:
         ``deleted_only``: the new messages came while we deleted, so they are sought only among our deleted messages. Only then
         one in the trash is ours; found there later, it may be another user's copy, thrown away.
         """
+        if not await sources.any_vanished(self.archive):
+            return []
         arrived = {place: seen for place, seen in _arrived(looks).items() if not self._is_draft(seen[0].folder.name)}
         pairs = [(listed.size, listed.internaldate) for _, listed in arrived.values()]
         gone = await sources.gone(self.archive, self.destination.source, pairs)
