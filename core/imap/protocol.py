@@ -98,10 +98,15 @@ class Protocol(imaplib.IMAP4):
     def watch(self) -> None:
         """Read from the present socket, also after TLS has begun."""
         raw = _Arrivals(self.sock, self._pace)
-        self._stream = io.BufferedReader(raw, _BUFFER)
-        # imaplib closes it. Newer versions have ``file`` as a property.
+        # Newer versions have ``file`` as a property.
         name = "_file" if isinstance(getattr(type(self), "file", None), property) else "file"
-        setattr(self, name, self._stream)
+        setattr(self, name, io.BufferedReader(raw, _BUFFER))
+
+    @property
+    def _stream(self) -> Any:
+        # imaplib sets it anew when TLS begins. An attribute that is not there is a command to it, which takes long to refuse.
+        own = self.__dict__
+        return own.get("_file") or own["file"]
 
     def _get_capabilities(self) -> None:
         # The first command. imaplib requires a text after OK; some servers leave it out.

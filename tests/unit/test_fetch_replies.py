@@ -52,7 +52,7 @@ class _Reading(Protocol):
         self._pace = Pace(0, 60, Slow)
         self._left = ORDINARY
         self._ahead = None
-        self._stream: Any = io.BytesIO(answer)
+        setattr(self, "_file" if isinstance(getattr(imaplib.IMAP4, "file", None), property) else "file", io.BytesIO(answer))
 
     def answered(self) -> tuple[Any, dict[str, list[Any]]]:
         """The end of the command, or its error; and the replies before."""
