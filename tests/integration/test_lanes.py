@@ -202,6 +202,31 @@ def test_a_lost_volume_of_a_lane_is_passed_over_by_a_rebuild(anchored: Home, tmp
     assert len(content(anchored)["message"]) == 3 * 2 * ENTRIES + 1
 
 
+def test_damaged_mail_of_a_lane_is_repaired_in_the_archives_own_volume(anchored: Home, tmp_path: Path) -> None:
+    """From a backup; its volume stays as it is, and verify says that a good copy stands elsewhere."""
+    copy = tmp_path / "copy"
+    assert homes.cli(anchored, "backup", str(copy)).returncode == 0
+    number = anchored.volumes_of(2)[0]
+    homes.change(anchored.volume(number), "UPDATE part SET data = zeroblob(length(data)) WHERE id = 2")
+    assert homes.cli(anchored, "verify").returncode == 4
+    done = homes.cli(anchored, "repair", "--from", str(copy))
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = homes.verdict(anchored)
+    assert (verdict.findings, {one.where for one in verdict.mended}) == ([], {anchored.volume(number).name})
+    assert len(_in(anchored, homes.raws)) == 3 * 2 * ENTRIES + 1
+
+
+def test_a_missing_volume_of_a_lane_is_told_and_keeps_nothing_from_being_archived(anchored: Home) -> None:
+    lost = anchored.volumes_of(3)[-1]
+    anchored.volume(lost).unlink()
+
+    async def go_on(archive: Archive) -> list[str]:
+        await homes.store(archive, {1: homes.message(5001)})
+        return archive.notices
+
+    assert any(anchored.volume(lost).name in notice for notice in _in(anchored, go_on))
+
+
 def test_what_is_not_anchored_is_counted_and_no_damage(home: Home) -> None:
     verdict = homes.verdict(home)
     assert (verdict.findings, verdict.unanchored) == ([], 3 * WRITTEN)
@@ -233,6 +258,36 @@ def test_a_killed_writer_of_a_lane_loses_nothing_that_it_has_committed(tmp_path:
     assert len(home.volumes_of(1)) > 2
     asyncio.run(write(home, lane, owner, entries=1))
     assert _anchor(home).heads[0].head.seq == done + 1
+    assert homes.findings(home) == []
+
+
+@pytest.mark.parametrize("step", ["Volume.seal", "volume_file.create", "sealing.finish", "Volume.index", "Volume.close"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_writer_that_dies_while_it_seals_is_followed_by_one_that_goes_on(tmp_path: Path, step: str, when: str) -> None:
+    """Each step of sealing a volume of a lane and beginning the next one."""
+    home = Home(tmp_path / "home")
+    lane, owner = asyncio.run(_made(home))[0]
+    asyncio.run(write(home, lane, owner, entries=2))
+    child = (
+        "import asyncio, os, sys; from pathlib import Path\n"
+        "from core.archive.store import sealing, volume_file; from core.archive.store.volume import Volume\n"
+        "from core.archive.store.lane_writer import LaneIdentity, LaneWriter; from core.config import Home\n"
+        f"place, name = {step.split('.')[0]}, '{step.split('.')[1]}'\n"
+        "async def main():\n"
+        "    path, archive_id, lane_id = sys.argv[1:]\n"
+        "    async with LaneWriter.open(Home(Path(path)), LaneIdentity(archive_id, lane_id, 1)) as writer:\n"
+        "        work = getattr(place, name)\n"
+        "        async def dying(*values, **more):\n"
+        f"            if {when == 'after'}: await work(*values, **more)\n"
+        "            os.kill(os.getpid(), 9)\n"
+        "        setattr(place, name, dying)\n"
+        "        await writer.seal()\n"
+        "asyncio.run(main())\n"
+    )
+    said = [sys.executable, "-c", child, str(home.path), lane.archive_id, lane.id]
+    assert subprocess.run(said, cwd=homes.ROOT, check=False).returncode == -signal.SIGKILL
+    asyncio.run(write(home, lane, owner, entries=2))
+    assert [one.head.seq for one in _anchor(home).heads] == [4]
     assert homes.findings(home) == []
 
 

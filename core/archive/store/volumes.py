@@ -119,9 +119,9 @@ class Volumes:
     async def find(self, seen: int, seq: int) -> None:
         """Find the volumes on disk. ``seen``, ``seq``: the last volume and entry that the catalog has applied."""
         self.last = await self._find_last(seen, seq)
-        missing = sorted(set(range(1, self.last + 1)) - set(self.home.volume_numbers()))
-        for number in missing:
-            if number < self.last:
+        there = set(self.home.all_volume_numbers())
+        for number in self.numbers():
+            if number not in there and number != self.last:
                 self.note(DamagedError(problems.MISSING(file=self.home.volume(number).name)))
         try:
             await self.at(self.last)
