@@ -123,7 +123,6 @@ class Archive:
         try:
             if not (await self.head()).seq:
                 await self.volumes.begin(actor)
-            await self.volumes.upgrade()
             if await followed.has_undated(self.database):
                 await self.projection.date_placements()
             if follow:

@@ -34,6 +34,7 @@ STRANGE_LANE = _found(
 NOT_SEALED = _found("volume-not-sealed", "It is not sealed, but another volume follows.", _WHOSE)
 STRANGE_KEY = _found("strange-key", "It says {key} of itself, which no volume does.", _WHOSE)
 PAGES = _found("pages-damaged", "SQLite finds: {said}.")
+ROWS_BEFORE = _found("rows-before-the-first", "{count:row has|rows have} a number under 1, which no row has.", _WHOSE)
 PARTS_UNCOUNTED = _found("parts-uncounted", "Its parts cannot be counted: {why:clause}.")
 TABLE_UNREAD = _found("table-unread", "The {what} after number {after} cannot be read: {why}")
 TABLE_ORDER = _found("table-out-of-order", "The {what} after number {after} are out of order: the table is damaged.")

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import suppress
 from dataclasses import replace
 
 from core.archive import opening
@@ -59,6 +60,9 @@ async def serve(home: Home, *, until_idle: bool) -> None:
     lock.acquire()
     try:
         archive = await Archive.open(home, actor="service")
+        with suppress(ArchivarError):
+            # The first write does it otherwise, or says why it cannot be done.
+            await archive.volumes.upgrade()
         identity = HomeIdentity.of(home)
         try:
             while await Service(archive, until_idle=until_idle, lock=lock, identity=identity).run():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -20,8 +22,10 @@ from core.archive.archive import Archive
 from core.archive.proof import seal, seal_check
 from core.archive.proof.verify import verify
 from core.archive.registry import users
+from core.archive.store import message_rows
 from core.archive.store.items import EntryItems
-from core.archive.store.ledger import decompress
+from core.archive.store.ledger import compress, decompress
+from core.archive.store.volume import Volume
 from core.config import Home
 from core.db.database import Database
 from tests import homes
@@ -46,7 +50,10 @@ def old(tmp_path: Path) -> Iterator[Archivar]:
     with tarfile.open(OLD) as packed:
         packed.extractall(archivar.folder, filter="data")
     (archivar.folder / "format-1").rename(archivar.home)
-    assert _formats(Home(archivar.home)) == [1] * VOLUMES
+    home = Home(archivar.home)
+    assert _formats(home) == [1] * VOLUMES
+    for number in range(1, VOLUMES):
+        home.volume(number).chmod(0o400)
     with archivar:
         yield archivar
 
@@ -139,6 +146,7 @@ async def test_an_archive_of_an_earlier_version_is_upgraded_without_reading_it(o
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Database, "open", classmethod(noted))
         archive = await Archive.open(home)
+        await archive.volumes.upgrade()
         await archive.close()
     assert _formats(home) == [*[1] * VOLUMES, 2]
     assert {name for name in opened if name[:1].isdigit()} <= {f"{VOLUMES:06}.sqlite", f"{VOLUMES + 1:06}.sqlite"}
@@ -170,6 +178,8 @@ async def test_an_item_can_be_taken_out_and_all_the_rest_holds(tmp_path: Path) -
     found = await seal_check.check(archive.home, kept)
     assert found.difference == ""
     assert found.messages == 499 + 3
+    assert found.erased == 1
+    assert "unchanged" not in found.sentence()
     # Nobody said that it may go.
     assert [one.reason.code.word for one in (await verify(archive.home)).findings] == [
         "found-entry-items-erased",
@@ -251,6 +261,7 @@ async def test_a_writer_killed_while_it_seals_loses_nothing(tmp_path: Path, kill
         "async def main():\n"
         f"    archive = await Archive.open(Home(Path({str(home.path)!r})))\n"
         "    await archive.volumes.next(await archive.volumes.at(1))\n"
+        "    await archive.close()\n"
         "asyncio.run(main())\n"
     )
     command = [sys.executable, "-c", code]
@@ -287,3 +298,124 @@ def test_a_sealed_volume_is_written_anew_where_only_its_indexes_are_damaged(tmp_
     assert path.stat().st_mode & 0o777 == 0o400
     assert homes.tables(home) == before
     assert len(homes.rows(path, "SELECT 1 FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")) == 2
+
+
+def test_reading_an_archive_of_an_earlier_version_changes_nothing(old: Archivar) -> None:
+    """Neither an archive nor a backup of one: a command that only reads writes nothing to their volumes."""
+    home = Home(old.home)
+    before = {path.name: path.read_bytes() for path in home.volumes.iterdir()}
+    copy = Archivar(old.folder / "copy")
+    copy.folder.mkdir()
+    shutil.copytree(home.path, copy.home)
+    [archive_id] = homes.rows(home.catalog, "SELECT archive_id FROM applied")[0]
+    note = json.dumps({"version": 1, "archive": archive_id, "complete": None})
+    (copy.home / Home(copy.home).backup_note.name).write_text(note)
+    for archivar in (old, copy):
+        # What an archive keeps of a verification or begins for a search is written; a backup is never written to.
+        more = [("verify",), ("search", "oats")] if archivar is copy else []
+        for words in (("status",), ("show", "1"), ("folders", "alice"), ("ledger", "show"), *more):
+            archivar(*words, code=None)
+        found = {path.name: path.read_bytes() for path in Home(archivar.home).volumes.iterdir()}
+        assert {name: data for name, data in found.items() if not name.endswith("-journal")} == before
+    # So that a backup of before is brought up by this version.
+    old("backup", str(copy.home))
+    old("user", "add", "carol", "--email", "carol@example.com")
+    old("backup", str(copy.home))
+    assert copy("verify", "--json").json["findings"] == []
+    assert _formats(Home(copy.home)) == [*[1] * VOLUMES, 2]
+
+
+async def test_an_entry_with_items_is_never_taken_for_one_of_the_first_format(tmp_path: Path) -> None:
+    """Its digests in the place of a payload without items would have the same SHA-256, and say nothing."""
+    archive = await homes.begin(tmp_path / "home")
+    kept = [await seal.current(archive)]
+    await archive.close()
+    path = archive.home.volume(1)
+    for seq, digests in homes.rows(path, "SELECT seq, digests FROM ledger"):
+        homes.change(path, f"UPDATE ledger SET payload = X'{compress(digests).hex()}', digests = NULL WHERE seq = {seq}")
+    assert (await seal_check.check(archive.home, kept)).difference
+    assert [one.reason.code.word for one in (await verify(archive.home)).findings]
+
+
+@pytest.mark.parametrize("table", ["part", "message"])
+async def test_a_row_before_the_first_is_found(tmp_path: Path, table: str) -> None:
+    """No page of a verification begins there, and no reader looks there."""
+    home = await homes.filled(tmp_path / "home")
+    homes.change(home.volume(1), f"UPDATE {table} SET id = -5 WHERE id = 2")
+    assert "found-rows-before-the-first" in [one.reason.code.word for one in (await verify(home)).findings]
+
+
+@pytest.mark.parametrize("number", [3, 40, 2**40, 700])
+async def test_a_wrong_number_of_a_row_hides_no_other_row(tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever number one row has, the others are found without catalog and index."""
+    monkeypatch.setattr(message_rows, "PAGE_ROWS", 10)
+    monkeypatch.setattr(message_rows, "TAIL_ROWS", 1)
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {one: homes.message(one) for one in range(1, 61)})
+    await archive.close()
+    path = archive.home.volume(1)
+    digests = {row[1]: row[0] for row in homes.rows(path, "SELECT sha256, id FROM message")}
+    with closing(sqlite3.connect(path)) as connection:
+        data = bytearray(path.read_bytes())
+        [(root,)] = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'message'").fetchall()
+    start = (root - 1) * 16384
+    cell = start + int.from_bytes(data[start + 8 + 2 * 19 : start + 10 + 2 * 19], "big")
+    # The length of the row, then its number, both of one byte here.
+    assert data[cell + 1] == 20
+    if number < 128:
+        data[cell + 1] = number
+        path.write_bytes(data)
+    else:
+        homes.change(path, f"UPDATE message SET id = {number} WHERE id = 20")
+    volume = await Volume.open(path, read_only=True)
+    try:
+        found = await volume.rows.find(volume.database, [digests[one] for one in digests if one != 20])
+    finally:
+        await volume.close()
+    assert len(found) == 59
+
+
+async def test_a_second_copy_of_a_message_is_read_where_the_first_is_damaged(tmp_path: Path) -> None:
+    """As two processes may write it at one moment."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {1: homes.message(1)})
+    await archive.close()
+    path = archive.home.volume(1)
+    homes.change(
+        path,
+        "INSERT INTO part SELECT 2, sha256, codec, size, data FROM part",
+        "INSERT INTO message SELECT 2, sha256, size, X'0000000000000002' FROM message",
+        "UPDATE part SET data = zeroblob(10) WHERE id = 1",
+    )
+    again = await Archive.open(archive.home)
+    assert list((await homes.raws(again)).values()) == [homes.message(1)]
+    await again.close()
+
+
+async def test_a_damaged_index_of_a_sealed_volume_hides_no_mail(tmp_path: Path) -> None:
+    """Its rows are apart from it."""
+    home = await homes.filled(tmp_path / "home", volume_bytes=108_000, batches=6)
+    path = home.volume(1)
+    data = bytearray(path.read_bytes())
+    [(root,)] = homes.rows(path, "SELECT rootpage FROM sqlite_schema WHERE name = 'message_sha256'")
+    data[(root - 1) * 16384 : root * 16384] = bytes(16384)
+    path.chmod(0o600)
+    path.write_bytes(data)
+    archive = await Archive.open(home)
+    assert len(await homes.raws(archive)) == 18
+    await archive.close()
+
+
+async def test_a_volume_of_the_first_format_put_back_while_the_archive_is_open_is_not_written_to(old: Archivar) -> None:
+    """What is written next goes into a volume of the present format."""
+    home = Home(old.home)
+    good = home.volume(VOLUMES).read_bytes()
+    home.volume(VOLUMES).write_bytes(good[:40_000])
+    archive = await Archive.open(home)
+    assert archive.damage is not None
+    home.volume(VOLUMES).write_bytes(good)
+    await archive.look_again()
+    await users.add(archive, "carol", ["carol@example.com"])
+    await archive.close()
+    assert _formats(home) == [*[1] * VOLUMES, 2]
+    assert [finding.text for finding in (await verify(home)).findings] == []

@@ -16,6 +16,7 @@ from core.archive.archive import Archive
 from core.archive.proof import damage, last_verification, verification
 from core.archive.proof.check_place import CheckPosition, CheckStage
 from core.archive.proof.findings import Verdict
+from core.archive.proof.opened_volumes import OpenedVolumes
 from core.archive.proof.salvage import from_other_volumes
 from core.archive.proof.volume_check import walk
 from core.archive.registry import saved_profiles
@@ -164,7 +165,7 @@ async def test_equal_parts_in_other_volumes_heal(tmp_path: Path) -> None:
         await homes.store(archive, {2: message(2, 100_000)})
         await homes.store(archive, {3: first.replace(b"Subject: message 1", b"Subject: message 3")})
         sha256, _ = _break(archive.home, 1)
-        found = await from_other_volumes(archive, sha256)
+        found = await from_other_volumes(OpenedVolumes(archive.home), sha256)
     finally:
         await archive.close()
     if found is None:

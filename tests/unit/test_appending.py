@@ -12,7 +12,8 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.store.entries.records import ProfileRemoved
 from core.archive.store.ledger import Draft
-from core.archive.store.volume import AppendedRows, Volume
+from core.archive.store.volume import Volume
+from core.archive.store.volume_rows import AppendedRows
 from core.errors import StorageError
 from core.system.tasks import spawn
 from tests import homes

@@ -18,8 +18,9 @@ from core.archive.proof.verify import verify
 from core.archive.store import volume_file
 from core.archive.store.intake import PreparedMessage
 from core.archive.store.ledger import ZERO_HASH, Head
-from core.archive.store.volume import AppendedRows, Volume
+from core.archive.store.volume import Volume
 from core.archive.store.volume_format import Meta, pack, unpack
+from core.archive.store.volume_rows import AppendedRows
 from core.errors import DamagedError, StorageError
 from tests import homes
 from tests.homes import message

@@ -5,9 +5,11 @@ They are forgotten with the first entry of the next volume. What is missing here
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 
 from core.archive.catalog.levels import KEY_BYTES, Levels
+from core.archive.store.volume import Volume
+from core.archive.store.volume_format import unpack
 from core.db.database import Database, Transaction
 from core.db.keys import PIECE
 
@@ -28,6 +30,19 @@ async def find(source: Database | Transaction, volume: int, wanted: Collection[b
         tables = " UNION ALL ".join(f"SELECT key, part_id FROM {table} WHERE key IN ({marks})" for table in _LEVELS.tables)
         found |= {by_key[key]: number for key, number in await source.read(tables, piece)}
     return found
+
+
+async def shared(volume: Volume, size: int) -> AsyncGenerator[dict[bytes, int]]:
+    """Yield the ids of the parts of at least ``size`` plain bytes of messages of several, by SHA-256, some at a time."""
+    sql = "SELECT id, recipe FROM message WHERE id > ? AND length(recipe) > 8 ORDER BY id LIMIT 2000"
+    after = 0
+    with volume.used():
+        reader = await volume.reader()
+        while rows := await reader.read(sql, (after,)):
+            ids = sorted({part for row in rows for part in unpack(row[1])})
+            found = await reader.among("SELECT sha256, id, size FROM part WHERE id IN (??)", ids)
+            yield {sha256: number for sha256, number, plain_size in found if plain_size >= size}
+            after = rows[-1][0]
 
 
 async def add(transaction: Transaction, volume: int, rows: Mapping[bytes, int]) -> None:

@@ -13,7 +13,8 @@ from core.archive.store import intake
 from core.archive.store.entries.lanes import LaneOpened, LanesAnchored
 from core.archive.store.intake import PreparedMessage
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
-from core.archive.store.volume import AppendedRows, Volume
+from core.archive.store.volume import Volume
+from core.archive.store.volume_rows import AppendedRows
 from core.archive.store.volumes import Volumes
 from core.db.database import Database
 from core.errors import DamagedError, StorageError
@@ -131,12 +132,13 @@ class Projection:
         """Note the parts of the open volume that later messages may share."""
         try:
             volume = await self._volumes.at(self._volumes.last)
-            found = await volume.parts_after(0, intake.WORTH_SHARING)
+            async with aclosing(parts.shared(volume, intake.WORTH_SHARING)) as pages:
+                async for found in pages:
+                    async with self._database.transaction() as transaction:
+                        await parts.add(transaction, volume.meta.number, found)
         except (DamagedError, StorageError):
             # Without them equal attachments are stored once more, in this volume.
             return
-        async with self._database.transaction() as transaction:
-            await parts.add(transaction, volume.meta.number, found)
 
     async def date_placements(self) -> None:
         """Date old placements of messages without a date of their own, by the times of their ledger entries."""

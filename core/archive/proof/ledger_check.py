@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Verdict, lost_message
+from core.archive.proof.opened_volumes import OpenedVolumes
 from core.archive.proof.other_volumes import in_no_volume, named_as_lost
 from core.archive.proof.strangers import named
 from core.archive.store.ledger import Entry, Head
@@ -51,6 +52,7 @@ class LedgerCheck:
         self._place = place
         self._verdict = verdict
         self._lost: dict[bytes, None] = {}
+        self._others = OpenedVolumes(home)
 
     @property
     def head(self) -> Head:
@@ -111,13 +113,15 @@ class LedgerCheck:
         except BrokenTable as error:
             # Nothing makes up for a ledger that cannot be read.
             self._verdict.add("ledger", problems.LEDGER_UNREAD(file=self._name, why=error.reason))
+        finally:
+            await self._others.close()
 
     async def _page(self, rows: list[Row]) -> None:
         named: dict[bytes, None] = {}
         for row in rows:
             named.update(dict.fromkeys(self._entry(row)))
         self._tell(list(named))
-        missing = await in_no_volume(self._home, self._volume, self._place.volume, [*named, *self._lost])
+        missing = await in_no_volume(self._others, self._volume, self._place.volume, [*named, *self._lost])
         # A message that a salvage named as lost is a finding at that entry.
         said = await named_as_lost(self._home) if missing else set()
         for sha256 in missing:

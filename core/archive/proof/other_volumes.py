@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from core.archive.proof.opened_volumes import OpenedVolumes
 from core.archive.store.entries.upkeep import Repaired, Salvaged
+from core.archive.store.message_rows import ScratchError
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import LAST_SEQ
 from core.config import IN_LANE, Home
@@ -13,34 +15,29 @@ CHUNK = 500
 
 
 async def not_listed(volume: Volume, digests: list[bytes]) -> list[bytes]:
-    """Those of ``digests`` that the volume's table does not have, as far as it can be read."""
+    """Those of ``digests`` that the volume's table does not have, as far as it can be read. Raises ``ScratchError``."""
     found: set[bytes] = set()
     for start in range(0, len(digests), CHUNK):
         chunk = digests[start : start + CHUNK]
         try:
             found.update(await volume.records(chunk))
+        except ScratchError:
+            raise
         except (DamagedError, StorageError):
             continue
     return [sha256 for sha256 in digests if sha256 not in found]
 
 
-async def in_no_volume(home: Home, volume: Volume, number: int, digests: list[bytes]) -> list[bytes]:
+async def in_no_volume(others: OpenedVolumes, volume: Volume, number: int, digests: list[bytes]) -> list[bytes]:
     """Those of ``digests`` that no volume lists: ``volume``, which is ``number``, first, since a message is kept once."""
     missing = await not_listed(volume, digests)
-    for other in reversed(home.all_volume_numbers()):
+    for other in others.numbers():
         if not missing:
             break
-        if other == number:
-            continue
-        try:
-            opened = await Volume.open(home.volume(other), read_only=True)
-        except (DamagedError, StorageError):
-            # It is named when its turn comes.
-            continue
-        try:
-            missing = await not_listed(opened, missing)
-        finally:
-            await opened.close()
+        if other != number:
+            async with others.at(other) as opened:
+                # One that cannot be opened is named when its turn comes.
+                missing = missing if opened is None else await not_listed(opened, missing)
     return missing
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from core.archive.archive import Archive
 from core.archive.catalog import digests
 from core.archive.proof.damage import NamedMessage, known, names
+from core.archive.proof.opened_volumes import OpenedVolumes
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import plain, sound, unpack
 from core.config import Home
@@ -60,21 +61,18 @@ async def readable(archive: Archive, sha256: bytes) -> bool:
     return True
 
 
-async def from_other_volumes(archive: Archive, sha256: bytes) -> SalvagedMessage | None:
+async def from_other_volumes(volumes: OpenedVolumes, sha256: bytes) -> SalvagedMessage | None:
     """The message from the volume that lists it, with damaged parts taken from other volumes; or whole from another one."""
-    home = archive.home
-    for number in home.all_volume_numbers():
-        volume = await _open(home, number)
-        if volume is None:
-            continue
-        try:
-            raw = await _patched(home, volume, sha256)
-        except (DamagedError, StorageError, KeyError):
-            continue
-        finally:
-            await volume.close()
+    for number in volumes.numbers():
+        async with volumes.at(number) as volume:
+            if volume is None:
+                continue
+            try:
+                raw = await _patched(volumes, volume, sha256)
+            except (DamagedError, StorageError, KeyError):
+                continue
         if hashlib.sha256(raw).digest() == sha256:
-            return SalvagedMessage(sha256, raw, f"parts in other volumes than {home.volume(number).name}")
+            return SalvagedMessage(sha256, raw, f"parts in other volumes than {volumes.home.volume(number).name}")
     return None
 
 
@@ -107,56 +105,51 @@ def _with_line_ends(raw: bytes, sha256: bytes) -> bytes | None:
     return None
 
 
-async def from_home(other: Home, sha256: bytes) -> SalvagedMessage | None:
+async def from_home(other: OpenedVolumes, sha256: bytes) -> SalvagedMessage | None:
     """The message from the volumes of another home; None when that has no good copy of it."""
-    for number in reversed(other.all_volume_numbers()):
-        volume = await _open(other, number)
-        if volume is None:
-            continue
-        try:
-            return SalvagedMessage(sha256, await volume.raw(sha256), f"{other.path}")
-        except (DamagedError, StorageError, KeyError):
-            continue
-        finally:
-            await volume.close()
+    for number in other.numbers():
+        async with other.at(number) as volume:
+            if volume is None:
+                continue
+            try:
+                return SalvagedMessage(sha256, await volume.raw(sha256), f"{other.home.path}")
+            except (DamagedError, StorageError, KeyError):
+                continue
     return None
 
 
-async def _open(home: Home, number: int) -> Volume | None:
-    try:
-        return await Volume.open(home.volume(number), read_only=True)
-    except (DamagedError, StorageError):
-        return None
-
-
-async def _patched(home: Home, volume: Volume, sha256: bytes) -> bytes:
+async def _patched(volumes: OpenedVolumes, volume: Volume, sha256: bytes) -> bytes:
     """The message with its damaged parts replaced. Raises ``KeyError``, ``DamagedError`` when that is not possible."""
     record = (await volume.records([sha256]))[sha256]
-    return b"".join([await _part(home, volume, part) for part in unpack(record.recipe)])
+    return b"".join([await _part(volumes, volume, part) for part in unpack(record.recipe)])
 
 
-async def _part(home: Home, volume: Volume, part: int) -> bytes:
+async def _part(volumes: OpenedVolumes, volume: Volume, part: int) -> bytes:
     row = await volume.database.one("SELECT sha256, codec, size, data FROM part WHERE id = ?", (part,))
     if row is None:
         raise KeyError(part)
     digest, *stored = row
     if isinstance(digest, bytes) and not await asyncio.to_thread(sound, digest, *stored):
-        return await _equal_part(home, volume, digest)
+        return await _equal_part(volumes, volume, part, digest)
     return plain(*stored)
 
 
-async def _equal_part(home: Home, damaged: Volume, digest: bytes) -> bytes:
-    for number in home.all_volume_numbers():
-        if home.volume(number) == damaged.path or (volume := await _open(home, number)) is None:
-            continue
-        try:
-            row = await volume.database.one("SELECT codec, size, data FROM part WHERE sha256 = ?", (digest,))
-            if row is not None and await asyncio.to_thread(sound, digest, *row):
-                return plain(*row)
-        except (DamagedError, StorageError):
-            continue
-        finally:
-            await volume.close()
+async def _equal_part(volumes: OpenedVolumes, damaged: Volume, part: int, digest: bytes) -> bytes:
+    for number in volumes.numbers():
+        async with volumes.at(number) as volume:
+            if volume is None:
+                continue
+            # Two processes may have written it twice into one volume.
+            but = part if volume.path == damaged.path else 0
+            try:
+                rows = await volume.database.read(
+                    "SELECT codec, size, data FROM part WHERE sha256 = ? AND id <> ? LIMIT 2", (digest, but)
+                )
+            except (DamagedError, StorageError):
+                continue
+            for row in rows:
+                if await asyncio.to_thread(sound, digest, *row):
+                    return plain(*row)
     raise KeyError(digest.hex())
 
 

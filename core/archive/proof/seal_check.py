@@ -19,7 +19,7 @@ from core.archive.proof.stamp import Stamp
 from core.archive.proof.strangers import KnownDigests, named
 from core.archive.proof.verify import ledger_end
 from core.archive.store.ledger import ZERO_HASH, Entry, Head
-from core.archive.store.message_rows import Record
+from core.archive.store.message_rows import Record, ScratchError
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import unpack
 from core.config import Home
@@ -58,6 +58,8 @@ class SealCheck:
     names: list[str] = field(default_factory=list)
     read: bool = False
     stamped: list[tuple[Seal, Stamp]] = field(default_factory=list)
+    #: Items of these entries that were erased.
+    erased: int = 0
 
     @property
     def difference(self) -> str:
@@ -68,6 +70,12 @@ class SealCheck:
         """The statements that hold when nothing differs, beginning with the extent of the check."""
         how = "each read and hashed" if self.read else "all of them there; their bytes were not read"
         text = f"The archive contains everything up to entry {self.last.seq}, unchanged"
+        if self.erased:
+            were = "item was" if self.erased == 1 else "items were"
+            text = (
+                f"The chain holds up to entry {self.last.seq}, but {number(self.erased)} {were} erased from its entries, "
+                "and nothing tells what they said"
+            )
         return (
             f"{text}: {counted(self.last.seq, 'ledger entry', 'ledger entries')}, {counted(self.messages, 'message')}, {how}."
         )
@@ -92,6 +100,7 @@ class SealCheck:
             "reached": {"seq": self.last.seq, "hash": self.last.hash.hex()},
             "messages": {"named": self.messages, "missing": self.missing, "first": self.names, "read": self.read},
             "stamps": stamped,
+            "erased": self.erased,
         }
 
 
@@ -149,6 +158,7 @@ async def _walk(
                 if (broken := _broken(name, entry, found.last)) is not None:
                     return broken
                 found.last = Head(entry.seq, entry.hash)
+                found.erased += entry.erased
                 await known.add(named(entry))
                 await lanes.go_on(entry, known)
                 tell(entry.seq, last, "entry")
@@ -267,6 +277,8 @@ async def _not_in(volume: Volume, digests: Sequence[bytes], *, deep: bool) -> li
             whole = {sha256 for sha256, record in records.items() if await _is_whole(volume, sha256, record)}
         else:
             whole = await _complete(volume, records)
+    except ScratchError:
+        raise
     except (DamagedError, StorageError, TypeError):
         return list(digests)
     return [sha256 for sha256 in digests if sha256 not in whole]

@@ -18,6 +18,7 @@ from itertools import pairwise
 from core.archive.proof.ledger_check import ROWS
 from core.archive.proof.message_order import Key, MessageOrder
 from core.archive.proof.strangers import named
+from core.archive.store.row_order import Unreadable
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import plain, unpack
 from core.db.database import Row, pieces
@@ -231,3 +232,13 @@ def wrong_part(part: int, sha256: bytes, codec: int, size: int, data: bytes) -> 
     if len(content) != size or hashlib.sha256(content).digest() != sha256:
         return problems.PART_CHANGED(part=part)
     return None
+
+
+def wrong_message(sha256: bytes, size: int, found: int | Unreadable) -> Reason | None:
+    """The finding on a message: of ``size`` bytes by its row, and as it was ``found``."""
+    name = sha256.hex()[:16]
+    if isinstance(found, KeyError):
+        return problems.MESSAGE_ABSENT(message=name)
+    if isinstance(found, DamagedError | StorageError):
+        return problems.MESSAGE_UNREAD(message=name, why=found.reason)
+    return None if found == size else problems.MESSAGE_SIZE(message=name, found=found, size=size)

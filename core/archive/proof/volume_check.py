@@ -21,10 +21,9 @@ from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.ledger_check import ROWS, BrokenTable, LedgerCheck, table_rows
 from core.archive.proof.message_order import Key, MessageOrder, records
 from core.archive.proof.other_volumes import CHUNK, mended_later, not_listed
-from core.archive.proof.sound_pages import PARTS, SoundRows, unfound_parts, wrong_part
+from core.archive.proof.sound_pages import PARTS, SoundRows, unfound_parts, wrong_message, wrong_part
 from core.archive.proof.strangers import Strangers
 from core.archive.store import row_order
-from core.archive.store.row_order import Unreadable
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import META_KEYS, refuse_strange, unpack
 from core.config import IN_LANE, Home
@@ -35,6 +34,7 @@ from core.problems.code import Reason
 
 #: Pages of the volume that are kept in memory: ledger and tables are looked up in it in any order.
 CACHE = "cache_size = -65536"
+_ROWS_BEFORE = "SELECT (SELECT count(*) FROM part WHERE id < 1) + (SELECT count(*) FROM message WHERE id < 1)"
 #: Strange keys of table meta that are listed.
 MOST_KEYS = 10
 
@@ -176,6 +176,8 @@ class _Check:
         try:
             if self._place.volume != numbers[-1] and not await self._volume.is_sealed():
                 self._verdict.add(self._name, problems.NOT_SEALED())
+            if not meta.is_old and (count := await self._volume.database.value(_ROWS_BEFORE)):
+                self._verdict.add(self._name, problems.ROWS_BEFORE(count=count))
             sql = "SELECT count(*) FROM ledger WHERE seq <= ?"
             if count := await self._volume.database.value(sql, (meta.previous.seq,)):
                 self._verdict.add("ledger", problems.ENTRIES_BEFORE(file=self._name, count=count))
@@ -257,7 +259,7 @@ class _Check:
         found, faults = records(rows), dict[bytes, Reason | None]()
         async with aclosing(row_order.read(self._volume, list(found), len, records=found)) as pages:
             async for page in pages:
-                faults |= {one.sha256: _fault(one.sha256, found[one.sha256].size, one.result) for one in page}
+                faults |= {one.sha256: wrong_message(one.sha256, found[one.sha256].size, one.result) for one in page}
         return faults
 
     async def _single_messages(self) -> AsyncIterator[None]:
@@ -299,9 +301,9 @@ class _Check:
                 return problems.MESSAGE_ABSENT(message=sha256.hex()[:16])
             if self._volume.rows.indexed and not await self._volume.lists(sha256):
                 return problems.MESSAGE_ABSENT(message=sha256.hex()[:16])
-            return _fault(sha256, size, len(await self._volume.message_of(sha256, records([row])[sha256])))
+            return wrong_message(sha256, size, len(await self._volume.message_of(sha256, records([row])[sha256])))
         except (DamagedError, StorageError, KeyError) as error:
-            return _fault(sha256, size, error)
+            return wrong_message(sha256, size, error)
 
     def _has_broken_part(self, recipe: bytes) -> bool:
         try:
@@ -334,7 +336,7 @@ class _Check:
         for digest, reason in place.messages.items():
             self._say(digest in later, reason, digest, content=True)
         if place.faults:
-            # Where nothing was stored anew, nothing was repaired: the file is damaged, although all mail in it can be read.
+            # Where nothing was stored anew, nothing was repaired, although all mail in it can be read.
             rescued = bool(later) and place.of_ledger == self._ledger_findings() and await self._all_rescued(later)
             for fault in place.faults:
                 self._say(rescued, fault)
@@ -383,16 +385,6 @@ class _Check:
         except (DamagedError, StorageError, KeyError):
             return False
         return True
-
-
-def _fault(sha256: bytes, size: int, found: int | Unreadable) -> Reason | None:
-    """The finding on a message: of ``size`` bytes by its row, and as it was ``found``."""
-    name = sha256.hex()[:16]
-    if isinstance(found, KeyError):
-        return problems.MESSAGE_ABSENT(message=name)
-    if isinstance(found, DamagedError | StorageError):
-        return problems.MESSAGE_UNREAD(message=name, why=found.reason)
-    return None if found == size else problems.MESSAGE_SIZE(message=name, found=found, size=size)
 
 
 def _wrong_parts(rows: list[Row]) -> dict[int, Reason]:

@@ -165,16 +165,19 @@ async def _open(path: Path, folder: Path) -> Database | None:
 
 
 async def _fits(database: Database, format: int) -> bool:
-    """True when what can be read of table meta, or of the ledger, is of this format."""
-    try:
-        if (said := await database.value("SELECT value FROM meta WHERE key = 'format'")) is not None:
-            return bool(said == format)
-    except ArchivarError:
-        pass
-    try:
-        return isinstance(await database.value("SELECT at FROM ledger ORDER BY seq LIMIT 1"), str)
-    except ArchivarError:
-        return format == FORMAT
+    """True when something that can be read of table meta, the ledger or the messages is of this format."""
+    for sql, kind in (
+        ("SELECT value FROM meta WHERE key = 'format'", int),
+        ("SELECT at FROM ledger LIMIT 1", str),
+        ("SELECT sha256 FROM message LIMIT 1", bytes),
+    ):
+        try:
+            said = await database.value(sql)
+        except ArchivarError:
+            continue
+        if isinstance(said, kind):
+            return kind is not int or said == format
+    return False
 
 
 async def _readable(path: Path, *, read_only: bool) -> Database | None:

@@ -2,8 +2,8 @@
 
 The first item is the payload without its lists; then comes an item for each row of the lists that name messages, places or
 addresses. The digest of an item is the SHA-256 of its salt and its text. The digest of the entry, which the chain covers, is
-the SHA-256 of the digests of all its items. An item that was erased has lost salt and text, and keeps its digest: without the
-salt nothing can be guessed from that.
+the number of its items and the SHA-256 of their digests. An item that was erased has lost salt and text, and keeps its digest:
+without the salt nothing can be guessed from that.
 
 Stored, the digests stand in one value and the salts and texts in another: the salts one after the other (zeros of an erased
 item), then the texts, a line each (empty of an erased item), compressed. JSON has no line feed between its tokens, and no text
@@ -65,9 +65,10 @@ class EntryItems:
         end = count * SALT_BYTES
         if not isinstance(salted, bytes) or len(salted) < end:
             raise DamagedError(problems.ITEMS_CUT())
-        texts = decompress(salted[end:]).split(b"\n")
-        if len(texts) != count:
-            raise DamagedError(problems.ITEMS_COUNT(found=len(texts), count=count))
+        plain = decompress(salted[end:])
+        if (found := plain.count(b"\n") + 1) != count:
+            raise DamagedError(problems.ITEMS_COUNT(found=found, count=count))
+        texts = plain.split(b"\n")
         return cls(tuple(text or None for text in texts), salted[:end], digests)
 
     def row(self, compress: Callable[[bytes], bytes]) -> tuple[bytes, bytes | None]:
@@ -78,8 +79,8 @@ class EntryItems:
 
     @property
     def digest(self) -> bytes:
-        """The digest of the entry."""
-        return hashlib.sha256(self.digests).digest()
+        """The digest of the entry, which begins with the number of items: so it is never that of a payload of format 1."""
+        return (len(self.digests) // DIGEST_BYTES).to_bytes(4, "big") + hashlib.sha256(self.digests).digest()
 
     @property
     def erased(self) -> int:

@@ -103,7 +103,7 @@ class LaneWriter:
         head = await volume.seal()
         if not self._home.volume(number).exists():
             await volume_file.create(self._home.volume(number), self._lane.meta(number % IN_LANE, head))
-        await sealing.finish(volume)
+        await sealing.finish_all(self._home, [number - 1])
         self._volume, self._parts = await _opened(self._home, self._lane, number), {}
         await volume.close()
         return head

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 from core.db.database import Database, pieces
@@ -23,12 +25,18 @@ Locator = Callable[[Sequence[bytes]], Awaitable[dict[bytes, int]]]
 TAIL_ROWS = 2_000
 #: Rows that are read, or noted, at once.
 PAGE_ROWS = 20_000
-#: Rows that a damaged page may hide, and places in a row without any, after which nothing more is looked for.
-STEP, MOST_EMPTY = 500, 50
+#: Numbers of rows after a damaged page that are each asked for.
+STEP = 500
+#: Bytes that a row takes at least: a damaged number of a row may be any.
+LEAST_BYTES = 32
 KEY_BYTES = 8
 #: Of an indexed volume; in one of format 1 the rows have no numbers.
 _FOUND = "SELECT {id}, sha256, size, recipe FROM message WHERE sha256 IN (??)"
 _AT = "SELECT id, sha256, size, recipe FROM message WHERE id IN (??) ORDER BY id"
+
+
+class ScratchError(StorageError):
+    """There is no room for the scratch file: that says nothing about the volume."""
 
 
 class Record(NamedTuple):
@@ -44,6 +52,7 @@ class MessageRows:
 
     def __init__(self, *, indexed: bool, numbered: bool = True, locate: Locator | None = None) -> None:
         self.indexed = indexed
+        self._numbered = numbered
         self._sql = _FOUND.format(id="id" if numbered else "NULL")
         self._locate = locate
         self._scan: _Scan | None = None
@@ -51,15 +60,30 @@ class MessageRows:
 
     async def find(self, database: Database, digests: Sequence[bytes]) -> dict[bytes, Record]:
         """The records of those of ``digests`` that the volume has. Raises ``DamagedError``, ``StorageError``."""
-        if self.indexed:
-            return await database.job(partial(_indexed, self._sql, digests))
         found: dict[bytes, Record] = {}
-        if self._locate is not None:
-            located = await self._locate(digests)
-            found = await database.job(partial(_rows, located.values(), set(digests)))
-        if left := [sha256 for sha256 in digests if sha256 not in found]:
+        damage: DamagedError | None = None
+        if self.indexed:
+            try:
+                found = await database.job(partial(_indexed, self._sql, digests))
+            except DamagedError as error:
+                if not self._numbered:
+                    raise
+                # The rows are apart from their index.
+                damage = error
+        left = [sha256 for sha256 in digests if sha256 not in found]
+        if left and self._numbered and self._locate is not None and (located := await self._locate(left)):
+            found |= await database.job(partial(_rows, located.values(), set(left)))
+            left = [sha256 for sha256 in left if sha256 not in found]
+        if left and (damage is not None or not self.indexed):
             found |= await self._scanned(database, left)
         return found
+
+    async def others(self, database: Database, sha256: bytes, first: Record) -> list[Record]:
+        """Further rows of a message, as two processes may have written them at one moment."""
+        if first.row is None:
+            return []
+        rows = await database.read("SELECT id, size, recipe FROM message WHERE sha256 = ? AND id <> ?", (sha256, first.row))
+        return [Record(*row) for row in rows]
 
     async def _scanned(self, database: Database, digests: Sequence[bytes]) -> dict[bytes, Record]:
         async with self._turn:
@@ -93,8 +117,9 @@ class _Scan:
 
     @classmethod
     async def open(cls) -> _Scan:
-        known = await Database.scratch()
-        await known.read("CREATE TABLE place (key BLOB, id INTEGER, PRIMARY KEY (key, id)) WITHOUT ROWID")
+        with _scratch():
+            known = await Database.scratch()
+            await known.read("CREATE TABLE place (key BLOB, id INTEGER, PRIMARY KEY (key, id)) WITHOUT ROWID")
         return cls(known)
 
     async def close(self) -> None:
@@ -112,20 +137,42 @@ class _Scan:
         return [row[0] for row in await self._known.read("SELECT id FROM place ORDER BY id")]
 
     async def _go_on(self, database: Database) -> None:
-        """Read the rows that were not read yet."""
-        empty = 0
-        while empty < MOST_EMPTY:
+        """Read the rows that were not read yet, up to the last that the file may have. Raises ``StorageError``."""
+        most = int(await database.value("PRAGMA page_count")) * int(await database.value("PRAGMA page_size")) // LEAST_BYTES
+        end: int | None = None
+        while end is None or self._reached < end:
             try:
-                page, reached, is_end = await database.job(partial(_page, self._reached))
-            except (DamagedError, StorageError):
-                page, is_end = await database.job(partial(_single, self._reached)), False
-                reached = self._reached + STEP
-                empty += not page
-            async with self._known.transaction() as transaction:
-                await transaction.many("INSERT OR IGNORE INTO place VALUES (?, ?)", sorted(page))
+                page, reached = await database.job(partial(_page, self._reached, most))
+            except DamagedError:
+                page, reached = [], self._reached
+            if reached == self._reached:
+                if end is None:
+                    end = await _end(database, most)
+                if reached >= end:
+                    break
+                # The end of the table, or a page that is damaged or out of order: behind it are more rows, by their numbers.
+                page, reached = await database.job(partial(_single, self._reached)), self._reached + STEP
+            with _scratch():
+                async with self._known.transaction() as transaction:
+                    await transaction.many("INSERT OR IGNORE INTO place VALUES (?, ?)", sorted(page))
             self._reached = reached
-            if is_end:
-                break
+
+
+@contextmanager
+def _scratch() -> Iterator[None]:
+    """Context that tells errors of the scratch file from those of the volume."""
+    try:
+        yield
+    except StorageError as error:
+        raise ScratchError(error.reason) from error
+
+
+async def _end(database: Database, most: int) -> int:
+    """The number of the last row, up to ``most``, the rows that the file has room for."""
+    try:
+        return min(int(await database.value("SELECT coalesce(max(id), 0) FROM message")), most)
+    except DamagedError:
+        return most
 
 
 def _indexed(sql: str, digests: Sequence[bytes], connection: sqlite3.Connection) -> dict[bytes, Record]:
@@ -163,20 +210,29 @@ def _tail(wanted: set[bytes], connection: sqlite3.Connection) -> dict[bytes, Rec
     }
 
 
-def _page(after: int, connection: sqlite3.Connection) -> tuple[list[tuple[bytes, int]], int, bool]:
-    """The next rows, the last one's id, and whether it is the end."""
+def _page(after: int, most: int, connection: sqlite3.Connection) -> tuple[list[tuple[bytes, int]], int]:
+    """The next rows as far as their numbers ascend up to ``most``, and the last number; ``after`` where there is none."""
     sql = "SELECT sha256, id FROM message WHERE id > ? ORDER BY id LIMIT ?"
     rows = connection.execute(sql, (after, PAGE_ROWS)).fetchall()
-    reached = max([after, *(row[1] for row in rows)])
-    return _keys(rows), reached, len(rows) < PAGE_ROWS or reached == after
+    for at, (one, other) in enumerate(pairwise(rows)):
+        if one[1] >= other[1]:
+            # The first of the two may be the wrong one.
+            rows = rows[:at]
+            break
+    while rows and rows[-1][1] > most:
+        rows.pop()
+    return _keys(rows), rows[-1][1] if rows else after
 
 
 def _single(after: int, connection: sqlite3.Connection) -> list[tuple[bytes, int]]:
-    """The rows after a damaged page, each asked for by itself."""
+    """The rows with the next numbers, each asked for by itself."""
     found = []
     for number in range(after + 1, after + STEP + 1):
         try:
             found += connection.execute("SELECT sha256, id FROM message WHERE id = ?", (number,)).fetchall()
+        except sqlite3.OperationalError:
+            # The file cannot be read now; that tells nothing of the row.
+            raise
         except sqlite3.DatabaseError:
             continue
     return _keys(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial, wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from core.archive.store.stored_message import StoredMessage, message_reader
 from core.archive.store.volume_file import forget_pages, identity, opened
 from core.archive.store.volume_format import (
     AS_FAR_AS_IT_GOES,
+    LAST_ROW,
     LAST_SEQ,
     Meta,
     has_tables,
@@ -29,6 +30,7 @@ from core.archive.store.volume_format import (
     refuse_strange,
     unpack,
 )
+from core.archive.store.volume_rows import AppendedRows
 from core.db.database import Database, Row
 from core.errors import DamagedError, StorageError
 from core.message.octets import LARGE, Bytes
@@ -43,7 +45,7 @@ PRAGMAS = ("journal_mode = TRUNCATE", "synchronous = FULL", "cache_size = -16384
 #: Queries of the last rows of each table, read before a volume is appended to.
 _ENDS = (
     "SELECT id, size FROM part ORDER BY id DESC LIMIT 1",
-    "SELECT sha256 FROM message ORDER BY {key} DESC LIMIT 1",
+    "SELECT {key} FROM message ORDER BY {key} DESC LIMIT 1",
     "SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1",
 )
 #: Queries of the last rows of the indexes.
@@ -67,15 +69,6 @@ def _using(work: Callable[Concatenate[Volume, P], Awaitable[T]]) -> Callable[Con
             return await work(self, *args, **more)
 
     return using
-
-
-@dataclass(frozen=True, slots=True)
-class AppendedRows:
-    """The result of an append: the entries, and the rows of messages and parts that are new, by SHA-256."""
-
-    entries: list[Entry]
-    messages: dict[bytes, int]
-    parts: dict[bytes, int]
 
 
 class Sealed(Exception):
@@ -154,7 +147,9 @@ class Volume:
                 await database.guard(partial(refuse_strange, path, format=meta.format))
                 await refuse_cut(database)
                 for end in (*_ENDS, *(_INDEX_ENDS if indexed else ())):
-                    await database.read(end.format(key="sha256" if meta.is_old else "id"))
+                    last = await database.value(end.format(key="sha256" if meta.is_old else "id"))
+                    if not meta.is_old and isinstance(last, int) and last > LAST_ROW:
+                        raise DamagedError(problems.OUT_OF_ORDER(file=path.name))
                 await database.configure(pragmas)
         except BaseException:
             await database.close()
@@ -294,19 +289,30 @@ class Volume:
         """The same, of a message whose record was found before."""
         return await self._read(self._database, sha256, record, prove=prove)
 
+    async def _any(self, database: Database, sha256: bytes, read: Callable[[Record], Awaitable[T]]) -> T:
+        """The result of ``read`` for the message's first row, or for another one where that is damaged."""
+        record = await self._record(database, sha256)
+        try:
+            return await read(record)
+        except DamagedError:
+            for other in await self.rows.others(database, sha256, record):
+                with suppress(DamagedError):
+                    return await read(other)
+            raise
+
     async def _message(self, database: Database, sha256: bytes, *, prove: bool) -> bytes | StoredMessage:
-        return await self._read(database, sha256, await self._record(database, sha256), prove=prove)
+        return await self._any(database, sha256, partial(self._read, database, sha256, prove=prove))
 
     async def _read(self, database: Database, sha256: bytes, record: Record, *, prove: bool) -> bytes | StoredMessage:
         if not isinstance(record.size, int) or record.size < LARGE:
-            return await self._joined(database, sha256, record.recipe)
+            return await self._joined(database, sha256, record)
         found = await message_reader(database, self._pragmas, sha256, unpack(record.recipe))
         if prove:
             await asyncio.to_thread(found.prove)
         return found
 
     async def _raw(self, database: Database, sha256: bytes) -> bytes:
-        return await self._joined(database, sha256, (await self._record(database, sha256)).recipe)
+        return await self._any(database, sha256, partial(self._joined, database, sha256))
 
     async def _record(self, database: Database, sha256: bytes) -> Record:
         """The record of a message. Raises ``KeyError``."""
@@ -315,8 +321,8 @@ class Volume:
             raise KeyError(sha256.hex())
         return record
 
-    async def _joined(self, database: Database, sha256: bytes, recipe: bytes) -> bytes:
-        joined = b"".join([await self._part(database, part) for part in unpack(recipe)])
+    async def _joined(self, database: Database, sha256: bytes, record: Record) -> bytes:
+        joined = b"".join([await self._part(database, part) for part in unpack(record.recipe)])
         if hashlib.sha256(joined).digest() != sha256:
             raise DamagedError(problems.MESSAGE_CHANGED(message=sha256.hex()[:16], file=self.path.name))
         return joined
@@ -329,12 +335,6 @@ class Volume:
             return plain(*row)
         except DamagedError as error:
             raise DamagedError(problems.PART_DAMAGED(part=number, file=self.path.name, why=error.reason)) from error
-
-    @_using
-    async def parts_after(self, part: int, size: int) -> dict[bytes, int]:
-        """The ids of the parts over ``part`` of at least ``size`` plain bytes, by SHA-256."""
-        sql = "SELECT sha256, id FROM part WHERE id > ? AND size >= ?"
-        return dict(await (await self.reader()).read(sql, (part, size)))
 
     @_using
     async def lists_any(self, digests: Sequence[bytes]) -> bool:

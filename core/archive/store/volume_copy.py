@@ -17,6 +17,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -59,6 +60,7 @@ class Extent:
     head: Head
     part: int
     message: int
+    indexed: bool = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ async def extent(volume: Volume) -> Extent:
     )
     assert row is not None
     head = volume.meta.previous if row[1] is None else Head(row[1], bytes(row[2]))
-    return Extent(row[0] or "", head, row[3] or 0, row[4] or 0)
+    return Extent(row[0] or "", head, row[3] or 0, row[4] or 0, volume.rows.indexed)
 
 
 async def refuse_damaged(source: Path) -> None:
@@ -112,13 +114,17 @@ async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
         if there is None:
             _forget_journal(target)
         if there == wanted:
+            if wanted.sealed and not there.indexed:
+                await _index(target, wanted)
             _protect(target, wanted)
             return wanted.head, False
         if original.meta.is_old:
-            await _copy_old(original, target, tick, sealed=bool(wanted.sealed))
+            await _copy_whole(original, target, tick, 0o400 if wanted.sealed else 0o600)
         elif there is None or _lacks_much(source, there, wanted):
             if wanted.sealed:
-                await _copy_file(source, target, tick)
+                await _copy_whole(original, target, tick, 0o400)
+                if not wanted.indexed:
+                    await _index(target, wanted)
             else:
                 await _copy_anew(original, wanted, target, tick)
         else:
@@ -128,21 +134,29 @@ async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
         await original.close()
 
 
-async def _copy_old(original: Volume, target: Path, tick: Tick, *, sealed: bool) -> None:
-    """Copy the file of a volume of format 1. An open one is of an archive that nothing is written to by this version.
+async def _copy_whole(original: Volume, target: Path, tick: Tick, mode: int) -> None:
+    """Copy the file of a sealed volume, or of one of format 1, which this version does not write to any more.
 
-    It is read under SQLite's lock, so that no other version writes to it at the same time.
+    It is read under SQLite's lock: the indexes of a sealed one may be about to be written, and another version may be at work.
     """
-    if sealed:
-        await _copy_file(original.path, target, tick)
-        return
     reading = await Database.open(original.path, read_only=True)
     try:
         await reading.read("BEGIN")
         await reading.read("SELECT 1 FROM meta LIMIT 1")
-        await _copy_file(original.path, target, tick, mode=0o600)
+        await _copy_file(original.path, target, tick, mode)
     finally:
         await reading.close()
+
+
+async def _index(target: Path, wanted: Extent) -> None:
+    """Write the indexes of a copy that was taken before the volume had any."""
+    target.chmod(0o600)
+    copy = await Volume.open(target)
+    try:
+        await copy.index()
+    finally:
+        await copy.close()
+    _protect(target, wanted)
 
 
 def _forget_journal(target: Path) -> None:
@@ -286,8 +300,10 @@ async def _refuse_other(original: Volume, copy: Volume, wanted: Extent, there: E
         digest = await original.database.value("SELECT hash FROM ledger WHERE seq = ?", (there.head.seq,))
         same = digest is not None and bytes(digest) == there.head.hash
     # A backup that was broken off may have parts that no entry names yet.
-    sql = "SELECT sha256 FROM part WHERE id = ?"
-    same = same and await original.database.one(sql, (there.part,)) == await copy.database.one(sql, (there.part,))
+    for table, last in (("part", there.part), ("message", there.message)):
+        if same and last:
+            sql = f"SELECT sha256 FROM {table} WHERE id = ?"
+            same = await original.database.one(sql, (last,)) == await copy.database.one(sql, (last,))
     if not same or (there.sealed and there != wanted):
         raise InputError(problems.COPY_DIVERGED(path=str(target), entry=there.head.seq))
 
@@ -347,7 +363,7 @@ def _protect(target: Path, wanted: Extent) -> None:
     target.chmod(0o400 if wanted.sealed else 0o600)
 
 
-async def _copy_file(source: Path, target: Path, tick: Tick, mode: int = 0o400) -> None:
+async def _copy_file(source: Path, target: Path, tick: Tick, mode: int) -> None:
     """Copy a file under a temporary name; renamed when it is whole, synced, and was read back from the disk.
 
     By its bytes and not by a reference to the same blocks, as a file system may offer: one fault of the disk would be in both.

@@ -33,6 +33,8 @@ APPLICATION_ID = 0x41524356
 AS_FAR_AS_IT_GOES = "writable_schema = ON"
 #: A seq above that of any ledger.
 LAST_SEQ = 2**63 - 1
+#: A number above that of any row that is written.
+LAST_ROW = 2**48
 #: The largest id that SQLite gives to a row.
 LAST_PART = 2**63 - 1
 #: SQLite keeps no value of 2 GB or more.

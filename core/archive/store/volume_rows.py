@@ -11,6 +11,16 @@ from core.archive.store.volume_format import INDEXES, pack
 from core.db.database import Row, Transaction
 from core.model import now, timestamp
 from core.system.actor import signed
+from core.values import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AppendedRows:
+    """The result of an append: the entries, and the rows of messages and parts that are new, by SHA-256."""
+
+    entries: list[Entry]
+    messages: dict[bytes, int]
+    parts: dict[bytes, int]
 
 if TYPE_CHECKING:
     from core.archive.store.intake import PreparedMessage, StoredPart

@@ -14,13 +14,14 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from core import files
-from core.archive.store import lane_volumes, sealing, volume_file
+from core.archive.store import lane_volumes, volume_file
 from core.archive.store.entries.upkeep import ArchiveCreated
 from core.archive.store.entry_numbers import FIRST_OF_LANES, number_of
 from core.archive.store.folder_lock import locked
 from core.archive.store.lane_chain import LaneEnd
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.message_rows import Locator
+from core.archive.store.sealing import Finishing
 from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import LAST_SEQ, Meta
@@ -38,9 +39,8 @@ Refusal = DamagedError | StorageError | HomeError
 class Volumes:
     """The volume files of ``home``.
 
-    ``last``: the number of the one that is written to; ``archive_id``: the id in their tables meta.
-
-    ``refusal``: the reason why nothing can be appended; None when appending works.
+    ``last``: the number of the one that is written to; ``archive_id``: the id in their tables meta; ``refusal``: the
+    reason why nothing can be appended, None when appending works.
     """
 
     def __init__(self, home: Home, refusal: Refusal | None = None) -> None:
@@ -52,7 +52,7 @@ class Volumes:
         self.locate: Callable[[int, Sequence[bytes]], Awaitable[dict[bytes, int]]] | None = None
         #: The other lanes, by number, as far as the catalog has applied them.
         self.lanes: dict[int, LaneEnd] = {}
-        self._finished = False
+        self._finishing = Finishing(home)
         self._notes: dict[str, str] = {}
         #: The open ones, the least recently used first.
         self._open: dict[int, Volume] = {}
@@ -111,7 +111,8 @@ class Volumes:
 
     async def begin(self, actor: str) -> None:
         """Write the first entry of the ledger, if no other process has."""
-        volume = await self.at(1)
+        await self.upgrade()
+        volume = await self.at(self.last)
         async with locked(self.home.volumes):
             if not (await volume.head()).seq:
                 await volume.append([Draft(ArchiveCreated(volume.meta.archive_id), actor)])
@@ -196,12 +197,14 @@ class Volumes:
 
     async def release(self) -> None:
         """Close all volume files, so that one of them can be replaced."""
+        await self._finishing.end()
         volumes, self._open, self._before = list(self._open.values()), {}, {}
         for volume in volumes:
             await volume.close()
 
     async def close(self) -> None:
         """Close all files. Safe to call twice."""
+        await self._finishing.end()
         volumes, self._open, self._replaced = [*self._open.values(), *self._replaced], {}, []
         for volume in volumes:
             await volume.close()
@@ -235,20 +238,17 @@ class Volumes:
             if not self.home.volume(number).exists():
                 await volume_file.create(self.home.volume(number), Meta(volume.meta.archive_id, number, head))
         self.last = number
-        # A next one that another process has begun is in use already: this takes as long as it takes.
-        await sealing.finish(volume)
+        self._finishing.begin(self.last)
 
     async def upgrade(self) -> None:
         """Seal a volume of format 1, so that the next one has the present format; nothing of it is read."""
         volume = await self.at(self.last)
-        if volume.meta.is_old and volume.fault is None:
+        if self.refusal is None and volume.meta.is_old and volume.fault is None:
             await self.next(volume)
 
-    async def finish_sealed(self) -> None:
-        """Finish volumes that were sealed by a process that died then."""
-        if not self._finished:
-            self._finished = True
-            await sealing.finish_all(self.home, range(1, self.last))
+    def finish_sealed(self) -> None:
+        """Begin to finish the volumes that were sealed by a process that died then, once."""
+        self._finishing.begin(self.last, once=True)
 
     # Reading -------------------------------------------------------------------------------------------------------------
 

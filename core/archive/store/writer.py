@@ -16,8 +16,8 @@ from core.archive.store.entries.upkeep import Repaired, RepairedMessage
 from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import Draft, Entry
 from core.archive.store.offload import Processes
-from core.archive.store.volume import AppendedRows, Sealed, Volume
-from core.archive.store.volume_rows import Incomplete
+from core.archive.store.volume import Sealed, Volume
+from core.archive.store.volume_rows import AppendedRows, Incomplete
 from core.archive.store.volumes import Volumes
 from core.system.tasks import spawn
 from core.values import dataclass
@@ -226,13 +226,14 @@ class Writer:
         wanted = {piece.sha256 for message in messages for piece in message.pieces}
         made_for = {ready.volume for ready in batches}
         parts: Iterable[StoredPart] = (part for ready in batches for part in ready.parts if part.sha256 in wanted)
-        await self._volumes.finish_sealed()
+        self._volumes.finish_sealed()
         while True:
             volume = await self._volumes.at(self._volumes.last)
             # It need not be the last one for long: another process may begin the next.
             with volume.used():
                 taken = await volume.lists_any([message.sha256 for message in anew])
-                if taken or await volume.is_sealed() or await self._is_full(volume):
+                # A volume of format 1 is written to no more.
+                if taken or volume.meta.is_old or await volume.is_sealed() or await self._is_full(volume):
                     # Begun first: when the next volume cannot be made, nothing was written.
                     await self._volumes.next(volume)
                     continue

@@ -17,6 +17,7 @@ from core.archive.catalog import digests
 from core.archive.catalog.twins import FROM_FILES
 from core.archive.proof import damage, losses
 from core.archive.proof.damage import NamedMessage
+from core.archive.proof.opened_volumes import OpenedVolumes
 from core.archive.proof.rewriting import rewrite
 from core.archive.proof.salvage import SalvagedMessage, damaged, from_home, from_other_form, from_other_volumes
 from core.archive.proof.volume_check import check_volume
@@ -150,13 +151,7 @@ async def repair(
     if work.open and not dry_run:
         archive.check_writable()
     work.total = len(work.open)
-    for sha256 in list(work.open):
-        work.say("looking in volumes")
-        salvaged = await from_other_volumes(archive, sha256) or await from_other_form(archive, sha256)
-        for other in others:
-            salvaged = salvaged or await from_home(other, sha256)
-        if salvaged is not None:
-            await work.take(salvaged)
+    await _from_disk(work, others)
     if work.open:
         await _from_servers(work)
     lost = tuple(SettledMessage(one, why=work.reasons.get(sha256) or problems.NOWHERE()) for sha256, one in work.open.items())
@@ -169,6 +164,22 @@ async def repair(
     standing = tuple(f"{one.where}: {one.text}" for one in findings)
     kinds = {one.where == "catalog" for one in findings}
     return Repair(dry_run, tuple(work.repaired), lost, standing, True in kinds, False in kinds)
+
+
+async def _from_disk(work: _Work, others: Sequence[Home]) -> None:
+    """Look for each message in the archive's volumes, and in those of ``others``."""
+    own, *rest = volumes = [OpenedVolumes(home) for home in (work.archive.home, *others)]
+    try:
+        for sha256 in list(work.open):
+            work.say("looking in volumes")
+            salvaged = await from_other_volumes(own, sha256) or await from_other_form(work.archive, sha256)
+            for other in rest:
+                salvaged = salvaged or await from_home(other, sha256)
+            if salvaged is not None:
+                await work.take(salvaged)
+    finally:
+        for one in volumes:
+            await one.close()
 
 
 async def _look_again(archive: Archive, repaired: Iterable[bytes]) -> None:
