@@ -8,8 +8,10 @@ import re
 import sys
 from pathlib import Path
 
-from core.errors import HomeError
+from core import files
+from core.errors import BusyError, HomeError
 from core.problems import home as problems
+from core.problems.storage import TOO_MANY_FILES
 from core.secrets import KeyFile
 from core.system import guard, homes
 from core.system.actor import started_by
@@ -114,18 +116,18 @@ class Home:
 
     def volume_numbers(self) -> list[int]:
         """The numbers of the volumes of the archive's own lane on disk; files with any other name are ignored."""
-        return sorted(int(path.stem) for path in self.volumes.glob("*.sqlite") if _VOLUME.fullmatch(path.name))
+        return sorted(int(name[:-7]) for name in _names(self.volumes, "*.sqlite") if _VOLUME.fullmatch(name))
 
     def lane_numbers(self) -> list[int]:
         """The numbers of the other lanes of which there is a folder."""
-        return sorted(int(found[1]) for path in self.volumes.glob("lane-*") if (found := _LANE.fullmatch(path.name)))
+        return sorted(int(found[1]) for name in _names(self.volumes, "lane-*") if (found := _LANE.fullmatch(name)))
 
     def volumes_of(self, lane: int) -> list[int]:
         """The numbers of the volumes of a lane on disk; 0 is the archive's own."""
         if not lane:
             return self.volume_numbers()
         begin = f"{self.lane(lane).name}-"
-        names = (path.name.removeprefix(begin) for path in self.lane(lane).glob(f"{begin}*.sqlite"))
+        names = (name.removeprefix(begin) for name in _names(self.lane(lane), f"{begin}*.sqlite"))
         return sorted(lane * IN_LANE + int(name[:6]) for name in names if _VOLUME.fullmatch(name))
 
     def all_volume_numbers(self) -> list[int]:
@@ -213,3 +215,13 @@ def _become(uid: int, gid: int) -> None:
     os.setuid(uid)
     # The change of account has reset the process's limits.
     guard.protect()
+
+
+def _names(folder: Path, pattern: str) -> list[str]:
+    """The names in a folder that match. Raises ``BusyError`` when this process may open no more files."""
+    try:
+        return [path.name for path in folder.glob(pattern)]
+    except OSError as error:
+        if (limit := files.limit_reached()) is not None:
+            raise BusyError(TOO_MANY_FILES(file=folder.name, limit=limit)) from error
+        raise

@@ -260,7 +260,7 @@ class Told:
 
     @classmethod
     def kept(cls, text: str) -> Told:
-        """What was written as JSON; of a version that wrote a sentence that alone."""
+        """The event from its JSON; from a sentence alone, which earlier versions wrote."""
         try:
             value = json.loads(text)
         except ValueError:

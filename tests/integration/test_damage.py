@@ -243,7 +243,19 @@ def test_the_command_line_says_damaged_with_code_4_and_names_mailbox_and_subject
     assert damaged.returncode == 4
     value = json.loads(damaged.stdout)
     assert value["ok"] is False
-    assert set(value) == {"ok", "volumes", "parts", "messages", "entries", "bytes", "head", "findings", "repaired", "backup"}
+    assert set(value) == {
+        "ok",
+        "volumes",
+        "parts",
+        "messages",
+        "entries",
+        "bytes",
+        "head",
+        "findings",
+        "repaired",
+        "backup",
+        "unanchored",
+    }
     assert set(value["head"]) == {"seq", "hash"}
     (finding,) = value["findings"]
     assert set(finding) == {"where", "text", "code", "messages"}

@@ -347,7 +347,7 @@ async def test_a_row_before_the_first_is_found(tmp_path: Path, table: str) -> No
 
 @pytest.mark.parametrize("number", [3, 40, 2**40, 700])
 async def test_a_wrong_number_of_a_row_hides_no_other_row(tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever number one row has, the others are found without catalog and index."""
+    """With any number in one row, the others are found without catalog and index."""
     monkeypatch.setattr(message_rows, "PAGE_ROWS", 10)
     monkeypatch.setattr(message_rows, "TAIL_ROWS", 1)
     archive = await homes.begin(tmp_path / "home")
@@ -407,7 +407,7 @@ async def test_a_damaged_index_of_a_sealed_volume_hides_no_mail(tmp_path: Path) 
 
 
 async def test_a_volume_of_the_first_format_put_back_while_the_archive_is_open_is_not_written_to(old: Archivar) -> None:
-    """What is written next goes into a volume of the present format."""
+    """The next write goes into a volume of the present format."""
     home = Home(old.home)
     good = home.volume(VOLUMES).read_bytes()
     home.volume(VOLUMES).write_bytes(good[:40_000])

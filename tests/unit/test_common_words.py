@@ -185,7 +185,7 @@ def test_the_results_are_those_of_a_plain_look(indexed: tuple[Home, int], querie
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("aB9 -_’東дéＡ\u0345\u200b\ud7a3"), max_size=30))
 @settings(deadline=None)
 def test_a_text_is_taken_apart_as_the_index_does(text: str) -> None:
-    """Whatever characters it has, so that a beginning is found where the index has a word that begins so."""
+    """With any characters, so that a beginning is found where the index has a word that begins so."""
     folded = folding.folded(text.replace("\0", " "))
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(f'CREATE VIRTUAL TABLE one USING fts5 (words, tokenize = "{beginnings.TOKENIZER}")')

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from core.archive.search.resolving import Read
-from core.archive.search.statement import LAST, Statement
+from core.archive.search.statement import LAST, SearchStatement
 from core.db.database import Row
 from core.values import dataclass
 
@@ -34,7 +34,7 @@ class Total:
 class Pages:
     """The results of one statement on one index."""
 
-    def __init__(self, read: Read, statement: Statement) -> None:
+    def __init__(self, read: Read, statement: SearchStatement) -> None:
         self._read = read
         self._statement = statement
         #: The row ids of all documents in the wanted place, ascending; None while there are too many to list.

@@ -21,7 +21,7 @@ from core.archive.search.query import Query
 from core.archive.search.query_terms import Beginning
 from core.archive.search.resolving import Terms
 from core.archive.search.search_index import Index, discard, missing
-from core.archive.search.statement import LAST, Statement, between, expression, numbered
+from core.archive.search.statement import LAST, SearchStatement, between, expression, numbered
 from core.db.database import Row
 from core.errors import DamagedError
 from core.values import dataclass
@@ -97,7 +97,7 @@ class Search:
         more = Cursor(rows[limit - 1][0]) if len(rows) > limit else None
         return ResultPage(await self._hits([row[1:] for row in rows[:limit]], statement), more)
 
-    async def _best(self, statement: Statement, after: Cursor | None, limit: int) -> ResultPage:
+    async def _best(self, statement: SearchStatement, after: Cursor | None, limit: int) -> ResultPage:
         if after is None:
             rows = await self._read(statement.best(), statement.between(0, LAST, limit=RANKED, kept=KEPT))
             ranked = tuple(row[0] for row in rows)
@@ -159,14 +159,14 @@ class Search:
 
     # -----------------------------------------------------------------------------------------------------------------------
 
-    async def _statement(self, query: Query, order: Order = Order.NEWEST) -> Statement:
-        statement = Statement()
+    async def _statement(self, query: Query, order: Order = Order.NEWEST) -> SearchStatement:
+        statement = SearchStatement()
         for term in await Terms(self._read).resolved(query.terms, ranked=order is Order.RELEVANCE):
             await self._collect(term, statement)
         statement.finish()
         return statement
 
-    async def _collect(self, term: language.Node, statement: Statement) -> None:
+    async def _collect(self, term: language.Node, statement: SearchStatement) -> None:
         if isinstance(term, language.All):
             for one in term.terms:
                 await self._collect(one, statement)
@@ -182,7 +182,7 @@ class Search:
         else:
             statement.conditions.append(await self._condition(term, statement))
 
-    async def _condition(self, term: language.Node, statement: Statement) -> str:
+    async def _condition(self, term: language.Node, statement: SearchStatement) -> str:
         """The SQL condition on ``doc`` for a term outside the full-text expression."""
         match term:
             case language.Not():
@@ -208,7 +208,7 @@ class Search:
             case language.OfUser() | language.InFolder() | language.Within():
                 return statement.placed(await meant(self._archive, term))
 
-    async def _hits(self, rows: Sequence[Row], statement: Statement) -> tuple[Hit, ...]:
+    async def _hits(self, rows: Sequence[Row], statement: SearchStatement) -> tuple[Hit, ...]:
         index = self._index
         found = {hit.id: hit for hit in await hits(self._archive, [row[0] for row in rows], statement.folders or ())}
         if any(number not in found or digest(found[number].sha256) != known for number, known in rows):

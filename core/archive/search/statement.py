@@ -17,7 +17,7 @@ LAST = 2**63 - 1
 _WEIGHTS = "4.0, 3.0, 2.0, 1.5, 1.0, 2.0, 0.5, 1.0"
 
 
-class Statement:
+class SearchStatement:
     """A query as SQL: an expression for the index, conditions on its documents, and their parameters.
 
     Each statement is about the documents with row ids from ``:low`` on and under ``:high``.
@@ -184,7 +184,7 @@ def expression(term: language.Node) -> str:
     return ""
 
 
-def numbered(term: language.Numbered, statement: Statement) -> str:
+def numbered(term: language.Numbered, statement: SearchStatement) -> str:
     conditions = [f"doc.message_id = {int(term.id)}"] if term.id.isdigit() and len(term.id) < 19 else []
     if len(term.id) >= 8:
         low, high = (statement.value(bytes.fromhex(term.id.ljust(64, filler))) for filler in "0f")

@@ -64,7 +64,7 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CopiedTable:
     """A table of a volume: its key, all columns, and the one with the data."""
 
     name: str
@@ -229,12 +229,12 @@ async def _copy_rows(original: Volume, wanted: Extent, copy: Database, tick: Tic
 async def _copy_tables(original: Volume, wanted: Extent, copy: Database, tick: Tick) -> None:
     """The same within SQLite, with the original locked for a piece at a time. Without a journal a piece costs no more."""
     await copy.read("ATTACH DATABASE ? AS original", (original.database.uri,))
-    part = Table("part", "id", "id, sha256, codec, size, data", "data")
-    message = Table("message", "id", "id, sha256, size, recipe", "recipe")
+    part = CopiedTable("part", "id", "id, sha256, codec, size, data", "data")
+    message = CopiedTable("message", "id", "id, sha256, size, recipe", "recipe")
     for table, last in (
         (part, wanted.part),
         (message, wanted.message),
-        (Table("ledger", "seq", COLUMNS, "payload"), wanted.head.seq),
+        (CopiedTable("ledger", "seq", COLUMNS, "payload"), wanted.head.seq),
     ):
         after = 0
         while after < last:
@@ -242,7 +242,7 @@ async def _copy_tables(original: Volume, wanted: Extent, copy: Database, tick: T
             tick(size)
 
 
-def _copy_piece(table: Table, after: int, last: int, connection: sqlite3.Connection) -> tuple[int, int]:
+def _copy_piece(table: CopiedTable, after: int, last: int, connection: sqlite3.Connection) -> tuple[int, int]:
     """Copy the next rows of ``table``, at least one; the key of the last of them, and the bytes of their data."""
     upto, size, rows = after, 0, 0
     sizes = f"SELECT {table.key}, coalesce(length({table.data}), 0) FROM original.{table.name}"
