@@ -272,7 +272,7 @@ async def test_a_writer_can_commit_between_any_two_pieces(tmp_path: Path, monkey
         await homes.store(archive, {number: message(number, 60_000)})
     copied, sizes = volume_copy._copy_piece, list[int]()
 
-    def watched(table: volume_copy.Table, after: int, last: int, connection: sqlite3.Connection) -> tuple[int, int]:
+    def watched(table: volume_copy.CopiedTable, after: int, last: int, connection: sqlite3.Connection) -> tuple[int, int]:
         with closing(sqlite3.connect(archive.home.volume(1), timeout=0, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             other.execute("ROLLBACK")

@@ -36,7 +36,6 @@ from core.errors import DamagedError, StorageError
 from core.message.octets import LARGE, Bytes
 from core.model import now, timestamp
 from core.problems import volume as problems
-from core.values import dataclass
 
 if TYPE_CHECKING:
     from core.archive.store.intake import PreparedMessage, StoredPart

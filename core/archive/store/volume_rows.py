@@ -22,6 +22,7 @@ class AppendedRows:
     messages: dict[bytes, int]
     parts: dict[bytes, int]
 
+
 if TYPE_CHECKING:
     from core.archive.store.intake import PreparedMessage, StoredPart
 
