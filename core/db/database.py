@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 import aiosqlite
 
 from core import files
-from core.db.keys import PIECE, keyed
+from core.db.keys import keyed, listed
 from core.db.shape import QUESTION, Shape
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.problems import storage as problems
@@ -338,8 +338,7 @@ class Transaction(_Queries):
 
 def pieces(sql: str, values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
     """The statements, with their parameters, that together cover all ``values``; none for no values."""
-    for start in range(0, len(values), PIECE):
-        piece = values[start : start + PIECE]
+    for piece in listed(values):
         yield sql.replace("(??)", f"({','.join('?' * len(piece))})"), piece
 
 

@@ -1,4 +1,4 @@
-"""Keys of several columns as a table of a query: what ``IN`` is for one column."""
+"""Lists of values for a query: of one column for ``IN``, of several columns as a table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ from typing import Any
 
 #: Values or keys in one statement. SQLite takes up to 32,766 parameters since 3.32; shorter lists keep statements short.
 PIECE = 500
+#: Longer lists for ``IN`` are filled up to a multiple of this: a statement of another length must be compiled anew, which takes
+#: as long as its work.
+STEP = 50
+
+
+def listed(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield ``values`` in lists for ``IN``; a list may name its last value several times."""
+    for start in range(0, len(values), PIECE):
+        piece = values[start : start + PIECE]
+        missing = -len(piece) % STEP if len(piece) > STEP else 0
+        yield [*piece, *[piece[-1]] * missing] if missing else piece
 
 
 def keyed(keys: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, Sequence[Any]]]:

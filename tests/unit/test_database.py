@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from core.db.database import Database, Transaction
+from core.db.keys import PIECE, STEP, listed
 from core.errors import BusyError, DamagedError, InputError, StorageError
 from core.problems import storage as problems
 from core.problems import volume
@@ -190,3 +191,14 @@ async def test_rows_among_many_values_are_asked_for_in_pieces(tmp_path: Path) ->
     assert await database.among(sql, list(range(40_000)), ("odd",)) == [(number,) for number in range(1, 40_000, 2)]
     assert await database.among("SELECT nothing FROM nowhere WHERE a IN (??)", []) == []
     await database.close()
+
+
+def test_lists_of_any_length_make_few_statements() -> None:
+    """SQLite compiles each anew, so that only short ones, which are soon compiled, are as long as there are values."""
+    lengths = set()
+    for count in range(1200):
+        lists = list(listed(range(count)))
+        assert [one for some in lists for one in dict.fromkeys(some)] == list(range(count))
+        lengths |= {len(some) for some in lists}
+    assert max(lengths) == PIECE
+    assert len(lengths) == STEP + PIECE // STEP - 1

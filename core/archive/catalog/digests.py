@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from core.archive.catalog.levels import KEY_BYTES, Levels
 from core.db.database import Database, Row, Transaction
-from core.db.keys import PIECE
+from core.db.keys import listed
 
 _LEVELS = Levels("digest", "message_id")
 TABLES = _LEVELS.tables
@@ -65,8 +65,7 @@ async def _read(source: Database | Transaction, columns: str, join: str, digests
     """Rows of the messages ``m`` with one of ``digests``; the first column must be the SHA-256."""
     wanted = list(dict.fromkeys(digests))
     found: list[Row] = []
-    for start in range(0, len(wanted), PIECE):
-        piece = wanted[start : start + PIECE]
+    for piece in listed(wanted):
         # Each table is asked for the same numbered parameters.
         marks = ",".join(f"?{number}" for number in range(1, len(piece) + 1))
         sql = f"SELECT {columns} FROM ({_LEVELS.among(marks)}) place CROSS JOIN message m ON m.id = place.message_id {join}"

@@ -11,7 +11,7 @@ from core.archive.catalog.levels import KEY_BYTES, Levels
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import unpack
 from core.db.database import Database, Transaction
-from core.db.keys import PIECE
+from core.db.keys import listed
 
 _LEVELS = Levels("part", "part_id")
 _VOLUME = "SELECT volume FROM part_volume"
@@ -24,8 +24,7 @@ async def find(source: Database | Transaction, volume: int, wanted: Collection[b
         return found
     by_key = {sha256[:KEY_BYTES]: sha256 for sha256 in wanted}
     keys = list(by_key)
-    for start in range(0, len(keys), PIECE):
-        piece = keys[start : start + PIECE]
+    for piece in listed(keys):
         marks = ",".join(f"?{number}" for number in range(1, len(piece) + 1))
         tables = " UNION ALL ".join(f"SELECT key, part_id FROM {table} WHERE key IN ({marks})" for table in _LEVELS.tables)
         found |= {by_key[key]: number for key, number in await source.read(tables, piece)}
