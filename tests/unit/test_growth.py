@@ -73,6 +73,7 @@ INSIDE = frozenset(
             "core.profiles.seal_place",
             "core.archive.proof.seal",
             "core.archive.catalog.settings",
+            "core.archive.registry.lanes",
             "core.archive.registry.unknown",
             "core.archive.registry.user_import",
         ),
