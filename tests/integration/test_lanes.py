@@ -261,7 +261,7 @@ def test_a_killed_writer_of_a_lane_loses_nothing_that_it_has_committed(tmp_path:
     assert homes.findings(home) == []
 
 
-@pytest.mark.parametrize("step", ["Volume.seal", "volume_file.create", "sealing.finish", "Volume.index", "Volume.close"])
+@pytest.mark.parametrize("step", ["Volume.seal", "volume_file.create", "sealing.finish_all", "Volume.index", "Volume.close"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_writer_that_dies_while_it_seals_is_followed_by_one_that_goes_on(tmp_path: Path, step: str, when: str) -> None:
     """Each step of sealing a volume of a lane and beginning the next one."""
