@@ -304,7 +304,8 @@ def test_export_and_import_tell_numbers_problems_and_exit_codes(tmp_path: Path) 
         (archivar.folder / "bad" / "good.eml").write_bytes(message(1))
         (archivar.folder / "bad" / "\x1b[31mred.txt").write_text("hello")
         planned = archivar("import", "--user", "anna", "bad", "--dry-run", "--json", code=1).json
-        assert planned["problems"] == [{"file": "empty.eml", "reason": "it is empty", "code": "import-empty"}]
+        nowhere = {"message": None, "byte": None}
+        assert planned["problems"] == [{"file": "empty.eml", **nowhere, "reason": "it is empty", "code": "import-empty"}]
         bad = archivar("import", "--user", "anna", "bad", code=1)
         assert "! empty.eml: it is empty" in bad.err
         assert "No mail, so left alone: 1 file" in bad.err

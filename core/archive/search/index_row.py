@@ -85,7 +85,8 @@ def floor(seconds: int) -> int:
 
 
 def rowid(date: int | None, message: int) -> int:
-    return max(date or 0, 0) * NUMBERS + message % NUMBERS
+    # Ids begin with 1: the first messages of one second are in their order.
+    return max(date or 0, 0) * NUMBERS + (message - 1) % NUMBERS
 
 
 def digest(sha256: bytes) -> int:
