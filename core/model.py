@@ -263,7 +263,7 @@ class Told:
         """The event from its JSON; from a sentence alone, which earlier versions wrote."""
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             return cls(table.kept({"reason": text}))

@@ -37,6 +37,10 @@ def _made_late(cls: type) -> type:
     own = {name for name, value in vars(cls).items() if value is not None}
     # A class with slots is another class than the one that stands in the source.
     made: type = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(cls)
+    hints = vars(cls).get("__annotations__", {}).values()
+    if any("InitVar" in str(hint) for hint in hints) or any(not one.init for one in dataclasses.fields(made)):
+        # What only the constructor sees, or what it never gets, is left to the standard library.
+        return dataclasses.dataclass(cls, frozen=True, slots=True)
     for name in _MAKER.keys() - own:
         setattr(made, name, _late(made, name))
     for name, method in (
@@ -84,7 +88,3 @@ def _state(self: Any) -> list[Any]:
 def _restore(self: Any, state: Sequence[Any]) -> None:
     for one, value in zip(dataclasses.fields(self), state, strict=True):
         object.__setattr__(self, one.name, value)
-
-
-#: Methods that all classes share.
-_SHARED = {"__setattr__": _refuse, "__delattr__": _refuse, "__getstate__": _state, "__setstate__": _restore}

@@ -8,7 +8,7 @@ import dataclasses
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, field
+from dataclasses import FrozenInstanceError, InitVar, field
 from typing import Any
 
 import pytest
@@ -136,3 +136,19 @@ def test_a_frozen_class_compiles_nothing_where_it_stands(monkeypatch: pytest.Mon
     assert compiled == []
     assert Here("a").name == Here("a").name
     assert len([text for text in compiled if "__init__" in text]) == 1
+
+
+def test_a_class_whose_constructor_takes_other_values_is_the_standard_librarys() -> None:
+    """A value for the constructor alone, and a field that it does not set."""
+
+    @dataclass(frozen=True, slots=True)
+    class Given:
+        size: int
+        unit: InitVar[int] = 1
+        name: str = field(init=False, default="none")
+
+        def __post_init__(self, unit: int) -> None:
+            object.__setattr__(self, "size", self.size * unit)
+
+    assert Given(3, 4).size == 12
+    assert repr(Given(3)).endswith("Given(size=3, name='none')")

@@ -57,26 +57,37 @@ class LaneFollower:
     async def follow(self, anchor: Entry) -> None:
         """Apply what the entry ``anchor`` names and the catalog does not have. Raises ``DamagedError``, ``StorageError``."""
         if anchor.kind == LanesAnchored.kind and isinstance(anchor.value, LanesAnchored):
+            before = (await applied(self.database)).seq
             for head in anchor.value.heads:
-                await self._follow(anchor.seq, head)
+                await self._follow(before, head)
 
-    async def _follow(self, anchor: int, wanted: AnchoredHead) -> None:
+    async def _follow(self, before: int, wanted: AnchoredHead) -> None:
         lane = (await lanes.all_of(self.database)).get(wanted.lane)
         if lane is None:
             self._refuse(DamagedError(problems.NOT_OPENED(lane=wanted.lane)))
             return
         if lane.end.head.seq >= wanted.head.seq:
             return
+        # To its end, before anything of it is applied.
         reached = lane.end
         async with aclosing(self._read(lane.end, wanted.head)) as pages:
             async for page in pages:
                 reached = page.end
-                if page.end.head.seq == wanted.head.seq and page.end.head != wanted.head:
-                    self._refuse(DamagedError(problems.ENTRY_OTHER(lane=wanted.lane, entry=wanted.head.seq)))
-                await self._apply(anchor, page)
+        if reached.head.seq == wanted.head.seq and reached.head != wanted.head:
+            self._refuse(DamagedError(problems.ENTRY_OTHER(lane=wanted.lane, entry=wanted.head.seq)))
+        put: int | None = lane.end.head.seq
+        async with aclosing(self._read(lane.end, wanted.head)) as pages:
+            async for page in pages:
+                try:
+                    put = await self._apply(before, page)
+                except DamagedError as error:
+                    # An entry that cannot be read.
+                    self._refuse(error)
         if self.note is not None:
             async with self.database.transaction() as transaction:
-                await lanes.move(transaction, reached.at(reached.volume, wanted.head))
+                # Unless another process has made the catalog anew, or follows as well.
+                if (await applied(transaction)).seq == before and await lanes.reached(transaction, wanted.lane) == put:
+                    await lanes.move(transaction, reached.at(reached.volume, wanted.head))
 
     def _refuse(self, error: DamagedError | StorageError) -> None:
         if self.note is None:
@@ -106,18 +117,20 @@ class LaneFollower:
         if reached.head.seq < last:
             self._refuse(DamagedError(problems.ENTRY_MISSING(lane=start.number, entry=reached.head.seq + 1)))
 
-    async def _apply(self, anchor: int, page: LaneEntries) -> None:
+    async def _apply(self, applied_before: int, page: LaneEntries) -> int | None:
+        """Apply a page; the last entry of the lane that the catalog has then, None when another process follows as well."""
         found: dict[bytes, Detail] = {}
         for entry in page.entries:
             found |= await self._details(page.volume, [one for one in entry.digests() if one not in found])
         async with self.database.transaction() as transaction:
             before = await lanes.reached(transaction, page.end.number)
-            if before is None or (await applied(transaction)).seq >= anchor:
+            if before is None or (await applied(transaction)).seq != applied_before:
                 # Another process has applied the anchor, or has emptied the catalog to make it anew.
-                return
+                return None
             missing = [entry for entry in page.entries if entry.seq > before]
             if missing and (self.note is not None or missing[0].seq == before + 1):
                 await catalog.apply_of_lane(transaction, missing, page.end, found)
+            return await lanes.reached(transaction, page.end.number)
 
     async def _details(self, volume: Volume, named: Sequence[bytes]) -> Mapping[bytes, Detail]:
         known = await digests.ids(self.database, named)

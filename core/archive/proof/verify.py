@@ -153,6 +153,10 @@ async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: 
         raise BusyError(CATALOG_BEING_MADE())
     try:
         last = await _replay(home, replayed, head, snapshot.head.seq)
+        ends = "SELECT number, seq FROM {}.lane ORDER BY number"
+        if await snapshot.database.read(ends.format("main")) != await snapshot.database.read(ends.format("replayed")):
+            # What an anchor names is being applied.
+            raise BusyError(CATALOG_BEING_MADE())
         if last != snapshot.head:
             verdict.add("ledger", found.OTHER_ENTRY(entry=snapshot.head.seq))
         await _compare(snapshot.database, verdict)

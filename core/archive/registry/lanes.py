@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from collections.abc import Collection, Sequence
 from contextlib import aclosing
 
+from core import files
 from core.archive.archive import Archive
 from core.archive.catalog import digests, lanes
 from core.archive.catalog.lanes import Lane
 from core.archive.store import lane_chain
 from core.archive.store.entries.lanes import AnchoredHead, LaneOpened, LanesAnchored
+from core.archive.store.entries.statement import Erased, Newer
 from core.archive.store.lane_chain import LaneEnd, LaneEntries
 from core.archive.store.lane_writer import LaneIdentity
 from core.archive.store.ledger import Draft
-from core.config import IN_LANE
-from core.errors import DamagedError, InputError, StorageError
+from core.config import IN_LANE, Home
+from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.problems import lane as problems
 from core.problems.code import Reason
 from core.values import dataclass
@@ -68,7 +71,7 @@ async def anchor(archive: Archive, wanted: Collection[int] = (), *, actor: str =
             end = there[number].end
             try:
                 found = await _checked(archive, end)
-            except (DamagedError, StorageError) as error:
+            except (DamagedError, StorageError, HomeError, BusyError) as error:
                 refused[number] = error.reason
                 continue
             if found.head.seq > end.head.seq:
@@ -84,16 +87,30 @@ async def _checked(archive: Archive, end: LaneEnd) -> LaneEnd:
     opened = lane_chain.files_of(archive.home)
     async with aclosing(lane_chain.read(archive.home, opened, end, archive.archive_id)) as pages:
         async for page in pages:
+            for entry in page.entries:
+                # An entry that cannot be applied would stop the archive at its anchor.
+                if isinstance(entry.value, Newer | Erased):
+                    raise DamagedError(problems.KIND(lane=end.number, entry=entry.seq, kind=entry.kind))
             await _check_messages(archive, end, page)
             reached = page.end
+    await asyncio.to_thread(_sync, archive.home, end, reached)
     return reached
+
+
+def _sync(home: Home, start: LaneEnd, end: LaneEnd) -> None:
+    """Have what is about to be anchored on the disk: files that came from elsewhere may be in the system's memory alone."""
+    if end.head.seq > start.head.seq:
+        for number in range(start.volume, end.volume + 1):
+            files.durable(home.volume(number))
+        files.durable(home.lane(start.number))
+        files.durable(home.volumes)
 
 
 async def _check_messages(archive: Archive, start: LaneEnd, page: LaneEntries) -> None:
     """Raise ``DamagedError`` when neither the lane nor the archive has a message that entries name."""
     named = list(dict.fromkeys(sha256 for entry in page.entries for sha256 in entry.digests()))
-    left = _without(named, await page.volume.records(named))
-    left = _without(left, await digests.ids(archive.database, left)) if left else left
+    left = _without(named, await digests.ids(archive.database, named))
+    left = _without(left, await page.volume.records(left)) if left else left
     # What earlier entries stored that are not part of the archive yet.
     number = page.end.volume - 1
     while left and number >= start.volume and number > start.number * IN_LANE:

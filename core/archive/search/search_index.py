@@ -20,7 +20,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -157,14 +157,20 @@ class Index:
     async def _strange(self) -> str:
         """The reason why the file is no index of this archive; empty when it is one. Raises ``DamagedError``."""
         database, catalog = self.database, self._archive.database
-        if not (await database.shape()).objects:
+        objects = (await database.shape()).objects
+        if not objects:
             return _EMPTY
+        # Read first: another version has other tables, and is no damage.
+        if any(key == ("table", "state", "state") for key, _ in objects):
+            with suppress(DamagedError):
+                if await database.value("SELECT version FROM state") not in (VERSION, None):
+                    return _OTHER_VERSION
         await database.guard(partial(_refuse_strange, database.path))
         # Reads the full-text table's own tables, which no other query here does.
         await database.read("SELECT rowid FROM text WHERE text MATCH 'a' LIMIT 1")
         state = await database.one("SELECT version, archive_id, reached FROM state")
         if state is None or state[0] != VERSION:
-            return "it is of another version"
+            return _OTHER_VERSION
         if state[1] != await catalog.value("SELECT archive_id FROM applied"):
             return "it is of another archive"
         step = max(state[2] // SAMPLES, 1)
@@ -280,6 +286,7 @@ def _unread(raw: Bytes) -> Bytes:
 
 
 _EMPTY = "it is empty"
+_OTHER_VERSION = "it is of another version"
 _MESSAGES = (
     "SELECT m.id, m.sha256, m.size, m.subject, m.sender, m.recipients, "
     "coalesce(m.date, (SELECT min(internaldate) FROM source_message WHERE message_id = m.id), "

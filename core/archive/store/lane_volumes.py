@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from core import files
 from core.archive.store.entry_numbers import FIRST_OF_LANES, seqs_of_lanes
 from core.archive.store.lane_chain import LaneEnd
 from core.archive.store.volume_format import Meta
 from core.config import IN_LANE, Home
-from core.errors import BusyError
-from core.problems.storage import TOO_MANY_FILES
 
 
 def numbers(home: Home, last: int, lanes: Mapping[int, LaneEnd]) -> list[int]:
@@ -19,14 +16,10 @@ def numbers(home: Home, last: int, lanes: Mapping[int, LaneEnd]) -> list[int]:
     ``lanes``: by number, as far as they are part of the archive. Raises ``BusyError`` when no more files can be opened.
     """
     found = list(range(1, last + 1))
-    try:
-        for lane in sorted({*home.lane_numbers(), *lanes}):
-            seen = lanes[lane].volume if lane in lanes and lanes[lane].head.seq else 0
-            found += range(lane * IN_LANE + 1, max([seen, *home.volumes_of(lane)]) + 1)
-    except OSError as error:
-        if (limit := files.limit_reached()) is None:
-            raise
-        raise BusyError(TOO_MANY_FILES(file=home.volumes.name, limit=limit)) from error
+    for lane in sorted({*home.lane_numbers(), *lanes}):
+        seen = lanes[lane].volume if lane in lanes and lanes[lane].head.seq else 0
+        # What was not anchored may be anywhere: a gap in it is no loss.
+        found += sorted({*range(lane * IN_LANE + 1, seen + 1), *home.volumes_of(lane)})
     return found
 
 

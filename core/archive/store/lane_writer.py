@@ -53,10 +53,16 @@ class LaneWriter:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, home: Home, lane: LaneIdentity, *, volume_bytes: int = VOLUME_BYTES) -> AsyncIterator[LaneWriter]:
-        """Context of the writer. Raises ``BusyError`` while another process writes, ``DamagedError``, ``StorageError``."""
+    async def open(
+        cls, home: Home, lane: LaneIdentity, *, volume_bytes: int = VOLUME_BYTES, anchored: int = 0
+    ) -> AsyncIterator[LaneWriter]:
+        """Context of the writer. Raises ``BusyError`` while another process writes, ``DamagedError``, ``StorageError``.
+
+        ``anchored``: the last entry of the lane that the archive has; a lane that ends before it has lost a volume.
+        """
         folder = home.lane(lane.number)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.durable(folder.parent)
         with files.lock(folder) as held:
             if not held:
                 raise BusyError(problems.BEING_WRITTEN(lane=lane.number))
@@ -67,6 +73,8 @@ class LaneWriter:
             await sealing.finish_all(home, numbers[:-1])
             writer = cls(home, lane, await _opened(home, lane, numbers[-1] if numbers else first), volume_bytes)
             try:
+                if (end := (await writer.head()).seq) < anchored:
+                    raise DamagedError(problems.ENTRY_MISSING(lane=lane.number, entry=end + 1))
                 yield writer
             finally:
                 await writer._volume.close()

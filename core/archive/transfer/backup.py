@@ -216,6 +216,10 @@ async def _copy_once(home: Home, place: Home, done: Backup, tick: Tick, *, with_
     state, keys = await _take_state(home, place, whole=whole)
     try:
         await _copy_volumes(home, place, done, tick)
+        last = home.volume((home.volume_numbers() or [1])[-1]).name
+        if place.catalog.exists() and any(one.file == last for one in done.damaged):
+            # The copy keeps an older end of the ledger, and the catalog that fits it.
+            return
         await state.follow()
         if home.keymap.exists():
             files.write(place.keymap, await asyncio.to_thread(home.keymap.read_bytes))
@@ -261,8 +265,6 @@ def _copy_stamps(home: Home, place: Home) -> None:
 
 async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> None:
     numbers = await _numbers(home, place)
-    for lane in {number // IN_LANE for number in numbers if number >= IN_LANE}:
-        place.lane(lane).mkdir(mode=0o700, exist_ok=True)
     if more := sorted(set(place.all_volume_numbers()) - set(numbers)):
         raise InputError(problems.COPY_OF_NONE(path=str(place.volume(more[0]))))
     done.total = sum(_missing(home.volume(number), place.volume(number)) for number in numbers)
@@ -271,20 +273,31 @@ async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> No
         done.bytes += size
         tick(done)
 
-    for number in numbers:
-        done.where = home.volume(number).name
-        try:
-            await refuse_damaged(home.volume(number))
-        except DamagedError as error:
-            # The other volumes are copied all the same, and the backup's copy of this one is kept.
-            done.damaged.append(UncopiedVolume(done.where, error.reason))
-            continue
-        head, copied = await bring_up(home.volume(number), place.volume(number), count)
-        done.head = head if number < IN_LANE else done.head
-        if copied:
-            done.copied.add(number)
-        done.already += number not in done.copied
-        tick(done)
+    for number in [number for number in numbers if number < IN_LANE]:
+        await _copy_volume(home, place, number, done, tick, count)
+    # Listed only now: what the volumes that were copied have anchored is there by then.
+    for number in [number for number in await _numbers(home, place) if number >= IN_LANE]:
+        folder = place.lane(number // IN_LANE)
+        if not folder.exists():
+            folder.mkdir(mode=0o700)
+            files.durable(folder.parent)
+        await _copy_volume(home, place, number, done, tick, count)
+
+
+async def _copy_volume(home: Home, place: Home, number: int, done: Backup, tick: Tick, count: Callable[[int], None]) -> None:
+    done.where = home.volume(number).name
+    try:
+        await refuse_damaged(home.volume(number))
+    except DamagedError as error:
+        # The other volumes are copied all the same, and the backup's copy of this one is kept.
+        done.damaged.append(UncopiedVolume(done.where, error.reason))
+        return
+    head, copied = await bring_up(home.volume(number), place.volume(number), count)
+    done.head = head if number < IN_LANE else done.head
+    if copied:
+        done.copied.add(number)
+    done.already += number not in done.copied
+    tick(done)
 
 
 async def _numbers(home: Home, place: Home) -> list[int]:

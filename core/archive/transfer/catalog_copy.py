@@ -21,6 +21,7 @@ from core.config import Home
 from core.db.database import Database
 from core.db.migrate import check
 from core.errors import BusyError, DamagedError, HomeError
+from core.problems.archive import CATALOG_DAMAGED
 from core.values import dataclass
 
 #: Tables of what is in no volume. All others are made from the ledger, or say where to look first.
@@ -57,6 +58,9 @@ class CatalogCopy(Protocol):
 
 async def take(home: Home, place: Home, *, whole: bool = False) -> CatalogCopy:
     """The catalog of ``home`` for the backup in ``place``: what is new in it, or the ``whole``. Before volumes are copied."""
+    # Left by a killed backup; a journal among it would be applied to the new file.
+    for leftover in place.path.glob(f"{place.catalog.name}.taken*"):
+        leftover.unlink()
     # A connection of its own: the archive's would be blocked for all other uses.
     source = await Database.open(home.catalog, read_only=True)
     try:
@@ -85,10 +89,17 @@ class _WholeFile:
     @classmethod
     async def take(cls, source: Database, place: Home) -> CatalogCopy:
         aside = place.catalog.with_name(f"{place.catalog.name}.taken")
-        # Left by a killed backup; a journal among it would be applied to the new file.
-        for leftover in place.path.glob(f"{aside.name}*"):
-            leftover.unlink()
         await source.backup(aside)
+        copy = await Database.open(aside, read_only=True)
+        try:
+            # A damaged catalog never takes the place of a sound one.
+            if (said := await copy.value("PRAGMA quick_check(1)")) != "ok":
+                raise DamagedError(CATALOG_DAMAGED(file=source.path.name, said=str(said)))
+        except DamagedError:
+            aside.unlink(missing_ok=True)
+            raise
+        finally:
+            await copy.close()
         return cls(aside, place.catalog)
 
     async def follow(self) -> None:
@@ -161,8 +172,8 @@ class _NewRows:
         # Imported only here: a first backup does not need it.
         from core.archive.catalog.replay import replay
 
-        await self.database.configure(_PRAGMAS)
         try:
+            await self.database.configure(_PRAGMAS)
             await replay(self.database, self.place, self.wanted.head.seq, self.source)
             reached = await self.database.job(partial(_position, "main"))
         except (DamagedError, BusyError) as error:
@@ -242,7 +253,9 @@ def _differences(connection: sqlite3.Connection) -> tuple[_Position, list[_Table
         tables = [_Table.of(name, connection) for name in STATE]
         return wanted, [table for table in tables if table.compare(connection)]
     finally:
-        connection.execute("COMMIT")
+        # An error of the scratch file ends the transaction by itself.
+        if connection.in_transaction:
+            connection.execute("COMMIT")
 
 
 def _position(schema: str, connection: sqlite3.Connection) -> _Position:
