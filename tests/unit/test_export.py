@@ -406,7 +406,7 @@ async def test_many_messages_are_read_in_few_statements(form: ExportFormat, tmp_
         await homes.store(archive, {batch * 300 + number: message(batch * 300 + number, 100) for number in range(1, 301)})
     assert archive.last_volume > 1
     # What is done beside it to sealed volumes does not count.
-    await archive.volumes.release()
+    await archive.volumes._finishing.end()
     with counted() as crossings:
         done = await export(archive, Selection(), tmp_path / "out", form)
     assert done.messages == 1200
