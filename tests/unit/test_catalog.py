@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,11 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.archive.archive import Archive
+from core.archive.catalog import details
 from core.archive.catalog.messages import Detail
 from core.archive.proof.verify import verify
 from core.archive.registry import users
 from core.archive.store.ledger import Entry
 from core.archive.store.volume import Volume
+from core.db.database import Database, Transaction
 from core.system.tasks import spawn
 from tests import homes
 from tests.homes import ALICE, SOURCE, message
@@ -124,18 +127,19 @@ async def test_a_rebuild_and_a_process_that_catches_up_leave_a_whole_catalog(
     for path in home.path.glob("archive.sqlite*"):
         path.unlink()
     one, two = await Archive.open(home, follow=False), await Archive.open(home, follow=False)
-    read, reached, go, count = one.projection._read_details, asyncio.Event(), asyncio.Event(), 0
+    read, reached, go, count = details.of_entries, asyncio.Event(), asyncio.Event(), 0
 
-    async def slowly(entry: Entry, volume: Volume) -> dict[bytes, Detail]:
+    async def slowly(catalog: Database | Transaction, volume: Volume, entries: Iterable[Entry]) -> dict[bytes, Detail]:
         nonlocal count
-        count += 1
-        details = await read(entry, volume)
-        if count == 4:
-            reached.set()
-            await go.wait()
-        return details
+        found = await read(catalog, volume, entries)
+        if catalog is one.database:
+            count += 1
+            if count == 4:
+                reached.set()
+                await go.wait()
+        return found
 
-    monkeypatch.setattr(one.projection, "_read_details", slowly)
+    monkeypatch.setattr(details, "of_entries", slowly)
     catching_up = spawn(one.catch_up(), name="catch up")
     await reached.wait()
     follow = two.projection.catch_up

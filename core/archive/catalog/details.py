@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import aclosing
 
+from core.archive.catalog import digests
 from core.archive.catalog.messages import Detail
 from core.archive.store import row_order
+from core.archive.store.ledger import Entry
 from core.archive.store.volume import Volume
+from core.db.database import Database, Transaction
 from core.message.envelope import describe
 from core.message.octets import Bytes
 
@@ -15,15 +18,28 @@ from core.message.octets import Bytes
 UNREADABLE = Detail(0, describe(b""))
 
 
-async def details(volume: Volume, digests: Sequence[bytes]) -> dict[bytes, Detail]:
+async def of_entries(catalog: Database | Transaction, volume: Volume, entries: Iterable[Entry]) -> dict[bytes, Detail]:
+    """Those of the messages that the catalog lacks before ``entries`` of ``volume`` are applied, or that are stored anew."""
+    several = list(entries)
+    named = [sha256 for entry in several for sha256 in entry.digests()]
+    known = await digests.ids(catalog, named)
+    renewed = [sha256 for entry in several for sha256 in entry.renewed()]
+    return await details(volume, [*(sha256 for sha256 in named if sha256 not in known), *renewed])
+
+
+async def details(volume: Volume, wanted: Iterable[bytes]) -> dict[bytes, Detail]:
     """Size and envelope of messages in ``volume``, in this order; those of an empty message for one that cannot be read."""
     found: dict[bytes, Detail] = {}
-    async with aclosing(row_order.read(volume, list(dict.fromkeys(digests)), _detail)) as pages:
+    several = list(dict.fromkeys(wanted))
+    records = await row_order.find(volume, several)
+    async with aclosing(row_order.read(volume, several, _detail, records=records)) as pages:
         async for page in pages:
-            found |= {one.sha256: one.result if isinstance(one.result, Detail) else UNREADABLE for one in page}
-    if not volume.meta.is_old and (whole := [sha256 for sha256, detail in found.items() if detail is not UNREADABLE]):
-        for sha256, record in (await volume.records(whole)).items():
-            found[sha256] = found[sha256]._replace(row=record.row)
+            for one in page:
+                detail, record = one.result, records.get(one.sha256)
+                if not isinstance(detail, Detail):
+                    found[one.sha256] = UNREADABLE
+                else:
+                    found[one.sha256] = detail._replace(row=record.row) if record is not None else detail
     return found
 
 

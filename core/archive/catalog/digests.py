@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from core.archive.catalog.levels import KEY_BYTES, Levels
 from core.db.database import Database, Row, Transaction
-from core.db.keys import listed
 
 _LEVELS = Levels("digest", "message_id")
 TABLES = _LEVELS.tables
@@ -64,13 +63,11 @@ async def rows(source: Database | Transaction, volume: int, digests: Iterable[by
 async def _read(source: Database | Transaction, columns: str, join: str, digests: Iterable[bytes]) -> list[Row]:
     """Rows of the messages ``m`` with one of ``digests``; the first column must be the SHA-256."""
     wanted = list(dict.fromkeys(digests))
+    some = set(wanted)
     found: list[Row] = []
-    for piece in listed(wanted):
-        # Each table is asked for the same numbered parameters.
-        marks = ",".join(f"?{number}" for number in range(1, len(piece) + 1))
-        sql = f"SELECT {columns} FROM ({_LEVELS.among(marks)}) place CROSS JOIN message m ON m.id = place.message_id {join}"
-        some = set(piece)
-        found += [row for row in await source.read(sql, [sha256[:KEY_BYTES] for sha256 in piece]) if row[0] in some]
+    for places, keys in _LEVELS.among(wanted):
+        sql = f"SELECT {columns} FROM ({places}) place CROSS JOIN message m ON m.id = place.message_id {join}"
+        found += [row for row in await source.read(sql, keys) if row[0] in some]
     return found
 
 

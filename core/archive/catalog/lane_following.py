@@ -6,14 +6,12 @@ applied last: a process that dies before goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-from core.archive.catalog import catalog, digests, lanes
-from core.archive.catalog.details import details
+from core.archive.catalog import catalog, details, lanes
 from core.archive.catalog.followed import applied
-from core.archive.catalog.messages import Detail
 from core.archive.store import lane_chain
 from core.archive.store.entries.lanes import LANE_KINDS, AnchoredHead, LanesAnchored
 from core.archive.store.lane_chain import LaneEnd, LaneEntries, Opener
@@ -68,26 +66,33 @@ class LaneFollower:
             return
         if lane.end.head.seq >= wanted.head.seq:
             return
-        # To its end, before anything of it is applied.
         reached = lane.end
-        async with aclosing(self._read(lane.end, wanted.head)) as pages:
-            async for page in pages:
-                reached = page.end
-        if reached.head.seq == wanted.head.seq and reached.head != wanted.head:
-            self._refuse(DamagedError(problems.ENTRY_OTHER(lane=wanted.lane, entry=wanted.head.seq)))
+        if self.note is None:
+            # To its end, before anything of it is applied.
+            async with aclosing(self._read(lane.end, wanted.head)) as pages:
+                async for page in pages:
+                    reached = page.end
+            self._compare(reached, wanted)
         put: int | None = lane.end.head.seq
         async with aclosing(self._read(lane.end, wanted.head)) as pages:
             async for page in pages:
+                reached = page.end
                 try:
                     put = await self._apply(before, page)
                 except DamagedError as error:
                     # An entry that cannot be read.
                     self._refuse(error)
         if self.note is not None:
+            self._compare(reached, wanted)
             async with self.database.transaction() as transaction:
                 # Unless another process has made the catalog anew, or follows as well.
                 if (await applied(transaction)).seq == before and await lanes.reached(transaction, wanted.lane) == put:
                     await lanes.move(transaction, reached.at(reached.volume, wanted.head))
+
+    def _compare(self, reached: LaneEnd, wanted: AnchoredHead) -> None:
+        """Refuse a lane that has another entry than was anchored."""
+        if reached.head.seq == wanted.head.seq and reached.head != wanted.head:
+            self._refuse(DamagedError(problems.ENTRY_OTHER(lane=wanted.lane, entry=wanted.head.seq)))
 
     def _refuse(self, error: DamagedError | StorageError) -> None:
         if self.note is None:
@@ -119,9 +124,7 @@ class LaneFollower:
 
     async def _apply(self, applied_before: int, page: LaneEntries) -> int | None:
         """Apply a page; the last entry of the lane that the catalog has then, None when another process follows as well."""
-        found: dict[bytes, Detail] = {}
-        for entry in page.entries:
-            found |= await self._details(page.volume, [one for one in entry.digests() if one not in found])
+        found = await details.of_entries(self.database, page.volume, page.entries)
         async with self.database.transaction() as transaction:
             before = await lanes.reached(transaction, page.end.number)
             if before is None or (await applied(transaction)).seq != applied_before:
@@ -131,10 +134,6 @@ class LaneFollower:
             if missing and (self.note is not None or missing[0].seq == before + 1):
                 await catalog.apply_of_lane(transaction, missing, page.end, found)
             return await lanes.reached(transaction, page.end.number)
-
-    async def _details(self, volume: Volume, named: Sequence[bytes]) -> Mapping[bytes, Detail]:
-        known = await digests.ids(self.database, named)
-        return await details(volume, [sha256 for sha256 in named if sha256 not in known])
 
 
 async def is_followed(database: Database, anchor: Entry, *, accept: bool) -> bool:

@@ -7,9 +7,10 @@ there are many: then each page of that is written once for many keys. A key is t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from core.db.database import Transaction
+from core.db.keys import listed
 from core.values import dataclass
 
 #: The rows from which on the first two tables are emptied into the next one.
@@ -28,13 +29,17 @@ class Levels:
     def tables(self) -> tuple[str, ...]:
         return tuple(f"{self.name}_{level}" for level in range(len(MOST) + 1))
 
-    def among(self, marks: str) -> str:
-        """The query of the numbers of the keys among ``marks``, a list of numbered parameters."""
-        return self.where(f"key IN ({marks})")
+    def among(self, digests: Sequence[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+        """Yield queries of the rows (key, number) with the keys of ``digests``, each with its parameters."""
+        for piece in listed(digests):
+            # Each table is asked for the same numbered parameters.
+            marks = ",".join(f"?{number}" for number in range(1, len(piece) + 1))
+            yield self.where(f"key IN ({marks})", columns=f"key, {self.column}"), [sha256[:KEY_BYTES] for sha256 in piece]
 
-    def where(self, condition: str, schema: str = "main") -> str:
-        """The query of the numbers of the keys for which the condition holds."""
-        return " UNION ALL ".join(f"SELECT {self.column} FROM {schema}.{table} WHERE {condition}" for table in self.tables)
+    def where(self, condition: str, schema: str = "main", columns: str = "") -> str:
+        """The query of the numbers, or of other ``columns``, of the keys for which the condition holds."""
+        wanted = columns or self.column
+        return " UNION ALL ".join(f"SELECT {wanted} FROM {schema}.{table} WHERE {condition}" for table in self.tables)
 
     async def add(self, transaction: Transaction, rows: Sequence[tuple[bytes, int]]) -> None:
         """Add the numbers of new digests."""

@@ -11,7 +11,6 @@ from core.archive.catalog.levels import KEY_BYTES, Levels
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import unpack
 from core.db.database import Database, Transaction
-from core.db.keys import listed
 
 _LEVELS = Levels("part", "part_id")
 _VOLUME = "SELECT volume FROM part_volume"
@@ -23,11 +22,8 @@ async def find(source: Database | Transaction, volume: int, wanted: Collection[b
     if not wanted or await source.value(_VOLUME) != volume:
         return found
     by_key = {sha256[:KEY_BYTES]: sha256 for sha256 in wanted}
-    keys = list(by_key)
-    for piece in listed(keys):
-        marks = ",".join(f"?{number}" for number in range(1, len(piece) + 1))
-        tables = " UNION ALL ".join(f"SELECT key, part_id FROM {table} WHERE key IN ({marks})" for table in _LEVELS.tables)
-        found |= {by_key[key]: number for key, number in await source.read(tables, piece)}
+    for sql, keys in _LEVELS.among(list(by_key.values())):
+        found |= {by_key[key]: number for key, number in await source.read(sql, keys)}
     return found
 
 

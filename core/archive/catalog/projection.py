@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 
-from core.archive.catalog import catalog, changes, digests, lane_following, lanes, parts, settings
-from core.archive.catalog.details import details
+from core.archive.catalog import catalog, changes, details, digests, lane_following, lanes, parts, settings
 from core.archive.catalog.lane_following import LaneFollower
 from core.archive.catalog.messages import Detail
 from core.archive.store import intake
@@ -78,12 +77,12 @@ class Projection:
 
     async def _apply_group(self, group: Sequence[Entry], volume: Volume, before: Head, *, accept: bool) -> tuple[int, int]:
         """Apply consecutive entries; the position reached, and how many were applied."""
-        details: dict[bytes, Detail] = {}
+        found: dict[bytes, Detail] = {}
         for entry in group:
             if not accept and not entry.follows(before):
                 raise DamagedError(problems.NOT_FOLLOWING(entry=entry.seq, before=before.seq))
             before = Head(entry.seq, entry.hash)
-            details |= await self._read_details(entry, volume)
+            found |= await details.of_entries(self._database, volume, [entry])
             if entry.kind == LanesAnchored.kind:
                 await self._follow_lanes(entry, accept=accept)
         if group[0].kind == LanesAnchored.kind and not await lane_following.is_followed(
@@ -94,7 +93,7 @@ class Projection:
             applied = (await catalog.applied(transaction)).seq
             missing = [entry for entry in group if entry.seq > applied]
             if missing and (accept or missing[0].seq == applied + 1):
-                await catalog.apply_all(transaction, missing, volume.meta.number, details)
+                await catalog.apply_all(transaction, missing, volume.meta.number, found)
                 return missing[-1].seq, len(missing)
         return applied, 0
 
@@ -110,12 +109,6 @@ class Projection:
     async def _know_lanes(self) -> None:
         """Tell the volumes of the lanes that are open."""
         self._volumes.lanes = {number: lane.end for number, lane in (await lanes.all_of(self._database)).items()}
-
-    async def _read_details(self, entry: Entry, volume: Volume) -> dict[bytes, Detail]:
-        named = entry.digests()
-        known = await self.known(named)
-        wanted = [*(sha256 for sha256 in named if sha256 not in known), *entry.renewed()]
-        return await details(volume, wanted)
 
     async def rebuild(self) -> int:
         """Empty the projection and replay all volumes; the number of entries applied.

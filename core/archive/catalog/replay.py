@@ -6,16 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from functools import partial
 
-from core.archive.catalog import catalog, digests
-from core.archive.catalog.details import details
+from core.archive.catalog import catalog, details, digests
 from core.archive.catalog.lane_following import LaneFollower
-from core.archive.catalog.messages import Detail
 from core.archive.store import lane_chain
 from core.archive.store.entries.lanes import LaneOpened, LanesAnchored
 from core.archive.store.ledger import ZERO_HASH, Entry, Head
 from core.archive.store.volume import Volume
 from core.config import Home
-from core.db.database import Database, Transaction
+from core.db.database import Database
 from core.errors import BusyError, DamagedError
 from core.problems import archive as busy
 from core.problems import ledger as problems
@@ -74,17 +72,9 @@ async def _apply(database: Database, volume: Volume, entries: list[Entry], befor
         if not entry.follows(head):
             raise DamagedError(problems.NOT_FOLLOWING(entry=entry.seq, before=head.seq))
         head = Head(entry.seq, entry.hash)
-    found: dict[bytes, Detail] = {}
     async with database.transaction() as transaction:
         if await catalog.applied(transaction) != before:
             raise BusyError(busy.CATALOG_BEING_MADE())
-        found = await details(volume, await _wanted(transaction, entries))
+        found = await details.of_entries(transaction, volume, entries)
         await catalog.apply_all(transaction, entries, volume.meta.number, found)
     return head
-
-
-async def _wanted(transaction: Transaction, entries: list[Entry]) -> list[bytes]:
-    """The messages of which the catalog needs size and envelope: those that it does not know, and those stored anew."""
-    named = [sha256 for entry in entries for sha256 in entry.digests()]
-    known = await digests.ids(transaction, named)
-    return [*(one for one in named if one not in known), *(one for entry in entries for one in entry.renewed())]

@@ -14,8 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from core import files
-from core.archive.catalog import catalog, digests
-from core.archive.catalog.details import details
+from core.archive.catalog import catalog, details
 from core.archive.catalog.lane_following import LaneFollower
 from core.archive.proof import lane_check
 from core.archive.proof.check_place import CheckPosition
@@ -210,10 +209,8 @@ async def _replay(home: Home, target: Path, head: Head, last: int) -> Head:
                             return head
                         await LaneFollower(database, home, lane_chain.files_of(home), volume.meta.archive_id).follow(entry)
                         async with database.transaction() as transaction:
-                            named = entry.digests()
-                            known = await digests.ids(transaction, named)
-                            wanted = [*entry.renewed(), *(sha256 for sha256 in named if sha256 not in known)]
-                            await catalog.apply(transaction, entry, number, await details(volume, wanted))
+                            new = await details.of_entries(transaction, volume, [entry])
+                            await catalog.apply(transaction, entry, number, new)
                         head = Head(entry.seq, entry.hash)
             finally:
                 await volume.close()

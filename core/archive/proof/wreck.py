@@ -190,7 +190,7 @@ async def _readable(path: Path, *, read_only: bool) -> Database | None:
     except ArchivarError:
         return None
     try:
-        if not await has_tables(database):
+        if not has_tables(await database.shape()):
             # The first page of an empty volume has the right schema.
             await database.close()
             return None

@@ -95,7 +95,7 @@ class LaneWriter:
         prepared = await asyncio.to_thread(intake.prepare_all, raws)
         forms = {message.sha256: message.canonical for message in prepared if message.canonical}
         fresh = list({message.sha256: message for message in prepared if message.sha256 not in known}.values())
-        if await self._volume.is_sealed() or await self._is_full():
+        if await self._volume.is_sealed() or await self._volume.is_full(self._volume_bytes):
             await self.seal()
         shared = intake.shared(fresh)
         there = {sha256: self._parts[sha256] for sha256 in shared if sha256 in self._parts}
@@ -115,12 +115,6 @@ class LaneWriter:
         self._volume, self._parts = await _opened(self._home, self._lane, number), {}
         await volume.close()
         return head
-
-    async def _is_full(self) -> bool:
-        if await self._volume.size() < self._volume_bytes:
-            return False
-        # A volume holds one entry at least, however small the limit.
-        return (await self._volume.head()).seq > self._volume.meta.previous.seq
 
 
 async def _opened(home: Home, lane: LaneIdentity, number: int) -> Volume:

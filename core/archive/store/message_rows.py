@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.db.database import Database, pieces
 from core.errors import DamagedError, StorageError
@@ -64,7 +64,7 @@ class MessageRows:
         damage: DamagedError | None = None
         if self.indexed:
             try:
-                found = await database.job(partial(_indexed, self._sql, digests))
+                found = await database.job(partial(_records, self._sql, digests, set(digests)))
             except DamagedError as error:
                 if not self._numbered:
                     raise
@@ -72,7 +72,7 @@ class MessageRows:
                 damage = error
         left = [sha256 for sha256 in digests if sha256 not in found]
         if left and self._numbered and self._locate is not None and (located := await self._locate(left)):
-            found |= await database.job(partial(_rows, located.values(), set(left)))
+            found |= await database.job(partial(_records, _AT, sorted(located.values()), set(left)))
             left = [sha256 for sha256 in left if sha256 not in found]
         if left and (damage is not None or not self.indexed):
             found |= await self._scanned(database, left)
@@ -93,7 +93,7 @@ class MessageRows:
                     return ends
                 self._scan = await _Scan.open()
             rows = await self._scan.rows(database, digests)
-        return await database.job(partial(_rows, rows, set(digests)))
+        return await database.job(partial(_records, _AT, sorted(rows), set(digests)))
 
     async def all(self, database: Database) -> list[bytes]:
         """The SHA-256 of all messages of a volume without an index, in the order of their rows, as far as these can be read."""
@@ -175,19 +175,11 @@ async def _end(database: Database, most: int) -> int:
         return most
 
 
-def _indexed(sql: str, digests: Sequence[bytes], connection: sqlite3.Connection) -> dict[bytes, Record]:
+def _records(sql: str, values: Sequence[Any], wanted: set[bytes], connection: sqlite3.Connection) -> dict[bytes, Record]:
+    """The records that ``sql`` finds by ``values``, of the messages that are ``wanted``; of two of one message the first."""
     found: dict[bytes, Record] = {}
-    for some, piece in pieces(sql, digests):
+    for some, piece in pieces(sql, values):
         for row, sha256, size, recipe in connection.execute(some, piece):
-            found.setdefault(sha256, Record(row, size, recipe))
-    return found
-
-
-def _rows(rows: Iterable[int], wanted: set[bytes], connection: sqlite3.Connection) -> dict[bytes, Record]:
-    """The records in ``rows`` of the messages that are ``wanted``; of two of one message the first."""
-    found: dict[bytes, Record] = {}
-    for sql, piece in pieces(_AT, sorted(rows)):
-        for row, sha256, size, recipe in connection.execute(sql, piece):
             if sha256 in wanted:
                 found.setdefault(sha256, Record(row, size, recipe))
     return found

@@ -68,7 +68,7 @@ async def read(
     with volume.used():
         for start in range(0, len(digests), SLICE_MESSAGES):
             wanted = digests[start : start + SLICE_MESSAGES]
-            known = await _records(volume, wanted) if records is None else records
+            known = await find(volume, wanted) if records is None else records
             located = _located(known, wanted)
             for together in _slices(wanted, located):
                 made = await _tried(volume, partial(_read, together, located, work))
@@ -76,8 +76,8 @@ async def read(
                 yield [Read(one, made[one] if one in made else left[one]) for one in together]
 
 
-async def _records(volume: Volume, digests: Sequence[bytes]) -> Mapping[bytes, Record]:
-    """The records that are found; the others are read by themselves, which tells why they cannot be."""
+async def find(volume: Volume, digests: Sequence[bytes]) -> Mapping[bytes, Record]:
+    """The records that are found, for ``read``; the others are read by themselves, which tells why they cannot be."""
     try:
         return await volume.records(digests)
     except (DamagedError, StorageError):

@@ -133,13 +133,13 @@ class Volume:
         try:
             if fault is not None:
                 await database.configure(pragmas)
-                if not await has_tables(database):
-                    raise fault
-            elif not await has_tables(database, ("meta",)):
-                refuse_strange(path, await database.shape())
+            shape = await database.shape()
+            if fault is not None and not has_tables(shape):
+                raise fault
+            if fault is None and not has_tables(shape, ("meta",)):
+                refuse_strange(path, shape)
             # Read first, since a newer format has another schema.
             meta = await cls.read_meta(database)
-            shape = await database.shape()
             # An index of a damaged file may be any, and each row tells for itself.
             indexed = meta.is_old or (fault is None and is_indexed(shape))
             if fault is None:
@@ -255,7 +255,7 @@ class Volume:
 
         Raises ``DamagedError``, ``KeyError`` when not here.
         """
-        return await self._raw(self._database, sha256)
+        return await self._any(self._database, sha256, partial(self._joined, self._database, sha256))
 
     async def read_back(self, digests: Iterable[bytes]) -> AsyncGenerator[tuple[bytes, Bytes | DamagedError]]:
         """Yield (SHA-256, message) of each of ``digests``, read from the disk past all caches, as far as the system allows.
@@ -310,9 +310,6 @@ class Volume:
             await asyncio.to_thread(found.prove)
         return found
 
-    async def _raw(self, database: Database, sha256: bytes) -> bytes:
-        return await self._any(database, sha256, partial(self._joined, database, sha256))
-
     async def _record(self, database: Database, sha256: bytes) -> Record:
         """The record of a message. Raises ``KeyError``."""
         record = (await self.rows.find(database, [sha256])).get(sha256)
@@ -334,11 +331,6 @@ class Volume:
             return plain(*row)
         except DamagedError as error:
             raise DamagedError(problems.PART_DAMAGED(part=number, file=self.path.name, why=error.reason)) from error
-
-    @_using
-    async def lists_any(self, digests: Sequence[bytes]) -> bool:
-        """True when its table has one of the messages."""
-        return bool(digests) and bool(await self.records(digests))
 
     # Writing -----------------------------------------------------------------------------------------------------------
 
@@ -392,3 +384,8 @@ class Volume:
         """Bytes of the file as of the last commit."""
         pages = await self._database.value("PRAGMA page_count")
         return int(pages) * int(await self._database.value("PRAGMA page_size"))
+
+    @_using
+    async def is_full(self, limit: int) -> bool:
+        """True when the file has ``limit`` bytes. A volume holds one entry at least, however small the limit."""
+        return await self.size() >= limit and (await self.head()).seq > self.meta.previous.seq

@@ -15,8 +15,8 @@ import asyncio
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import field
 from functools import partial
 from pathlib import Path
@@ -150,10 +150,17 @@ async def _copy_whole(original: Volume, target: Path, tick: Tick, mode: int) -> 
 
 async def _index(target: Path, wanted: Extent) -> None:
     """Write the indexes of a copy that was taken before the volume had any."""
+    async with _opened(target, wanted) as copy:
+        await copy.index()
+
+
+@asynccontextmanager
+async def _opened(target: Path, wanted: Extent) -> AsyncIterator[Volume]:
+    """Context of a copy that is written to; it has its mode again afterwards."""
     target.chmod(0o600)
     copy = await Volume.open(target)
     try:
-        await copy.index()
+        yield copy
     finally:
         await copy.close()
     _protect(target, wanted)
@@ -263,13 +270,8 @@ async def write_anew(original: Volume, target: Path) -> None:
     """Write all rows of a sealed volume, and its indexes, to a new file. Raises ``DamagedError``, ``StorageError``."""
     wanted = await extent(original)
     await _copy_anew(original, wanted, target, lambda size: None)
-    target.chmod(0o600)
-    copy = await Volume.open(target)
-    try:
+    async with _opened(target, wanted) as copy:
         await _seal(copy, wanted)
-    finally:
-        await copy.close()
-    _protect(target, wanted)
 
 
 async def _seal(copy: Volume, wanted: Extent) -> None:
@@ -279,16 +281,12 @@ async def _seal(copy: Volume, wanted: Extent) -> None:
 
 
 async def _bring_up_rows(original: Volume, there: Extent, wanted: Extent, target: Path, tick: Tick) -> None:
-    copy = await Volume.open(target)
-    try:
+    async with _opened(target, wanted) as copy:
         await _copy_parts(original.database, copy.database, there.part, wanted.part, tick)
         await _copy_messages(original.database, copy.database, there.message, wanted.message)
         await _copy_ledger(original.database, copy.database, there.head.seq, wanted.head.seq, tick)
         if wanted.sealed:
             await _seal(copy, wanted)
-    finally:
-        await copy.close()
-    _protect(target, wanted)
 
 
 async def _refuse_other(original: Volume, copy: Volume, wanted: Extent, there: Extent, target: Path) -> None:

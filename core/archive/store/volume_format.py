@@ -123,9 +123,8 @@ def is_indexed(found: Shape) -> bool:
     return bool(found.objects & indexes.objects)
 
 
-async def has_tables(database: Database, names: Sequence[str] = TABLES) -> bool:
+def has_tables(shape: Shape, names: Sequence[str] = TABLES) -> bool:
     """True when the tables of these names have the schema of a volume, so that reading them runs no foreign code."""
-    shape = await database.shape()
     return any(shape.has(made_by(schema), names) for schema in (SCHEMA, OLD_SCHEMA))
 
 

@@ -16,7 +16,7 @@ from core.archive.store.entries.upkeep import Repaired, RepairedMessage
 from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import Draft, Entry
 from core.archive.store.offload import Processes
-from core.archive.store.volume import Sealed, Volume
+from core.archive.store.volume import Sealed
 from core.archive.store.volume_rows import AppendedRows, Incomplete
 from core.archive.store.volumes import Volumes
 from core.system.tasks import spawn
@@ -231,9 +231,10 @@ class Writer:
             volume = await self._volumes.at(self._volumes.last)
             # It need not be the last one for long: another process may begin the next.
             with volume.used():
-                taken = await volume.lists_any([message.sha256 for message in anew])
+                taken = anew and await volume.records([message.sha256 for message in anew])
+                limit = await self._projection.volume_bytes()
                 # A volume of format 1 is written to no more.
-                if taken or volume.meta.is_old or await volume.is_sealed() or await self._is_full(volume):
+                if taken or volume.meta.is_old or await volume.is_sealed() or await volume.is_full(limit):
                     # Begun first: when the next volume cannot be made, nothing was written.
                     await self._volumes.next(volume)
                     continue
@@ -250,9 +251,3 @@ class Writer:
                 except Sealed:
                     parts, made_for = intake.parts(messages, ()), set()
                     await self._volumes.next(volume)
-
-    async def _is_full(self, volume: Volume) -> bool:
-        if await volume.size() < await self._projection.volume_bytes():
-            return False
-        # A volume holds one entry at least, however small the limit.
-        return (await volume.head()).seq > volume.meta.previous.seq

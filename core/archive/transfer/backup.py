@@ -274,17 +274,17 @@ async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> No
         tick(done)
 
     for number in [number for number in numbers if number < IN_LANE]:
-        await _copy_volume(home, place, number, done, tick, count)
+        await _copy_volume(home, place, number, done, count)
     # Listed only now: what the volumes that were copied have anchored is there by then.
     for number in [number for number in await _numbers(home, place) if number >= IN_LANE]:
         folder = place.lane(number // IN_LANE)
         if not folder.exists():
             folder.mkdir(mode=0o700)
             files.durable(folder.parent)
-        await _copy_volume(home, place, number, done, tick, count)
+        await _copy_volume(home, place, number, done, count)
 
 
-async def _copy_volume(home: Home, place: Home, number: int, done: Backup, tick: Tick, count: Callable[[int], None]) -> None:
+async def _copy_volume(home: Home, place: Home, number: int, done: Backup, count: Callable[[int], None]) -> None:
     done.where = home.volume(number).name
     try:
         await refuse_damaged(home.volume(number))
@@ -297,7 +297,7 @@ async def _copy_volume(home: Home, place: Home, number: int, done: Backup, tick:
     if copied:
         done.copied.add(number)
     done.already += number not in done.copied
-    tick(done)
+    count(0)
 
 
 async def _numbers(home: Home, place: Home) -> list[int]:
