@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from core.archive.store.codecs import PLAIN, ZSTD
+from core.archive.store.decompressor import decompress
 from core.archive.store.ledger import Head
 from core.db.database import Database, Row
 from core.db.shape import Shape, made_by
@@ -203,8 +204,7 @@ def plain(codec: int, size: int, data: bytes) -> bytes:
     if codec != ZSTD:
         raise DamagedError(problems.PART_CODEC(codec=str(codec)))
     try:
-        # max_length guards against a damaged frame that would expand to gigabytes.
-        result = zstd.ZstdDecompressor().decompress(data, size + 1)
+        result = decompress(data, size)
     except zstd.ZstdError as error:
         raise DamagedError(problems.PART_COMPRESSION(said=str(error))) from error
     if len(result) != size:
