@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from core.archive.noting import cause
 from core.archive.transfer.backup import Backup, back_up
 from core.cli.answer import Answer
 from core.cli.context import actor, context
@@ -70,7 +71,7 @@ def _as_json(done: Backup, place: Path, *, with_key: bool) -> dict[str, Any]:
         "bytes": done.bytes,
         "damaged": [sentence(one.why) for one in done.damaged],
         "problems": [one.as_json() for one in done.damaged],
-        "unnoted": coded(done.unnoted) if done.unnoted else None,
+        "unnoted": coded(cause(done.unnoted)) if done.unnoted else None,
         "key": with_key,
         "head": {"seq": done.head.seq, "hash": done.head.hash.hex()},
     }
@@ -80,7 +81,7 @@ def _told(done: Backup, place: Path, *, with_key: bool) -> Iterator[str]:
     unchanged = f", {number(done.already)} unchanged" if done.already else ""
     yield f"Backed up to {place}: {counted(done.volumes, 'volume')} copied ({size(done.bytes)}){unchanged}."
     if done.unnoted:
-        yield f"! The backup could not be noted in the ledger: {sentence(done.unnoted)}"
+        yield f"! {sentence(done.unnoted)}"
     if done.damaged:
         for one in done.damaged:
             yield f"✘ Not copied: {sentence(one.why)}"

@@ -74,7 +74,7 @@ async def verify(
         verdict = await verify_all(home, lambda verdict: tell(0.0, verdict))
         named = await _names(verdict)
         if unnoted := await verification.keep(home, verdict, actor=actor()):
-            output.note(f"! This verification could not be noted in the ledger: {unnoted}")
+            output.note(f"! {command_line.sentence(unnoted)}")
     else:
         async with context.archive() as archive:
             # The position at its end is saved.
@@ -219,7 +219,8 @@ async def repair(
             salvaged = await salvage_if_needed(archive, others=homes, actor=actor(), tell=lambda text: say(0, 0, text))
         if not (await damage.count(archive))[0]:
             verdict = await verify_all(home, lambda verdict: progress(lambda: _looked(0.0, verdict)))
-            await verification.keep(home, verdict, actor=actor())
+            if unnoted := await verification.keep(home, verdict, actor=actor()):
+                output.note(f"! {command_line.sentence(unnoted)}")
         done = await mending.repair(archive, dry_run=dry_run, others=homes, actor=actor(), tell=say)
         # Damage met on the way is repaired, or listed below; a notice would ask for a repair.
         archive.volumes.forget_notices()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.archive.archive import Archive
+from core.archive.noting import cause
 from core.archive.read import reading
 from core.archive.read.selection import Selection
 from core.archive.registry import users
@@ -83,7 +84,7 @@ def _exported(done: ExportProgress) -> dict[str, Any]:
         **{name: getattr(done, name) for name in ("messages", "bytes", "already")},
         "damaged": [one.told(COMMAND_LINE) for one in done.damaged],
         "problems": [one.as_json() for one in done.damaged],
-        "unnoted": coded(done.unnoted) if done.unnoted else None,
+        "unnoted": coded(cause(done.unnoted)) if done.unnoted else None,
     }
 
 
@@ -95,7 +96,7 @@ def _written(done: ExportProgress, directory: Path) -> Iterator[str]:
     if done.damaged:
         yield "archivar repair fetches damaged messages again."
     if done.unnoted:
-        yield f"! The export could not be noted in the ledger: {sentence(done.unnoted)}"
+        yield f"! {sentence(done.unnoted)}"
 
 
 async def import_(

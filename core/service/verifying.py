@@ -19,6 +19,7 @@ from core.archive.proof.findings import Finding, Verdict
 from core.config import Home
 from core.errors import ArchivarError, BusyError, StorageError
 from core.model import now
+from core.problems import command_line
 from core.problems import service as problems
 from core.problems.code import Reason
 from core.profiles.rhythm import Often
@@ -178,7 +179,8 @@ class _Work:
     async def _whole(self) -> Verdict:
         state = verification.saved(await verifications.state(self._archive, self._request))
         verdict = await verification.whole(self._archive.home, state, self._tell, self._save, self._pause)
-        await verification.keep(self._archive.home, verdict, actor=self._request.actor)
+        if unnoted := await verification.keep(self._archive.home, verdict, actor=self._request.actor):
+            logger.warning("%s", command_line.told(unnoted))
         return verdict
 
     async def _share(self) -> Verdict:

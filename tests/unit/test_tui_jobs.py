@@ -189,10 +189,10 @@ async def test_a_transfer_that_the_ledger_could_not_take_says_so(
     monkeypatch.setattr(Archive, "append", AsyncMock(side_effect=StorageError(full)))
     exported = await over(desk, await desk.exports.begin(MailSelection(), str(tmp_path / "out"), "eml"))
     saved = await over(desk, await desk.backups.begin(str(tmp_path / "copy")))
-    said = f"could not be noted in the ledger: {face.sentence(full)}"
+    said = f"This could not be noted in the ledger: {face.sentence(full)}"
     assert [view.state.word for view in (exported, saved)] == ["done", "done"]
-    assert f"The export {said}" in exported.result
-    assert f"The backup {said}" in saved.result
+    assert said in exported.result
+    assert said in saved.result
 
 
 async def test_a_seal_is_checked_against_the_volumes(archive: Archive, desk: Desk, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class BackupDesk:
 
 def _outcome(done: Backup, target: Path) -> JobOutcome:
     unchanged = f" {present.count(done.already, 'volume')} unchanged since the last time." if done.already else ""
-    unnoted = f"The backup could not be noted in the ledger: {face.sentence(done.unnoted)}" if done.unnoted else ""
+    unnoted = face.sentence(done.unnoted) if done.unnoted else ""
     sentences = (
         f"{present.count(done.volumes, 'volume')} copied ({texts.size(done.bytes)}) to {target}.{unchanged}",
         f"The copy has everything up to entry {texts.number(done.head.seq)} of the ledger.",

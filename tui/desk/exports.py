@@ -102,5 +102,5 @@ def _outcome(done: ExportProgress, target: Path) -> JobOutcome:
     else:
         sentences.append("There, sha256sum -c SHA256SUMS proves that every file is as it was archived.")
     if done.unnoted:
-        sentences.append(f"The export could not be noted in the ledger: {face.sentence(done.unnoted)}")
+        sentences.append(face.sentence(done.unnoted))
     return JobOutcome(tuple(sentences), tuple(one.told(face.CONSOLE) for one in done.damaged))

@@ -14,6 +14,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
+from core.archive import noting
 from core.archive.archive import Archive
 from core.archive.proof import damage
 from core.archive.proof.check_place import CheckPosition
@@ -26,8 +27,9 @@ from core.archive.store.entries.upkeep import Verified
 from core.archive.store.ledger import Draft
 from core.config import Home
 from core.db import kept
-from core.errors import ArchivarError, DamagedError, StorageError
+from core.errors import ArchivarError
 from core.model import moment, now, timestamp
+from core.problems.code import Reason
 from core.system.actor import Actor
 from core.values import dataclass
 
@@ -154,26 +156,28 @@ async def record(archive: Archive, verdict: Verdict, *, actor: str, share: int =
     await archive.append([Draft(Verified(*counts, share, asked_by), actor)])
 
 
-async def keep(home: Home, verdict: Verdict, *, actor: str) -> str:
+async def keep(home: Home, verdict: Verdict, *, actor: str) -> Reason | None:
     """Keep the result of a verification of everything, in the ledger too, as far as the archive's state allows.
 
-    The reason why it could not be recorded, else empty: the findings must be reported in any case.
+    The problem when it could not be recorded, else None: the findings must be reported in any case.
     """
     await remember(home, verdict)
     if not verdict.usable:
-        return ""
+        return None
     try:
-        archive = await Archive.open(home, actor=actor)
-        try:
-            await record(archive, verdict, actor=actor)
-        finally:
-            await archive.close()
-    except (StorageError, DamagedError) as error:
-        return error.message
+        return await noting.noted(_opened_and_recorded(home, verdict, actor=actor))
     except ArchivarError:
         if not verdict.findings:
             raise
-    return ""
+    return None
+
+
+async def _opened_and_recorded(home: Home, verdict: Verdict, *, actor: str) -> None:
+    archive = await Archive.open(home, actor=actor)
+    try:
+        await record(archive, verdict, actor=actor)
+    finally:
+        await archive.close()
 
 
 @dataclass(frozen=True, slots=True)

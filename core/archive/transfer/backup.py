@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from core import files
+from core.archive import noting
 from core.archive.archive import Archive
 from core.archive.catalog import lanes
 from core.archive.proof import token_files
@@ -59,7 +60,7 @@ class Backup:
     """The progress of a backup. ``total``: bytes to be copied, estimated at its beginning; ``head``: the last entry copied.
 
     ``copied``: the numbers of the volumes that were written to; ``already``: volumes there and unchanged. ``damaged``: volumes
-    that could not be copied, whose earlier copies the backup keeps; ``unnoted``: the reason why the ledger has no entry of it.
+    that could not be copied, whose earlier copies the backup keeps; ``unnoted``: why the ledger has no entry of it.
     """
 
     total: int = 0
@@ -329,14 +330,15 @@ async def _take_state(home: Home, place: Home, *, whole: bool) -> tuple[CatalogC
 
 async def _record(archive: Archive, place: Home, done: Backup, actor: str, *, with_key: bool) -> None:
     copied = Copied(done.volumes, done.already, done.bytes)
-    try:
+
+    async def record() -> None:
         archive.check_usable()
         await archive.append([Draft(BackedUp(str(place.path), done.head, copied, with_key), actor)])
         ended = LastBackup(now(), str(place.path), done.head.seq)
         async with archive.database.transaction() as transaction:
             await last_backup.keep(transaction, ended)
-    except (StorageError, DamagedError) as error:
-        # The backup is done; a failure to record it does not undo it.
-        done.unnoted = error.reason
+
+    try:
+        done.unnoted = await noting.noted(record())
     except BusyError as error:
         raise BusyError(problems.NOT_NOTED(why=error.reason)) from error

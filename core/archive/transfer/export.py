@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from core.archive import noting
 from core.archive.archive import Archive
 from core.archive.read import originals
 from core.archive.read import selection as selecting
@@ -220,13 +221,10 @@ async def _record(archive: Archive, selection: Selection, form: ExportFormat, do
     folder = OwnedFolder(selection.user, selection.folder)
     counts = (done.messages, done.already, len(done.damaged))
     if archive.refusal is not None:
-        done.unnoted = archive.refusal.reason
+        done.unnoted = noting.unnoted(archive.refusal)
         return
-    try:
-        await archive.append([Draft(transfers.Exported(folder, form.value, *counts, complete=done.done == done.total), actor)])
-    except (StorageError, DamagedError) as error:
-        # The files are written; a failure to record them does not undo it.
-        done.unnoted = error.reason
+    entry = transfers.Exported(folder, form.value, *counts, complete=done.done == done.total)
+    done.unnoted = await noting.noted(archive.append([Draft(entry, actor)]))
 
 
 async def _places(archive: Archive, folders: Sequence[SelectedFolder], form: ExportFormat) -> dict[int, str]:
