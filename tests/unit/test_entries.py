@@ -25,12 +25,13 @@ from core.archive.store.entries.mail import Deleted
 from core.archive.store.entries.records import SealPlaceSaved
 from core.archive.store.entries.statement import RecordStatement
 from core.archive.store.entries.upkeep import DirectorySynced, Salvaged
-from core.archive.store.ledger import Entry, Head, encode
+from core.archive.store.ledger import Entry, Head
 from core.db.database import Database
 from core.db.migrate import migrate
 from core.errors import DamagedError
 from core.message.envelope import describe
 from core.model import User
+from tests.payloads import encode
 
 PAYLOADS = Path(__file__).with_name("ledger_payloads.txt")
 LINES = [line.split("\t") for line in PAYLOADS.read_text("utf-8").splitlines()]

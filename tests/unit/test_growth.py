@@ -19,7 +19,7 @@ from core.archive.read.reading import Stored
 from core.archive.search import folding, index_document, numbers
 from core.archive.search.index_row import Lack
 from core.archive.store import intake
-from core.archive.store.ledger import Entry, encode
+from core.archive.store.ledger import Entry
 from core.archive.transfer import emlx, file_kinds, filenames, kerio, mail_items
 from core.archive.transfer.trees import UnusableFile
 from core.db import shape as schemas
@@ -49,6 +49,7 @@ from core.text import layout, normal, utf7
 from core.text.format import safe
 from tests import growth
 from tests.growth import LARGE, SMALL, Expression
+from tests.payloads import encode
 from tests.sources import walk
 from tui import keys
 from tui.desk import present

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.archive.store.items import EntryItems
-from core.archive.store.ledger import ZERO_HASH, Entry, Head, chain, compress, decompress, digest, encode, items
+from core.archive.store.ledger import ZERO_HASH, Entry, Head, chain, compress, decompress, digest, items
 from core.errors import DamagedError, ProtocolError
+from tests.payloads import encode
 
 TEXTS = st.text(max_size=20)
 VALUES = st.recursive(
@@ -97,7 +98,9 @@ def test_text_that_is_no_unicode_cannot_stop_the_catalog() -> None:
 def test_a_number_that_no_catalog_can_hold_never_gets_in(value: object) -> None:
     """A server's absurd size is refused before it is written: afterwards no catalog could be made any more."""
     with pytest.raises(ProtocolError, match="is no number that can be true"):
-        encode({"messages": value})
+        items({"messages": value})
+    with pytest.raises(ProtocolError, match="is no number that can be true"):
+        items({"count": value})
 
 
 @given(st.binary(max_size=60))

@@ -35,7 +35,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["VERSION", "ZERO_HASH", "Draft", "Entry", "Head", "chain", "compress", "decompress", "digest", "encode", "items"]
+__all__ = ["VERSION", "ZERO_HASH", "Draft", "Entry", "Head", "chain", "compress", "decompress", "digest", "items"]
 
 VERSION = 1
 ZERO_HASH = bytes(32)
@@ -184,11 +184,6 @@ class Entry:
 
     def _unreadable(self, said: str) -> DamagedError:
         return DamagedError(problems.UNREADABLE(entry=self.seq, kind=self.kind, said=said))
-
-
-def encode(payload: dict[str, Any]) -> bytes:
-    """The payload as canonical JSON. Raises ``ProtocolError`` for a number that SQLite cannot hold."""
-    return _json({"v": VERSION, **payload})
 
 
 def items(payload: dict[str, Any]) -> EntryItems:
