@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,15 +29,6 @@ def quickly(data: bytes, size: int) -> bytes | str:
         return decompressor.decompress(data, size)
     except zstd.ZstdError as error:
         return str(error)
-
-
-def test_the_library_of_this_python_is_reached() -> None:
-    kept = decompressor.kept_contexts()
-    assert kept is not None
-    assert kept(zstd.compress(b"mail" * 1000), 4000) == b"mail" * 1000
-    assert kept(zstd.compress(b"mail" * 1000), 3999) is None
-    assert kept(zstd.compress(b"mail" * 1000), 4001) is None
-    assert kept(b"no frame", 8) is None
 
 
 @given(
@@ -67,6 +58,20 @@ def test_many_threads_get_what_is_theirs() -> None:
     assert found == [plain for _, plain in frames]
 
 
-def test_without_the_library_python_decompresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decompressor, "kept_contexts", lambda: None)
-    assert decompressor.decompress(zstd.compress(b"mail"), 4) == b"mail"
+def test_a_frame_that_names_a_size_beyond_what_is_asked_is_given_no_memory_for_it() -> None:
+    huge = zstd.compress(bytes(64 * 1024 * 1024))
+    tracemalloc.start()
+    try:
+        assert len(decompressor.decompress(huge, 100)) == 101
+        assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_kept_context_is_used_again() -> None:
+    data = zstd.compress(b"mail")
+    decompressor.decompress(data, 4)
+    kept = list(decompressor._waiting)
+    decompressor.decompress(data, 4)
+    assert kept
+    assert decompressor._waiting == kept
