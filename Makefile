@@ -78,7 +78,7 @@ lock:
 	"$$python" -m venv "$$folder"; \
 	"$$folder/bin/pip" install -qq uv; \
 	"$$folder/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-annotate --no-header --extra demo --extra test --group install \
+	  --no-emit-index-url --no-annotate --no-header --extra demo --extra cluster --extra test --group install \
 	  --output-file requirements.lock $(ARGS) pyproject.toml >/dev/null
 
 wheel: $(READY)

@@ -107,6 +107,8 @@ class Do(Enum):
     COMPARE_DEEPLY = "compare-deeply"
     ACCEPT_STATE = "accept-state"
     KEEP_BY_HAND = "keep-by-hand"
+    SET_STORAGE = "set-storage"
+    REPAIR_STORAGE = "repair-storage"
 
     def __format__(self, spec: str) -> str:
         return f"{{do:{self.value}}}"

@@ -63,6 +63,8 @@ ACTIONS: dict[Do, str] = {
     Do.COMPARE_DEEPLY: "archivar missing PROFILE --deep compares every byte; with --repair it archives what differs.",
     Do.FILE_MAIL: "archivar refile files it.",
     Do.KEEP_BY_HAND: "archivar user edit NAME --by-hand keeps the user by hand.",
+    Do.SET_STORAGE: "Correct the definition of the storage.",
+    Do.REPAIR_STORAGE: "Put it back from another copy.",
 }
 #: Sections whose keys need the section to be distinguished.
 _WITH_SECTION = ("search", "attributes", "directory.login")

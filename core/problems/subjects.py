@@ -7,6 +7,7 @@ from types import ModuleType
 from core.problems import (
     archive,
     backup,
+    bucket,
     certificate,
     checkup,
     comparison,
@@ -71,6 +72,7 @@ SUBJECTS: tuple[ModuleType, ...] = (
     finding,
     repair,
     storage,
+    bucket,
     backup,
     export,
     importing,

@@ -35,6 +35,7 @@ HOMES = {
     "httpx": ("core.directory",),
     "ldap3": ("core.directory",),
     "markdown_it": ("core.manual",),
+    "obstore": ("core.storage.bucket",),
     "pymap": ("core.demo",),
     "textual": ("tui",),
 }

@@ -45,6 +45,9 @@ from core.message import html_references as markup
 from core.message import html_text as pages
 from core.message.octets import Held
 from core.profiles import addresses, correspondents, journal
+from core.storage import answers
+from core.storage.keys import VolumeKey, archive_of, is_plain
+from core.storage.place import StoragePlace
 from core.text import layout, normal, utf7
 from core.text.format import safe
 from tests import growth
@@ -72,6 +75,7 @@ INSIDE = frozenset(
             "core.archive.search.query",
             "core.archive.search.query_values",
             "core.profiles.seal_place",
+            "core.storage.place",
             "core.archive.proof.seal",
             "core.archive.catalog.settings",
             "core.archive.registry.lanes",
@@ -252,6 +256,7 @@ def _separated(data: bytes) -> None:
 
 MAIL: tuple[Shaping, ...] = (_fields, _parts, _plainly)
 TEXT: tuple[Shaping, ...] = (_plainly,)
+_BUCKET = StoragePlace("s3://bucket")
 _PASSWORD = masking.KnownPassword("aB-4711_ö")
 READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.message.content": (MAIL, _shown),
@@ -299,6 +304,11 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     ),
     "core.message.uuencoded": (TEXT, lambda data: uuencoded.taken_out(b"begin 644 a\n" + data)),
     "core.db.shape": (TEXT, _text(schemas._plain)),
+    "core.storage.answers": (
+        TEXT,
+        _text(lambda text: (answers.reason(text, _BUCKET), answers.reason(f"<Code>{text}", _BUCKET))),
+    ),
+    "core.storage.keys": (TEXT, _text(lambda text: (VolumeKey.parse(text), archive_of(text), is_plain(text)))),
     "core.masking": (TEXT, _text(lambda text: (_PASSWORD.out_of(text), _PASSWORD.out_of_name(text)))),
     "core.text.utf7": (TEXT, _text(lambda text: utf7.decoded_utf7(utf7.modified_utf7(text) + text))),
     "tui.keys": (TEXT, _text(lambda text: keys._length(f"\x1b[{text}", ""))),

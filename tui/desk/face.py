@@ -68,6 +68,8 @@ ACTIONS: dict[Do, str] = {
     Do.COMPARE_DEEPLY: "The key v on the page of the profile compares every byte, and archives what differs.",
     Do.FILE_MAIL: "The key f in Unknown addresses (the key w on Home) files it.",
     Do.KEEP_BY_HAND: "On the command line, archivar user edit NAME --by-hand keeps the user by hand.",
+    Do.SET_STORAGE: "Correct the definition of the storage.",
+    Do.REPAIR_STORAGE: "Put it back from another copy.",
 }
 #: Labels of settings that have no line of their own name in a form.
 _LABELS = {"login.password_file": "Password"}

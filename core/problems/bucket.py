@@ -1,0 +1,82 @@
+"""Storages of sealed volumes: buckets and folders outside the home."""
+
+from __future__ import annotations
+
+from core.problems.code import Code, Do, Family
+
+_SET = f"{Do.SET_STORAGE}"
+_RIGHTS = "The key needs the rights to list, read and put objects below the prefix, and no right to delete."
+_WAITS = "Volumes stay on this machine until it answers, and are stored then."
+
+# The storage and how it is reached -----------------------------------------------------------------------------------------
+
+NO_LIBRARY = Code(
+    "storage-library-missing",
+    "Object storage needs a library that is not installed.",
+    "Install the package with its extra cluster.",
+    Family.INPUT,
+)
+NOT_ALLOWED = Code("storage-not-allowed", "{field}: {value} is not allowed.", "Allowed: {allowed}.", Family.INPUT)
+REGION_NEEDED = Code(
+    "storage-region-missing",
+    "The region of the bucket {bucket} is missing.",
+    "Give the region, such as eu-central-1, or the endpoint of a server that is not Amazon's.",
+    Family.INPUT,
+)
+UNFIT = Code("storage-unfit", "{why}", "{why:remedy}", Family.INPUT)
+BUCKET_MISSING = Code(
+    "bucket-missing", "{where}: {server} has no such bucket ({said}).", f"Make the bucket, or name another one. {_SET}"
+)
+DENIED = Code("bucket-denied", "{where}: {server} denies access ({said}).", f"Is the bucket yours? {_RIGHTS}")
+KEY_REFUSED = Code("bucket-key-refused", "{where}: {server} refuses the key ({said}).", f"Enter key and secret again. {_SET}")
+CLOCK = Code(
+    "bucket-clock",
+    "{where}: the clocks of this machine and of {server} differ too much ({said}).",
+    "Set this machine's clock by NTP (timedatectl).",
+)
+REGION = Code(
+    "bucket-region", "{where}: {server} has the bucket in another region ({said}).", f"Give the region of the bucket. {_SET}"
+)
+REFUSED = Code("bucket-refused", "{where}: {server} refuses ({said}).", "See what the server's log says.")
+FULL = Code("bucket-full", "{where}: {server} has no more space ({said}).", f"Make space there. {_WAITS}")
+TOO_LARGE_THERE = Code(
+    "bucket-refuses-size", "{where}: {server} does not take so large a volume ({said}).", "Choose a smaller volume size."
+)
+UNREACHABLE = Code(
+    "bucket-unreachable",
+    "{where}: {server} does not answer.",
+    f"Check the endpoint, its certificate and the network. {_WAITS}",
+)
+AUTHORITY_UNREAD = Code("storage-authority-unread", "{path} cannot be read: {said}.", "Correct its owner and mode.")
+FOLDER_MISSING = Code("storage-folder-missing", "{folder} is no folder.", "Is its disk mounted? Else make the folder.")
+FOLDER_FAILED = Code("storage-folder-failed", "{path}: {said}.", "Check the disk, and owner and mode of the folder.")
+OF_OTHER_ARCHIVE = Code(
+    "storage-of-other-archive",
+    "{where} has volumes of another archive ({archive}).",
+    f"Choose a prefix, or a folder, for this archive alone. {_SET}",
+)
+OF_OTHERS = Code(
+    "storage-of-others",
+    "{where} has something else in it: {key}.",
+    f"Choose a prefix, or a folder, for this archive alone. {_SET}",
+)
+REPLACES = Code(
+    "storage-replaces",
+    "{where} replaces what is there: a second object with the same key was taken.",
+    "Take a server that knows conditional writes (If-None-Match).",
+)
+
+# Objects -------------------------------------------------------------------------------------------------------------------
+
+TOO_LARGE = Code(
+    "volume-too-large-to-store",
+    "{file} is too large for a bucket: it has {size:bytes}, and {most:bytes} are the most.",
+    "It stays on this machine. Choose a smaller volume size for the next ones.",
+)
+CHANGED = Code(
+    "stored-volume-changed",
+    "{where}: {key} is not what was stored there.",
+    f"Find out who changed it. {Do.REPAIR_STORAGE}",
+    Family.DAMAGE,
+)
+GONE = Code("stored-volume-gone", "{where}: {key} is gone.", f"Find out who removed it. {Do.REPAIR_STORAGE}", Family.DAMAGE)

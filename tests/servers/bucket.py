@@ -1,0 +1,172 @@
+"""An S3 server for tests: moto's, on a free port of this machine, and a front before it that fails as it is told to.
+
+moto is a stand-in. It keeps objects in memory, and does what is asked of it: conditional puts, ranges, listings. It checks no
+signature, no right, no clock and no region; what a server answers then, the front answers in its place, with the codes of the
+Amazon S3 API.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+
+HOST = "127.0.0.1"
+BUCKET = "archive-of-mail"
+#: Whoever signs, however wrongly, is no stranger to moto.
+_CREDENTIAL = "Credential=test/20260101/us-east-1/s3/aws4_request"
+_SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 {_CREDENTIAL}, SignedHeaders=host, Signature=0"}
+
+
+@dataclass(slots=True)
+class Moods:
+    """The behaviour of the front. ``refuse``: status and code of the answer, None to pass requests on; ``only``: the methods meant.
+
+    ``change``: makes other bytes of what is put; ``dropped``: every connection is closed without an answer.
+    """
+
+    refuse: tuple[int, str] | None = None
+    only: tuple[str, ...] = ()
+    change: Callable[[bytes], bytes] | None = None
+    dropped: bool = False
+    forgetful: bool = False
+    requests: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketServer:
+    """A running server with one bucket: ``direct`` is its own address, ``endpoint`` that of the front."""
+
+    endpoint: str
+    direct: str
+    moods: Moods
+
+    def objects(self) -> list[str]:
+        """The keys in the bucket."""
+        found = httpx.get(f"{self.direct}/{BUCKET}?list-type=2", headers=_SIGNED).text
+        return re.findall(r"<Key>([^<]+)</Key>", found)
+
+    def content(self, key: str) -> bytes:
+        return httpx.get(f"{self.direct}/{BUCKET}/{key}", headers=_SIGNED).content
+
+    def put(self, key: str, content: bytes) -> None:
+        """Replace an object behind everybody's back."""
+        httpx.put(f"{self.direct}/{BUCKET}/{key}", content=content, headers=_SIGNED).raise_for_status()
+
+    def delete(self, key: str) -> None:
+        httpx.delete(f"{self.direct}/{BUCKET}/{key}", headers=_SIGNED).raise_for_status()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind((HOST, 0))
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def bucket_server() -> Iterator[BucketServer]:
+    """Context of a server, which is ended with it."""
+    port = _free_port()
+    environment = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")}
+    program = [str(Path(sys.executable).with_name("moto_server")), "-H", HOST, "-p", str(port)]
+    process = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    direct = f"http://{HOST}:{port}"
+    try:
+        _wait_for(direct)
+        httpx.put(f"{direct}/{BUCKET}", headers=_SIGNED).raise_for_status()
+        moods = Moods()
+        with _front(direct, moods) as endpoint:
+            yield BucketServer(endpoint, direct, moods)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(address: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            httpx.get(f"{address}/moto-api/", timeout=5)
+            return
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+@contextmanager
+def _front(direct: str, moods: Moods) -> Iterator[str]:
+    server = ThreadingHTTPServer((HOST, 0), _handler(direct, moods))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{HOST}:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _handler(direct: str, moods: Moods) -> type[BaseHTTPRequestHandler]:
+    class Front(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+        def handle_one_request(self) -> None:
+            with suppress(ConnectionError):
+                super().handle_one_request()
+
+        def _pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            moods.requests.append((self.command, self.path))
+            if moods.dropped:
+                self.close_connection = True
+                return
+            if moods.refuse is not None and (not moods.only or self.command in moods.only):
+                self._refuse(*moods.refuse)
+                return
+            headers = {name: text for name, text in self.headers.items() if name.lower() not in ("host", "connection")}
+            if self.command == "PUT" and moods.change is not None:
+                body = moods.change(body)
+                headers = {name: text for name, text in headers.items() if "checksum" not in name.lower()}
+                headers["Content-Length"] = str(len(body))
+            if moods.forgetful:
+                headers = {name: text for name, text in headers.items() if name.lower() != "if-none-match"}
+            with httpx.Client(timeout=60) as client:
+                answer = client.request(self.command, f"{direct}{self.path}", headers=headers, content=body)
+            self.send_response(answer.status_code)
+            for name, text in answer.headers.items():
+                if name.lower() not in ("connection", "transfer-encoding", "content-length", "date", "server"):
+                    self.send_header(name, text)
+            length = answer.headers.get("Content-Length") if self.command == "HEAD" else str(len(answer.content))
+            self.send_header("Content-Length", length or "0")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.content)
+
+        def _refuse(self, status: int, code: str) -> None:
+            text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>So it is.</Message></Error>".encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("Content-Length", "0" if self.command == "HEAD" else str(len(text)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(text)
+
+        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = _pass_on
+
+    return Front
