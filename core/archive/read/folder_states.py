@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 
-from core.archive.archive import Archive
+from core.archive.visited import VisitedArchive
 from core.model import now, timestamp
 from core.values import dataclass
 
@@ -35,7 +35,7 @@ class FolderState:
     modseq: int = 0
 
 
-async def complete(archive: Archive, source: str) -> dict[str, FolderState]:
+async def complete(archive: VisitedArchive, source: str) -> dict[str, FolderState]:
     """The state of each folder that was complete at its last visit, by name."""
     sql = "SELECT name, signature, messages, excluded, listed, uidvalidity, uidnext, modseq FROM folder_state WHERE source = ?"
     return {
@@ -49,7 +49,7 @@ def _excluded(text: str) -> dict[int, tuple[int, int | None]]:
     return {uid: (size, date) for uid, size, date in json.loads(text)} if text.startswith("[") else {}
 
 
-async def remember(archive: Archive, source: str, states: Iterable[FolderState]) -> None:
+async def remember(archive: VisitedArchive, source: str, states: Iterable[FolderState]) -> None:
     """Record folders that are complete, and forget those that are not, in one transaction.
 
     A state without ``listed`` was listed whole just now.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from core.archive.archive import Archive
 from core.archive.catalog import digests
+from core.archive.visited import VisitedArchive
 from core.values import dataclass
 
 
@@ -18,7 +18,7 @@ class Identified:
     sha256: bytes
 
 
-async def identified(archive: Archive, source: str, ids: Iterable[str]) -> dict[str, Identified]:
+async def identified(archive: VisitedArchive, source: str, ids: Iterable[str]) -> dict[str, Identified]:
     """Those of ``ids`` that are archived, of a mailbox."""
     rows = await archive.database.read(
         "SELECT i.identity, i.size, i.sha256 FROM json_each(?) wanted JOIN server_identity i ON i.source = ? "
@@ -29,7 +29,7 @@ async def identified(archive: Archive, source: str, ids: Iterable[str]) -> dict[
     return {identity: Identified(size, bytes(sha256)) for identity, size, sha256 in rows if sha256 in known}
 
 
-async def identify(archive: Archive, source: str, found: Mapping[str, Identified]) -> None:
+async def identify(archive: VisitedArchive, source: str, found: Mapping[str, Identified]) -> None:
     """Remember the server's ids of archived messages."""
     async with archive.database.transaction() as transaction:
         await transaction.many(
@@ -38,7 +38,9 @@ async def identify(archive: Archive, source: str, found: Mapping[str, Identified
         )
 
 
-async def known_shapes(archive: Archive, source: str, shapes: Iterable[tuple[int, int | None]]) -> set[tuple[int, int | None]]:
+async def known_shapes(
+    archive: VisitedArchive, source: str, shapes: Iterable[tuple[int, int | None]]
+) -> set[tuple[int, int | None]]:
     """Those of ``shapes``, (size, INTERNALDATE) as listed, that a mailbox has or had a message of."""
     wanted = set(shapes)
     rows = await archive.database.read(
@@ -49,7 +51,7 @@ async def known_shapes(archive: Archive, source: str, shapes: Iterable[tuple[int
     return {(size, date) for size, date in rows} & wanted
 
 
-async def places(archive: Archive, owner: str, top: str, messages: Iterable[bytes]) -> dict[bytes, str]:
+async def places(archive: VisitedArchive, owner: str, top: str, messages: Iterable[bytes]) -> dict[bytes, str]:
     """Present folders of messages in the archive of ``owner`` below the folder ``top``, by SHA-256: the first of each."""
     rows = await archive.database.among(
         "SELECT m.sha256, folder.path FROM message m JOIN placement p ON p.message_id = m.id AND p.until_seq IS NULL "

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from core.archive.archive import Archive
 from core.archive.read.sources import GONE, LENGTH, OF_GONE, Gone, LeftRecord, Recorded, left_record
+from core.archive.visited import VisitedArchive
 
 #: (name, UIDVALIDITY)
 Place = tuple[str, int]
@@ -17,7 +17,7 @@ _FOLDERS = "w CROSS JOIN source_folder f ON f.source = ? AND f.name = w.a AND f.
 _MESSAGES = f"{_FOLDERS} CROSS JOIN source_message s ON s.source_folder_id = f.id AND s.uid = w.c"
 
 
-async def recorded(archive: Archive, source: str, places: Sequence[Place]) -> dict[Place, dict[int, Recorded]]:
+async def recorded(archive: VisitedArchive, source: str, places: Sequence[Place]) -> dict[Place, dict[int, Recorded]]:
     """The record of each message that the folders had at the last look, by UID."""
     found: dict[Place, dict[int, Recorded]] = {place: {} for place in places}
     rows = await archive.database.matching(
@@ -32,7 +32,7 @@ async def recorded(archive: Archive, source: str, places: Sequence[Place]) -> di
     return found
 
 
-async def known_before(archive: Archive, source: str, places: Sequence[Place]) -> dict[str, dict[int, frozenset[int]]]:
+async def known_before(archive: VisitedArchive, source: str, places: Sequence[Place]) -> dict[str, dict[int, frozenset[int]]]:
     """The UIDs of the folders under each earlier UIDVALIDITY, by name; nothing for a folder that had no other."""
     rows = await archive.database.matching(
         "SELECT f.name, f.uidvalidity, s.uid FROM w "
@@ -49,7 +49,7 @@ async def known_before(archive: Archive, source: str, places: Sequence[Place]) -
     return {name: {validity: frozenset(uids) for validity, uids in sets.items()} for name, sets in found.items()}
 
 
-async def vanished(archive: Archive, source: str, uids: Mapping[Place, Iterable[int]]) -> dict[Place, dict[int, Gone]]:
+async def vanished(archive: VisitedArchive, source: str, uids: Mapping[Place, Iterable[int]]) -> dict[Place, dict[int, Gone]]:
     """Those of ``uids`` whose message vanished from this very UID, by folder and UID."""
     sql = f"SELECT {GONE} FROM {_MESSAGES} AND s.gone_seq IS NOT NULL {OF_GONE}"
     found: dict[Place, dict[int, Gone]] = {}
@@ -58,7 +58,7 @@ async def vanished(archive: Archive, source: str, uids: Mapping[Place, Iterable[
     return found
 
 
-async def left(archive: Archive, source: str, names: Iterable[str]) -> dict[str, dict[int, dict[int, LeftRecord]]]:
+async def left(archive: VisitedArchive, source: str, names: Iterable[str]) -> dict[str, dict[int, dict[int, LeftRecord]]]:
     """The messages left in folders of a catch-all mailbox, by name, UIDVALIDITY and UID."""
     rows = await archive.database.matching(
         "SELECT f.name, f.uidvalidity, l.uid, l.reading, l.addresses, l.size, l.internaldate FROM w "
@@ -73,7 +73,7 @@ async def left(archive: Archive, source: str, names: Iterable[str]) -> dict[str,
     return found
 
 
-async def present(archive: Archive, source: str, uids: Mapping[Place, Iterable[int]]) -> dict[Place, set[int]]:
+async def present(archive: VisitedArchive, source: str, uids: Mapping[Place, Iterable[int]]) -> dict[Place, set[int]]:
     """Those of ``uids`` that are archived and were there at the last look, by folder."""
     sql = f"SELECT w.a, w.b, w.c FROM {_MESSAGES} AND s.gone_seq IS NULL"
     found: dict[Place, set[int]] = {place: set() for place in uids}
@@ -82,7 +82,7 @@ async def present(archive: Archive, source: str, uids: Mapping[Place, Iterable[i
     return found
 
 
-async def shared(archive: Archive, source: str, uids: Mapping[Place, Iterable[int]]) -> dict[Place, list[int]]:
+async def shared(archive: VisitedArchive, source: str, uids: Mapping[Place, Iterable[int]]) -> dict[Place, list[int]]:
     """Those of ``uids`` whose message has another UID in the mailbox as well, ascending, by folder; only folders with any."""
     sql = (
         f"SELECT w.a, w.b, w.c FROM {_MESSAGES} AND s.gone_seq IS NULL "

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 
-from core.archive.archive import Archive
+from core.archive.visited import VisitedArchive
 from core.db import kept
 from core.values import dataclass
 
@@ -43,7 +43,7 @@ class Sibling:
         return self.source.partition(" -> ")[0].removeprefix("imap://").rpartition("@")[0]
 
 
-async def siblings(archive: Archive, source: str, validities: Iterable[int], most: int = 0) -> list[Sibling]:
+async def siblings(archive: VisitedArchive, source: str, validities: Iterable[int], most: int = 0) -> list[Sibling]:
     """The folders of other users' mailboxes on the same server that have one of ``validities`` and had mail.
 
     A UIDVALIDITY that more than ``most`` of them have tells nothing, and is passed over; 0 is no limit.
@@ -82,7 +82,7 @@ async def siblings(archive: Archive, source: str, validities: Iterable[int], mos
     return found
 
 
-async def recorded(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> dict[int, bytes]:
+async def recorded(archive: VisitedArchive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> dict[int, bytes]:
     """SHA-256 of the header blocks of those of ``uids`` that the mailbox ``source`` ever had in the folder ``name``, by UID."""
     rows = await archive.database.read(
         "SELECT s.uid, m.header_sha256 FROM json_each(?) wanted CROSS JOIN source_folder f ON f.source = ? AND f.name = ? "
@@ -97,19 +97,19 @@ def _key(source: str, name: str, sibling: Sibling) -> str:
     return f"sibling:{json.dumps([source, name, sibling.uidvalidity, sibling.source, sibling.name])}"
 
 
-async def judged(archive: Archive, source: str, name: str, sibling: Sibling) -> Judgement | None:
+async def judged(archive: VisitedArchive, source: str, name: str, sibling: Sibling) -> Judgement | None:
     """The result of comparing the folder ``name`` with ``sibling``; None when they were not compared."""
     text = await kept.value(archive.database, _key(source, name, sibling))
     return None if text is None else Judgement(text)
 
 
-async def judge(archive: Archive, source: str, name: str, sibling: Sibling, judgement: Judgement) -> None:
+async def judge(archive: VisitedArchive, source: str, name: str, sibling: Sibling, judgement: Judgement) -> None:
     """Keep the result of comparing the folder ``name`` with ``sibling``."""
     async with archive.database.transaction() as transaction:
         await kept.keep(transaction, _key(source, name, sibling), judgement)
 
 
-async def unseen(archive: Archive, sources: Iterable[str]) -> set[str]:
+async def unseen(archive: VisitedArchive, sources: Iterable[str]) -> set[str]:
     """Those of the mailboxes ``sources`` that no run has visited."""
     wanted = set(sources)
     rows = await archive.database.read(
@@ -121,7 +121,7 @@ async def unseen(archive: Archive, sources: Iterable[str]) -> set[str]:
     return {row[0] for row in rows}
 
 
-async def saw(archive: Archive, source: str) -> None:
+async def saw(archive: VisitedArchive, source: str) -> None:
     """Record that a run visited the mailbox ``source``, or tried to."""
     async with archive.database.transaction() as transaction:
         await kept.keep(transaction, f"seen:{source}", "")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Iterable, Sequence
 
-from core.archive.archive import Archive
 from core.archive.catalog import digests
 from core.archive.catalog.twins import STANDING
+from core.archive.visited import VisitedArchive
 from core.values import dataclass
 
 CHUNK = 200
@@ -69,7 +69,7 @@ class Kept:
     report: bool
 
 
-async def known(archive: Archive, source: str, name: str, *, apart_from: int | None = None) -> list[KnownFolder]:
+async def known(archive: VisitedArchive, source: str, name: str, *, apart_from: int | None = None) -> list[KnownFolder]:
     """The UIDs of the folder ``name`` (as on the wire) of a mailbox, for each UIDVALIDITY that it had except ``apart_from``."""
     rows = await archive.database.read(
         "SELECT f.uidvalidity, m.uid FROM source_folder f LEFT JOIN source_message m "
@@ -95,7 +95,9 @@ _RECORDED = (
 )
 
 
-async def each_recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> AsyncGenerator[tuple[int, Recorded]]:
+async def each_recorded(
+    archive: VisitedArchive, source: str, name: str, uidvalidity: int
+) -> AsyncGenerator[tuple[int, Recorded]]:
     """Yield the record of each message that a folder had at the last look, by UID, ascending; read in pages."""
     last = -1
     while rows := await recorded_after(archive, source, name, uidvalidity, last, PAGE):
@@ -105,14 +107,16 @@ async def each_recorded(archive: Archive, source: str, name: str, uidvalidity: i
 
 
 async def newest_recorded(
-    archive: Archive, source: str, name: str, uidvalidity: int, below: int, count: int
+    archive: VisitedArchive, source: str, name: str, uidvalidity: int, below: int, count: int
 ) -> dict[int, Recorded]:
     """The records of the last ``count`` messages with UIDs under ``below`` that a folder had at the last look, by UID."""
     rows = await archive.database.read(_RECORDED.format("<", "DESC"), (below, source, name, uidvalidity, count))
     return {uid: Recorded(*numbers) for uid, *numbers in rows}
 
 
-async def known_in(archive: Archive, source: str, name: str, uidvalidity: int, ranges: Sequence[tuple[int, int]]) -> list[int]:
+async def known_in(
+    archive: VisitedArchive, source: str, name: str, uidvalidity: int, ranges: Sequence[tuple[int, int]]
+) -> list[int]:
     """The UIDs in ``ranges`` (first and last) that a folder had at the last look, ascending."""
     rows = await archive.database.matching(
         "SELECT s.uid FROM w CROSS JOIN source_folder f ON f.source = ? AND f.name = ? AND f.uidvalidity = ? "
@@ -124,19 +128,19 @@ async def known_in(archive: Archive, source: str, name: str, uidvalidity: int, r
 
 
 async def recorded_after(
-    archive: Archive, source: str, name: str, uidvalidity: int, last: int, most: int
+    archive: VisitedArchive, source: str, name: str, uidvalidity: int, last: int, most: int
 ) -> dict[int, Recorded]:
     """The records of the first ``most`` messages with UIDs over ``last`` that a folder had at the last look, ascending."""
     rows = await archive.database.read(_RECORDED.format(">", "ASC"), (last, source, name, uidvalidity, most))
     return {uid: Recorded(*numbers) for uid, *numbers in rows}
 
 
-async def recorded(archive: Archive, source: str, name: str, uidvalidity: int) -> dict[int, Recorded]:
+async def recorded(archive: VisitedArchive, source: str, name: str, uidvalidity: int) -> dict[int, Recorded]:
     """The records of ``each_recorded``, all at once."""
     return {uid: one async for uid, one in each_recorded(archive, source, name, uidvalidity)}
 
 
-async def vanished(archive: Archive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> dict[int, Gone]:
+async def vanished(archive: VisitedArchive, source: str, name: str, uidvalidity: int, uids: Iterable[int]) -> dict[int, Gone]:
     """Those of ``uids`` whose message vanished from this very UID, by UID."""
     rows = await archive.database.read(
         # CROSS: by UID, or each row of the folder would be looked for in the list.
@@ -148,12 +152,12 @@ async def vanished(archive: Archive, source: str, name: str, uidvalidity: int, u
     return {one.uid: one for one in (Gone(*row) for row in rows)}
 
 
-async def any_vanished(archive: Archive) -> bool:
+async def any_vanished(archive: VisitedArchive) -> bool:
     """True when messages vanished from any mailbox. Answered by an index alone, however many there are."""
     return await archive.database.one("SELECT 1 FROM source_message WHERE gone_seq IS NOT NULL LIMIT 1") is not None
 
 
-async def inhabited(archive: Archive, source: str) -> set[str]:
+async def inhabited(archive: VisitedArchive, source: str) -> set[str]:
     """Names of the folders that had messages at the last look."""
     rows = await archive.database.read(
         "SELECT DISTINCT f.name FROM source_folder f WHERE f.source = ? AND (EXISTS "
@@ -164,7 +168,7 @@ async def inhabited(archive: Archive, source: str) -> set[str]:
     return {row[0] for row in rows}
 
 
-async def origins(archive: Archive, folder: int, messages: Sequence[int] | None = None) -> list[str]:
+async def origins(archive: VisitedArchive, folder: int, messages: Sequence[int] | None = None) -> list[str]:
     """The sources of the mail in a folder of the archive, the most frequent first: of ``messages``, or of the newest there."""
     if messages is None:
         rows = await archive.database.read(
@@ -180,7 +184,7 @@ async def origins(archive: Archive, folder: int, messages: Sequence[int] | None 
     return [row[0] for row in found]
 
 
-async def lay_in(archive: Archive, source: str, name: str, folder: int) -> bool:
+async def lay_in(archive: VisitedArchive, source: str, name: str, folder: int) -> bool:
     """True when mail of a folder of the archive ever lay in the folder ``name`` (as on the wire) of this mailbox."""
     found = await archive.database.value(
         "SELECT EXISTS (SELECT 1 FROM source_folder f JOIN source_message m ON m.source_folder_id = f.id "
@@ -190,19 +194,19 @@ async def lay_in(archive: Archive, source: str, name: str, folder: int) -> bool:
     return bool(found)
 
 
-async def gone(archive: Archive, source: str, wanted: Iterable[tuple[int, int | None]]) -> list[Gone]:
+async def gone(archive: VisitedArchive, source: str, wanted: Iterable[tuple[int, int | None]]) -> list[Gone]:
     """Vanished messages of a mailbox whose (size, INTERNALDATE) is among ``wanted``, the last to vanish first."""
     join = "ON s.size = w.a AND s.internaldate IS w.b AND s.gone_seq IS NOT NULL"
     return await _gone(archive, source, list(set(wanted)), join)
 
 
-async def deleted(archive: Archive, source: str, sizes: Iterable[int]) -> list[Gone]:
+async def deleted(archive: VisitedArchive, source: str, sizes: Iterable[int]) -> list[Gone]:
     """Messages of a mailbox deleted by us, with a size in bytes among ``sizes``, the last to vanish first."""
     join = "ON s.size = w.a AND s.gone_seq IS NOT NULL AND s.delete_seq IS NOT NULL"
     return await _gone(archive, source, [(size, None) for size in set(sizes)], join)
 
 
-async def gone_with(archive: Archive, source: str, messages: Iterable[bytes]) -> list[Gone]:
+async def gone_with(archive: VisitedArchive, source: str, messages: Iterable[bytes]) -> list[Gone]:
     """Vanished messages of a mailbox with a SHA-256 among ``messages``, the last to vanish first."""
     rows = await archive.database.among(
         f"SELECT {GONE} FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NOT NULL "
@@ -222,7 +226,7 @@ GONE = (
 OF_GONE = "JOIN message m ON m.id = s.message_id LEFT JOIN folder ON folder.id = s.folder_id"
 
 
-async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | None]], join: str) -> list[Gone]:
+async def _gone(archive: VisitedArchive, source: str, pairs: Sequence[tuple[int, int | None]], join: str) -> list[Gone]:
     rows = await archive.database.matching(
         f"SELECT {GONE} FROM w JOIN source_message s {join} JOIN source_folder f ON f.id = s.source_folder_id {OF_GONE} "
         "WHERE f.source = ? ORDER BY s.gone_seq DESC, s.uid",
@@ -232,7 +236,7 @@ async def _gone(archive: Archive, source: str, pairs: Sequence[tuple[int, int | 
     return [Gone(*row) for row in rows]
 
 
-async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, Kept]:
+async def kept(archive: VisitedArchive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, Kept]:
     """Those of ``uids`` that are archived and were there at the folder's last look, by UID."""
     rows = await archive.database.among(
         f"SELECT s.uid, m.sha256, coalesce(s.report_header, m.header_sha256), {LENGTH}, s.delete_seq IS NOT NULL, "
@@ -248,7 +252,7 @@ async def kept(archive: Archive, source: str, name: str, uidvalidity: int, uids:
     }
 
 
-async def holding(archive: Archive, source: str, name: str, uidvalidity: int, messages: Iterable[bytes]) -> list[int]:
+async def holding(archive: VisitedArchive, source: str, name: str, uidvalidity: int, messages: Iterable[bytes]) -> list[int]:
     """UIDs of a folder that held a message with a SHA-256 among ``messages`` at the last look, ascending."""
     rows = await archive.database.among(
         "SELECT s.uid FROM message m JOIN source_message s ON s.message_id = m.id AND s.gone_seq IS NULL "
@@ -260,7 +264,7 @@ async def holding(archive: Archive, source: str, name: str, uidvalidity: int, me
     return sorted(row[0] for row in rows)
 
 
-async def held(archive: Archive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, str]:
+async def held(archive: VisitedArchive, source: str, name: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, str]:
     """Those of ``uids`` of a catch-all mailbox that must stay on the server, with the reason.
 
     They have an address in one of our domains that no user has yet, and the catch-all archive has no copy.
@@ -307,7 +311,7 @@ def left_record(reading: str, addresses: str, size: int | None, internaldate: in
     return LeftRecord(reading, tuple(json.loads(addresses)), size, internaldate)
 
 
-async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, LeftRecord]]:
+async def left(archive: VisitedArchive, source: str, name: str) -> dict[int, dict[int, LeftRecord]]:
     """The messages left in the folder ``name`` of a catch-all mailbox, by UIDVALIDITY and UID."""
     rows = await archive.database.read(
         "SELECT f.uidvalidity, l.uid, l.reading, l.addresses, l.size, l.internaldate FROM source_folder f "
@@ -320,7 +324,7 @@ async def left(archive: Archive, source: str, name: str) -> dict[int, dict[int, 
     return found
 
 
-async def doubtful_folders(archive: Archive, source: str) -> set[str]:
+async def doubtful_folders(archive: VisitedArchive, source: str) -> set[str]:
     """Names of folders with messages announced as deleted that were there at the last look; the trash among them."""
     rows = await archive.database.read(
         # CROSS: by the index of such messages, or all of the mailbox would be looked through.
@@ -331,7 +335,7 @@ async def doubtful_folders(archive: Archive, source: str) -> set[str]:
     return {row[0] for row in rows}
 
 
-async def doubtful(archive: Archive, source: str, name: str, uidvalidity: int) -> set[int]:
+async def doubtful(archive: VisitedArchive, source: str, name: str, uidvalidity: int) -> set[int]:
     """UIDs announced in the ledger as about to be deleted, without an entry of the outcome."""
     rows = await archive.database.read(
         "SELECT s.uid FROM source_folder f JOIN source_message s ON s.source_folder_id = f.id AND s.gone_seq IS NULL "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from core.archive.archive import Archive
+from core.archive.visited import VisitedArchive
 from core.values import dataclass
 
 
@@ -22,13 +22,13 @@ class ServerState:
     inexact: bool = False
 
 
-async def load(archive: Archive, name: str) -> ServerState:
+async def load(archive: VisitedArchive, name: str) -> ServerState:
     """The state of the server ``name`` (a source name without its login: ``host`` or ``host:port``)."""
     row = await archive.database.one("SELECT product, vendor, certificates, inexact FROM server WHERE name = ?", (name,))
     return ServerState(row[0], row[1], tuple(json.loads(row[2])), bool(row[3])) if row else ServerState()
 
 
-async def save(archive: Archive, name: str, state: ServerState) -> None:
+async def save(archive: VisitedArchive, name: str, state: ServerState) -> None:
     """Keep the state of a server."""
     async with archive.database.transaction() as transaction:
         await transaction.execute(
@@ -37,7 +37,7 @@ async def save(archive: Archive, name: str, state: ServerState) -> None:
         )
 
 
-async def distrust(archive: Archive, name: str) -> None:
+async def distrust(archive: VisitedArchive, name: str) -> None:
     """Trust no earlier STATUS of the server: each of its folders is listed whole at its next visit.
 
     Results of comparisons with it are forgotten, too.

@@ -12,6 +12,7 @@ from core.archive.archive import Archive
 from core.archive.catalog.records import USERS_CHANGED
 from core.archive.store.entries.records import UserSaved
 from core.archive.store.ledger import Draft
+from core.archive.visited import VisitedArchive
 from core.db import kept
 from core.db.database import Row
 from core.errors import InputError
@@ -41,7 +42,7 @@ async def nobody(archive: Archive, *, actor: str = "archivar") -> User:
     return NOBODY
 
 
-async def all_users(archive: Archive, *, removed: bool = False) -> list[User]:
+async def all_users(archive: VisitedArchive, *, removed: bool = False) -> list[User]:
     """All users by name; with ``removed`` also those of whom only the archive is left."""
     condition = "" if removed else "WHERE NOT removed"
     rows = await archive.database.read(f"SELECT {_COLUMNS} FROM user {condition} ORDER BY name")
@@ -100,7 +101,7 @@ async def _disabled(archive: Archive) -> set[str]:
     return {row[0] for row in await archive.database.read("SELECT id FROM user WHERE disabled AND NOT removed")}
 
 
-async def version(archive: Archive) -> str:
+async def version(archive: VisitedArchive) -> str:
     """A text that changes with any change of any user; cheap to read, to know if a count is outdated."""
     return str(await kept.value(archive.database, USERS_CHANGED))
 

@@ -12,9 +12,9 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
-from core.archive.archive import Archive
 from core.archive.read import sources
 from core.archive.read.sources import Gone
+from core.archive.visited import VisitedArchive
 from core.engine.visit import looking, plan
 from core.engine.visit.filing import Destination, Move
 from core.engine.visit.link import Link
@@ -38,7 +38,7 @@ class Moves:
     ``on_trash``: the archive's treatment of mail that a user moved to the trash.
     """
 
-    archive: Archive
+    archive: VisitedArchive
     link: Link
     destination: Destination
     folders: Sequence[Folder]

@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from core.archive.archive import Archive
 from core.archive.read import identities
 from core.archive.read.sources import LeftRecord
+from core.archive.visited import VisitedArchive
 from core.engine.run.sameness import Sameness, read_digests, read_headers
 from core.engine.visit import filing, looking
 from core.engine.visit.filing import Batch, Destination, Filing, FolderBatch, StoredBatch
@@ -165,7 +165,7 @@ class ViewFiling:
     """Files messages that only a view has: where the same content lies already, else by labels, else under the view's name."""
 
     inner: Filing
-    archive: Archive
+    archive: VisitedArchive
     to: Destination
     places: Mapping[int, Sequence[str]] = field(default_factory=dict)
 

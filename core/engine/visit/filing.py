@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from core.archive.archive import Archive
 from core.archive.read import folder_states
 from core.archive.read.folder_states import FolderState
 from core.archive.read.sources import Gone, LeftRecord
@@ -23,6 +22,7 @@ from core.archive.store.entries.mail import (
 )
 from core.archive.store.entries.values import OwnedFolder, ServerMessage, SourceFolder, SourceMessage
 from core.archive.store.ledger import Draft
+from core.archive.visited import VisitedArchive
 from core.engine.visit.plan import ServerPlace
 from core.imap.names import Folder
 from core.imap.replies import Listed
@@ -101,7 +101,7 @@ class Filing(Protocol):
     """The way of a mailbox's fetched messages into the archive."""
 
     @property
-    def archive(self) -> Archive:
+    def archive(self) -> VisitedArchive:
         """The archive as a whole."""
 
     @property
@@ -127,7 +127,7 @@ class Filing(Protocol):
 class OwnFiling:
     """Files a mailbox into its owner's archive, folder by folder."""
 
-    def __init__(self, archive: Archive, to: Destination) -> None:
+    def __init__(self, archive: VisitedArchive, to: Destination) -> None:
         self.archive = archive
         self.to = to
 
@@ -187,7 +187,7 @@ class MessageLink:
 
 
 async def record_links(
-    archive: Archive, destination: Destination, name: str, uidvalidity: int, links: Iterable[MessageLink]
+    archive: VisitedArchive, destination: Destination, name: str, uidvalidity: int, links: Iterable[MessageLink]
 ) -> None:
     """Record archived messages of a folder at these places."""
     by_path: dict[str | None, list[MessageLink]] = {}
@@ -203,13 +203,15 @@ async def record_links(
         await archive.append(drafts)
 
 
-async def record_vanished(archive: Archive, destination: Destination, name: str, vanished: Mapping[int, Sequence[int]]) -> None:
+async def record_vanished(
+    archive: VisitedArchive, destination: Destination, name: str, vanished: Mapping[int, Sequence[int]]
+) -> None:
     """Record vanished messages of a folder; their archived copies stay."""
     await record_vanished_in(archive, destination, [(name, vanished)])
 
 
 async def record_vanished_in(
-    archive: Archive, destination: Destination, folders: Iterable[tuple[str, Mapping[int, Sequence[int]]]]
+    archive: VisitedArchive, destination: Destination, folders: Iterable[tuple[str, Mapping[int, Sequence[int]]]]
 ) -> None:
     """Record vanished messages of several folders, by their names, in one transaction.
 
@@ -227,13 +229,13 @@ async def record_vanished_in(
         await archive.append(drafts)
 
 
-async def _forget_states(archive: Archive, destination: Destination, names: Iterable[str]) -> None:
+async def _forget_states(archive: VisitedArchive, destination: Destination, names: Iterable[str]) -> None:
     """Forget when folders were complete, before their record changes: a run that is broken off would leave another count."""
     await folder_states.remember(archive, destination.source, [FolderState(name) for name in names])
 
 
 async def record_relisted(
-    archive: Archive, destination: Destination, name: str, uidvalidity: int, messages: Iterable[tuple[int, Listed]]
+    archive: VisitedArchive, destination: Destination, name: str, uidvalidity: int, messages: Iterable[tuple[int, Listed]]
 ) -> None:
     """Record the numbers that the server lists now for known messages."""
     rows = tuple(_server_message(uid, listed) for uid, listed in messages)
@@ -242,7 +244,9 @@ async def record_relisted(
         await archive.append([Draft(Relisted(destination.run, source, rows[start : start + MOVES_PER_ENTRY]))])
 
 
-async def record_returned(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Iterable[int]) -> None:
+async def record_returned(
+    archive: VisitedArchive, destination: Destination, name: str, uidvalidity: int, uids: Iterable[int]
+) -> None:
     """Record messages that returned to where they vanished; the folder's state is forgotten."""
     await _forget_states(archive, destination, [name])
     entry = Returned(destination.run, destination.folder(name, uidvalidity), sequence.pack(uids))
@@ -250,7 +254,7 @@ async def record_returned(archive: Archive, destination: Destination, name: str,
 
 
 async def record_moves(
-    archive: Archive,
+    archive: VisitedArchive,
     destination: Destination,
     moves: Sequence[Move],
 ) -> None:
@@ -270,14 +274,16 @@ async def record_moves(
         await archive.append([Draft(Moved(destination.run, destination.source, destination.owner, rows))])
 
 
-async def record_deleting(archive: Archive, destination: Destination, name: str, uidvalidity: int, uids: Sequence[int]) -> None:
+async def record_deleting(
+    archive: VisitedArchive, destination: Destination, name: str, uidvalidity: int, uids: Sequence[int]
+) -> None:
     """Record a deletion about to be made, durably: a crash then leaves a question, and no forgotten deletion."""
     entry = Deleting(destination.run, destination.folder(name, uidvalidity), sequence.pack(uids))
     await archive.append([Draft(entry)])
 
 
 async def record_deleted(
-    archive: Archive, destination: Destination, name: str, uidvalidity: int, gone: Iterable[int], kept: Iterable[int]
+    archive: VisitedArchive, destination: Destination, name: str, uidvalidity: int, gone: Iterable[int], kept: Iterable[int]
 ) -> None:
     """Record the messages deleted, and those that are still there."""
     source = destination.folder(name, uidvalidity)

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
 
-from core.archive.archive import Archive
 from core.archive.read import siblings
 from core.archive.read.siblings import Judgement, Sibling
+from core.archive.visited import VisitedArchive
 from core.errors import Dropped, ProtocolError
 from core.imap import names
 from core.imap.names import Folder, Status
@@ -38,7 +38,7 @@ class FolderVerdict(IntEnum):
 
 
 async def settled(
-    archive: Archive,
+    archive: VisitedArchive,
     source: str,
     session: Session,
     folders: Sequence[Folder],
@@ -102,7 +102,7 @@ def _claim(folder: Folder, other: Sibling, verdict: FolderVerdict) -> Whose:
 class _Comparison:
     """Compares folders of the mailbox ``source`` with those of others."""
 
-    archive: Archive
+    archive: VisitedArchive
     source: str
     session: Session
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 
-from core.archive.archive import Archive
 from core.archive.read import several_folders, sources
 from core.archive.read.folder_states import Excluded, FolderState
 from core.archive.read.sources import Gone, LeftRecord, Recorded
+from core.archive.visited import VisitedArchive
 from core.engine.visit import plan
 from core.engine.visit.filing import Filing
 from core.engine.visit.link import Link
@@ -151,7 +151,7 @@ class Look:
         return self.status.signature if self.status.items.get("UIDNEXT", 0) > highest else ""
 
 
-async def look(archive: Archive, link: Link, source: str, folder: Folder, status: Status) -> Look:
+async def look(archive: VisitedArchive, link: Link, source: str, folder: Folder, status: Status) -> Look:
     """Open and list ``folder``. Raises ``ProtocolError`` when the server refuses, ``Dropped``."""
     for again in (False, True):
         session, selected = await link.examine(folder, anew=True)
@@ -176,7 +176,7 @@ async def look(archive: Archive, link: Link, source: str, folder: Folder, status
     return completed(seen, gone, await sources.left(archive, source, folder.name))
 
 
-async def look_several(archive: Archive, source: str, opened: Sequence[tuple[ListedFolder, Status]]) -> list[Look]:
+async def look_several(archive: VisitedArchive, source: str, opened: Sequence[tuple[ListedFolder, Status]]) -> list[Look]:
     """Compare folders that were opened and listed whole, of a few hundred messages each, in a few queries for all."""
     places = [(one.folder.name, one.selected.uidvalidity) for one, _ in opened]
     recorded = await several_folders.recorded(archive, source, places)

@@ -16,11 +16,11 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import field
 
-from core.archive.archive import Archive
 from core.archive.read import several_folders, sources
 from core.archive.read.folder_states import Excluded, FolderState
 from core.archive.read.several_folders import Place
 from core.archive.read.sources import Recorded
+from core.archive.visited import VisitedArchive
 from core.engine.visit import looking, plan
 from core.engine.visit.link import Link
 from core.engine.visit.looking import Look
@@ -110,7 +110,7 @@ class LargeFolder:
     ``exact``: the server is not known to announce inexact sizes.
     """
 
-    archive: Archive
+    archive: VisitedArchive
     link: Link
     source: str
     folder: Folder
@@ -301,7 +301,7 @@ async def judged(several: Sequence[tuple[LargeFolder, Edge, ListedFolder]]) -> l
     return [looking.completed(seen, gone.get(seen.place, {}), {}) for seen in looks]
 
 
-async def _plain(archive: Archive, source: str, places: Sequence[Place]) -> set[Place]:
+async def _plain(archive: VisitedArchive, source: str, places: Sequence[Place]) -> set[Place]:
     """Those of ``places`` of which nothing is recorded but messages under this UIDVALIDITY."""
     earlier = await several_folders.known_before(archive, source, places)
     left = await several_folders.left(archive, source, [name for name, _ in places])

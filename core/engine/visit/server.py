@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.archive.archive import Archive
 from core.archive.registry import servers
 from core.archive.registry.servers import ServerState
+from core.archive.visited import VisitedArchive
 from core.engine.visit.story import Listener
 from core.errors import ProtocolError
 from core.imap.session import Session
@@ -28,7 +28,9 @@ CERTIFICATES = 8
 class KnownServer:
     """A server in one run. ``warn`` gets each warning once."""
 
-    def __init__(self, archive: Archive, name: str, state: ServerState, listener: Listener, *, keeps: bool = True) -> None:
+    def __init__(
+        self, archive: VisitedArchive, name: str, state: ServerState, listener: Listener, *, keeps: bool = True
+    ) -> None:
         self._archive = archive
         self._keeps = keeps
         self._name = name
@@ -41,7 +43,7 @@ class KnownServer:
         self.learnt = False
 
     @classmethod
-    async def load(cls, archive: Archive, server: Server, listener: Listener, *, keeps: bool = True) -> KnownServer:
+    async def load(cls, archive: VisitedArchive, server: Server, listener: Listener, *, keeps: bool = True) -> KnownServer:
         """The server with the knowledge of earlier runs.
 
         Without ``keeps`` nothing learnt is saved: an examination takes no warning away from the next run.

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from core.archive.archive import Archive
 from core.archive.registry import users
+from core.archive.visited import VisitedArchive
 from core.profiles.ownership import UserNames
 
-_KNOWN: WeakKeyDictionary[Archive, tuple[str, UserNames]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[VisitedArchive, tuple[str, UserNames]] = WeakKeyDictionary()
 
 
-async def of(archive: Archive) -> UserNames:
+async def of(archive: VisitedArchive) -> UserNames:
     """The names of all present users."""
     version = await users.version(archive)
     known = _KNOWN.get(archive)

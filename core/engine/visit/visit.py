@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import field
 from datetime import datetime
 
-from core.archive.archive import Archive
 from core.archive.catalog.settings import Settings
+from core.archive.visited import VisitedArchive
 from core.engine.visit.filing import Destination, Filing
 from core.engine.visit.limits import Budget
 from core.engine.visit.link import Link
@@ -44,7 +44,7 @@ class Visit:
     story: Story
 
     @property
-    def archive(self) -> Archive:
+    def archive(self) -> VisitedArchive:
         """The archive that its messages are filed into."""
         return self.filing.archive
 

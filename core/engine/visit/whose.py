@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from core.archive.archive import Archive
+from core.archive.visited import VisitedArchive
 from core.engine.visit import lent, user_names
 from core.imap.names import Folder, Status
 from core.imap.session import Session
@@ -47,7 +47,7 @@ class Holder:
 
 
 async def settled(
-    archive: Archive, holder: Holder, session: Session, folders: Sequence[Folder], statuses: Mapping[str, Status]
+    archive: VisitedArchive, holder: Holder, session: Session, folders: Sequence[Folder], statuses: Mapping[str, Status]
 ) -> list[Folder]:
     """``folders`` of a session with their owners. Raises ``Dropped``."""
     found = _named(await user_names.of(archive), holder, session, folders) if names_count(session) else _public(folders)
