@@ -28,6 +28,8 @@ OURS = {
     "search.sqlite-shm",
     "secret.key",
     "secret.key.next",
+    "cluster.json",
+    "worker.key",
     "seals",
     "service.lock",
     "log",

@@ -6,7 +6,7 @@ between the two is mended before anything is read.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -253,6 +253,9 @@ class Archive:
         self.volumes.forget_notices()
         await self.rebuild()
         await self.head()
+
+    async def meet(self, source: str, validities: Iterable[int]) -> None:
+        """Nothing: this catalog knows all mailboxes (``visited.VisitedArchive``)."""
 
     # Writing -----------------------------------------------------------------------------------------------------------
 

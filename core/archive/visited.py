@@ -5,7 +5,7 @@ Two fill it: the archive of a home (``archive.Archive``), and that of a worker, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from core.archive.store.ledger import Draft, Entry
@@ -44,6 +44,9 @@ class VisitedArchive(Protocol):
 
     async def catch_up(self) -> int:
         """Bring the catalog to the ledger's end before anything is deleted on the server."""
+
+    async def meet(self, source: str, validities: Iterable[int]) -> None:
+        """Have in the catalog what it should know of other mailboxes' folders with these UIDVALIDITYs."""
 
     def read_back(self, messages: Collection[bytes]) -> AsyncIterator[tuple[bytes, Bytes | DamagedError]]:
         """Yield each of ``messages`` as read back from where the archive keeps it, or the error."""

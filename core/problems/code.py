@@ -109,6 +109,8 @@ class Do(Enum):
     KEEP_BY_HAND = "keep-by-hand"
     SET_STORAGE = "set-storage"
     REPAIR_STORAGE = "repair-storage"
+    SET_UP_CLUSTER = "set-up-cluster"
+    SHOW_CLUSTER = "show-cluster"
 
     def __format__(self, spec: str) -> str:
         return f"{{do:{self.value}}}"

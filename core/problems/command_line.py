@@ -65,6 +65,8 @@ ACTIONS: dict[Do, str] = {
     Do.KEEP_BY_HAND: "archivar user edit NAME --by-hand keeps the user by hand.",
     Do.SET_STORAGE: "Correct the definition of the storage.",
     Do.REPAIR_STORAGE: "Put it back from another copy.",
+    Do.SET_UP_CLUSTER: "archivar cluster init sets it up.",
+    Do.SHOW_CLUSTER: "archivar cluster status shows the workers.",
 }
 #: Sections whose keys need the section to be distinguished.
 _WITH_SECTION = ("search", "attributes", "directory.login")

@@ -84,6 +84,8 @@ class Server:
     connections: int = 4
     slowest_bytes_a_second: int = SLOWEST
     megabytes_a_day: int = 0
+    #: Mailboxes are visited by workers on other machines.
+    workers: bool = False
 
     @property
     def effective_port(self) -> int:
@@ -213,12 +215,19 @@ class Profile:
             return "What is for unknown addresses in our domains is deleted only while its copy is in the catch-all archive."
         return "What is for an unknown address in our domains stays until the address has a user, or is said to be not ours."
 
+    def _server_as_json(self) -> dict[str, Any]:
+        value = as_json(self.server)
+        if not self.server.workers:
+            # A definition without workers is what it was before there were any.
+            del value["workers"]
+        return value
+
     def as_json(self) -> dict[str, Any]:
         """The definition as kept in the ledger; the reverse of ``from_json``."""
         value: dict[str, Any] = {
             "name": self.name,
             "kind": self.kind.value,
-            "server": as_json(self.server),
+            "server": self._server_as_json(),
             "login": as_json(self.login),
             "folders": {
                 "include": [rule.pattern for rule in self.folders.include],

@@ -8,16 +8,12 @@ import logging
 import time
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.registry import clock, saved_profiles
-from core.archive.store.entries import AnyEntry
-from core.archive.store.entries.everybody import Filed
-from core.archive.store.entries.mail import Archived, Deleted, Moved
-from core.archive.store.entries.statement import Erased, Newer
-from core.archive.store.entries.values import count_of
-from core.engine.run.run import ProfileRun, RunParameters, finished_entry, result, rows
+from core.engine.run import counting
+from core.engine.run.run import RunParameters, finished_entry, result, rows
 from core.engine.visit.limits import Limits
 from core.engine.visit.motion import SHOWN_PROBLEMS
 from core.engine.visit.progress import MailboxProgress
@@ -32,6 +28,7 @@ from core.problems.table import as_kept, warned, warnings_kept
 from core.problems.warning import NOT_IN_LEDGER, NOT_SYNCHRONISED
 from core.profiles.profile import Profile
 from core.service.queue import Queue
+from core.service.workers import Workers
 from core.system.tasks import spawn
 
 TICK_SECONDS = 0.25
@@ -39,8 +36,6 @@ TICK_SECONDS = 0.25
 CONFLICTS = 20
 #: Tries, and seconds between them, to write the result of a run while the disk is full.
 WRITES, WRITE_SECONDS = 20, 0.5
-#: Kinds of entries counted in the result of a run.
-_COUNTED = {Archived.kind, Filed.kind, Moved.kind, Deleted.kind}
 
 logger = logging.getLogger("archivar.service")
 
@@ -48,7 +43,8 @@ logger = logging.getLogger("archivar.service")
 class RunWork:
     """One run from start to result."""
 
-    def __init__(self, archive: Archive, queue: Queue, run: Run, limits: Limits) -> None:
+    def __init__(self, archive: Archive, queue: Queue, run: Run, limits: Limits, workers: Workers | None = None) -> None:
+        self._workers = workers or Workers(archive)
         self._archive = archive
         self._queue = queue
         self._run = run
@@ -97,7 +93,7 @@ class RunWork:
         if doubt is not None:
             self.warn("", doubt)
         job = RunParameters(self._run, profile, password, self, limits=self._limits, ageless=doubt is not None)
-        work = await ProfileRun.prepare(self._archive, job)
+        work = await self._workers.prepare(job)
         self._mailboxes = work.mailboxes
         logger.info("run %d (%s) started", self._run.id, self._run.profile)
         self.tell(EventKind.STARTED, "", Told(event.STARTED()))
@@ -137,27 +133,8 @@ class RunWork:
         if first_seq == seq:
             return
         async for entry in self._archive.entries(first_seq):
-            if entry.kind in _COUNTED:
-                self._count_entry(entry.value)
-
-    def _count_entry(self, value: AnyEntry | Newer | Erased) -> None:
-        if not isinstance(value, Archived | Filed | Moved | Deleted) or value.run != self._run.id:
-            return
-        source = value.source if isinstance(value, Moved) else value.source.source
-        tally = self._before.setdefault(source, Tally())
-        match value:
-            case Archived(messages=messages):
-                tally.archived += len(messages)
-                tally.bytes += sum(message.size for message in messages)
-            case Filed(messages=filed):
-                tally.archived += len(filed)
-                tally.bytes += sum(one.message.size for one in filed)
-            case Moved():
-                tally.moved += value.followed()
-            case Deleted(uids=uids):
-                tally.deleted += count_of(uids)
-            case _:
-                assert_never(value)
+            if entry.kind in counting.COUNTED:
+                counting.count(self._before, self._run.id, entry.value)
 
     async def _watch(self, task: asyncio.Task[None], progress: Progress) -> bool:
         """Write progress while ``task`` runs; True when it was cancelled on request. Raises the task's errors."""
@@ -248,10 +225,7 @@ class RunWork:
             self._before = {only.source: whole}
         for mailbox in self._mailboxes:
             if before := self._before.pop(mailbox.source, None):
-                tally = mailbox.tally
-                # Messages deleted since are not known any more.
-                tally.known = max(tally.known - before.archived - before.moved, 0)
-                tally.add(before)
+                counting.add_before(mailbox.tally, before)
 
     async def fail(self, reason: Reason) -> None:
         """Record that the run failed, also when the disk is full: the failed batch's space is free again by then.

@@ -33,6 +33,7 @@ from core.service.run_work import RunWork, reason_of
 from core.service.scheduler import Scheduler
 from core.service.sealing import Sealing
 from core.service.verifying import Verifying
+from core.service.workers import Workers
 from core.system import log
 from core.system.tasks import spawn
 
@@ -131,6 +132,7 @@ class Service:
         self._lost: dict[int, Reason] = {}
         self._begun: set[int] = set()
         self._limits = Limits()
+        self._workers = Workers(archive)
         self._settings = settings.Settings()
         self._version = -1
         self._failures = 0
@@ -265,7 +267,7 @@ class Service:
 
     async def _work(self, run: Run) -> None:
         """Do a run; one that was begun by a dead service is resumed."""
-        work = RunWork(self._archive, self._queue, run, self._limits)
+        work = RunWork(self._archive, self._queue, run, self._limits, self._workers)
         ours = run.id in self._begun
         self._begun.add(run.id)
         if run.status is not RunStatus.QUEUED:

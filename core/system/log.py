@@ -71,5 +71,5 @@ def to_file(path: Path) -> None:
     """Log to ``path`` from now on."""
     logging.basicConfig(level=logging.INFO, handlers=[_handler(path)], force=True)
     # Their debug output contains all traffic.
-    for name in ("imapclient", "aiosqlite", "asyncio"):
+    for name in ("imapclient", "aiosqlite", "asyncio", "procrastinate", "psycopg"):
         logging.getLogger(name).setLevel(logging.WARNING)

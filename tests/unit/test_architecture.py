@@ -36,6 +36,9 @@ HOMES = {
     "ldap3": ("core.directory",),
     "markdown_it": ("core.manual",),
     "obstore": ("core.storage.bucket",),
+    "procrastinate": ("core.cluster",),
+    "psycopg": ("core.cluster",),
+    "psycopg_pool": ("core.cluster",),
     "pymap": ("core.demo",),
     "textual": ("tui",),
 }
@@ -109,6 +112,7 @@ TOLD_BEFORE_THE_END = {
     "core.cli.search.search()": "JSON has the number of all results, text as far as it is known at once",
     "core.cli.seal.check()": "what is wrong with a place is told, even if the archive cannot be checked then",
     "core.cli.search._problems()": "pages are written as they are read: a list of all is held for JSON alone",
+    "core.cli.cluster._ready()": "the worker ends with its process",
     "core.cli.service.run_service()": "the service ends with its process",
 }
 WRITERS = {"core.cli.output", "tui.__main__"}

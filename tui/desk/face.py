@@ -70,6 +70,8 @@ ACTIONS: dict[Do, str] = {
     Do.KEEP_BY_HAND: "On the command line, archivar user edit NAME --by-hand keeps the user by hand.",
     Do.SET_STORAGE: "Correct the definition of the storage.",
     Do.REPAIR_STORAGE: "Put it back from another copy.",
+    Do.SET_UP_CLUSTER: "On the command line, archivar cluster init sets it up.",
+    Do.SHOW_CLUSTER: "On the command line, archivar cluster status shows the workers.",
 }
 #: Labels of settings that have no line of their own name in a form.
 _LABELS = {"login.password_file": "Password"}

@@ -7,15 +7,17 @@ has committed, and the next one goes on after that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from core import files
 from core.archive.store import intake, sealing, volume_file
 from core.archive.store.entries.lanes import LANE_KINDS
+from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import Meta
+from core.archive.store.volume_rows import AppendedRows, Incomplete
 from core.config import IN_LANE, Home
 from core.errors import BusyError, DamagedError, InputError
 from core.problems import lane as problems
@@ -89,21 +91,49 @@ class LaneWriter:
         ``known``: SHA-256 of messages that the archive has, or earlier entries of this lane: they are named, and not stored
         again. Raises ``InputError`` for a kind of entry that no lane may have, ``StorageError``; then nothing was written.
         """
+        prepared = await asyncio.to_thread(intake.prepare_all, raws)
+        return (await self.write(drafts, prepared, None, known)).entries
+
+    async def write(
+        self,
+        drafts: Sequence[Draft],
+        messages: Sequence[PreparedMessage],
+        parts: Iterable[StoredPart] | None = None,
+        known: Collection[bytes] = (),
+    ) -> AppendedRows:
+        """The same with messages that are prepared; the rows that were written.
+
+        ``parts``: those of ``messages`` that the volume ``last`` may lack; None: they are made here. Raises as ``append`` does.
+        """
         for draft in drafts:
             if draft.value.kind not in LANE_KINDS:
                 raise InputError(problems.STRANGE_KIND(kind=draft.value.kind))
-        prepared = await asyncio.to_thread(intake.prepare_all, raws)
-        forms = {message.sha256: message.canonical for message in prepared if message.canonical}
-        fresh = list({message.sha256: message for message in prepared if message.sha256 not in known}.values())
+        forms = {message.sha256: message.canonical for message in messages if message.canonical}
+        fresh = list({message.sha256: message for message in messages if message.sha256 not in known}.values())
         if await self._volume.is_sealed() or await self._volume.is_full(self._volume_bytes):
             await self.seal()
+            parts = None
         shared = intake.shared(fresh)
         there = {sha256: self._parts[sha256] for sha256 in shared if sha256 in self._parts}
-        parts = await asyncio.to_thread(intake.parts_of, fresh, there)
-        appended = await self._volume.append([draft.told(forms) for draft in drafts], fresh, parts, there)
+        told = [draft.told(forms) for draft in drafts]
+        try:
+            appended = await self._volume.append(told, fresh, _wanted(fresh, parts or ()), there)
+        except Incomplete:
+            # Parts that were made for another volume, or for none.
+            whole = await asyncio.to_thread(intake.parts_of, fresh, there)
+            appended = await self._volume.append(told, fresh, whole, there)
         if len(self._parts) < MOST_PARTS:
             self._parts |= {sha256: number for sha256, number in appended.parts.items() if sha256 in shared}
-        return appended.entries
+        return appended
+
+    @property
+    def last(self) -> int:
+        """The number of the volume that is written to (``Home.volume``)."""
+        return self._lane.number * IN_LANE + self._volume.meta.number
+
+    async def is_empty(self) -> bool:
+        """True when the open volume has no entry."""
+        return (await self._volume.head()).seq == self._volume.meta.previous.seq
 
     async def seal(self) -> Head:
         """Seal the open volume and begin the next one; the last entry of the lane."""
@@ -115,6 +145,12 @@ class LaneWriter:
         self._volume, self._parts = await _opened(self._home, self._lane, number), {}
         await volume.close()
         return head
+
+
+def _wanted(messages: Sequence[PreparedMessage], parts: Iterable[StoredPart]) -> Iterable[StoredPart]:
+    """Those of ``parts`` that ``messages`` need."""
+    needed = {piece.sha256 for message in messages for piece in message.pieces}
+    return (part for part in parts if part.sha256 in needed)
 
 
 async def _opened(home: Home, lane: LaneIdentity, number: int) -> Volume:

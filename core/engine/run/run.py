@@ -70,7 +70,7 @@ class RunParameters:
 
 
 @dataclass(slots=True)
-class _Turn:
+class MailboxTurn:
     """A mailbox in the queue of a run, with the number of its postponements."""
 
     mailbox: Mailbox
@@ -119,7 +119,7 @@ class _Connections:
         self._known = ServerKnowledge()
         self._renamed = RenamedLogins(archive)
 
-    async def connect(self, turn: _Turn) -> Session:
+    async def connect(self, turn: MailboxTurn) -> Session:
         """A session in the mailbox whose turn it is. Raises ``ConnectError``."""
         profile = self._job.profile
         try:
@@ -137,7 +137,7 @@ class _Connections:
         self.breaker.succeeded()
         return await self._found.server.welcome(session)
 
-    def ended(self, turn: _Turn) -> None:
+    def ended(self, turn: MailboxTurn) -> None:
         """The mailbox needs its connection no more."""
         self.count -= turn.connected
         turn.connected = False
@@ -148,7 +148,7 @@ class _Line:
     """The line of one mailbox, among the run's connections (``link.Line``)."""
 
     connections: _Connections
-    turn: _Turn
+    turn: MailboxTurn
     story: Story
 
     async def connect(self) -> Session:
@@ -177,9 +177,11 @@ class ProfileRun:
         self._found = found
         self._unseen = set(found.unseen)
         self._connections = _Connections(archive, job, found)
-        self._rules = _rules(job, found.settings)
+        self._rules = rules_of(job.profile, found.settings, now(), ageless=job.ageless)
         self.mailboxes = rows(job.profile, found.roster)
-        self._queue = deque(_Turn(mailbox, row) for mailbox, row in zip(found.roster.mailboxes, self.mailboxes, strict=False))
+        self._queue = deque(
+            MailboxTurn(mailbox, row) for mailbox, row in zip(found.roster.mailboxes, self.mailboxes, strict=False)
+        )
         self.progress = Progress(job.run.id, job.profile.name, self.mailboxes)
 
     @classmethod
@@ -193,10 +195,12 @@ class ProfileRun:
             self._warn(warning)
         if not self.mailboxes:
             self._warn(NOBODY())
-        workers = min(self._job.profile.server.connections, len(self._queue))
-        await together([self._work() for _ in range(workers)])
+        await together([self._work() for _ in range(self._mailboxes_at_once())])
         if self._found.sorting is not None and (count := await unknown.to_be_filed(self._archive)):
             self._warn(TO_BE_FILED(count=count))
+
+    def _mailboxes_at_once(self) -> int:
+        return min(self._job.profile.server.connections, len(self._queue))
 
     def _warn(self, reason: Reason) -> None:
         self._job.listener.warn("", reason)
@@ -208,12 +212,16 @@ class ProfileRun:
             if self._connections.breaker.open is not None:
                 self._skip(turn.progress, self._connections.breaker.open)
                 continue
-            async with self._connections.slots.taken():
-                error = await self._archive_mailbox(turn)
+            error = await self._visit(turn)
             if isinstance(error, ConnectError):
                 self._after(turn, error)
 
-    def _after(self, turn: _Turn, error: ConnectError) -> None:
+    async def _visit(self, turn: MailboxTurn) -> ArchivarError | None:
+        """Archive a mailbox as soon as its server has room for one more; the error that it ended by, if any."""
+        async with self._connections.slots.taken():
+            return await self._archive_mailbox(turn)
+
+    def _after(self, turn: MailboxTurn, error: ConnectError) -> None:
         """Handle a mailbox that could not be opened, or whose connection was lost: its own result, and that of the others."""
         opened = turn.progress.tally.found > 0
         # "Too many connections" is believed while some are open; a server that takes none at all is out of reach.
@@ -234,7 +242,7 @@ class ProfileRun:
         progress.result.status = RunStatus.FAILED
         progress.phase = Phase.DONE
 
-    async def _archive_mailbox(self, turn: _Turn) -> ArchivarError | None:
+    async def _archive_mailbox(self, turn: MailboxTurn) -> ArchivarError | None:
         job, mailbox = self._job, turn.mailbox
         story = Story(turn.progress, job.listener)
         link = Link(_Line(self._connections, turn, story), job.backoff, Reckoning(self._found.allowance))
@@ -271,11 +279,10 @@ class ProfileRun:
         return RunStatus.SUCCEEDED if found <= {RunStatus.SUCCEEDED} else RunStatus.WITH_ERRORS
 
 
-def _rules(job: RunParameters, settings: Settings) -> Rules:
-    """The profile's rules. Without trusted ages nothing is old enough, so nothing is deleted by age."""
-    profile, moment = job.profile, now()
+def rules_of(profile: Profile, settings: Settings, moment: datetime, *, ageless: bool) -> Rules:
+    """The profile's rules at a moment. ``ageless``: without trusted ages nothing is old enough, or deleted by age."""
     rules = Rules(profile.folders, profile.filter, profile.deletion, moment, settings)
-    if not job.ageless or not profile.by_age:
+    if not ageless or not profile.by_age:
         return rules
     deletion = replace(profile.deletion, when=When.NEVER, age=None)
     return replace(rules, deletion=deletion, now=NOTHING_IS_OLD if profile.filter.older_than else moment)

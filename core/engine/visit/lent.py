@@ -58,6 +58,7 @@ async def settled(
         and (status := statuses.get(folder.name))
         and status.items.keys() >= {"UIDVALIDITY", "UIDNEXT", "MESSAGES"}
     }
+    await archive.meet(source, validities.values())
     others = [
         other
         for other in await siblings.siblings(archive, source, validities.values(), most)

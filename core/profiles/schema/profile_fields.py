@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from core.problems import fields
 from core.profiles.profile import FASTEST, MAX_CONNECTIONS, MOST_MEGABYTES, SLOWEST, Access, Kind, Method
 from core.profiles.schema.kinds import PORT, Choice, File, Flag, Number, Text, host
 from core.profiles.schema.kinds import ValueKind as AnyText
@@ -11,6 +12,7 @@ from core.profiles.schema.profile_kinds import FOLDER, NAME, PATTERNS, USER, USE
 from core.profiles.schema.table import CERTIFIED, ONE_PASSWORD, Always, By, Field, Where, While
 
 _MANY = While("kind", (Kind.MAILBOXES,))
+_VISITED = While("kind", (Kind.MAILBOX, Kind.MAILBOXES), fields.FOR_KINDS(kinds="mailbox and mailboxes", allowed=""))
 _WITH_TLS = While("server.access", (Access.IMAP_TLS, Access.IMAP_SSL))
 _of_server = partial(Field, page="Server")
 _of_login = partial(Field, page="Login")
@@ -125,6 +127,14 @@ SERVER = (
         0,
         label="MB a day",
         note="Downloaded at most, for servers that count. Empty: no limit.",
+    ),
+    _of_server(
+        "server.workers",
+        Flag(),
+        False,
+        beside=(_VISITED, While("server.megabytes_a_day", (0,), fields.EXCLUDED(other="server.megabytes_a_day"))),
+        where=Where.FILE,
+        label="workers",
     ),
 )
 TARGET = (

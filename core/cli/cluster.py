@@ -1,0 +1,120 @@
+"""``archivar cluster`` and ``archivar worker``: mailboxes visited by other machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.cli.answer import Answer, Line, Table
+from core.cli.context import context, run
+from core.cli.help import Command, Group
+from core.cli.output import output
+from core.system import log
+from core.text.format import counted, duration
+from core.text.format import size as human
+
+if TYPE_CHECKING:
+    from core.cluster.setting_up import ClusterState, WorkerState
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(cls=Group, help="Workers on other machines: set up, and shown.", no_args_is_help=True)
+    group.command("init", cls=Command)(init)
+    group.command("status", cls=Command)(cluster_status)
+    group.command("drain", cls=Command)(drain)
+    app.add_typer(group, name="cluster")
+    app.command("worker", cls=Command)(worker)
+
+
+async def init(
+    database: Annotated[
+        str, typer.Option("--database", metavar="ADDRESS", help="The PostgreSQL database, as postgresql://USER@HOST/NAME.")
+    ],
+    place: Annotated[
+        str,
+        typer.Option("--place", metavar="FOLDER", help="A folder that service and workers share."),
+    ],
+) -> Answer:
+    """Set up workers for this archive: tables in a PostgreSQL database, and the key that passwords are sealed to.
+
+    The password of the database goes into ~/.pgpass, never into the address. Profiles with workers = true in [server] are
+    archived by workers from then on.
+    """
+    from core.cluster import setting_up
+
+    async with context.archive() as archive:
+        key = await setting_up.set_up(archive, database, place)
+        value = {"key": str(key), "database": database, "place": place}
+
+    def told() -> Iterator[str]:
+        yield "The cluster is set up."
+        yield f"Copy {key} to each worker, mode 0600, and start it there: archivar worker --database {database} --key FILE."
+
+    return Answer(json=lambda: value, lines=told())
+
+
+async def cluster_status() -> Answer:
+    """Show the workers, what they do, and how many mailboxes wait for one."""
+    from core.cluster import setting_up
+
+    state = await setting_up.look(context.find())
+    return Answer(json=state.as_json, lines=_lines(state))
+
+
+def _lines(state: ClusterState) -> Iterator[Line | Table]:
+    yield Line(f"Database {state.as_json()['database']}, place {state.place}.")
+    yield Line(f"{counted(state.waiting, 'mailbox', 'mailboxes')} waiting for a worker.")
+    if not state.workers:
+        yield Line("No worker was heard of in the last day.")
+        return
+    rows = [
+        (one.name, one.version, _doing(one), f"{one.mailboxes} of {one.most}", human(one.waiting_bytes), duration(one.silent))
+        for one in state.workers
+    ]
+    yield Table(("WORKER", "VERSION", "STATE", "MAILBOXES", "UNDELIVERED", "HEARD"), rows)
+
+
+def _doing(one: WorkerState) -> str:
+    if one.state == "closed":
+        return "given up" if one.why else "ended"
+    return "draining" if one.draining else {"waiting": "ready", "open": "at work"}[one.state]
+
+
+async def drain(
+    name: Annotated[str, typer.Argument(metavar="WORKER", help="Its name; all when left out.")] = "",
+    back: Annotated[bool, typer.Option("--back", help="Have it take mailboxes again.")] = False,
+) -> Answer:
+    """Have workers finish what they do and take no more mailboxes, as before an upgrade."""
+    from core.cluster import setting_up
+
+    count = await setting_up.drain(context.find(), name, back=back)
+    what = "takes mailboxes again" if back else "takes no more mailboxes"
+    return Answer(json=lambda: {"workers": count}, lines=[f"{counted(count, 'worker')}: each {what}."])
+
+
+def worker(
+    database: Annotated[str, typer.Option("--database", metavar="ADDRESS", help="The cluster's PostgreSQL database.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The workers' key, worker.key of the archive's home.")],
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="FOLDER", help="A folder of its own; ~/.archivar-worker if left out.")
+    ] = None,
+    mailboxes: Annotated[int, typer.Option("--mailboxes", metavar="N", min=1, max=32, help="Visited at once.")] = 4,
+    place: Annotated[
+        str, typer.Option("--place", metavar="FOLDER", help="Where the cluster's place is on this machine, if elsewhere.")
+    ] = "",
+) -> None:
+    """Visit mailboxes for an archive on another machine, until stopped (SIGTERM, SIGINT)."""
+    from core.cluster.worker import Worker, WorkerOptions
+
+    where = (state or Path.home() / ".archivar-worker").absolute()
+    options = WorkerOptions(database, key.absolute(), where, mailboxes, place)
+    run(Worker(options, ready=lambda: _ready(options.log)).run())
+
+
+def _ready(path: Path) -> None:
+    """Tell that the worker runs, and where it says more."""
+    log.to_file(path)
+    output.note(f"The worker is running; its log is {path}.")

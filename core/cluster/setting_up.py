@@ -1,0 +1,118 @@
+"""Setting up a cluster, looking at it, and draining its workers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.archive.archive import Archive
+from core.cluster import cluster_file, worker_key
+from core.cluster.cluster_file import ClusterFile
+from core.cluster.place import place_of
+from core.cluster.postgres import Postgres, shown
+from core.cluster.protocol import PROTOCOL
+from core.config import Home
+from core.errors import InputError
+from core.problems import cluster as problems
+from core.values import dataclass
+
+#: Seconds without a sign of life after which a worker is given up, and without progress after which a mailbox is.
+LEASE_SECONDS, PATIENCE_SECONDS = 30.0, 900.0
+#: Sessions that ended are listed for so long.
+_LISTED = "state <> 'closed' OR beat > now() - interval '1 day'"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """A worker as it was last heard of. ``mailboxes``: those that it visits now; ``silent``: seconds since."""
+
+    name: str
+    version: str
+    protocol: int
+    state: str
+    lane: int | None
+    mailboxes: int
+    most: int
+    waiting_bytes: int
+    silent: float
+    begun: datetime
+    draining: bool
+    why: dict[str, Any] | None
+
+    def as_json(self) -> dict[str, Any]:
+        names = ("name", "version", "protocol", "state", "lane", "mailboxes", "most", "waiting_bytes", "draining", "why")
+        value = {name: getattr(self, name) for name in names}
+        return {**value, "silent": round(self.silent, 1), "begun": self.begun.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """A cluster: its database and place, the workers, and the mailboxes that wait for one."""
+
+    address: str
+    place: str
+    workers: tuple[WorkerState, ...]
+    waiting: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "database": shown(self.address),
+            "place": self.place,
+            "protocol": PROTOCOL,
+            "mailboxes_waiting": self.waiting,
+            "workers": [one.as_json() for one in self.workers],
+        }
+
+
+async def set_up(archive: Archive, address: str, place: str) -> Path:
+    """Set up the cluster of an archive; the file with the workers' key. Raises ``InputError`` before anything is written."""
+    home = archive.home
+    archive.check_usable()
+    if cluster_file.is_there(home):
+        raise InputError(problems.THERE(path=str(cluster_file.path_of(home))))
+    await place_of(place).check()
+    key = home.path / cluster_file.KEY_NAME
+    async with Postgres.open(address) as database:
+        await database.refuse_others(archive.archive_id)
+        await database.make()
+        public = worker_key.public_half(key) if key.exists() else worker_key.make(key)
+        await database.change(
+            "INSERT INTO cluster (archive, protocol, public_key, place, lease_seconds, patience_seconds) "
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (archive) DO UPDATE SET protocol = excluded.protocol, "
+            "public_key = excluded.public_key, place = excluded.place",
+            *(archive.archive_id, PROTOCOL, public, place, LEASE_SECONDS, PATIENCE_SECONDS),
+        )
+    ClusterFile(address, place, public).write(home)
+    return key
+
+
+async def look(home: Home) -> ClusterState:
+    """The cluster of a home. Raises ``InputError``."""
+    file = cluster_file.read(home)
+    async with Postgres.open(file.address) as database:
+        await database.cluster()
+        rows = await database.rows(
+            "SELECT s.*, extract(epoch FROM now() - s.beat)::float8 AS silent, "
+            "(SELECT count(*) FROM job WHERE job.session = s.id AND job.state IN ('doing', 'visited')) AS busy "
+            f"FROM session s WHERE {_LISTED} ORDER BY s.name, s.id"
+        )
+        waiting = await database.one("SELECT count(*) AS waiting FROM job WHERE state = 'todo'")
+    workers = tuple(
+        WorkerState(
+            *(row["name"], row["version"], row["protocol"], row["state"], row["lane"], row["busy"], row["mailboxes"]),
+            *(row["waiting_bytes"], row["silent"], row["begun"], row["draining"], row["why"]),
+        )
+        for row in rows
+    )
+    return ClusterState(file.address, file.place, workers, waiting["waiting"] if waiting else 0)
+
+
+async def drain(home: Home, name: str = "", *, back: bool = False) -> int:
+    """Have workers take no more mailboxes, all or those of a name, or (``back``) have them take some again; their number."""
+    file = cluster_file.read(home)
+    async with Postgres.open(file.address) as database:
+        await database.cluster()
+        return await database.change(
+            "UPDATE session SET draining = %s WHERE state <> 'closed' AND (%s = '' OR name = %s)", not back, name, name
+        )
