@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from core.problems.storage import TOO_MANY_FILES
 from core.secrets import KeyFile
 from core.system import guard, homes
 from core.system.actor import started_by
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: Names allowed in a home; any other means that the folder has another use.
@@ -39,8 +39,8 @@ OURS = {
 PROGRAM = (sys.executable, os.path.dirname(os.__file__), os.path.dirname(__file__))
 #: Volumes of one lane: numbers from here on are those of lanes (``Home.volume``).
 IN_LANE = 1_000_000
-_VOLUME = re.compile(r"(?!000000)[0-9]{6}\.sqlite")
-_LANE = re.compile(r"lane-(?!000000)([0-9]{6})")
+_VOLUME = pattern(r"(?!000000)[0-9]{6}\.sqlite")
+_LANE = pattern(r"lane-(?!000000)([0-9]{6})")
 
 
 def default_home() -> Path:
@@ -219,10 +219,10 @@ def _become(uid: int, gid: int) -> None:
     guard.protect()
 
 
-def _names(folder: Path, pattern: str) -> list[str]:
+def _names(folder: Path, form: str) -> list[str]:
     """The names in a folder that match. Raises ``BusyError`` when this process may open no more files."""
     try:
-        return [path.name for path in folder.glob(pattern)]
+        return [path.name for path in folder.glob(form)]
     except OSError as error:
         if (limit := files.limit_reached()) is not None:
             raise BusyError(TOO_MANY_FILES(file=folder.name, limit=limit)) from error

@@ -15,6 +15,8 @@ from re import _parser  # type: ignore[attr-defined]
 from types import ModuleType
 from typing import Any
 
+from core.text import patterns
+from core.text.patterns import Late
 from tests import sources
 
 #: Calls of ``re`` that take a pattern first.
@@ -58,6 +60,9 @@ def expressions() -> tuple[Expression, ...]:
         for name, value in vars(module).items():
             for pattern in _patterns(value):
                 add(f"{module.__name__}.{name}", pattern, _methods(tree, name))
+        if module is patterns:
+            # It compiles those of all others, which are here by their names.
+            continue
         for call in sources.walk(tree):
             if method := _called(call):
                 assert isinstance(call, ast.Call)
@@ -67,7 +72,9 @@ def expressions() -> tuple[Expression, ...]:
 
 
 def _patterns(value: object) -> Iterator[re.Pattern[Any]]:
-    if isinstance(value, re.Pattern):
+    if isinstance(value, Late):
+        yield value.compiled
+    elif isinstance(value, re.Pattern):
         yield value
     elif isinstance(value, tuple | list | frozenset):
         for one in value:
@@ -81,6 +88,8 @@ def _called(node: ast.AST) -> str:
     match node:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=name)) if name in CALLS:
             return name
+        case ast.Call(func=ast.Name(id="pattern")):
+            return "compile"
     return ""
 
 

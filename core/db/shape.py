@@ -6,13 +6,13 @@ before anything is written to it, and again when its schema has changed since.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from functools import lru_cache
 from typing import Any
 
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: One statement, so that it reads one moment. The first column is empty for a number of the header.
@@ -24,11 +24,11 @@ QUESTION = (
     "UNION ALL SELECT '', 'schema_version', '', schema_version FROM pragma_schema_version"
 )
 #: SQLite's tokens: names in each kind of quote marks, comments, blanks, words, and single characters.
-_TOKEN = re.compile(
+_TOKEN = pattern(
     r"""'(?:[^']++|'')*+(?:'|\Z)|"(?:[^"]++|"")*+(?:"|\Z)|`(?:[^`]++|``)*+(?:`|\Z)|\[[^]]*+(?:\]|\Z)|--[^\n]*+"""
     r"""|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)|[ \t\n\f\r]++|[0-9A-Za-z_$\x80-\U0010ffff]++|[\s\S]"""
 )
-_WORD = re.compile(r"[A-Za-z_][0-9A-Za-z_]*")
+_WORD = pattern(r"[A-Za-z_][0-9A-Za-z_]*")
 #: Differences listed; more are counted.
 NAMED = 3
 LONGEST_NAME = 40

@@ -29,6 +29,7 @@ from core.problems.connection import NO_TLS
 from core.profiles.directory import Directory, DirectoryAccess, DirectoryKind
 from core.secrets import Secret
 from core.text.format import number
+from core.text.patterns import pattern
 
 #: Entries requested at once; Active Directory gives no more than 1,000.
 PAGE = 500
@@ -41,11 +42,11 @@ _NO_SUCH_OBJECT, _INVALID_DN, _INVALID_CREDENTIALS = 32, 34, 49
 #: Active Directory's mark in supportedCapabilities (LDAP_CAP_ACTIVE_DIRECTORY_OID).
 _ACTIVE = "1.2.840.113556.1.4.800"
 #: An attribute sent in part: its name, and the index of the last value, ``*`` at the end.
-_RANGE = re.compile(r"([\w.-]+);range=\d+-(\d{1,9}|\*)")
+_RANGE = pattern(r"([\w.-]+);range=\d+-(\d{1,9}|\*)")
 _IDS = ("objectGUID", "entryUUID", "nsUniqueId")
 #: proxyAddresses: ``SMTP:`` is the primary one, ``smtp:`` another, anything else (X500, SIP, ...) no e-mail address.
-_NUMBER = re.compile(r"-?[0-9]{1,18}")
-_TYPED = re.compile(r"([A-Za-z][A-Za-z0-9-]*):(.*)", re.DOTALL)
+_NUMBER = pattern(r"-?[0-9]{1,18}")
+_TYPED = pattern(r"([A-Za-z][A-Za-z0-9-]*):(.*)", re.DOTALL)
 
 Note = Callable[[GroupNote], None]
 

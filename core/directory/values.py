@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from core.text.patterns import pattern
 from core.values import dataclass
 
 Values = Mapping[str, Sequence[bytes]]
@@ -13,9 +14,9 @@ Row = tuple[str, Values]
 #: A DN in comparable form: its parts from the entry up, in lower case and without optional spelling.
 DnKey = tuple[str, ...]
 
-_ESCAPED = re.compile(r"((?:\\[0-9A-Fa-f]{2})+)|\\(.)", re.DOTALL)
+_ESCAPED = pattern(r"((?:\\[0-9A-Fa-f]{2})+)|\\(.)", re.DOTALL)
 #: The optional identifier after a uniqueMember (RFC 4517 section 3.3.21).
-_UNIQUE = re.compile(r"#'[01]*'B$")
+_UNIQUE = pattern(r"#'[01]*'B$")
 
 
 def texts(values: Values, name: str) -> list[str]:

@@ -13,11 +13,12 @@ from core.imap import names, replies
 from core.imap.session import Session
 from core.message.octets import Bytes
 from core.problems import folder as problems
+from core.text.patterns import pattern
 
 #: Text allowed in a list of flags (RFC 3501 section 9, ``flag``): an atom, or one of the system's.
-_KEYWORD = re.compile(r"[^\s(){%*\"\\\]\x00-\x20\x7f-\uffff]+")
+_KEYWORD = pattern(r"[^\s(){%*\"\\\]\x00-\x20\x7f-\uffff]+")
 _SYSTEM = {"\\seen", "\\answered", "\\flagged", "\\draft"}
-_APPENDED = re.compile(rb"\s*(\d{1,10}) (\d{1,10})\s*")
+_APPENDED = pattern(rb"\s*(\d{1,10}) (\d{1,10})\s*")
 
 
 def largest(session: Session) -> int | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from core.text.patterns import pattern
+
 
 class ResponseCode(StrEnum):
     """The response codes that are handled."""
@@ -31,9 +33,9 @@ _LATER = frozenset(
     {ResponseCode.UNAVAILABLE, ResponseCode.INUSE, ResponseCode.LIMIT, ResponseCode.OVERQUOTA, ResponseCode.THROTTLED}
 )
 # At the beginning, behind the answer's own word where that is part of the text.
-_CODE = re.compile(r"\s*(?:\* )?(?:(?:NO|BAD|BYE|OK)\b:?\s*)?\[([A-Z][A-Z0-9-]*)[ \]]", re.IGNORECASE)
+_CODE = pattern(r"\s*(?:\* )?(?:(?:NO|BAD|BYE|OK)\b:?\s*)?\[([A-Z][A-Z0-9-]*)[ \]]", re.IGNORECASE)
 #: Phrases of servers without codes for a temporary refusal (Dovecot, Kerio, Exchange, Gmail).
-_PHRASES = re.compile(
+_PHRASES = pattern(
     r"throttl|too many (\w+ )?connections|maximum number of connections|server (is )?(too )?busy|try again later",
     re.IGNORECASE,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import imaplib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from core.errors import ProtocolError
@@ -19,6 +19,7 @@ from core.imap.names import Folder, Reply, Status
 from core.imap.namespaces import Namespaces
 from core.imap.words import said, words
 from core.problems.folder import COMMAND_REFUSED
+from core.values import dataclass
 
 #: ID (RFC 2971), without naming this program.
 WHO = b"ID NIL"

@@ -16,19 +16,20 @@ from core.masking import masked, masked_name
 from core.problems import folder as problems
 from core.profiles import rules
 from core.profiles.ownership import OWN, Whose
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: imaplib's form of a reply line: bytes, or a pair of the line up to a literal and the literal.
 Reply = bytes | tuple[bytes, bytes] | None
 
 # The delimiter has quotes (RFC 3501 section 9, ``mailbox-list``); servers exist that leave them out.
-_LIST = re.compile(
+_LIST = pattern(
     rb'\((?P<flags>[^)]*)\) +(?:"(?P<quoted>(?:\\.|[^"\\])*)"|NIL|(?P<bare>[^\s"()])) +(?P<name>.+)',
     re.DOTALL | re.IGNORECASE,
 )
-_QUOTED = re.compile(rb'"((?:\\.|[^"\\])*)"(.*)', re.DOTALL)
-_HALF_QUOTED = re.compile(rb'"(?!(?:\\.|[^"\\])*")', re.DOTALL)
-_STATUS_ITEM = re.compile(rb"(?<![A-Z0-9.])([A-Z0-9.]++) (\d{1,20})(?!\d)")
+_QUOTED = pattern(rb'"((?:\\.|[^"\\])*)"(.*)', re.DOTALL)
+_HALF_QUOTED = pattern(rb'"(?!(?:\\.|[^"\\])*")', re.DOTALL)
+_STATUS_ITEM = pattern(rb"(?<![A-Z0-9.])([A-Z0-9.]++) (\d{1,20})(?!\d)")
 
 #: The largest number that the database keeps; a larger one is an error of the server.
 LARGEST = 2**63 - 1

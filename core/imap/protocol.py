@@ -17,6 +17,7 @@ from core.imap.codes import busy
 from core.imap.pace import Pace
 from core.imap.words import said
 from core.message.octets import chunks
+from core.text.patterns import pattern
 
 #: Bytes; SQLite keeps no longer value, and no mail server a longer message.
 LONGEST_LITERAL = 2**31 - 1
@@ -30,7 +31,7 @@ LINE_COST = 64
 LISTING, LISTED_COST, MOST_LISTED = 40 * 1024 * 1024, 256, 1_000_000
 _BUFFER = 64 * 1024
 #: The first line of a FETCH reply.
-_FETCHED = re.compile(rb"\* (\d+) FETCH (.+)", re.ASCII)
+_FETCHED = pattern(rb"\* (\d+) FETCH (.+)", re.ASCII)
 
 
 class Ended(imaplib.IMAP4.abort):

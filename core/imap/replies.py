@@ -14,17 +14,18 @@ from typing import NamedTuple
 
 from core.imap.names import Reply
 from core.masking import masked, masked_name
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: A UID has 32 bits (RFC 3501 section 9, nz-number); up to ten digits are accepted.
-_UID = re.compile(rb"\d{1,10}", re.ASCII)
+_UID = pattern(rb"\d{1,10}", re.ASCII)
 #: A size has 63 bits at most (RFC 8474 section 4.2): a larger or negative one is ignored.
-_SIZE = re.compile(rb"\d{1,18}", re.ASCII)
+_SIZE = pattern(rb"\d{1,18}", re.ASCII)
 # The usual form of the answer; others are parsed in full.
-_LISTED = re.compile(rb'(\d+) \(UID (\d{1,10}) FLAGS \(([^)]*)\) INTERNALDATE "([^"]*)" RFC822\.SIZE (\d{1,18})\)')
-_UID_ONLY = re.compile(rb"\d+ \(UID (\d{1,10})\)")
-_LITERAL_ONLY = re.compile(rb"\d+ \(UID (\d{1,10}) (BODY\[(?:HEADER)?\]) \{\d+\}")
-_DATE_TIME = re.compile(r"\s*(\d{1,2})-(\w{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
+_LISTED = pattern(rb'(\d+) \(UID (\d{1,10}) FLAGS \(([^)]*)\) INTERNALDATE "([^"]*)" RFC822\.SIZE (\d{1,18})\)')
+_UID_ONLY = pattern(rb"\d+ \(UID (\d{1,10})\)")
+_LITERAL_ONLY = pattern(rb"\d+ \(UID (\d{1,10}) (BODY\[(?:HEADER)?\]) \{\d+\}")
+_DATE_TIME = pattern(r"\s*(\d{1,2})-(\w{3})-(\d{4}) (\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
 # Not from ``calendar``, whose names follow the locale.
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -166,14 +167,14 @@ Group = Sequence[bytes | tuple[bytes, bytes]]
 #: The values of a FETCH reply by the name of the item, in capitals; None for NIL, the inside of a list in parentheses.
 Items = dict[str, list[bytes | None]]
 
-_START = re.compile(rb"\s*(\d{1,20}) \(")
-_NAME = re.compile(rb"[^\s()\[\]\"{}<>]+(?:\[[^\[\]]*+\])?(?:<\d+>)?")
-_ATOM = re.compile(rb"[^\s()\"]+")
-_QUOTED = re.compile(rb'"((?:\\.|[^"\\])*)"', re.DOTALL)
-_ID_STRING = re.compile(rb'"((?:\\.|[^"\\])*+)("|\Z|\\\Z)|\bNIL\b', re.DOTALL)
+_START = pattern(rb"\s*(\d{1,20}) \(")
+_NAME = pattern(rb"[^\s()\[\]\"{}<>]+(?:\[[^\[\]]*+\])?(?:<\d+>)?")
+_ATOM = pattern(rb"[^\s()\"]+")
+_QUOTED = pattern(rb'"((?:\\.|[^"\\])*)"', re.DOTALL)
+_ID_STRING = pattern(rb'"((?:\\.|[^"\\])*+)("|\Z|\\\Z)|\bNIL\b', re.DOTALL)
 #: Characters of a reply to ID, and of a field in it, that are read.
 LONGEST_ID, LONGEST_FIELD = 10_000, 200
-_ANNOUNCED = re.compile(rb"~?\{\d+\+?\}$")
+_ANNOUNCED = pattern(rb"~?\{\d+\+?\}$")
 
 
 def _groups(replies: Iterable[Reply]) -> Iterator[Group]:

@@ -6,7 +6,6 @@ were. ENABLE is taken only while no folder is open (RFC 5161 section 3.1), so th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from core.errors import Dropped, ProtocolError
@@ -14,6 +13,7 @@ from core.imap.names import Folder, Reply
 from core.imap.protocol import LISTED_COST, LISTING, MOST_LISTED
 from core.imap.selected import Selected
 from core.imap.session import Session
+from core.text.patterns import pattern
 
 #: First and last UID.
 UidRange = tuple[int, int]
@@ -22,7 +22,7 @@ UidRange = tuple[int, int]
 _NEEDED = frozenset(("ENABLE", "QRESYNC", "UNSELECT"))
 #: Ranges of UIDs in one answer; where more are gone, listing what is there costs no more.
 MOST_RANGES = 20_000
-_RANGE = re.compile(rb"(\d{1,10})(?::(\d{1,10}))?")
+_RANGE = pattern(rb"(\d{1,10})(?::(\d{1,10}))?")
 #: A modification sequence has 63 bits (RFC 7162 section 3.1.1); 0 is none.
 _LARGEST = 2**63 - 1
 

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable
 
 from core.imap.names import Reply
+from core.text.patterns import pattern
 
-_TOKEN = re.compile(rb'\s*(?:(\()|(\))|"((?:\\.|[^"\\])*)"|([^\s()"]+))', re.DOTALL)
-_LITERAL_SIZE = re.compile(rb"\{\d+\+?\}$")
+_TOKEN = pattern(rb'\s*(?:(\()|(\))|"((?:\\.|[^"\\])*)"|([^\s()"]+))', re.DOTALL)
+_LITERAL_SIZE = pattern(rb"\{\d+\+?\}$")
 _DEEPEST = 8
 
 #: A value in a reply: text, list of values, or NIL.

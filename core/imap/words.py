@@ -7,9 +7,10 @@ import re
 from typing import Any
 
 from core.masking import masked
+from core.text.patterns import pattern
 
 #: imaplib's form of an error: bytes as their repr, after BAD in a list.
-_DRESSED = re.compile(r"""(?:[A-Z-]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*"))\]?""", re.DOTALL)
+_DRESSED = pattern(r"""(?:[A-Z-]+ command error: (BAD|NO) \[)?(b(?:'.*'|".*"))\]?""", re.DOTALL)
 #: Characters that are shown.
 LONGEST = 500
 #: Characters searched for a password; a server may send a line of megabytes.

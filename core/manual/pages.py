@@ -13,6 +13,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from core.text.patterns import pattern
 from core.values import dataclass
 
 INDEX = "README.md"
@@ -20,7 +21,7 @@ INDEX = "README.md"
 GUIDES = "Guides"
 #: Similar topics shown for an unknown one.
 _NEAR = 6
-_ENTRY = re.compile(r"^- \[([a-z-]+)\]\(([a-zA-Z/-]+\.md)\): (.+)$")
+_ENTRY = pattern(r"^- \[([a-z-]+)\]\(([a-zA-Z/-]+\.md)\): (.+)$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,17 @@ from itertools import islice
 
 from core.message.date_field import seconds
 from core.message.splitter import header_end
+from core.text.patterns import pattern
 
 #: Bytes of a header that are read; a longer value is no date.
 _HEADER = 256 * 1024
 _LONGEST = 4096
 _MOST_FIELDS = 20
 _DAY = 86_400
-_RECEIVED = re.compile(rb"\nreceived[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
-_DATE = re.compile(rb"\n(?:date|resent-date)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_RECEIVED = pattern(rb"\nreceived[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_DATE = pattern(rb"\n(?:date|resent-date)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 #: The time of delivery at the beginning of a file name in a Maildir.
-_DELIVERED = re.compile(r"(\d{9,10})\.")
+_DELIVERED = pattern(r"(\d{9,10})\.")
 
 
 def arrived(raw: bytes, told: int | None = None) -> int | None:
@@ -38,10 +39,10 @@ def _block(raw: bytes) -> bytes:
     return block if block.find(b"\n", 1) >= 0 else block.replace(b"\r", b"\n")
 
 
-def _moment(block: bytes, pattern: re.Pattern[bytes]) -> int | None:
+def _moment(block: bytes, form: re.Pattern[bytes]) -> int | None:
     """The time in the first of some fields; a future one is from a wrong clock and does not count."""
     latest = time.time() + _DAY
-    for match in islice(pattern.finditer(block), _MOST_FIELDS):
+    for match in islice(form.finditer(block), _MOST_FIELDS):
         # After the last semicolon, if there is one (RFC 5322 3.6.7).
         value = match[1].rpartition(b";")[2][:_LONGEST].decode("latin-1")
         moment = seconds(" ".join(value.split()))

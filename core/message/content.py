@@ -19,10 +19,11 @@ from core.message.passages import Gathered, Passage, composed
 from core.message.splitter import header_end
 from core.message.transfer_encoding import ENCODINGS, trailer
 from core.problems.message import NO_ATTACHMENT
+from core.text.patterns import pattern
 from core.values import dataclass
 
-_META = re.compile(rb"<meta\b([^>]*+)", re.IGNORECASE)
-_CHARSET = re.compile(rb"charset\s*+=\s*+[\"']?([\w:.-]{1,40})", re.IGNORECASE)
+_META = pattern(rb"<meta\b([^>]*+)", re.IGNORECASE)
+_CHARSET = pattern(rb"charset\s*+=\s*+[\"']?([\w:.-]{1,40})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_tz
 
+from core.text.patterns import pattern
+
 _MONTHS = {
     name: number
     for number, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
 }
 #: RFC 5322 section 3.3, without comments, from 1970 on and without leap seconds.
-_USUAL = re.compile(
+_USUAL = pattern(
     rf"(?:[A-Za-z]{{3}}, )?([0-9]{{1,2}}) ({'|'.join(_MONTHS)}) (19[7-9][0-9]|[2-9][0-9]{{3}}) "
     r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9]) ([+-][0-9]{4}|GMT)"
 )

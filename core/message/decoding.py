@@ -7,7 +7,6 @@ of the decoded bytes by decoding from the block before it on.
 from __future__ import annotations
 
 import binascii
-import re
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from core.message.transfer_encoding import (
     is_base64_line,
     uuencoded_line,
 )
+from core.text.patterns import pattern
 
 #: Bytes decoded at once: a line of uuencode may have 60 bytes for one that it is sent in.
 STEP = 256 * 1024
@@ -132,7 +132,7 @@ def with_line_feeds(raw: Bytes) -> Bytes:
     return raw
 
 
-_RETURN_WITHIN = re.compile(rb"\r[^\r]")
+_RETURN_WITHIN = pattern(rb"\r[^\r]")
 
 
 class Replaced(Decoder):
@@ -179,7 +179,7 @@ class QuotedPrintable(Decoder):
 
 
 #: An escape sign before a CR; of the signs before it each second one is escaped.
-_SOFT_BREAK = re.compile(rb"(?<!=)(?:==)*+=\r")
+_SOFT_BREAK = pattern(rb"(?<!=)(?:==)*+=\r")
 
 
 def _decided(data: bytes) -> int:
@@ -189,7 +189,7 @@ def _decided(data: bytes) -> int:
     return len(signed) - 1 if signs % 2 else len(data)
 
 
-_PADDING = re.compile(rb"=++")
+_PADDING = pattern(rb"=++")
 
 
 class Base64(Decoder):

@@ -17,7 +17,6 @@ from __future__ import annotations
 import binascii
 import codecs
 import hashlib
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -28,6 +27,7 @@ from core.message.decoding import decoded, with_line_feeds
 from core.message.octets import Bytes
 from core.message.splitter import LONGEST_HEADER, Part, header_end, parts
 from core.text.codepoints import NO_SIGN
+from core.text.patterns import pattern
 from core.values import dataclass
 
 LONGEST_SUBJECT = 998
@@ -40,26 +40,26 @@ MOST_REPEATS = 20  # of one field
 MOST_LOOKED_AT = 20  # parts, for the charset of a text
 
 # Searched in lower case with a line end before, which lets `re` look for the literal first (no IGNORECASE, no MULTILINE).
-_FIELD = re.compile(rb"\n(subject|from|sender|to|cc|bcc|date|message-id)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
-_ANY_FIELD = re.compile(rb"\n[!-9;-~]++[ \t]*+:")
-_DISPOSITION = re.compile(rb"\ncontent-disposition[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
-_TYPE = re.compile(rb"\ncontent-type[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
-_ENCODING = re.compile(rb"\ncontent-transfer-encoding[ \t]*+:[ \t]*+([a-z0-9-]{1,40})")
-_CHARSET = re.compile(rb"[;\s]charset[ \t]*+=[ \t]*+\"?([\w.:-]{1,40})")
-_NAME = re.compile(rb"[;\s](?:file)?name(?:\*[0-9]*)?\*?\s*=")
+_FIELD = pattern(rb"\n(subject|from|sender|to|cc|bcc|date|message-id)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_ANY_FIELD = pattern(rb"\n[!-9;-~]++[ \t]*+:")
+_DISPOSITION = pattern(rb"\ncontent-disposition[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_TYPE = pattern(rb"\ncontent-type[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_ENCODING = pattern(rb"\ncontent-transfer-encoding[ \t]*+:[ \t]*+([a-z0-9-]{1,40})")
+_CHARSET = pattern(rb"[;\s]charset[ \t]*+=[ \t]*+\"?([\w.:-]{1,40})")
+_NAME = pattern(rb"[;\s](?:file)?name(?:\*[0-9]*)?\*?\s*=")
 # RFC 2047 section 2, with the language of RFC 2231 section 5, and tolerant of blanks and a few "?" in the text.
-_ENCODED_WORD = re.compile(rb"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?]*+(?:\?(?!=)[^?]*+){0,8})\?=")
-_CUT_CHARACTER = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,3}\Z")
+_ENCODED_WORD = pattern(rb"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?]*+(?:\?(?!=)[^?]*+){0,8})\?=")
+_CUT_CHARACTER = pattern(rb"[\xc0-\xff][\x80-\xbf]{0,3}\Z")
 #: Begins Japanese in ISO-2022-JP, which has no byte of eight bits.
 _JAPANESE = b"\x1b$"
 #: Bytes that are no UTF-8, as Python keeps them in a text.
-_STRANGE, _STRANGES = re.compile("[\udc80-\udcff]"), re.compile("[\udc80-\udcff]+")
-_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]+")
-_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+_STRANGE, _STRANGES = pattern("[\udc80-\udcff]"), pattern("[\udc80-\udcff]+")
+_CONTROLS = pattern("[\x80-\x84\x86-\x9f]+")
+_BEYOND_ASCII = pattern("[^\x00-\x7f]")
 #: Error handler that puts a box in place of an undecodable byte: U+FFFD is kept for the sender's own losses.
 _BOXED = "archivar.boxed"
 codecs.register_error(_BOXED, lambda error: (NO_SIGN, error.end))  # type: ignore[attr-defined]
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = pattern("[\ud800-\udfff]")
 
 # Text codecs of Python that are useless (US-ASCII) or no charsets: those raise, warn or take quadratic time.
 _NO_CHARSETS = frozenset({"ascii", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "unicode_escape"})

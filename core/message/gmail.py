@@ -6,8 +6,9 @@ import re
 
 from core.message import envelope
 from core.message.splitter import header_end
+from core.text.patterns import pattern
 
-_LABELS = re.compile(rb"\nx-gmail-labels[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE)
+_LABELS = pattern(rb"\nx-gmail-labels[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE)
 _HEADER = 256 * 1024
 #: Gmail's own labels that are folders, in English and German; others are localised and stay as they are.
 _PLACES = {
@@ -29,7 +30,7 @@ _STATES = frozenset(
     )
 )
 _UNREAD, _STARRED = frozenset(("unread", "ungelesen")), frozenset(("starred", "markiert"))
-_CATEGORY = re.compile(r"(category|kategorie)\b.*", re.IGNORECASE)
+_CATEGORY = pattern(r"(category|kategorie)\b.*", re.IGNORECASE)
 #: Gmail takes labels of 225 characters.
 _MOST_LEVELS = 100
 #: The folder of mail without any other.

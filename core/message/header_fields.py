@@ -6,14 +6,15 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from core.message.envelope import LONGEST_VALUE, characters, clean, line
+from core.text.patterns import pattern
 
 MOST_FIELDS = 2_000
 LONGEST_FIELDS = 1024 * 1024  # bytes of all header fields together
 LONGEST_NAME = 1_000
 
-_ANY_FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
-_PARAMETER = re.compile(rb"""(?<=[;\s])([^\s=;*"]++)(?:\*([0-9]{1,3}))?(\*)?\s*+=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+)""", re.DOTALL)
-_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_ANY_FIELD = pattern(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_PARAMETER = pattern(rb"""(?<=[;\s])([^\s=;*"]++)(?:\*([0-9]{1,3}))?(\*)?\s*+=\s*+("(?:[^"\\]|\\.)*+"|[^;]*+)""", re.DOTALL)
+_QUOTED_PAIR = pattern(rb"\\(.)", re.DOTALL)
 
 
 def first(header: bytes, name: str) -> bytes:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import re
 
+from core.text.patterns import pattern
+
 #: ``int`` refuses more than 4,300 digits, and no character has a number of eight.
-_LONG_REFERENCE = re.compile(r"&#(?:([0-9]{8,}+)|[xX]([0-9a-fA-F]{8,}+));?")
-_LINE_TAG = re.compile(r"<(?:br|/?(?:p|div|tr|li|ul|ol|table|h[1-6]|body))\b[^>]*+(?:>|\Z)", re.IGNORECASE)
-_HIDDEN = re.compile(r"<(?:style|script|title)\b[^>]*+(?:>|\Z)[^<]*+", re.IGNORECASE)
-_TAG = re.compile(r"<[/!?a-z][^>]*+(?:>|\Z)", re.IGNORECASE)
+_LONG_REFERENCE = pattern(r"&#(?:([0-9]{8,}+)|[xX]([0-9a-fA-F]{8,}+));?")
+_LINE_TAG = pattern(r"<(?:br|/?(?:p|div|tr|li|ul|ol|table|h[1-6]|body))\b[^>]*+(?:>|\Z)", re.IGNORECASE)
+_HIDDEN = pattern(r"<(?:style|script|title)\b[^>]*+(?:>|\Z)[^<]*+", re.IGNORECASE)
+_TAG = pattern(r"<[/!?a-z][^>]*+(?:>|\Z)", re.IGNORECASE)
 
 
 def unescape(text: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from core.message.html_references import unescape
 from core.text.codepoints import NO_SIGN
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: Characters of one target or description, and of all in a page together.
@@ -20,14 +21,14 @@ LONGEST_TARGET, LONGEST_TARGETS = 2_000, 500_000
 DEEPEST_LIST = 8
 
 #: Comments, non-text elements, tags with quoted values, declarations. Unclosed ones go to the end, as in a browser.
-_MARKUP = re.compile(
+_MARKUP = pattern(
     r"<!--[^-]*+(?:-(?!->)[^-]*+)*+(?:-->|\Z)"
     r"|<(script|style|template|title)\b[^>]*+(?:>|\Z)[^<]*+(?:<(?!/\1)[^<]*+)*+(?:</\1[^>]*+(?:>|\Z)|\Z)"
     r"|<(/?)([a-z][a-z0-9]*)(?:[^>=]|=\s*+(?:\"[^\"]*\"|'[^']*')|=)*+(?:>|\Z)"
     r"|<[!?/][^>]*+(?:>|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-_ATTRIBUTE = re.compile(
+_ATTRIBUTE = pattern(
     r"[\s\"'/](?:(href|src|action|background|cite)|(alt|title))\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>\"']++))",
     re.IGNORECASE,
 )
@@ -42,8 +43,8 @@ _KEPT_TAGS = frozenset(("pre", "listing", "xmp", "plaintext", "textarea"))
 _CELL_TAGS = frozenset(("td", "th"))
 _ROW_TAGS = frozenset(("li", "tr", "dt", "dd", "option"))
 _LIST_TAGS = frozenset(("ul", "ol"))
-_BLANK_LINES = re.compile(r"\n{3,}")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_BLANK_LINES = pattern(r"\n{3,}")
+_SURROGATE = pattern("[\ud800-\udfff]")
 #: Noncharacters for blanks and line ends that are kept while all others are collapsed.
 _KEPT_BLANK, _KEPT_LINE = "\ufdd0", "\ufdd1"
 _KEEP = str.maketrans({" ": _KEPT_BLANK, "\u00a0": _KEPT_BLANK, "\n": _KEPT_LINE})

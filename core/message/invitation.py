@@ -11,16 +11,17 @@ from collections.abc import Iterator
 from dataclasses import field
 from datetime import date, datetime, timedelta
 
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: Lines that are read, characters of a value, events and people that are listed.
 MOST_LINES, LONGEST_VALUE, MOST_EVENTS, MOST_PEOPLE = 100_000, 20_000, 50, 200
 
-_PARAMETER = re.compile(r';([A-Za-z0-9-]++)=("[^"]*+"|[^;:"]*+)')
-_NAME = re.compile(r"[A-Za-z0-9.-]{1,60}")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?(Z)?)?", re.ASCII)
-_DURATION = re.compile(r"\+?P(?:(\d{1,4})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:\d{1,7}S)?)?", re.ASCII)
+_PARAMETER = pattern(r';([A-Za-z0-9-]++)=("[^"]*+"|[^;:"]*+)')
+_NAME = pattern(r"[A-Za-z0-9.-]{1,60}")
+_ESCAPED = pattern(r"\\(.)", re.DOTALL)
+_MOMENT = pattern(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)?(Z)?)?", re.ASCII)
+_DURATION = pattern(r"\+?P(?:(\d{1,4})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:\d{1,7}S)?)?", re.ASCII)
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _TITLES = {
     "REQUEST": "Invitation",

@@ -6,7 +6,6 @@ named in ``unread``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import field, replace
 
@@ -16,6 +15,7 @@ from core.message.envelope import describe, is_attachment, line
 from core.message.octets import Bytes, section
 from core.message.splitter import LONGEST_HEADER, Part, header_end, parts
 from core.message.transfer_encoding import ENCODINGS, PLAIN
+from core.text.patterns import pattern
 from core.values import dataclass
 
 MOST_PARTS = 10_000
@@ -24,7 +24,7 @@ LONGEST_START = 64 * 1024  # bytes of an attachment that are checked for being a
 DEEPEST_ENCODED = 5  # nested messages in base64
 MOST_ENCODED = 64 * 1024 * 1024  # bytes of these, decoded
 
-_MESSAGE_FIELD = re.compile(rb"\n(?:from|date|subject|received|message-id)[ \t]*+:")
+_MESSAGE_FIELD = pattern(rb"\n(?:from|date|subject|received|message-id)[ \t]*+:")
 
 #: Types whose texts are pages.
 PAGES = frozenset(("text/html", "application/xhtml+xml", "text/enriched", "text/richtext"))

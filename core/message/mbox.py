@@ -16,24 +16,25 @@ from typing import BinaryIO
 from core.message import separators
 from core.message.octets import Bytes
 from core.message.separators import AHEAD, LONGEST
+from core.text.patterns import pattern
 from core.values import dataclass
 
-_QUOTE = re.compile(rb"^(>*From )", re.MULTILINE)
+_QUOTE = pattern(rb"^(>*From )", re.MULTILINE)
 #: The beginning of "From " at the end of a block.
-_BEGUN = re.compile(rb"F(?:r(?:om?)?)?\Z")
-_UNQUOTE = re.compile(rb"^>(>*From )", re.MULTILINE)
-_UNQUOTE_ONE = re.compile(rb"^>(From )", re.MULTILINE)
+_BEGUN = pattern(rb"F(?:r(?:om?)?)?\Z")
+_UNQUOTE = pattern(rb"^>(>*From )", re.MULTILINE)
+_UNQUOTE_ONE = pattern(rb"^>(From )", re.MULTILINE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 #: Bytes of a block that is read, and of a header that is searched for a length.
 _BLOCK = 1024 * 1024
 _HEADER = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
-_LINE = re.compile(rb"\nFrom(?:[ \r][^\n]{0,%d})?(?=\n|\Z)" % LONGEST)
-_NEXT = re.compile(rb"\nFrom[ \r\n]")
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
+_LINE = pattern(rb"\nFrom(?:[ \r][^\n]{0,%d})?(?=\n|\Z)" % LONGEST)
+_NEXT = pattern(rb"\nFrom[ \r\n]")
+_HEADER_END = pattern(rb"\r?\n\r?\n")
 #: Bytes of line ends allowed between a message with a stated length and the next "From " line.
 _APART = 4
-_LENGTH = re.compile(rb"^content-length:[ \t]{0,20}(\d{1,12})[ \t]{0,20}\r?$", re.MULTILINE | re.IGNORECASE)
+_LENGTH = pattern(rb"^content-length:[ \t]{0,20}(\d{1,12})[ \t]{0,20}\r?$", re.MULTILINE | re.IGNORECASE)
 
 
 class Quoting(StrEnum):
@@ -231,8 +232,8 @@ def _told_end(file: BinaryIO, start: int) -> int:
 
 
 #: Letters in the header fields Status and X-Status, in which mail programs on Unix keep flags.
-_STATUS = re.compile(rb"^(?:X-)?Status:[ \t]*+([A-Z]*+)[ \t]*+\r?$", re.MULTILINE | re.IGNORECASE)
-_MOZILLA = re.compile(rb"^X-Mozilla-Status:[ \t]*+([0-9A-F]{4})[ \t]*+\r?$", re.MULTILINE | re.IGNORECASE)
+_STATUS = pattern(rb"^(?:X-)?Status:[ \t]*+([A-Z]*+)[ \t]*+\r?$", re.MULTILINE | re.IGNORECASE)
+_MOZILLA = pattern(rb"^X-Mozilla-Status:[ \t]*+([0-9A-F]{4})[ \t]*+\r?$", re.MULTILINE | re.IGNORECASE)
 _FLAGS = {"R": "\\Seen", "A": "\\Answered", "F": "\\Flagged", "T": "\\Draft"}
 #: Bits of X-Mozilla-Status.
 _BITS = {1: "\\Seen", 2: "\\Answered", 4: "\\Flagged"}

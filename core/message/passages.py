@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import field
 
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: Fields shown of a nested message's header, and characters of each.
@@ -13,7 +13,7 @@ HEADING, LONGEST_FIELD = ("From", "To", "Cc", "Date", "Subject"), 1_000
 #: Columns by which a nested message is indented, and the most levels that are.
 STEP, DEEPEST = 4, 6
 
-_WORD = re.compile(r"\w+")
+_WORD = pattern(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)

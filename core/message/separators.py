@@ -12,6 +12,7 @@ import re
 from calendar import timegm
 from datetime import UTC, datetime, timedelta
 
+from core.text.patterns import pattern
 from core.values import dataclass
 
 LONGEST = 500
@@ -35,14 +36,14 @@ _FORMS = tuple(
         rb"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[t ]" + _TIME + rb" ?(?:z|(?P<zone1>[+-]\d\d:?\d\d))?",
     )
 )  # fmt: skip
-_BEGINS_DATE = re.compile(
+_BEGINS_DATE = pattern(
     rb"(?:" + _DAY + rb",? +)?(?:" + _MONTH.replace(b"?P<month>", b"?:") + rb" ++\d|\d{1,2}[ -](?:jan|feb|mar|apr|may|jun|jul"
     rb"|aug|sep|oct|nov|dec)|\d{4}-\d\d-\d\d)"
 )  # fmt: skip
 #: In another language or form: at least a time or a year.
-_LIKE_A_DATE = re.compile(rb"\b\d{1,2}:\d\d\b|\b(?:19|20)\d\d\b")
-_REMOTE = re.compile(rb"(?: ++remote from \S++)?")
-_FIELD = re.compile(rb"([!-9;-~]{1,100})[ \t]{0,20}:")
+_LIKE_A_DATE = pattern(rb"\b\d{1,2}:\d\d\b|\b(?:19|20)\d\d\b")
+_REMOTE = pattern(rb"(?: ++remote from \S++)?")
+_FIELD = pattern(rb"([!-9;-~]{1,100})[ \t]{0,20}:")
 _KNOWN = frozenset(
     b"from to cc bcc date subject message-id received return-path delivered-to reply-to sender mime-version content-type "
     b"content-transfer-encoding status x-status x-mozilla-status x-mozilla-status2 x-mozilla-keys x-uid x-keywords "

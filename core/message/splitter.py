@@ -21,6 +21,7 @@ from mmap import mmap
 from typing import NamedTuple, TypeAlias
 
 from core.message.octets import Octets
+from core.text.patterns import pattern
 
 Raw: TypeAlias = bytes | bytearray | memoryview | mmap | Octets
 Segment: TypeAlias = tuple[int, int]
@@ -33,16 +34,16 @@ LONGEST_HEADER = 16 * 1024 * 1024  # bytes read: 100,000 recipients take 5 MB
 LONGEST_CONTENT_TYPE = 8 * 1024
 WINDOW = 2 * 1024  # bytes searched for a delimiter before hyphens are looked for: the header of a part is mostly shorter
 
-_EMPTY_LINE = re.compile(rb"\r?\n")
-_HEADER_END = re.compile(rb"\n\r?\n")
-_NO_BLANK = re.compile(rb"[^ \t]")
-_LINE_END = re.compile(rb"\r?(?:\n|\Z)")
-_REST_OF_DELIMITER = re.compile(rb"(--)?+[ \t]*+\r?(?:\n|\Z)")
+_EMPTY_LINE = pattern(rb"\r?\n")
+_HEADER_END = pattern(rb"\n\r?\n")
+_NO_BLANK = pattern(rb"[^ \t]")
+_LINE_END = pattern(rb"\r?(?:\n|\Z)")
+_REST_OF_DELIMITER = pattern(rb"(--)?+[ \t]*+\r?(?:\n|\Z)")
 # Both are searched in lower case with the line end before, which lets `re` look for a literal first.
-_CONTENT_TYPE = re.compile(rb"\ncontent-type[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+){0,99}+)")
-_ENCODING = re.compile(rb"\ncontent-transfer-encoding[ \t]*:\s*([^\s;]*)")
-_BOUNDARY = re.compile(rb"[;\s]boundary\s*=\s*(?:\"([^\"\\]*(?:\\.[^\"\\]*)*)\"|([^\s;\"]+))", re.DOTALL)
-_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_CONTENT_TYPE = pattern(rb"\ncontent-type[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+){0,99}+)")
+_ENCODING = pattern(rb"\ncontent-transfer-encoding[ \t]*:\s*([^\s;]*)")
+_BOUNDARY = pattern(rb"[;\s]boundary\s*=\s*(?:\"([^\"\\]*(?:\\.[^\"\\]*)*)\"|([^\s;\"]+))", re.DOTALL)
+_QUOTED_PAIR = pattern(rb"\\(.)", re.DOTALL)
 
 
 class Part(NamedTuple):

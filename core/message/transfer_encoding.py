@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import binascii
-import re
+
+from core.text.patterns import pattern
 
 #: Encodings that leave the bytes as they are.
 PLAIN = frozenset(("", "7bit", "8bit", "binary"))
@@ -16,11 +17,11 @@ MOST_BLOCKS = 1_000  # of base64, each with a padding of its own
 NOT_BASE64 = bytes(
     byte for byte in range(256) if byte not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 )
-_BASE64_LINE = re.compile(rb"[A-Za-z0-9+/]*+={0,2}[ \t\r]*+(?:\n|\Z)")
-WORDS_BELOW = re.compile(rb"\n[ \t\r]{0,2000}+\n(?=[ \t]{0,2000}+[-_=*]{4}|[^\n]{0,100}?[A-Za-z] [A-Za-z])|\n(?=--)")
+_BASE64_LINE = pattern(rb"[A-Za-z0-9+/]*+={0,2}[ \t\r]*+(?:\n|\Z)")
+WORDS_BELOW = pattern(rb"\n[ \t\r]{0,2000}+\n(?=[ \t]{0,2000}+[-_=*]{4}|[^\n]{0,100}?[A-Za-z] [A-Za-z])|\n(?=--)")
 #: More than the bytes that this pattern looks at.
 WORDS_REACH = 5_000
-WITHOUT_PADDING = re.compile(rb"[^=]+")
+WITHOUT_PADDING = pattern(rb"[^=]+")
 
 
 def decoded(body: bytes, encoding: str) -> bytes:

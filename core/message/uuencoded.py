@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from core.message.octets import BLOCK, Bytes, Octets, Section
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: Bytes of a line that may belong to a file; a longer one is text.
@@ -16,11 +17,11 @@ LONGEST_LINE = 4_096
 #: Lines that a file without an end must have.
 FEWEST_LINES = 3
 
-_BEGIN = re.compile(rb"begin(-base64)? [0-7]{3,4} +([^\r\n]{1,255}?)[ \t]*\r?\n?")
-_BEGINS = re.compile(rb"[\r\n]begin(?:-base64)? [0-7]{3,4} ")
+_BEGIN = pattern(rb"begin(-base64)? [0-7]{3,4} +([^\r\n]{1,255}?)[ \t]*\r?\n?")
+_BEGINS = pattern(rb"[\r\n]begin(?:-base64)? [0-7]{3,4} ")
 #: More than the bytes of this.
 _BEGINS_REACH = 24
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{1,200}={0,2}")
+_BASE64 = pattern(rb"[A-Za-z0-9+/]{1,200}={0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _lines(text: Octets, start: int) -> Iterator[tuple[int, bytes, int]]:
         yield at, rest, at + len(rest)
 
 
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+_LINE_END = pattern(rb"\r\n|\r|\n")
 
 
 def _begun(line: bytes) -> re.Match[bytes] | None:

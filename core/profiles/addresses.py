@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from contextlib import suppress
 from functools import lru_cache
@@ -10,8 +9,9 @@ from functools import lru_cache
 from core.errors import InputError
 from core.problems.user import NO_ADDRESS
 from core.text.normal import normal
+from core.text.patterns import pattern
 
-_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
+_ADDRESS = pattern(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
 #: The longest address of RFC 5321 section 4.5.3.1: 64 octets, @, 255 octets.
 LONGEST = 320
 

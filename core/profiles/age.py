@@ -6,9 +6,10 @@ import calendar
 import re
 from datetime import datetime, timedelta
 
+from core.text.patterns import pattern
 from core.values import dataclass
 
-_AGE = re.compile(r"\s*(\d{1,5})\s*(day|week|month|year)s?\s*", re.IGNORECASE)
+_AGE = pattern(r"\s*(\d{1,5})\s*(day|week|month|year)s?\s*", re.IGNORECASE)
 #: Older than any mail: a larger number is a typing error.
 LONGEST_YEARS = 200
 _DAYS = {"day": 1, "week": 7}

@@ -14,6 +14,7 @@ from dataclasses import field
 from core.message.line_ends import with_line_feeds
 from core.profiles.addresses import LONGEST, key
 from core.profiles.catchall import HEADERS
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: Fields of the sender; all others are of recipients.
@@ -22,30 +23,30 @@ LONGEST_HEADER = 16 * 1024 * 1024
 #: Unreadable texts kept of one message.
 MOST_UNREADABLE = 20
 
-_HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
-_FIELD = re.compile(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_HEADER_END = pattern(rb"(?:\A|\n)\r?\n")
+_FIELD = pattern(rb"\n([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)")
 #: Japanese, Korean and Chinese in seven bits (ISO-2022, HZ): bytes that look like address characters, and are none.
-_SHIFTED = re.compile(
+_SHIFTED = pattern(
     rb"\x1b\$(?:\)[A-Z]|(?:\([A-Z]|[@AB])[^\x1b\r\n]*+(?=\x1b))|\x1b\([A-Z]|\x0e[^\x0e\x0f\r\n]*+\x0f|~\{[^~\r\n]*+~\}"
 )
-_FOR = re.compile(r"(?:^|\s)for\s+([^;]++)", re.IGNORECASE)
-_QUOTE_OR_COMMENT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|\(|\\.', re.DOTALL)
-_TOKEN = re.compile(
+_FOR = pattern(r"(?:^|\s)for\s+([^;]++)", re.IGNORECASE)
+_QUOTE_OR_COMMENT = pattern(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|\(|\\.', re.DOTALL)
+_TOKEN = pattern(
     r'"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"|(?P<atom>[^\x00-\x20"\\()<>\[\]:;,@]++)|(?P<literal>\[[^\x00-\x20\[\]<>,;@]*+\])'
     r"|(?P<gap>[\x00-\x20\\]++)|(?P<other>.)",
     re.DOTALL,
 )
 #: The same after an unclosed quote.
-_UNQUOTED = re.compile(_TOKEN.pattern.partition("|")[2], re.DOTALL)
+_UNQUOTED = pattern(_TOKEN.pattern.partition("|")[2], re.DOTALL)
 #: One address of a list in the usual form, up to the comma: most values are read by this alone.
-_USUAL = re.compile(
+_USUAL = pattern(
     r"\s*+(?:(?:\"[^\"\\]*+\"|[^\x00\"\\()<>\[\]:;,@])*+<([\w!#$%&*+/=?^{|}~.-]++@[a-z0-9-]++(?:\.[a-z0-9-]++)*+)>"
     r"|([\w+.-]++@[a-z0-9-]++(?:\.[a-z0-9-]++)*+))\s*+(?:,|\Z)",
     re.IGNORECASE | re.ASCII,
 )
-_COMMENT = re.compile(r"[()]|\\.", re.DOTALL)
-_DOT_ATOM = re.compile(r"[^\x00-\x20\"\\()<>\[\]:;,@.]++(?:\.[^\x00-\x20\"\\()<>\[\]:;,@.]++)*+")
-_ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?]*+)\?=(?:\s++(?==\?))?")
+_COMMENT = pattern(r"[()]|\\.", re.DOTALL)
+_DOT_ATOM = pattern(r"[^\x00-\x20\"\\()<>\[\]:;,@.]++(?:\.[^\x00-\x20\"\\()<>\[\]:;,@.]++)*+")
+_ENCODED_WORD = pattern(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([BbQq])\?([^?]*+)\?=(?:\s++(?==\?))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +178,9 @@ def _addresses(text: str, *, decode: bool) -> Iterator[str]:
 def _elements(text: str) -> Iterator[_Element]:
     element = _Element()
     angle: list[tuple[str, str]] | None = None
-    position, pattern, comments = 0, _TOKEN, True
+    position, form, comments = 0, _TOKEN, True
     while position < len(text):
-        match = pattern.match(text, position)
+        match = form.match(text, position)
         assert match is not None
         position = match.end()
         place = element.outer if angle is None else angle
@@ -192,7 +193,7 @@ def _elements(text: str) -> Iterator[_Element]:
         if sign == "@":
             place.append(_AT)
         elif sign == '"':
-            pattern = _UNQUOTED
+            form = _UNQUOTED
         elif sign == "(" and comments:
             end = _comment_end(text, position)
             comments = end > 0

@@ -6,9 +6,10 @@ field: ``22-2``, ``fri-mon``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+
+from core.text.patterns import pattern
 
 _LONGEST = 200
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -21,7 +22,7 @@ _FIELDS: tuple[tuple[range, dict[str, int]], ...] = (
     (range(1, 13), {name: number for number, name in enumerate(_MONTHS, 1)}),
     (range(7), {name: number for number, name in enumerate(_WEEKDAYS)} | {"7": 0}),
 )
-_TERM = re.compile(r"(?P<first>\*|[0-9a-z]{1,3})(?:-(?P<last>[0-9a-z]{1,3}))?(?:/(?P<step>[0-9]+))?")
+_TERM = pattern(r"(?P<first>\*|[0-9a-z]{1,3})(?:-(?P<last>[0-9a-z]{1,3}))?(?:/(?P<step>[0-9]+))?")
 
 
 def plain(text: str) -> str:

@@ -18,16 +18,17 @@ from core.message import html_references as markup
 from core.profiles import correspondents
 from core.profiles.correspondents import Correspondents
 from core.text.normal import normal
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: Header fields that mark a report by name, and by value.
-_MARK = re.compile(r"x-(?:[a-z0-9]++-)*?journal(?:ing)?-report")
+_MARK = pattern(r"x-(?:[a-z0-9]++-)*?journal(?:ing)?-report")
 _KINDS = ("content-identifer", "content-identifier")
-_BOUNDARY = re.compile(r'(?<=[;\s])boundary\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;"]++))', re.IGNORECASE | re.DOTALL)
-_DELIMITER_END = re.compile(rb"(--)?+[ \t]*+(?=\r?\n|\Z)")
-_HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
-_LINE = re.compile(r"[ \t>*]*+([^\W\d_][^:\uff1a@<>\"]{0,40}+)[:\uff1a](.*)", re.DOTALL)
-_HISTORY = re.compile(r"[,;]\s*+([^\W\d_][^:\uff1a@<>,;\"]{0,40}+)[:\uff1a]")
+_BOUNDARY = pattern(r'(?<=[;\s])boundary\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;"]++))', re.IGNORECASE | re.DOTALL)
+_DELIMITER_END = pattern(rb"(--)?+[ \t]*+(?=\r?\n|\Z)")
+_HEADER_END = pattern(rb"(?:\A|\n)\r?\n")
+_LINE = pattern(r"[ \t>*]*+([^\W\d_][^:\uff1a@<>\"]{0,40}+)[:\uff1a](.*)", re.DOTALL)
+_HISTORY = pattern(r"[,;]\s*+([^\W\d_][^:\uff1a@<>,;\"]{0,40}+)[:\uff1a]")
 _MESSAGES = ("message/rfc822", "message/global")
 _IDENTITY = ("", "7bit", "8bit", "binary")
 LONGEST_TEXT = 16 * 1024 * 1024

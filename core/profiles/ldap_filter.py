@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from core.text.patterns import pattern
+
 #: attr=value, attr>=value, attr<=value, attr~=value, attr:rule:=value; a value has no bare ( ) or NUL, and \ with two digits.
-_ITEM = re.compile(
+_ITEM = pattern(
     r"(?:[A-Za-z][\w;.-]*|\d+(?:\.\d+)+(?:;[\w-]+)*)?(?::dn)?(?::[\w.-]+)?:?(?:=|>=|<=|~=)(?:[^()\\\x00]|\\[0-9A-Fa-f]{2})*"
 )
 #: Deeper nesting than in any filter written by a person.

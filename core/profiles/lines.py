@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-_HEADER = re.compile(r"\s*+\[++([^\]]++)\]")
+from core.text.patterns import pattern
+
+_HEADER = pattern(r"\s*+\[++([^\]]++)\]")
 _NAME = r"""(?:[\w-]++|"[^"]*+"|'[^']*+')"""
-_ASSIGNED = re.compile(rf"\s*+({_NAME}(?:\s*+\.\s*+{_NAME})*+)\s*+=")
+_ASSIGNED = pattern(rf"\s*+({_NAME}(?:\s*+\.\s*+{_NAME})*+)\s*+=")
 #: A key of an inline table: server = { host = "a", port = 1 }.
-_INLINE = re.compile(r"""[{,]\s*+["']?([\w-]++)["']?\s*+=""")
+_INLINE = pattern(r"""[{,]\s*+["']?([\w-]++)["']?\s*+=""")
 
 
 class KeyLines:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import calendar
-import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from core.text.patterns import pattern
 from core.values import dataclass
 
-_SHARE = re.compile(r"(\d{1,3}) ?%( a day)?")
+_SHARE = pattern(r"(\d{1,3}) ?%( a day)?")
 ALLOWED = "off, weekly, monthly, or a share a day such as 5%"
 
 

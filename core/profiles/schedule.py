@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from core.profiles import cron, zones
+from core.text.patterns import pattern
 from core.values import dataclass
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -14,8 +15,8 @@ WHAT_DAILY = "a time of day such as 02:00"
 WHAT_CRON = "five fields that name some moment: minute hour day month weekday, such as 0 2 * * mon-fri"
 WHAT_ZONE = "a name of the IANA list such as Europe/Berlin"
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=30)
-_EVERY = re.compile(r"\s*([0-9]{1,5})\s*(minute|hour|day)s?\s*", re.IGNORECASE)
-_DAILY = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+_EVERY = pattern(r"\s*([0-9]{1,5})\s*(minute|hour|day)s?\s*", re.IGNORECASE)
+_DAILY = pattern(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 #: A start planned later than the schedule's next one, by more than this, was planned by a wrong clock.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 

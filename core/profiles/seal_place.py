@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import unicodedata
 from dataclasses import asdict, replace
 from enum import StrEnum
@@ -15,12 +14,13 @@ from core.errors import InputError
 from core.problems import place as problems
 from core.problems.code import Reason
 from core.profiles import addresses
+from core.text.patterns import pattern
 from core.values import dataclass
 
 LONGEST = 1000
 LONGEST_NAME = 40
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_HOST = re.compile(r"[\w.-]{1,253}")
+_HOST = pattern(r"[\w.-]{1,253}")
 
 
 class PlaceKind(StrEnum):

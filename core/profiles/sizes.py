@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_SIZE = re.compile(r"\s*(\d{1,12}(?:\.\d{1,3})?)\s*(B|[kMG]i?B)\s*", re.IGNORECASE | re.ASCII)
+from core.text.patterns import pattern
+
+_SIZE = pattern(r"\s*(\d{1,12}(?:\.\d{1,3})?)\s*(B|[kMG]i?B)\s*", re.IGNORECASE | re.ASCII)
 _UNITS = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 WHAT = "a size such as 500 kB or 10 MB"
 

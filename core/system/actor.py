@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: Channels used by a person, who may have come by sudo.
@@ -24,7 +24,7 @@ PERSONAL = ("cli", "console")
 _NOBODY = 0xFFFFFFFF
 _LOGIN_UID = Path("/proc/self/loginuid")
 _LONGEST_NAME = 64
-_FIELDS = re.compile(r"uid=(?P<uid>[0-9]{1,10})(?: login=(?P<login>[0-9]{1,10})/(?P<name>[^ ]*))?(?: sudo=(?P<sudo>[^ ]+))?")
+_FIELDS = pattern(r"uid=(?P<uid>[0-9]{1,10})(?: login=(?P<login>[0-9]{1,10})/(?P<name>[^ ]*))?(?: sudo=(?P<sudo>[^ ]+))?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ standard library has no property.
 
 from __future__ import annotations
 
-import re
 import unicodedata
+
+from core.text.patterns import pattern
 
 #: Default_Ignorable_Code_Point: fillers, variation selectors, directions, tags, and other invisible characters.
 _IGNORABLE = (
@@ -17,19 +18,19 @@ _IGNORABLE = (
 #: Others of the category Cf: signs around numbers, interlinear notes, hieroglyphs side by side.
 _FORMAT = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
 #: Characters without a shape of their own: the category Cf, and all that Unicode lets a display ignore.
-INVISIBLE = re.compile(f"[{_IGNORABLE}{_FORMAT}]")
+INVISIBLE = pattern(f"[{_IGNORABLE}{_FORMAT}]")
 
 #: Substitute for characters without a sign in all terminals, and for invalid bytes.
 NO_SIGN = "\u25a1"
 ZERO_WIDTH_JOINER, ZERO_WIDTH_NON_JOINER = "\u200d", "\u200c"
 #: Arabic to Burmese, Khmer and Mongolian, the smaller scripts of their families: letters that join, or are prevented from it.
-_JOINING_SCRIPT = re.compile(
+_JOINING_SCRIPT = pattern(
     "[\u0600-\u109f\u1700-\u1c4f\ua800-\uabff\ufb50-\ufdff\ufe70-\ufefc\U00010a00-\U00011fff\U0001e900-\U0001e95f]"
 )
 #: Pictures that are joined into one: a family, a rainbow flag.
-_PICTURE = re.compile("[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff]")
+_PICTURE = pattern("[\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff]")
 #: Accents of no script, which can be stacked, and letters of Korean syllables, of which two follow the first.
-_COMMON_MARK = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\u1161-\u11ff\ud7b0-\ud7ff]")
+_COMMON_MARK = pattern("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\u1161-\u11ff\ud7b0-\ud7ff]")
 
 
 def without_invisible(text: str) -> str:

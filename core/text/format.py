@@ -6,25 +6,25 @@ of a server, a message or a file name.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from datetime import datetime
 
 from core.text import codepoints
+from core.text.patterns import pattern
 
 #: Categories: controls, lone surrogates, private use, unassigned.
 _CATEGORIES = {"Cc", "Cs", "Co", "Cn"}
 #: Bullets of word processors in fonts of their own.
 _BULLETS = {"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "›", "\uf0fc": "✓"}
 #: Letters and signs that are kept unchanged: most text has no others, and needs no check of each.
-_ORDINARY = re.compile(
+_ORDINARY = pattern(
     "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0400-\u0482\u048a-\u052f\u05d0-\u05ea\u1e00-\u1eff\u2010-\u2027\u2030-\u205e\u20a0-\u20b5"
     "\u2190-\u21ff\u2500-\u259f\u3001-\u3029\u3041-\u3096\u30a1-\u30ff\u4e00-\u9fe0\uac00-\ud7a3\uff01-\uff5e]*+"
 )
 #: Separators of lines and paragraphs count as blanks, and so does the empty Braille cell.
-_BLANK = re.compile("[\t\n\r\u2028\u2029\u2800]")
+_BLANK = pattern("[\t\n\r\u2028\u2029\u2800]")
 #: Skin colours take two columns in some terminals, none in others: left out.
-_COLOUR = re.compile("[\U0001f3fb-\U0001f3ff]")
+_COLOUR = pattern("[\U0001f3fb-\U0001f3ff]")
 #: Bytes of a tmux cell: a base with its marks and all that is joined to it. More would be cut or moved.
 _FULLEST_CELL = 21
 

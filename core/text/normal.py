@@ -10,11 +10,13 @@ import re
 import unicodedata
 from typing import Literal
 
+from core.text.patterns import pattern
+
 #: Combining marks in a row that are kept.
 MOST_MARKS = 30
 
 #: Marks are no letters, digits, blanks or ASCII; except two letters that decompose to marks, halfwidth voiced sounds.
-_RUN = re.compile(rf"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){{{MOST_MARKS + 1},}}+")
+_RUN = pattern(rf"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){{{MOST_MARKS + 1},}}+")
 
 
 def normal(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:

@@ -8,8 +8,8 @@ import dataclasses
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, InitVar, field
-from typing import Any
+from dataclasses import KW_ONLY, FrozenInstanceError, InitVar, field
+from typing import Any, ClassVar
 
 import pytest
 
@@ -60,6 +60,70 @@ class OwnEquality:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OwnEquality) and self.name.lower() == other.name.lower()
+
+
+@dataclass(slots=True)
+class LateChanging:
+    name: str
+    sizes: dict[str, int] = field(default_factory=dict)
+    kind: ClassVar[str] = "changing"
+    _: KW_ONLY
+    seen: bool = field(default=False, compare=False)
+
+
+@dataclasses.dataclass(slots=True)
+class StandardChanging:
+    name: str
+    sizes: dict[str, int] = field(default_factory=dict)
+    kind: ClassVar[str] = "changing"
+    _: KW_ONLY
+    seen: bool = field(default=False, compare=False)
+
+
+def _changed(cls: type) -> Any:
+    value = cls("a")
+    value.sizes["b"], value.seen = 3, True
+    return repr(value).replace(cls.__name__, ""), value == cls("a", {"b": 3}), value == cls("a")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        _changed,
+        lambda cls: cls.__hash__,
+        lambda cls: cls.__slots__,
+        lambda cls: cls.__match_args__,
+        lambda cls: cls.kind,
+        lambda cls: dataclasses.asdict(cls("a", seen=True)),
+        lambda cls: hasattr(cls("a"), "__dict__"),
+        lambda cls: copy.deepcopy(cls("a", {"b": 1}, seen=True)).seen,
+        lambda cls: dataclasses.is_dataclass(cls),
+        lambda cls: [one.name for one in dataclasses.fields(cls)],
+    ],
+)
+def test_a_class_whose_values_change_behaves_as_one_of_the_standard_library(act: Callable[[type], Any]) -> None:
+    assert act(LateChanging) == act(StandardChanging)
+
+
+@pytest.mark.parametrize("act", [lambda cls: cls(), lambda cls: hash(cls("a")), lambda cls: setattr(cls("a"), "other", 1)])
+def test_a_class_whose_values_change_refuses_as_one_of_the_standard_library(act: Callable[[type], Any]) -> None:
+    with pytest.raises((TypeError, AttributeError)) as standard:
+        act(StandardChanging)
+    with pytest.raises(type(standard.value)) as late:
+        act(LateChanging)
+    assert str(late.value).replace("Late", "Standard") == str(standard.value)
+
+
+def test_the_fields_of_a_class_are_looked_at_when_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[type] = []
+    monkeypatch.setattr(dataclasses, "_process_class", lambda cls, *given: looked.append(cls))
+
+    @dataclass(slots=True)
+    class Here:
+        name: str
+
+    assert looked == []
+    assert Here.__slots__ == ("name",)
 
 
 @pytest.mark.parametrize(

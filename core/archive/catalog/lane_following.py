@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 
 from core.archive.catalog import catalog, details, lanes
 from core.archive.catalog.followed import applied
@@ -22,6 +21,7 @@ from core.config import Home
 from core.db.database import Database
 from core.errors import DamagedError, StorageError
 from core.problems import lane as problems
+from core.values import dataclass
 
 #: Called with what keeps entries from being read, which are passed over then.
 Note = Callable[[DamagedError | StorageError], None]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.archive.store.entries.lanes import LaneOpened, LanesAnchored
 from core.archive.store.entry_numbers import BITS, FIRST_OF_LANES, number_of
 from core.archive.store.lane_chain import LaneEnd
 from core.archive.store.ledger import Head
 from core.db.database import Database, Transaction
+from core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ Kept in table ``setting`` as text. A value that this program cannot read counts 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
@@ -15,11 +14,12 @@ from core.db import glimpse
 from core.db.database import Database
 from core.profiles import rhythm, sizes
 from core.profiles.rhythm import Rhythm
+from core.text.patterns import pattern
 from core.values import dataclass
 
 DEFAULT_VOLUME_BYTES = 4 * 1024**3
 _WORDS = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
-_THEME = re.compile(r"[a-z-]{1,40}")
+_THEME = pattern(r"[a-z-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
@@ -10,6 +10,7 @@ from core.archive.store.ledger import ZERO_HASH
 from core.config import IN_LANE, Home
 from core.problems import table
 from core.problems.code import Reason
+from core.values import dataclass
 
 
 class CheckStage(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.archive.proof.findings import Verdict
 from core.archive.store import lane_chain
@@ -15,6 +15,7 @@ from core.config import Home
 from core.errors import DamagedError, StorageError
 from core.problems import finding as found
 from core.problems import lane as problems
+from core.values import dataclass
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from core.archive.archive import Archive
@@ -21,6 +21,7 @@ from core.archive.store.entries.records import (
 from core.archive.store.ledger import Draft, Entry
 from core.errors import DamagedError
 from core.model import User
+from core.values import dataclass
 
 
 @dataclass(slots=True)

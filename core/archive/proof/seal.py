@@ -18,6 +18,7 @@ from core.archive.store.volume_format import LAST_SEQ
 from core.errors import InputError
 from core.model import moment
 from core.problems import seal_line as problems
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: Longer than any seal, with all the line breaks and quote marks of mail programs.
@@ -25,11 +26,11 @@ LONGEST = 4096
 #: Ten years of a line each minute are 600 MB; a longer file is no file of seals.
 LONGEST_FILE = 1024**3
 #: A seal within other text, at word boundaries; mail programs quote it and break it between its words.
-_ANYWHERE = re.compile(
+_ANYWHERE = pattern(
     r"(?:\bseal[\s>|]{1,20}(?P<archive>[0-9a-f]{32})[\s>|]{1,20})?(?<![0-9A-Za-z])(?P<seq>[0-9]{1,19})[\s>|]{1,20}"
     r"(?P<hash>[0-9a-fA-F]{64})[\s>|]{1,20}(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,20}Z)"
 )
-_TEXT = re.compile(r"(?P<seq>[0-9]{1,19})\s+(?P<hash>[0-9a-fA-F](?:\s*[0-9a-fA-F]){63})(?:\s+(?P<at>[0-9]\S*)?)?")
+_TEXT = pattern(r"(?P<seq>[0-9]{1,19})\s+(?P<hash>[0-9a-fA-F](?:\s*[0-9a-fA-F]){63})(?:\s+(?P<at>[0-9]\S*)?)?")
 
 
 @dataclass(frozen=True, slots=True)

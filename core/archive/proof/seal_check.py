@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from core.archive.proof import seal as seals
@@ -33,6 +33,7 @@ from core.problems.command_line import sentence
 from core.problems.seal_line import NOTHING_TO_CHECK
 from core.problems.volume import REPLACED
 from core.text.format import counted, number, when
+from core.values import dataclass
 
 ROWS = 64
 #: Missing or damaged messages that are listed; all are counted.

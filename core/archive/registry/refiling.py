@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from core.archive.archive import Archive
@@ -20,6 +20,7 @@ from core.archive.store.entries.values import OwnedFolder
 from core.archive.store.ledger import Draft
 from core.profiles import templates
 from core.profiles.routing import AddressBook
+from core.values import dataclass
 
 #: Messages per entry.
 BATCH = 500

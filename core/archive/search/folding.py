@@ -7,21 +7,21 @@ Pure functions; the beginning of a word folds to the beginning of the folded wor
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from core.archive.search.numbers import compact
 from core.text.codepoints import without_invisible
 from core.text.normal import normal
+from core.text.patterns import pattern
 
 #: Longer strings are no words (base64, keys): characters after these are not indexed.
 LONGEST_WORD = 64
 
-_LONG = re.compile(rf"([^\W_]{{{LONGEST_WORD}}})[^\W_]+")
-_WORD = re.compile(r"[^\W_]+")
+_LONG = pattern(rf"([^\W_]{{{LONGEST_WORD}}})[^\W_]+")
+_WORD = pattern(r"[^\W_]+")
 _LETTERS = str.maketrans({"ß": "ss", "æ": "a", "œ": "o", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "þ": "th"})
 #: Han, kana, Hangul, Bopomofo; Thai, Lao, Burmese, Khmer: written without blanks, or with suffixes attached.
-_UNSPACED = re.compile(
+_UNSPACED = pattern(
     "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
     "\uf900-\ufaff\U00020000-\U0003ffff])"
 )

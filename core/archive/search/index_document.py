@@ -17,6 +17,7 @@ from core.errors import BusyError, DamagedError, StorageError
 from core.message import content
 from core.message.content import Content
 from core.message.octets import Bytes
+from core.text.patterns import pattern
 
 #: Columns that get numbers without their separators.
 _NUMBERED = frozenset(("subject", "body", "files"))
@@ -27,7 +28,7 @@ MOST_TEXT = 2_000_000
 SHORTEST_WORD, LONGEST_WORD = 4, folding.LONGEST_WORD
 logger = logging.getLogger("archivar.search")
 
-_ADDRESS = re.compile(r"(?:https?|ftp)://[^\s<>\"'\\]++", re.IGNORECASE)
+_ADDRESS = pattern(r"(?:https?|ftp)://[^\s<>\"'\\]++", re.IGNORECASE)
 #: Characters of an address that are indexed.
 _LONGEST_ADDRESS = 2_000
 

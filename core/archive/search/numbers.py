@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from core.text.patterns import pattern
+
 #: Digits of a number: an IBAN has up to 34 characters.
 LONGEST = 40
 #: Digits before the decimals from which on groups are separated, and the fewest digits of another number worth a word.
@@ -22,20 +24,20 @@ _GROUPS = rf"[0-9]{{4}}(?:{_BLANK}[0-9]{{4}}){{2,7}}(?:{_BLANK}[0-9]{{1,3}})?"
 _DIALLED = rf"(?:\+|\(?0)[0-9](?:[-./()]|{_BLANK}|[0-9]){{4,24}}"
 _JOINED = r"[0-9]{1,20}(?:['’.,/-][0-9]{1,20}){1,8}"
 #: A number must not begin within a longer word or number, except an amount behind a currency or an abbreviation.
-_NUMBER = re.compile(
+_NUMBER = pattern(
     rf"(?:(?<![\w.,])(?:(?P<account>{_ACCOUNT})|(?P<groups>{_GROUPS}))|(?<![0-9_])(?<![0-9][.,])(?P<amount>{_AMOUNT})"
     rf"|(?<![\w.,])(?:(?P<dialled>{_DIALLED})|(?P<joined>{_JOINED})))(?!\w)"
 )
 #: Quick test: a number has separators only between digits.
-_DIGITS = re.compile(r"[0-9](?:[^\w\n]|_){1,3}[0-9]")
-_GAP = re.compile(_BLANK)
-_SPACED = re.compile(rf"(?:{_ACCOUNT}|{_GROUPS}|{_AMOUNT}|{_DIALLED})(?=[\s)]|\Z)")
+_DIGITS = pattern(r"[0-9](?:[^\w\n]|_){1,3}[0-9]")
+_GAP = pattern(_BLANK)
+_SPACED = pattern(rf"(?:{_ACCOUNT}|{_GROUPS}|{_AMOUNT}|{_DIALLED})(?=[\s)]|\Z)")
 #: A negated term or the end of a group: no parts of a number.
-_OTHER = re.compile(r"(?<!\()(?<!\(0)(?:\s-|\))")
-_DECIMALS = re.compile(r"[.,]([0-9]{1,2})\Z")
+_OTHER = pattern(r"(?<!\()(?<!\(0)(?:\s-|\))")
+_DECIMALS = pattern(r"[.,]([0-9]{1,2})\Z")
 #: The trunk zero, dialled only within a country.
-_TRUNK = re.compile(r"\(0\)")
-_SEPARATOR = re.compile(r"[^0-9A-Za-z]+")
+_TRUNK = pattern(r"\(0\)")
+_SEPARATOR = pattern(r"[^0-9A-Za-z]+")
 
 
 def compact(text: str) -> list[str]:

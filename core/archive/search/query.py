@@ -9,7 +9,6 @@ text.
 from __future__ import annotations
 
 import difflib
-import re
 from datetime import date
 
 from core.archive.search import folding, numbers
@@ -37,6 +36,7 @@ from core.archive.search.query_values import EXAMPLES, VALUES
 from core.model import now
 from core.problems import search as problems
 from core.problems.code import Reason
+from core.text.patterns import pattern
 
 __all__ = (
     "FIELDS",
@@ -65,9 +65,9 @@ DEEPEST = 20
 #: Letters that a part of a word must have: shorter ones occur in most words.
 SHORTEST_PART = 3
 
-_SPACE = re.compile(r"\s+")
-_FIELD = re.compile(r"([A-Za-z]+):(?!//)")
-_BARE = re.compile(r'[^\s()"]+')
+_SPACE = pattern(r"\s+")
+_FIELD = pattern(r"([A-Za-z]+):(?!//)")
+_BARE = pattern(r'[^\s()"]+')
 _QUOTES = str.maketrans("“”„‟", '""""')
 
 

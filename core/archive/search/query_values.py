@@ -22,11 +22,12 @@ from core.archive.search.query_terms import (
 )
 from core.problems import search as problems
 from core.profiles import sizes
+from core.text.patterns import pattern
 
-_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
-_DATE_WITH_DOTS = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
-_DAYS_AGO = re.compile(r"(\d{1,4})([dwmy])", re.ASCII)
-_ID = re.compile(r"[0-9]{1,18}|[0-9a-f]{8,64}", re.ASCII)
+_DATE = pattern(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
+_DATE_WITH_DOTS = pattern(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
+_DAYS_AGO = pattern(r"(\d{1,4})([dwmy])", re.ASCII)
+_ID = pattern(r"[0-9]{1,18}|[0-9a-f]{8,64}", re.ASCII)
 _UNITS = {"d": 1, "w": 7, "m": 30, "y": 365}
 
 

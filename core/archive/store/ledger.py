@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -28,6 +27,7 @@ from core.archive.store.items import EntryItems
 from core.db.database import Row
 from core.errors import DamagedError, ProtocolError
 from core.problems import ledger as problems
+from core.text.patterns import pattern
 from core.values import dataclass
 
 if sys.version_info >= (3, 14):
@@ -41,12 +41,12 @@ VERSION = 1
 ZERO_HASH = bytes(32)
 LARGEST_PAYLOAD = 256 * 1024 * 1024
 #: An escaped surrogate, which this program never writes.
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE = pattern(rb"\\u[dD][89a-fA-F]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 #: Encodes rows with a line feed after each comma that is not within a text, where there is none.
 _ROWS_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",\n", ":"))
 #: Something that may be a number of more than 63 bits.
-_MANY_DIGITS = re.compile(r"[\[:,]-?[0-9]{19}")
+_MANY_DIGITS = pattern(r"[\[:,]-?[0-9]{19}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,17 @@ from xml.parsers.expat import ExpatError
 
 from core.archive.transfer.trees import UnusableFile
 from core.problems import mail_file as problems
+from core.text.patterns import pattern
 from core.values import dataclass
 
-_LENGTH = re.compile(rb"\s{0,20}(\d{1,12})[ \t]{0,20}\r?\n")
+_LENGTH = pattern(rb"\s{0,20}(\d{1,12})[ \t]{0,20}\r?\n")
 #: The allowed bytes after a message.
-_LIST = re.compile(rb"\s{0,100}(?:\Z|<\?xml|<!DOCTYPE plist|<plist|bplist)")
-_CUT_OUT = re.compile(rb"^x-apple-content-length[ \t]{0,20}:[^\n]*\n", re.MULTILINE | re.IGNORECASE)
-_ENCODING = re.compile(rb"^content-transfer-encoding[ \t]{0,20}:[ \t]{0,20}([^\s;]*+)[^\n]*+\n", re.MULTILINE | re.IGNORECASE)
-_TYPE = re.compile(rb"^content-type[ \t]{0,20}:([^\n]*(?:\n[ \t][^\n]*){0,99})", re.MULTILINE | re.IGNORECASE)
-_BOUNDARY = re.compile(rb'boundary\s{0,20}=\s{0,20}(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
-_HEADER_END = re.compile(rb"(?:\A|\n)\r?\n")
+_LIST = pattern(rb"\s{0,100}(?:\Z|<\?xml|<!DOCTYPE plist|<plist|bplist)")
+_CUT_OUT = pattern(rb"^x-apple-content-length[ \t]{0,20}:[^\n]*\n", re.MULTILINE | re.IGNORECASE)
+_ENCODING = pattern(rb"^content-transfer-encoding[ \t]{0,20}:[ \t]{0,20}([^\s;]*+)[^\n]*+\n", re.MULTILINE | re.IGNORECASE)
+_TYPE = pattern(rb"^content-type[ \t]{0,20}:([^\n]*(?:\n[ \t][^\n]*){0,99})", re.MULTILINE | re.IGNORECASE)
+_BOUNDARY = pattern(rb'boundary\s{0,20}=\s{0,20}(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
+_HEADER_END = pattern(rb"(?:\A|\n)\r?\n")
 _DEEPEST, _MOST_PARTS = 20, 10_000
 #: Bytes of a property list that are read.
 _LONGEST_LIST = 1024 * 1024

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from core.problems import mail_file as problems
 from core.problems.code import Reason
+from core.text.patterns import pattern
 from core.values import dataclass
 
 #: Bytes that are read to recognise a file.
@@ -79,13 +80,13 @@ _TEXTS: tuple[tuple[bytes, str], ...] = (
     (b"begin:vcard", "an address card (vCard)"),
     (b"begin:vcalendar", "an appointment (iCalendar)"),
 )
-_FIELD = re.compile(rb"(?:\A|[\r\n])[A-Za-z][A-Za-z0-9_-]{1,60}[ \t]{0,20}:")
+_FIELD = pattern(rb"(?:\A|[\r\n])[A-Za-z][A-Za-z0-9_-]{1,60}[ \t]{0,20}:")
 #: Control characters that text does not have; escape begins Japanese.
-_CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
+_CONTROL = pattern(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f\x7f]")
 #: Byte order marks of UTF-16.
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_WIDE = re.compile(rb"(?:[\t\n\r -~]\x00){8}|(?:\x00[\t\n\r -~]){8}")
-_PROGRAM = re.compile(rb"MZ[\x00-\xff]{58}[\x00-\xff]{2}", re.DOTALL)
+_WIDE = pattern(rb"(?:[\t\n\r -~]\x00){8}|(?:\x00[\t\n\r -~]){8}")
+_PROGRAM = pattern(rb"MZ[\x00-\xff]{58}[\x00-\xff]{2}", re.DOTALL)
 #: Names of files that macOS and Windows leave in folders, whatever their content.
 _LEFTOVER_NAMES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "icon\r", ".localized", "__macosx"))
 #: File name endings that tell the kind, whatever the content.

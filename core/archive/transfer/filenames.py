@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from core.text.normal import normal
+from core.text.patterns import pattern
 from core.text.utf7 import modified_utf7
 
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_FORBIDDEN = pattern(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 #: Invisible characters, which hide the ones after them, or make two names look alike.
-_NOTHING = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0]")
-_BLANKS = re.compile(r"\s{2,}")
+_NOTHING = pattern("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0]")
+_BLANKS = pattern(r"\s{2,}")
 #: Device names of Windows: an export ends up on all kinds of disks. Superscript digits count as digits.
 _DEVICES = frozenset(
     (
@@ -27,7 +28,7 @@ _DEVICES = frozenset(
     )
 )
 #: Ends of the names of an export's own files.
-_OWN = re.compile(r".*\.(eml|mbox|part|jsonl)|sha256sums", re.IGNORECASE)
+_OWN = pattern(r".*\.(eml|mbox|part|jsonl)|sha256sums", re.IGNORECASE)
 _MAX_NAME = 80
 #: Characters of a name that are processed; a digest of all of it keeps two such names apart.
 _LOOKED_AT = 1000

@@ -8,7 +8,6 @@ of receipt are in files that are not read.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +34,7 @@ from core.message import arrival
 from core.message.envelope import describe_header
 from core.message.splitter import header_end
 from core.problems import mail_file as problems
+from core.text.patterns import pattern
 from core.values import dataclass
 
 MESSAGES = "#msgs"
@@ -43,7 +43,7 @@ _DEEPEST = 8
 _HEADER = 256 * 1024
 #: Folders with many files and no mailbox.
 _LARGE = frozenset((MESSAGES, "cur", "new", "tmp"))
-_DOMAIN = re.compile(r"(?=.{3,253}\Z)[^@\s/#]+\.[^@\s/#.]+")
+_DOMAIN = pattern(r"(?=.{3,253}\Z)[^@\s/#]+\.[^@\s/#.]+")
 #: Groupware folders that hold no mail, by name in English and German, with their subfolders.
 _FOLDERS = {
     "calendar": Item.CALENDAR,
@@ -57,12 +57,12 @@ _FOLDERS = {
     "notes": Item.NOTE,
     "notizen": Item.NOTE,
 }
-_TYPE = re.compile(rb"\ncontent-type[ \t]*+:[ \t]*+([^\s;]++)")
+_TYPE = pattern(rb"\ncontent-type[ \t]*+:[ \t]*+([^\s;]++)")
 _CALENDAR, _CONTACT = (
     frozenset((b"text/calendar", b"text/x-vcalendar")),
     frozenset((b"text/vcard", b"text/x-vcard", b"text/directory")),
 )
-_ROUTED = re.compile(rb"\n(?:received|to|cc|delivered-to|return-path)[ \t]*+:")
+_ROUTED = pattern(rb"\n(?:received|to|cc|delivered-to|return-path)[ \t]*+:")
 
 
 @dataclass(frozen=True, slots=True, order=True)

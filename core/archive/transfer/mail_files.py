@@ -40,17 +40,18 @@ from core.problems import mail_file as problems
 from core.problems.code import Reason
 from core.problems.disk import UNREAD
 from core.problems.importing import NOT_THERE
+from core.text.patterns import pattern
 
 #: Folders that mail programs name after an mbox file, for its subfolders.
-_NEST = re.compile(r"\.(sbd|mbox|imapmbox)$", re.IGNORECASE)
+_NEST = pattern(r"\.(sbd|mbox|imapmbox)$", re.IGNORECASE)
 #: Levels that Apple Mail puts between the folder of a mailbox and its messages.
-_APPLE = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|Data|Messages|\d{1,3}", re.IGNORECASE)
+_APPLE = pattern(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}|Data|Messages|\d{1,3}", re.IGNORECASE)
 _ATTACHMENTS = "Attachments"
 #: The folders of Google Takeout above the mail.
-_TAKEOUT = re.compile(r"(^|/)Takeout(/(Mail|E-?Mail|Gmail))?$")
-_FLAG = re.compile(r"""[^\s(){%*"\]\x00-\x1f\x7f-\uffff]+""")
+_TAKEOUT = pattern(r"(^|/)Takeout(/(Mail|E-?Mail|Gmail))?$")
+_FLAG = pattern(r"""[^\s(){%*"\]\x00-\x1f\x7f-\uffff]+""")
 #: Names of messages without an ending, as MH, Cyrus and others keep them.
-_NUMBERED = re.compile(r"\d+\.?")
+_NUMBERED = pattern(r"\d+\.?")
 
 
 def owners(directory: Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
@@ -11,6 +10,7 @@ from core.archive.transfer.trees import Tree, TreeEntry, unread
 from core.problems import command_line
 from core.problems import mail_file as problems
 from core.problems.code import Reason
+from core.text.patterns import pattern
 from core.text.utf7 import decoded_utf7, modified_utf7
 from core.values import dataclass
 
@@ -19,7 +19,7 @@ LARGEST = 2**31 - 1
 #: Levels of folders that are searched; each level costs time for everything below it.
 DEEPEST = 100
 #: Python's escapes for bytes of a file name that are not text.
-_BYTES = re.compile("[\ud800-\udfff]")
+_BYTES = pattern("[\ud800-\udfff]")
 
 
 class ImportFormat(StrEnum):

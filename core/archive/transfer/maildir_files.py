@@ -22,13 +22,14 @@ from core.archive.transfer.mail_items import (
 from core.archive.transfer.trees import PackedTree, Tree, TreeEntry, UnusableFile, unread
 from core.message import arrival
 from core.problems import mail_file as problems
+from core.text.patterns import pattern
 
 PARTS = frozenset(("cur", "new", "tmp"))
 #: Files that servers keep in a Maildir beside the mail.
-_INFO = re.compile(r"[:;!]2,([A-Za-z,]*)$")
+_INFO = pattern(r"[:;!]2,([A-Za-z,]*)$")
 #: Servers and exports put the size 0 into the name of an empty message.
-_EMPTY = re.compile(r",S=0(?=[,:;!]|\Z)")
-_KEYWORD = re.compile(r"(\d{1,2}) (\S{1,100})")
+_EMPTY = pattern(r",S=0(?=[,:;!]|\Z)")
+_KEYWORD = pattern(r"(\d{1,2}) (\S{1,100})")
 
 
 def is_maildir(tree: Tree, entries: Sequence[TreeEntry]) -> bool:

@@ -8,7 +8,7 @@ messages are recorded batch by batch, so that a stopped comparison can continue.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from core.archive.archive import Archive
@@ -37,6 +37,7 @@ from core.problems.code import Reason
 from core.problems.comparison import OTHER_LENGTH
 from core.problems.folder import COUNT, UID_TWICE
 from core.profiles.profile import Profile
+from core.values import dataclass
 
 #: Bytes assumed for a message of unknown length when memory is shared out.
 UNTOLD = 1024 * 1024

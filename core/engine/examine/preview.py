@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.engine.run import filtering
 from core.engine.visit import whose
@@ -20,6 +20,7 @@ from core.profiles.profile import Profile
 from core.profiles.rules import is_drafts, is_trash
 from core.secrets import Secret
 from core.text.format import number
+from core.values import dataclass
 
 #: The reason why the trash's messages stay.
 IN_TRASH = "in the trash"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.archive.read.selection import SelectedFolder, SelectedMessage
 from core.engine.restore.restore_places import Spot
+from core.values import dataclass
 
 
 @dataclass(slots=True)

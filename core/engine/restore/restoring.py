@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.archive.archive import Archive
 from core.archive.catalog import twins
@@ -45,6 +45,7 @@ from core.problems import warning
 from core.problems.code import Reason
 from core.secrets import Secret
 from core.text.sequence import pack
+from core.values import dataclass
 
 #: Messages, and bytes, that are looked up and recorded together.
 CHUNK, CHUNK_BYTES = 100, 8 * 1024 * 1024

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from core.archive.read import identities
 from core.archive.read.sources import LeftRecord
@@ -28,6 +28,7 @@ from core.profiles import rules
 from core.profiles.deletion import Deletion
 from core.profiles.ownership import OWN
 from core.profiles.rules import FolderRules
+from core.values import dataclass
 
 
 def apart(folders: Sequence[Folder]) -> tuple[list[Folder], list[Folder]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 
 from core.problems import fields
@@ -12,11 +11,12 @@ from core.profiles.schema.kinds import PORT, Choice, File, Flag, Number, Text, T
 from core.profiles.schema.kinds import ValueKind as AnyText
 from core.profiles.schema.table import CERTIFIED, ONE_PASSWORD, Always, By, Values, Where, While
 from core.profiles.schema.table import Field as AnyField
+from core.text.patterns import pattern
 
 LONGEST_DN = 1000
 LONGEST_FILTER = 4000
 LONGEST_ATTRIBUTE = 100
-_WORDS, _UNESCAPED = re.compile(r"[,;\s]"), re.compile(r"(?<!\\);")
+_WORDS, _UNESCAPED = pattern(r"[,;\s]"), pattern(r"(?<!\\);")
 _LDAP = (DirectoryKind.ACTIVE_DIRECTORY, DirectoryKind.LDAP)
 Field = partial(AnyField, page="Directory")
 

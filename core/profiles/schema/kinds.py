@@ -14,11 +14,12 @@ from typing import Any
 from core.errors import InputError
 from core.problems import fields
 from core.problems.code import Reason
+from core.text.patterns import pattern
 from core.values import dataclass
 
 LONGEST_TEXT = 500
 _MANY_DIGITS = 10**40
-_PARTS = re.compile("[,;]")
+_PARTS = pattern("[,;]")
 #: Categories not allowed in names: controls, invisible and direction characters, unassigned ones.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 

@@ -14,6 +14,7 @@ from core.problems.code import Reason
 from core.profiles.schema.faults import Fault, Sort, in_file, unknown, wrong
 from core.profiles.schema.kinds import WrongValue, show
 from core.profiles.schema.table import Always, Field, SettingsTable, While
+from core.text.patterns import pattern
 from core.values import dataclass
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ T = TypeVar("T")
 MAX_FILE_BYTES = 1024 * 1024
 _NAME = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
 #: Keys with very many levels, on which the parser takes quadratic time.
-_DEEP = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_NAME}[ \t]*+\.[ \t]*+){{40}}", re.MULTILINE)
+_DEEP = pattern(rf"(?:^|[\[{{,])[ \t]*+(?:{_NAME}[ \t]*+\.[ \t]*+){{40}}", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
