@@ -44,7 +44,7 @@ class Archive:
         self.home = home
         self.database = database
         self.volumes = Volumes(home, refusal)
-        self.volumes.locate = partial(digests.rows, database)
+        self.volumes.locate = partial(digests.VolumeRows, database)
 
     @cached_property
     def projection(self) -> Projection:

@@ -7,9 +7,10 @@ import hashlib
 import itertools
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,12 +22,13 @@ from core.archive.proof.seal import parse
 from core.archive.read import browsing, reading
 from core.archive.registry import lanes, users
 from core.archive.registry.lanes import Anchored
-from core.archive.store import volume_rows
+from core.archive.store import message_rows, volume_rows
 from core.archive.store.entry_numbers import number_of
 from core.archive.store.lane_writer import LaneIdentity, LaneWriter
 from core.archive.store.ledger import Draft
 from core.archive.store.volume import Volume
 from core.config import IN_LANE, Home
+from core.db.database import Database
 from core.errors import BusyError, DamagedError, InputError
 from core.problems import finding
 from core.problems import lane as problems
@@ -445,6 +447,42 @@ def test_kinds_that_no_lane_may_have_are_refused_by_writer_and_anchor(home: Home
     done = _anchor(home)
     assert {number: reason.code for number, reason in done.refused.items()} == {1: problems.KIND}
     assert [one.lane for one in done.heads] == [2, 3]
+
+
+def test_an_anchor_looks_at_the_rows_that_came_since(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The open volume of a lane has no index; what the catalog has of it is not looked through for each anchor."""
+    begun: list[int] = []
+    page = message_rows._page
+
+    def noting(after: int, most: int, connection: sqlite3.Connection) -> tuple[list[tuple[bytes, int]], int]:
+        begun.append(after)
+        return page(after, most, connection)
+
+    async def none(database: Database, digests: Sequence[bytes]) -> dict[bytes, message_rows.Record]:
+        return {}
+
+    monkeypatch.setattr(message_rows, "_page", noting)
+    monkeypatch.setattr(message_rows, "_tried", none)
+    lane = LaneIdentity(_in(home, _id), _in(home, lanes.all_of)[1].end.id, 1)
+    assert _anchor(home, 1).heads
+    [(known,)] = homes.rows(
+        home.catalog, "SELECT max(volume_row) FROM message WHERE volume = (SELECT volume FROM lane WHERE number = 1)"
+    )
+    assert known > 0
+    begun.clear()
+    owner = _in(home, lambda archive: users.find(archive, "anna")).id
+
+    async def write_more() -> None:
+        async with LaneWriter.open(home, lane) as writer:
+            raw = homes.message(900)
+            await writer.append([Draft(archived(owner, "INBOX", {900: raw}))], [raw])
+
+    asyncio.run(write_more())
+    done = _anchor(home, 1)
+    assert done.heads, done.refused
+    assert begun
+    assert min(begun) >= known
+    assert homes.findings(home) == []
 
 
 def test_a_message_that_is_nowhere_keeps_a_lane_from_being_anchored(home: Home) -> None:

@@ -7,10 +7,15 @@ from typing import NamedTuple
 
 from core.archive.catalog.levels import KEY_BYTES, Levels
 from core.db.database import Database, Row, Transaction
+from core.values import dataclass
 
 _LEVELS = Levels("digest", "message_id")
 TABLES = _LEVELS.tables
 add, remove, clear = _LEVELS.add, _LEVELS.remove, _LEVELS.clear
+
+
+#: The last messages of the catalog, among which the last one of a volume is looked for.
+LAST_MESSAGES = 20_000
 
 
 class KnownMessage(NamedTuple):
@@ -54,10 +59,22 @@ async def volumes(source: Database | Transaction, digests: Iterable[bytes]) -> d
     return {bytes(sha256): number for sha256, number in await _read(source, "m.sha256, m.volume", "", digests)}
 
 
-async def rows(source: Database | Transaction, volume: int, digests: Iterable[bytes]) -> dict[bytes, int]:
-    """The rows in ``volume`` of those of ``digests`` that the catalog has there."""
-    found = await _read(source, "m.sha256, m.volume, m.volume_row", "", digests)
-    return {bytes(sha256): row for sha256, number, row in found if number == volume and row is not None}
+@dataclass(frozen=True, slots=True)
+class VolumeRows:
+    """The rows of the messages that the catalog ``database`` has in a volume (a ``Locator`` of ``store.message_rows``)."""
+
+    database: Database
+    volume: int
+
+    async def rows(self, digests: Iterable[bytes]) -> dict[bytes, int]:
+        """The rows of those of ``digests``."""
+        found = await _read(self.database, "m.sha256, m.volume, m.volume_row", "", digests)
+        return {bytes(sha256): row for sha256, number, row in found if number == self.volume and row is not None}
+
+    async def last(self) -> int:
+        """The row of the message that came last, if it is among the last of the catalog."""
+        sql = "SELECT max(volume_row) FROM (SELECT volume, volume_row FROM message ORDER BY id DESC LIMIT ?) WHERE volume = ?"
+        return int(await self.database.value(sql, (LAST_MESSAGES, self.volume)) or 0)
 
 
 async def _read(source: Database | Transaction, columns: str, join: str, digests: Iterable[bytes]) -> list[Row]:

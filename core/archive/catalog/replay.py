@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from functools import partial
 
 from core.archive.catalog import catalog, details, digests
 from core.archive.catalog.lane_following import LaneFollower
@@ -34,7 +33,7 @@ async def replay(database: Database, home: Home, last: int, known: Database) -> 
     for number in home.volume_numbers():
         if number < first or head.seq >= last:
             continue
-        volume = await Volume.open(home.volume(number), read_only=True, locate=partial(digests.rows, known, number))
+        volume = await Volume.open(home.volume(number), read_only=True, locate=digests.VolumeRows(known, number))
         lanes = LaneFollower(database, home, lane_chain.files_of(home), volume.meta.archive_id)
         try:
             async with aclosing(_pieces(volume.entries(after=head.seq), last)) as pieces:

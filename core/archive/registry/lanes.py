@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
 from collections.abc import Collection, Sequence
 from contextlib import aclosing
@@ -22,9 +21,10 @@ from core.config import IN_LANE, Home
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.problems import lane as problems
 from core.problems.code import Reason
+from core.text.patterns import pattern
 from core.values import dataclass
 
-_ID = re.compile(r"[0-9a-f]{32}")
+_ID = pattern(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ async def anchor(archive: Archive, wanted: Collection[int] = (), *, actor: str =
 async def _checked(archive: Archive, end: LaneEnd) -> LaneEnd:
     """The present end of a lane. Raises ``DamagedError`` when one of its entries may not be anchored."""
     reached = end
-    opened = lane_chain.files_of(archive.home)
+    opened = lane_chain.files_of(archive.home, archive.volumes.locate)
     async with aclosing(lane_chain.read(archive.home, opened, end, archive.archive_id)) as pages:
         async for page in pages:
             for entry in page.entries:
@@ -114,7 +114,7 @@ async def _check_messages(archive: Archive, start: LaneEnd, page: LaneEntries) -
     # What earlier entries stored that are not part of the archive yet.
     number = page.end.volume - 1
     while left and number >= start.volume and number > start.number * IN_LANE:
-        async with lane_chain.files_of(archive.home)(number) as volume:
+        async with lane_chain.files_of(archive.home, archive.volumes.locate)(number) as volume:
             left = _without(left, await volume.records(left))
         number -= 1
     if left:

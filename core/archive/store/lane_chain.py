@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from dataclasses import dataclass
 
 from core.archive.store.entries.lanes import LANE_KINDS
 from core.archive.store.ledger import ZERO_HASH, Entry, Head
+from core.archive.store.message_rows import Locator
 from core.archive.store.volume import Volume
 from core.config import IN_LANE, Home
 from core.errors import DamagedError
 from core.problems import lane as problems
+from core.values import dataclass
 
 #: Entries that are given out together.
 TOGETHER = 16
@@ -47,12 +48,13 @@ class LaneEntries:
     end: LaneEnd
 
 
-def files_of(home: Home) -> Opener:
-    """Gives the volumes of ``home`` one by one, each closed after its use."""
+def files_of(home: Home, locate: Callable[[int], Locator | None] | None = None) -> Opener:
+    """Gives the volumes of ``home`` one by one, each closed after its use. ``locate``: what is known of their rows."""
 
     @asynccontextmanager
     async def opened(number: int) -> AsyncIterator[Volume]:
-        volume = await Volume.open(home.volume(number), read_only=True)
+        known = locate(number) if locate is not None else None
+        volume = await Volume.open(home.volume(number), read_only=True, locate=known)
         try:
             yield volume
         finally:

@@ -2,24 +2,33 @@
 
 A sealed volume has an index for that. An open one has none, since it would be written all over for each batch: the catalog says
 in which row a message is, and each row is matched with the SHA-256. What the catalog does not know is looked for in the rows
-that were written last, and then in all of them, which are kept in a scratch file from then on.
+that were written last, then in those behind what the catalog knows, and then in all of them; the rows that were looked at are
+kept in a scratch file from then on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from core.db.database import Database, pieces
 from core.errors import DamagedError, StorageError
 
-#: Gives the rows of messages, by SHA-256, as far as they are known without the volume.
-Locator = Callable[[Sequence[bytes]], Awaitable[dict[bytes, int]]]
+
+class Locator(Protocol):
+    """The rows of the messages of one volume as far as they are known without the volume."""
+
+    async def rows(self, digests: Sequence[bytes]) -> dict[bytes, int]:
+        """The rows of those of ``digests`` that are known."""
+
+    async def last(self) -> int:
+        """The last row that is known, nearly; 0 for none. Messages that are not known are most likely behind it."""
+
 
 #: Rows at the end that are looked at before all of them.
 TAIL_ROWS = 2_000
@@ -71,7 +80,7 @@ class MessageRows:
                 # The rows are apart from their index.
                 damage = error
         left = [sha256 for sha256 in digests if sha256 not in found]
-        if left and self._numbered and self._locate is not None and (located := await self._locate(left)):
+        if left and self._numbered and self._locate is not None and (located := await self._locate.rows(left)):
             found |= await database.job(partial(_records, _AT, sorted(located.values()), set(left)))
             left = [sha256 for sha256 in left if sha256 not in found]
         if left and (damage is not None or not self.indexed):
@@ -91,15 +100,24 @@ class MessageRows:
                 ends = await _tried(database, digests)
                 if len(ends) == len(digests):
                     return ends
-                self._scan = await _Scan.open()
-            rows = await self._scan.rows(database, digests)
-        return await database.job(partial(_records, _AT, sorted(rows), set(digests)))
+                self._scan = await _Scan.open(await self._locate.last() if self._locate is not None else 0)
+            found = await self._scan.records(database, digests)
+            if len(found) < len(set(digests)) and self._scan.first:
+                found = await (await self._scan_all()).records(database, digests)
+        return found
+
+    async def _scan_all(self) -> _Scan:
+        """The scan of all rows; one that began behind others is given up."""
+        if self._scan is not None and self._scan.first:
+            await self._scan.close()
+            self._scan = None
+        self._scan = self._scan or await _Scan.open()
+        return self._scan
 
     async def all(self, database: Database) -> list[bytes]:
         """The SHA-256 of all messages of a volume without an index, in the order of their rows, as far as these can be read."""
         async with self._turn:
-            self._scan = self._scan or await _Scan.open()
-            rows = await self._scan.all(database)
+            rows = await (await self._scan_all()).all(database)
         return [row[0] for row in await database.among("SELECT sha256 FROM message WHERE id IN (??) ORDER BY id", rows)]
 
     async def close(self) -> None:
@@ -109,27 +127,28 @@ class MessageRows:
 
 
 class _Scan:
-    """The rows of a volume by the beginning of the SHA-256, as far as the volume was read."""
+    """The rows of a volume by the beginning of the SHA-256, as far as the volume was read: those behind the row ``first``."""
 
-    def __init__(self, known: Database) -> None:
+    def __init__(self, known: Database, first: int) -> None:
         self._known = known
-        self._reached = 0
+        self.first = self._reached = first
 
     @classmethod
-    async def open(cls) -> _Scan:
+    async def open(cls, first: int = 0) -> _Scan:
         with _scratch():
             known = await Database.scratch()
             await known.read("CREATE TABLE place (key BLOB, id INTEGER, PRIMARY KEY (key, id)) WITHOUT ROWID")
-        return cls(known)
+        return cls(known, first)
 
     async def close(self) -> None:
         await self._known.close()
 
-    async def rows(self, database: Database, digests: Sequence[bytes]) -> list[int]:
-        """The rows that may be those of ``digests``, the volume's newest rows among them."""
+    async def records(self, database: Database, digests: Sequence[bytes]) -> dict[bytes, Record]:
+        """The records of those of ``digests`` that are in these rows, the volume's newest rows among them."""
         await self._go_on(database)
         keys = list({sha256[:KEY_BYTES] for sha256 in digests})
-        return [row[0] for row in await self._known.among("SELECT id FROM place WHERE key IN (??)", keys)]
+        rows = [row[0] for row in await self._known.among("SELECT id FROM place WHERE key IN (??)", keys)]
+        return await database.job(partial(_records, _AT, sorted(rows), set(digests)))
 
     async def all(self, database: Database) -> list[int]:
         """All rows that have a SHA-256, in order."""

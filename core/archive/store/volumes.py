@@ -8,10 +8,8 @@ once, and passed over where others can be read.
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 
 from core import files
 from core.archive.store import lane_volumes, volume_file
@@ -48,8 +46,8 @@ class Volumes:
         self.refusal = refusal
         self.archive_id = ""
         self.last = 0
-        #: Gives the rows of messages in a volume, see ``MessageRows``.
-        self.locate: Callable[[int, Sequence[bytes]], Awaitable[dict[bytes, int]]] | None = None
+        #: Gives the rows of a volume as far as the catalog knows them.
+        self.locate: Callable[[int], Locator | None] = lambda number: None
         #: The other lanes, by number, as far as the catalog has applied them.
         self.lanes: dict[int, LaneEnd] = {}
         self._finishing = Finishing(home)
@@ -107,7 +105,9 @@ class Volumes:
         """Make volume 1 of a new archive, if no other process has."""
         async with locked(self.home.volumes):
             if not self.home.volume(1).exists():
-                await volume_file.create(self.home.volume(1), Meta(uuid.uuid4().hex, 1, Head(0, ZERO_HASH)))
+                from uuid import uuid4  # Loaded here alone: it asks much about the machine.
+
+                await volume_file.create(self.home.volume(1), Meta(uuid4().hex, 1, Head(0, ZERO_HASH)))
 
     async def begin(self, actor: str) -> None:
         """Write the first entry of the ledger, if no other process has."""
@@ -161,7 +161,7 @@ class Volumes:
                         self._replaced.append(self._open.pop(number))
                     await self._make_room()
                     read_only = number != self.last or self.refusal is not None
-                    found = await Volume.open(path, read_only=read_only, locate=self._locator(number))
+                    found = await Volume.open(path, read_only=read_only, locate=self.locate(number))
                     self._open[number] = found
                     self._check_identity(found, number)
                     self._before[number] = found.meta.previous.seq
@@ -169,11 +169,8 @@ class Volumes:
         self._open[number] = self._open.pop(number, found)
         return found
 
-    def _locator(self, number: int) -> Locator | None:
-        return None if self.locate is None else partial(self.locate, number)
-
     async def _make_room(self) -> None:
-        """Close what is not needed of replaced volumes, and of those used least recently, for one more."""
+        """Close for one more what is not needed: replaced volumes, and those used least recently."""
         idle = [number for number, volume in self._open.items() if number != self.last and not volume.is_used]
         closed = [self._open.pop(number) for number in idle[: max(len(self._open) + 1 - MOST_OPEN, 0)]]
         closed += [volume for volume in self._replaced if not volume.is_used]
