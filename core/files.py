@@ -14,7 +14,6 @@ import resource
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from tempfile import mkstemp
 from typing import BinaryIO
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -108,6 +107,9 @@ def create(path: Path, content: bytes) -> None:
 
 def create_whole(path: Path, content: bytes) -> None:
     """Write a file that appears under its name whole and durably, or not at all. Raises ``FileExistsError``."""
+    # Loaded where something is written alone: most commands read.
+    from tempfile import mkstemp
+
     descriptor, name = mkstemp(prefix=f"{path.name}.", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:

@@ -8,7 +8,6 @@ since a password may be one of their words.
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 import threading
@@ -16,6 +15,7 @@ from functools import cached_property
 from weakref import WeakValueDictionary
 
 from core.text.normal import normal
+from core.text.patterns import pattern
 from core.text.utf7 import modified_utf7
 
 MASK = "***"
@@ -26,7 +26,7 @@ _SHORT = 4
 _SHORT_IN_NAMES, _LEFT_IN_NAMES = 8, 5
 #: Digits of base64 long enough to be searched for.
 _TELLING = 6
-_BASE64 = re.compile(r"[A-Za-z0-9+/_=,-]*")
+_BASE64 = pattern(r"[A-Za-z0-9+/_=,-]*")
 
 
 class KnownPassword:
@@ -118,12 +118,16 @@ def masked_name(name: str) -> str:
     return name
 
 
+#: Characters that HTML writes by name, as ``html.escape`` does: its list of all names takes long to load.
+_NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"}
+
+
 def _spellings(character: str) -> str:
     """A character in the spellings of servers and libraries: itself, with backslashes, or by number in the usual ways."""
     code = f"{ord(character):x}"
     ways = [re.escape(character), rf"\\u\{{?0*{code}\}}?", rf"&\#(?:x0*{code}|0*{ord(character)});"]
-    if (named := html.escape(character)) != character:
-        ways.append(re.escape(named))
+    if character in _NAMED:
+        ways.append(re.escape(_NAMED[character]))
     data = character.encode("utf-8", "surrogateescape")
     for raw in {data, character.encode("latin-1", "ignore")} - {b""}:
         # Percent signs of URLs, = of quoted-printable, \ of LDAP, \x of repr.

@@ -38,7 +38,7 @@ from typing import Any
 
 import core
 from core.cli.commands import COMMANDS, load
-from core.system import launch
+from core.system import launch, program
 
 ROOT = Path(__file__).resolve().parents[1]
 #: The modules that are started as processes of their own.
@@ -280,7 +280,7 @@ def beside(
     pass_fds: Sequence[int] = (),
 ) -> Fork | subprocess.Popen[bytes]:
     """``launch.beside``, as a fork; that it runs ``by`` another program is left out."""
-    env = launch._environment()
+    env = program.environment()
     if not _can_be(module, env):
         return _beside(module, words, by=by, stdin=stdin, stderr=stderr, pass_fds=pass_fds)
     null = os.open(os.devnull, os.O_RDWR)
@@ -297,7 +297,7 @@ def beside(
 
 def detached(module: str, words: Sequence[str], log: Path) -> None:
     """``launch.detached``, as a fork."""
-    env = launch._environment()
+    env = program.environment()
     if not _can_be(module, env):
         return _detached(module, words, log)
     null, said = os.open(os.devnull, os.O_RDWR), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)

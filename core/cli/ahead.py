@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from core.service import ahead
-from core.service.ahead import QueuedAhead
+from core.service import starting
 from core.system.homes import default_home
+
+if TYPE_CHECKING:
+    from core.service.ahead import QueuedAhead
 
 _FLAGS = {"--dry-run", "--detach", "--json"}
 
@@ -34,5 +37,13 @@ def queue(arguments: Sequence[str]) -> QueuedAhead | None:
             words.append(word)
     match words:
         case ["run", name] if name and not name.startswith("-"):
-            return ahead.queue(os.path.abspath(home or default_home()), name, dry_run="--dry-run" in flags)
+            return _queued(os.path.abspath(home or default_home()), name, dry_run="--dry-run" in flags)
     return None
+
+
+def _queued(home: str, name: str, *, dry_run: bool) -> QueuedAhead | None:
+    # Before the database is loaded, so that both load at the same time.
+    service = starting.start(home)
+    from core.service import ahead
+
+    return ahead.queue(home, name, dry_run=dry_run, service=service)

@@ -19,7 +19,8 @@ from core.cli.answer import Answer, Part
 from core.cli.context import Console, actor, context, run
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.watching import result_lines, watch
+from core.cli.run_answer import result_lines
+from core.cli.watching import watch
 from core.config import Home
 from core.errors import InputError
 from core.model import Run

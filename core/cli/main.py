@@ -56,7 +56,7 @@ def main(arguments: Sequence[str], console: Console | None = None, ahead: Queued
     try:
         left = _take_options(list(arguments))
         _doubt_locale()
-        return _do(left) if ahead is None else output.show(run(_followed(ahead, left)))
+        return _do(left) if ahead is None else _waited(ahead, left)
     except ArchivarError as error:
         try:
             output.error(error)
@@ -68,11 +68,17 @@ def main(arguments: Sequence[str], console: Console | None = None, ahead: Queued
         return 130
 
 
-async def _followed(ahead: QueuedAhead, arguments: Sequence[str]) -> Answer:
-    """The answer to ``archivar run``, whose run is queued: without Typer, which takes longer to load than a small run."""
-    from core.cli.following import follow
+def _waited(ahead: QueuedAhead, arguments: Sequence[str]) -> int:
+    """Wait for the run that is queued: without Typer, which takes longer to load than a small run."""
+    from core.cli import waiting
 
-    return await follow(ahead, detach="--detach" in arguments)
+    detach = "--detach" in arguments
+    answer = None if detach else waiting.short(ahead)
+    if answer is None:
+        from core.cli.following import follow
+
+        answer = run(follow(ahead, detach=detach))
+    return output.show(answer)
 
 
 def _doubt_locale() -> None:

@@ -11,10 +11,10 @@ import typer
 from core.archive.registry import saved_profiles
 from core.cli.answer import Answer, Table
 from core.cli.context import context
-from core.cli.following import as_json, finished, left, watched
+from core.cli.following import finished, watched
 from core.cli.help import Command
 from core.cli.output import output
-from core.cli.words import run_state
+from core.cli.run_answer import as_json, left, run_state
 from core.errors import BusyError, InputError
 from core.model import Run, RunStatus, now
 from core.problems import run as run_problems

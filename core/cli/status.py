@@ -23,7 +23,8 @@ from core.cli.answer import Answer, Line, Part, Table
 from core.cli.context import context
 from core.cli.help import Command
 from core.cli.index_words import as_json, sentence
-from core.cli.words import NO_SERVICE, WORDS, next_start, progress_line
+from core.cli.run_answer import WORDS
+from core.cli.words import NO_SERVICE, next_start, progress_line
 from core.config import Home
 from core.engine.seals import seal_troubles
 from core.engine.visit.progress import Snapshot

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from core.cli.answer import Line
 from core.cli.output import output, plain
-from core.cli.words import WORDS, called, current_folder, mailboxes, progress_line, run_state, waits
+from core.cli.run_answer import TOLD_LATER, called, event_line, run_state
+from core.cli.words import current_folder, mailboxes, progress_line, waits
 from core.engine.run import progress_words
-from core.engine.run.foreseen import of_result
 from core.engine.visit.progress import Snapshot
 from core.errors import ArchivarError, BusyError
-from core.model import COUNTERS, Run, RunEvent, RunStatus
+from core.model import Run, RunEvent
 from core.problems import service
-from core.problems.code import Reason
-from core.problems.command_line import COMMAND_LINE, sentence
 from core.problems.command_line import told as told_with_remedy
-from core.problems.table import kept, warnings_kept
-from core.problems.unnamed import EARLIER
 from core.service import liveness
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
-from core.text.format import counted, duration, number, size
+from core.text.format import number, size
 from core.text.layout import cells, shortened
 
 if TYPE_CHECKING:
@@ -40,11 +34,6 @@ LOOK_SECONDS = 1.0
 LINE_SECONDS = 5.0
 #: Restarts of a dying service after which another one will not help.
 RESTARTS = 20
-#: Problems and warnings listed after a run; --json has all.
-SHOWN_PROBLEMS = 25
-SHOWN_WARNINGS = 8
-#: Kinds of events shown at the end of the run, and so not before.
-_TOLD_LATER = ("started", "finished", "warning", "problem")
 
 
 async def watch(home: Home, queue: Queue, run: Run, *, until_stuck: bool = False) -> Run:
@@ -85,7 +74,7 @@ async def watch(home: Home, queue: Queue, run: Run, *, until_stuck: bool = False
                 several = snapshot is not None and snapshot.mailboxes_total > 1
                 for event in events:
                     seen = event.id
-                    if event.kind not in _TOLD_LATER:
+                    if event.kind not in TOLD_LATER:
                         view.event(event, several=several)
                 view.update(run, snapshot)
                 if run.status.final and not events:
@@ -110,19 +99,13 @@ class _Lines:
         return
 
     def event(self, event: RunEvent, *, several: bool) -> None:
-        output.note(_sentence(event, several=several))
+        output.note(event_line(event, several=several))
 
     def update(self, run: Run, snapshot: Snapshot | None) -> None:
         if run.status.final or time.monotonic() - self._last < LINE_SECONDS:
             return
         self._last = time.monotonic()
         output.note(f"{called(run)}: {progress_line(snapshot) if snapshot else run.status.value}")
-
-
-def _sentence(event: RunEvent, *, several: bool) -> str:
-    """An event of a run in a line; with the mailbox if there are several."""
-    whose = f"{event.mailbox}: " if several and event.mailbox else ""
-    return f"{event.kind[:1].upper()}{event.kind[1:]}: {whose}{event.text}"
 
 
 class _Moving:
@@ -149,7 +132,7 @@ class _Moving:
 
         from core.text.format import safe
 
-        self._console.print(Text(safe(_sentence(event, several=several))))
+        self._console.print(Text(safe(event_line(event, several=several))))
 
     def update(self, run: Run, snapshot: Snapshot | None) -> None:
         from rich.text import Text
@@ -200,71 +183,3 @@ def _bar(fraction: float, width: int) -> str:
         return ""
     done = round(fraction * width)
     return "━" * done + "·" * (width - done) + " "
-
-
-def _advice(problem: Reason, advised: set[str]) -> Iterator[Line]:
-    """The remedy of a problem; one already ``advised`` is not repeated."""
-    remedy = problem.remedy(COMMAND_LINE)
-    if remedy and remedy not in advised:
-        advised.add(remedy)
-        yield Line(remedy, 2)
-
-
-def result_lines(run: Run) -> Iterator[Line]:
-    """A finished run in words."""
-    took = f" in {duration(_seconds(run))}" if run.started and run.finished and run.status is not RunStatus.FAILED else ""
-    yield Line(f"{called(run)} of {run.profile}: {WORDS[run.status]}{took}")
-    advised: set[str] = set()
-    if run.why is not None:
-        yield Line(sentence(run.why))
-        yield from _advice(run.why, advised) if run.why.code != EARLIER else ()
-    if run.result is None:
-        return
-    if counts := _counts(run):
-        yield Line(counts, 2)
-    warnings = warnings_kept(run.result)
-    for warning in warnings[:SHOWN_WARNINGS]:
-        yield Line(f"Warning: {sentence(warning)}", 2)
-        if warning.code != EARLIER:
-            yield from _advice(warning, advised)
-    if len(warnings) > SHOWN_WARNINGS:
-        yield Line(f"{counted(len(warnings) - SHOWN_WARNINGS, 'more warning')}; all of them: archivar watch {run.id} --json")
-    problems = [
-        (mailbox["mailbox"], problem)
-        for mailbox in run.result["mailboxes"]
-        for problem in mailbox["problems"]
-        if problem["reason"] not in (run.reason, "")
-    ]
-    everyone = run.result["mailboxes"]
-    if failed := sum(one["status"] == RunStatus.FAILED for one in everyone) if len(everyone) > 1 else 0:
-        yield Line(f"{number(failed)} of {number(len(everyone))} mailboxes failed.", 2)
-    for mailbox, problem in problems[:SHOWN_PROBLEMS]:
-        where = ", ".join(filter(None, (mailbox, problem["folder"], f"UID {problem['uid']}" if problem["uid"] else "")))
-        yield Line(f"Problem: {where}: {problem['reason']}", 2)
-        yield from _advice(kept(problem), advised)
-    if len(problems) > SHOWN_PROBLEMS:
-        more = counted(len(problems) - SHOWN_PROBLEMS, "more problem")
-        yield Line(f"{more}; all of them: archivar watch {run.id} --json")
-
-
-def _seconds(run: Run) -> float:
-    assert run.started is not None
-    assert run.finished is not None
-    return (run.finished - run.started).total_seconds()
-
-
-def _counts(run: Run) -> str:
-    assert run.result is not None
-    totals: dict[str, Any] = run.result["totals"]
-    if run.status is RunStatus.FAILED and not any(totals.values()):
-        return ""
-    parts = [f"{number(totals['found'])} found"]
-    if run.dry_run:
-        foreseen = of_result(run.result)
-        parts.append(f"{number(foreseen.new)} would be archived" + (f" ({size(foreseen.bytes)})" if foreseen.bytes else ""))
-        if foreseen.delete:
-            parts.append(f"{number(foreseen.delete)} would be deleted on the server")
-    else:
-        parts.append(f"{number(totals['archived'])} archived" + (f" ({size(totals['bytes'])})" if totals["bytes"] else ""))
-    others = [name for name in COUNTERS if name not in ("found", "archived", "bytes") and totals[name]]
-    return ", ".join([*parts, *(f"{number(totals[name])} {name}" for name in others)])

@@ -8,35 +8,16 @@ from typing import TYPE_CHECKING
 
 from core.engine.run import progress_words
 from core.engine.visit.progress import Snapshot
-from core.model import Phase, Run, RunStatus, now
+from core.model import Phase, now
 from core.text.format import clock, counted, number, safe, size, soon
 
 if TYPE_CHECKING:
     from core.profiles.profile import Profile
 
-WORDS = {
-    RunStatus.QUEUED: "… queued",
-    RunStatus.RUNNING: "▶ running",
-    RunStatus.INTERRUPTED: "… interrupted, will carry on",
-    RunStatus.SUCCEEDED: "✔ succeeded",
-    RunStatus.WITH_ERRORS: "! completed with errors",
-    RunStatus.CANCELLED: "■ cancelled",
-    RunStatus.FAILED: "✘ failed",
-}
 NO_SERVICE = (
     "No service is running, so no schedule starts anything. Start one: archivar service start; "
     "one that starts with the machine: archivar service unit"
 )
-
-
-def run_state(run: Run) -> str:
-    """The state of a run in words; a dry run is called one."""
-    return f"dry run: {WORDS[run.status]}" if run.dry_run else WORDS[run.status]
-
-
-def called(run: Run) -> str:
-    """``Run 7``, or ``Dry run 7``."""
-    return f"{'Dry run' if run.dry_run else 'Run'} {run.id}"
 
 
 def next_start(profile: Profile, starts: Mapping[str, datetime], running: bool) -> str:

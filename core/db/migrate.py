@@ -8,7 +8,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from functools import lru_cache, partial
-from importlib import resources
 from pathlib import Path
 
 from core.db.database import Database
@@ -18,14 +17,22 @@ from core.model import now, timestamp
 from core.problems import archive as problems
 from core.values import dataclass
 
-#: What to do about a damaged catalog.
+#: The scripts are files beside this module.
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
+    """A script by its number; without a ``text`` the file of that name, read when it is run: most need the numbers alone."""
+
     number: int
     name: str
-    sql: str
+    text: str = ""
+
+    @property
+    def sql(self) -> str:
+        """The statements of the script."""
+        return self.text or _HERE.joinpath("migrations", self.name).read_text(encoding="utf-8")
 
 
 def migrations() -> list[Migration]:
@@ -36,16 +43,16 @@ def migrations() -> list[Migration]:
 @lru_cache
 def _scripts() -> tuple[Migration, ...]:
     found = []
-    for item in resources.files("core.db.migrations").iterdir():
+    for item in _HERE.joinpath("migrations").iterdir():
         if item.name.endswith(".sql") and item.name[:4].isdigit():
-            found.append(Migration(int(item.name[:4]), item.name, item.read_text(encoding="utf-8")))
+            found.append(Migration(int(item.name[:4]), item.name))
     return tuple(sorted(found, key=lambda migration: migration.number))
 
 
 @lru_cache
 def _schema() -> str:
     """The schema that the program's scripts make, as one script: several times as quick."""
-    return resources.files("core.db").joinpath("schema.sql").read_text(encoding="utf-8")
+    return _HERE.joinpath("schema.sql").read_text(encoding="utf-8")
 
 
 async def check(database: Database) -> int:

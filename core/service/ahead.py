@@ -7,11 +7,19 @@ of time only the standard library is imported here, and no module that imports m
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+from core.service import starting
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from core.service.starting import StartedService
 
 #: SQL: queue a run of a profile without an active one.
 ADD = "INSERT INTO run (profile, status, requested, dry_run, automatic) VALUES (?, 'queued', ?, ?, ?)"
@@ -22,12 +30,20 @@ _DIGITS = 6
 
 
 class QueuedAhead:
-    """The queued run ``run``. ``launched``: a service was started for it."""
+    """The queued run ``run`` in the catalog ``place``. ``launched``: a service was started for it."""
 
-    def __init__(self, connection: sqlite3.Connection, run: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, place: str, run: int) -> None:
         self._connection = connection
+        self.place = place
         self.run = run
         self.launched = False
+
+    def rows(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        """The rows of a question to the catalog; none when it cannot be read now."""
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error:
+            return []
 
     def close(self) -> None:
         """Close the catalog. Called once it is open elsewhere, since the last one to close it copies its log."""
@@ -39,8 +55,26 @@ class QueuedAhead:
             self._connection.execute("UPDATE run SET cancel_requested = 1 WHERE id = ? AND finished IS NULL", (self.run,))
 
 
-def queue(home: str, profile: str, *, dry_run: bool) -> QueuedAhead | None:
-    """Queue a run of ``profile`` of the archive in ``home``, and start the service if none is running; None where in doubt."""
+def queue(home: str, profile: str, *, dry_run: bool, service: StartedService | None = None) -> QueuedAhead | None:
+    """Queue a run of ``profile`` of the archive in ``home``, and start the service if none is running; None where in doubt.
+
+    ``service``: the one that was started for the run, and waits for it.
+    """
+    try:
+        queued = _queue(home, profile, dry_run=dry_run)
+        if queued is not None:
+            queued.launched = service.serve() if service is not None else False
+            if not queued.launched and not starting.is_served(home):
+                # The one that was there has ended since, or it is the first.
+                service = starting.start(home, first=True)
+                queued.launched = service is not None and service.serve()
+        return queued
+    finally:
+        if service is not None:
+            service.leave()
+
+
+def _queue(home: str, profile: str, *, dry_run: bool) -> QueuedAhead | None:
     try:
         connection = _opened(home)
     except (OSError, sqlite3.Error, ValueError):
@@ -57,20 +91,21 @@ def queue(home: str, profile: str, *, dry_run: bool) -> QueuedAhead | None:
     if added is None or added.lastrowid is None:
         connection.close()
         return None
-    queued = QueuedAhead(connection, added.lastrowid)
-    if not _is_served(home):
-        queued.launched = _launched(home)
-    return queued
+    return QueuedAhead(connection, _catalog(home), added.lastrowid)
 
 
 def _opened(home: str) -> sqlite3.Connection:
     """The catalog, if it is ours to write to. Raises ``OSError``, ``sqlite3.Error``, ``ValueError``."""
     if os.stat(home).st_uid != os.geteuid() or os.path.exists(os.path.join(home, "backup.json")):
         raise ValueError(home)
-    place = os.path.join(home, "archive.sqlite")
+    place = _catalog(home)
     if os.path.islink(place) or not os.access(home, os.W_OK):
         raise ValueError(place)
     return _connected(place, "rw")
+
+
+def _catalog(home: str) -> str:
+    return os.path.join(home, "archive.sqlite")
 
 
 def _connected(place: str, mode: str) -> sqlite3.Connection:
@@ -103,37 +138,6 @@ def _is_whole(connection: sqlite3.Connection, home: str) -> bool:
     finally:
         volume.close()
     return bool(last == reached[1:])
-
-
-def _is_served(home: str) -> bool:
-    try:
-        descriptor = os.open(os.path.join(home, "service.lock"), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _launched(home: str) -> bool:
-    # Only now: the run is in the queue.
-    import subprocess
-    from pathlib import Path
-
-    from core.system import launch
-
-    log = os.path.join(home, "log")
-    try:
-        os.makedirs(log, 0o700, exist_ok=True)
-        launch.detached("core.service", [home], Path(log, "service.log"))
-    except (OSError, subprocess.SubprocessError):
-        # The command tries again, and tells why it cannot.
-        return False
-    return True
 
 
 def _now() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from core.db.database import Database, Row, Transaction
+from core.db.database import Database, Transaction
 from core.engine.run import briefs
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.errors import BusyError, InputError
@@ -17,22 +17,18 @@ from core.problems.table import kept
 from core.service import progress_rows
 from core.service.ahead import ADD
 from core.service.progress_rows import Changes
+from core.service.run_rows import COLUMNS, EVENTS, LISTED, ONE, STORY, STORY_EVENTS, event_of, run_of
 from core.values import dataclass
 
-_COLUMNS = "id, profile, status, requested, started, finished, cancel_requested, dry_run, resumed, reason, brief, automatic"
-_WHOLE = _COLUMNS.replace("brief", "(SELECT result FROM run_result WHERE run_result.run = run.id)")
 _PROBLEMS = (
     "SELECT mailbox.value ->> 'mailbox', problem.value "
     "FROM run_result, json_each(result, '$.mailboxes') mailbox, json_each(mailbox.value, '$.problems') problem "
     "WHERE run = ? LIMIT ?"
 )
-_EVENTS = "SELECT id, run, at, kind, mailbox, text FROM run_event WHERE run = ? AND id > ?"
 #: A number above that of any run.
 LAST_RUN = 2**63 - 1
 #: Time, kind, mailbox, content.
 Event = tuple[datetime, EventKind, str, Told]
-#: Events of a run that its JSON has at most, the last ones.
-STORY = 1000
 _NO_LINES: Mapping[int, MailboxLine] = {}
 _ACTIVE = "status IN ('queued', 'running', 'interrupted')"
 #: SQL: the profiles that have runs, one step in the index each, however many runs there are; the last row is NULL.
@@ -73,27 +69,6 @@ def _where(
     return f"WHERE {' AND '.join(conditions)}" if conditions else "", values
 
 
-def _run(row: Row) -> Run:
-    return Run(
-        id=row[0],
-        profile=row[1],
-        status=RunStatus(row[2]),
-        requested=moment(row[3]),
-        started=moment(row[4]) if row[4] else None,
-        finished=moment(row[5]) if row[5] else None,
-        cancel_requested=bool(row[6]),
-        dry_run=bool(row[7]),
-        resumed=row[8],
-        reason=row[9],
-        result=json.loads(row[10]) if row[10] else None,
-        automatic=bool(row[11]),
-    )
-
-
-def _event(row: Row) -> RunEvent:
-    return RunEvent(row[0], row[1], moment(row[2]), row[3], row[4], Told.kept(row[5]))
-
-
 class Queue:
     """Runs as all processes see them."""
 
@@ -125,10 +100,10 @@ class Queue:
 
     async def run(self, run: int) -> Run:
         """One run. Raises ``InputError`` for an unknown number."""
-        row = await self._database.one(f"SELECT {_WHOLE} FROM run WHERE id = ?", (run,))
+        row = await self._database.one(ONE, (run,))
         if row is None:
             raise InputError(problems.UNKNOWN(run=run))
-        return _run(row)
+        return run_of(row)
 
     async def runs(
         self,
@@ -143,8 +118,8 @@ class Queue:
         Their results are brief (``briefs.brief``): those of many mailboxes are megabytes each.
         """
         where, values = _where(profile, status)
-        sql = f"SELECT {_COLUMNS} FROM run {where} ORDER BY id DESC LIMIT ? OFFSET ?"
-        return [_run(row) for row in await self._database.read(sql, [*values, limit, offset])]
+        sql = f"SELECT {COLUMNS} FROM run {where} ORDER BY id DESC LIMIT ? OFFSET ?"
+        return [run_of(row) for row in await self._database.read(sql, [*values, limit, offset])]
 
     async def count(
         self, profile: str | None = None, *, status: RunStatus | Collection[RunStatus] | None = None, after: int = 0
@@ -183,15 +158,15 @@ class Queue:
     async def active(self) -> list[Run]:
         """Queued and active runs, the oldest first."""
         # Asked ten times a second: without the hint SQLite reads all runs of the past, in the order of their ids.
-        sql = f"SELECT {_COLUMNS} FROM run INDEXED BY run_active WHERE {_ACTIVE} ORDER BY id"
-        return [_run(row) for row in await self._database.read(sql)]
+        sql = f"SELECT {COLUMNS} FROM run INDEXED BY run_active WHERE {_ACTIVE} ORDER BY id"
+        return [run_of(row) for row in await self._database.read(sql)]
 
     async def latest(self, profile: str | None = None) -> dict[str, Run]:
         """The last run of each profile, or of one, by its name, with a brief result. Dry runs do not count."""
-        columns = ", ".join(f"run.{name}" for name in _COLUMNS.split(", "))
+        columns = ", ".join(f"run.{name}" for name in COLUMNS.split(", "))
         named, values = ("named (profile) AS (VALUES (?))", [profile]) if profile is not None else (_NAMED, [])
         sql = f"WITH RECURSIVE {named} SELECT {columns} FROM named CROSS JOIN run ON run.id = {_NEWEST}"
-        return {run.profile: run for run in map(_run, await self._database.read(sql, values))}
+        return {run.profile: run for run in map(run_of, await self._database.read(sql, values))}
 
     async def snapshot(self, run: int) -> Snapshot | None:
         """The progress of a run as last written."""
@@ -203,20 +178,19 @@ class Queue:
 
     async def events(self, run: int, *, after: int = 0, limit: int = 200) -> list[RunEvent]:
         """The events of a run after event ``after``, in order."""
-        return list(map(_event, await self._database.read(f"{_EVENTS} ORDER BY id LIMIT ?", (run, after, limit))))
+        return list(map(event_of, await self._database.read(LISTED, (run, after, limit))))
 
-    async def story(self, run: int, limit: int = STORY) -> list[RunEvent]:
+    async def story(self, run: int, limit: int = STORY_EVENTS) -> list[RunEvent]:
         """The last events of a run, in order, without the warnings and problems, which its result has."""
-        sql = f"{_EVENTS} AND kind NOT IN ('warning', 'problem') ORDER BY id DESC LIMIT ?"
-        return [_event(row) for row in reversed(list(await self._database.read(sql, (run, 0, limit))))]
+        return [event_of(row) for row in reversed(await self._database.read(STORY, (run, 0, limit)))]
 
     async def warnings(self, run: int, *, after: int = 0) -> tuple[int, list[RunEvent]]:
         """The warnings among the events of a run after event ``after``, in order; before them the number of its last event."""
         last = int(await self._database.value("SELECT coalesce(max(id), 0) FROM run_event WHERE run = ?", (run,)))
         if last <= after:
             return after, []
-        sql = f"{_EVENTS} AND id <= ? AND kind = 'warning' ORDER BY id"
-        return last, list(map(_event, await self._database.read(sql, (run, after, last))))
+        sql = f"{EVENTS} AND id <= ? AND kind = 'warning' ORDER BY id"
+        return last, list(map(event_of, await self._database.read(sql, (run, after, last))))
 
     async def version(self) -> int:
         """A number that changes when another process has written anything (8 µs to ask)."""
@@ -313,8 +287,8 @@ class Queue:
 
 async def active_run(transaction: Transaction, profile: str) -> Run | None:
     """The queued or active run of a profile."""
-    row = await transaction.one(f"SELECT {_COLUMNS} FROM run WHERE profile = ? AND {_ACTIVE}", (profile,))
-    return _run(row) if row else None
+    row = await transaction.one(f"SELECT {COLUMNS} FROM run WHERE profile = ? AND {_ACTIVE}", (profile,))
+    return run_of(row) if row else None
 
 
 async def add(transaction: Transaction, profile: str, *, dry_run: bool = False, automatic: bool = False) -> Run:
@@ -323,9 +297,9 @@ async def add(transaction: Transaction, profile: str, *, dry_run: bool = False, 
         ADD,
         (profile, timestamp(now()), dry_run, automatic),
     )
-    row = await transaction.one(f"SELECT {_COLUMNS} FROM run WHERE id = ?", (number,))
+    row = await transaction.one(f"SELECT {COLUMNS} FROM run WHERE id = ?", (number,))
     assert row is not None
-    return _run(row)
+    return run_of(row)
 
 
 async def _report(

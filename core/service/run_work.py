@@ -32,6 +32,8 @@ from core.service.workers import Workers
 from core.system.tasks import spawn
 
 TICK_SECONDS = 0.25
+#: Seconds within which a run has begun to wait for its server.
+CONNECT_SECONDS = 0.002
 #: Conflicts of a synchronisation listed one by one.
 CONFLICTS = 20
 #: Tries, and seconds between them, to write the result of a run while the disk is full.
@@ -140,6 +142,9 @@ class RunWork:
         """Write progress while ``task`` runs; True when it was cancelled on request. Raises the task's errors."""
         begun = time.monotonic()
         try:
+            await asyncio.wait({task}, timeout=CONNECT_SECONDS)
+            # Loads what a run writes with, while the server is being waited for.
+            _ = self._archive.writer
             while True:
                 done, _ = await asyncio.wait({task}, timeout=TICK_SECONDS)
                 events, self._events = self._events, []

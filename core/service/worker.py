@@ -8,6 +8,7 @@ import os
 import signal
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from core.archive import opening
 from core.archive.archive import Archive
@@ -23,24 +24,30 @@ from core.problems.code import Reason
 from core.problems.command_line import sentence
 from core.problems.disk import UNWRITTEN
 from core.problems.run import SERVICE_DIED
-from core.service import verifications
 from core.service.identity import HomeIdentity
-from core.service.indexing import Indexing
 from core.service.lock import ServiceLock
 from core.service.notify import Notifier
 from core.service.queue import Queue
 from core.service.run_work import RunWork, reason_of
 from core.service.scheduler import Scheduler
-from core.service.sealing import Sealing
-from core.service.verifying import Verifying
 from core.service.workers import Workers
 from core.system import log
+from core.system.changes import FileChanges
 from core.system.tasks import spawn
 
-#: Seconds within which a queued run is seen.
+if TYPE_CHECKING:
+    from core.service.beside import Beside
+
+#: Seconds within which a queued run is seen, where nothing tells of changes; where something does, a run is seen at once.
 QUEUE_SECONDS = 0.1
+#: Changes in a row after which the service looks at once, without anything to do; then it looks as where nothing tells of them.
+VAIN_CHANGES = 5
+#: Seconds from a write to a look, since it is told before its commit is visible.
+COMMIT_SECONDS = 0.002
 #: Seconds within which a changed schedule is seen, and a start may be late.
 SCHEDULE_SECONDS = 1.0
+#: Seconds from the start in which the runs that were queued come before anything else.
+RUNS_FIRST_SECONDS = 1.0
 HEARTBEAT_SECONDS, BEAT_SECONDS = 10.0, 1.0
 #: Seconds without work after which a service started for a run ends, unless a schedule needs it.
 IDLE_SECONDS = 5.0
@@ -83,6 +90,9 @@ async def serve(home: Home, *, until_idle: bool) -> None:
 async def _needed(archive: Archive) -> bool:
     scheduler = Scheduler(archive)
     await scheduler.refresh()
+    # Loaded by now, unless the service ends at once.
+    from core.service import verifications
+
     asked = await verifications.request(archive)
     verifying = asked is not None and not asked.automatic
     return scheduler.wanted or verifying or bool(await Queue(archive.database).active())
@@ -126,7 +136,8 @@ class Service:
         self._identity = identity
         self._queue = Queue(archive.database)
         self._until_idle = until_idle
-        self._stopping = asyncio.Event()
+        self._stopping, self._changed = asyncio.Event(), asyncio.Event()
+        self._vain = 0
         self._tasks: dict[int, asyncio.Task[None]] = {}
         #: Runs that ended by an unexpected error, with the reason.
         self._lost: dict[int, Reason] = {}
@@ -137,11 +148,9 @@ class Service:
         self._version = -1
         self._failures = 0
         self._scheduler = Scheduler(archive)
-        self._indexing = Indexing(archive)
-        self._verifying = Verifying(archive)
-        self._sealing = Sealing(archive)
+        self._beside: Beside | None = None
         self._notifier = Notifier()
-        self._scheduled = self._beaten = float("-inf")
+        self._scheduled = self._beaten = self._begun_at = float("-inf")
 
     async def run(self) -> bool:
         """Serve until stopped or idle (True); runs still active then are marked as interrupted.
@@ -149,16 +158,21 @@ class Service:
         Raises ``HomeError`` as soon as another home is in the place of the one it opened: nothing is written there.
         """
         loop = asyncio.get_running_loop()
+        changes = FileChanges.of(f"{self._archive.home.catalog}-wal")
+        if changes is not None:
+            loop.add_reader(changes.descriptor, self._note_change, changes)
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+            loop.add_signal_handler(number, self._stop)
         # A closed terminal does not end the service.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         await self._queue.announce(os.getpid())
         self._notifier.ready()
-        idle_since = loop.time()
+        idle_since = self._begun_at = loop.time()
         beating = spawn(self._give_signs_of_life(), name="signs of life")
         try:
             while not self._stopping.is_set():
+                # Before the look: a change during it is none that it has seen.
+                self._changed.clear()
                 # Only here, so that a hanging loop is noticed.
                 self._notifier.alive(loop.time())
                 if self._identity is not None:
@@ -170,9 +184,12 @@ class Service:
                     idle_since = loop.time()
                 elif self._until_idle and loop.time() - idle_since > IDLE_SECONDS:
                     return True
-                await self._pause(QUEUE_SECONDS)
+                await self._await_change(QUEUE_SECONDS)
             return False
         finally:
+            if changes is not None:
+                loop.remove_reader(changes.descriptor)
+                changes.close()
             self._notifier.stopping()
             await self._end()
             beating.cancel()
@@ -202,10 +219,18 @@ class Service:
             return True
         self._failures = 0
         busy, lasting = bool(self._tasks), not self._until_idle or self._scheduler.wanted
-        indexing = await self._indexing.look(busy=busy)
-        verifying = await self._verifying.look(busy=busy, lasting=lasting)
-        sealing = await self._sealing.look()
-        return busy or self._scheduler.wanted or indexing or verifying or sealing
+        beside = await self._look_beside(busy=busy, lasting=lasting)
+        return busy or self._scheduler.wanted or beside
+
+    async def _look_beside(self, *, busy: bool, lasting: bool) -> bool:
+        if self._beside is None:
+            if busy and asyncio.get_running_loop().time() - self._begun_at < RUNS_FIRST_SECONDS:
+                return True
+            # Loaded only now, as what was queued is waited for.
+            from core.service.beside import Beside
+
+            self._beside = Beside(self._archive)
+        return await self._beside.look(busy=busy, lasting=lasting)
 
     async def _see_to_schedules(self) -> None:
         time = asyncio.get_running_loop().time()
@@ -215,7 +240,7 @@ class Service:
 
     async def _beat(self) -> None:
         time = asyncio.get_running_loop().time()
-        if time - self._beaten >= HEARTBEAT_SECONDS:
+        if time - self._beaten >= HEARTBEAT_SECONDS and not (self._tasks and time - self._begun_at < RUNS_FIRST_SECONDS):
             self._beaten = time
             await self._queue.beat()
             await clock.watch(self._archive)
@@ -228,6 +253,31 @@ class Service:
             self._settings = await settings.read(self._archive.database)
             self._limits.allow(self._settings.connections)
             self._version = version
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._changed.set()
+
+    def _note_change(self, changes: FileChanges) -> None:
+        changes.forget()
+        if not self._tasks:
+            # The changes during a run are those of the run.
+            self._changed.set()
+
+    async def _await_change(self, seconds: float) -> None:
+        """Pause; while no run is active no longer than up to a change of the catalog, such as a queued run."""
+        if self._vain >= VAIN_CHANGES:
+            # Another process writes all the time, and nothing for this one.
+            self._vain = 0
+            await self._pause(seconds)
+            return
+        try:
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        except TimeoutError:
+            self._vain = 0
+            return
+        self._vain += 1
+        await self._pause(COMMIT_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -281,9 +331,8 @@ class Service:
         await work.do()
 
     async def _end(self) -> None:
-        self._indexing.close()
-        self._verifying.close()
-        self._sealing.close()
+        if self._beside is not None:
+            self._beside.close()
         for task in self._tasks.values():
             task.cancel()
         if self._tasks:

@@ -54,17 +54,18 @@ def _refuse_looks() -> None:
     /proc would show the memory, and above all the environment. Systems without this call have no such /proc either.
     """
     if sys.platform == "linux":
-        _library().prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        library().prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def prepare() -> None:
     """Load what ``protect`` needs, before a change to an account that may not be able to read the program."""
     if sys.platform == "linux":
-        _library()
+        library()
 
 
 @cache
-def _library() -> Any:
+def library() -> Any:
+    """The C library of this process."""
     import ctypes
 
     return ctypes.CDLL(None)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import core
-from core.system import guard
+from core.system import program
 
 # A shell in between ends at once, so the process is not our child and leaves no zombie.
 _DETACH = 'log=$1; shift; "$@" </dev/null >/dev/null 2>>"$log" &'
@@ -21,10 +18,10 @@ def detached(module: str, words: Sequence[str], log: Path) -> None:
     Raises ``OSError``, ``subprocess.SubprocessError``.
     """
     subprocess.run(
-        ["/bin/sh", "-c", _DETACH, "archivar", str(log), *_command(module, words)],
+        ["/bin/sh", "-c", _DETACH, "archivar", str(log), *program.command(module, words)],
         check=True,
         cwd="/",
-        env=_environment(),
+        env=program.environment(),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -45,9 +42,9 @@ def beside(
     """
     try:
         return subprocess.Popen(
-            [*by, *_command(module, words)],
+            [*by, *program.command(module, words)],
             cwd="/",
-            env=_environment(),
+            env=program.environment(),
             stdin=stdin,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
@@ -56,14 +53,3 @@ def beside(
         )
     except (MemoryError, subprocess.SubprocessError) as error:
         raise OSError(f"{type(error).__name__}: {error}") from error
-
-
-def _command(module: str, words: Sequence[str]) -> list[str]:
-    # -P: a folder called "core" in the administrator's current folder is not ours.
-    return [sys.executable, "-P", "-m", module, *words]
-
-
-def _environment() -> dict[str, str]:
-    """The environment without systemd's and the shell's variables (``guard.environment``)."""
-    source = str(Path(core.__file__).resolve().parent.parent)
-    return guard.environment(PYTHONPATH=os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH")))))

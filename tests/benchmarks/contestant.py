@@ -32,6 +32,12 @@ class Measured:
     result: dict[str, Any]
 
 
+def environment() -> dict[str, str]:
+    """The variables of a command: those of a program that is installed, whose compiled modules are kept."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "BENCH_PASSWORD": PASSWORD}
+
+
 class Home:
     """A home with a user and a profile for each mailbox."""
 
@@ -96,11 +102,10 @@ include = ["**", "Junk E-mail"]
 
     def command(self, *arguments: str) -> dict[str, Any]:
         """An ``archivar`` command; its JSON."""
-        environment = {**os.environ, "BENCH_PASSWORD": PASSWORD}
         done = subprocess.run(
             [sys.executable, "-m", "tui", "--home", str(self.path), *arguments, "--json"],
             check=True,
-            env=environment,
+            env=environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
         )

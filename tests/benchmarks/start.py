@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.console import verdict
-from tests.benchmarks.contestant import Home
-from tests.benchmarks.server import PASSWORD, fill
+from tests.benchmarks.contestant import Home, environment
+from tests.benchmarks.server import fill
 from tests.servers.dovecot import Dovecot
 
 LOGIN = "tiny@example.test"
@@ -43,6 +43,8 @@ READING = (
 )
 _IDLE = ("-c", "pass")
 _TYPER = ("-c", "import typer")
+#: What any service of this kind has to load, and what any client of IMAP.
+_LOOP, _IMAP = ("-c", "import asyncio, sqlite3"), ("-c", "import imapclient")
 
 
 def measure(folder: Path, server: Dovecot) -> Iterator[tuple[str, ...]]:
@@ -52,7 +54,7 @@ def measure(folder: Path, server: Dovecot) -> Iterator[tuple[str, ...]]:
     profile = home.add(LOGIN)
     home.run(profile)
     words = ("run", profile, "--home", str(home.path))
-    cold, warm, queued, idle, helped, typer = (list[float]() for _ in range(6))
+    cold, warm, queued, idle, helped, typer, loop, imap = (list[float]() for _ in range(8))
     for _ in range(ROUNDS):
         home.stop()
         cold.append(home.run(profile).wall)
@@ -63,9 +65,12 @@ def measure(folder: Path, server: Dovecot) -> Iterator[tuple[str, ...]]:
         idle.append(_python(_IDLE)[1])
         helped.append(_python(("-m", "tui", "--help"))[0])
         typer.append(_python(_TYPER)[0])
+        loop.append(_python(_LOOP)[0])
+        imap.append(_python(_IMAP)[0])
     home.stop()
-    yield _row("archivar run of a tiny mailbox, no service", median(cold), MOST_COLD)
-    yield _row("the same, while a service idles", median(warm), MOST_WARM)
+    beside = f"import asyncio, sqlite3 {median(loop) * 1000:.0f} ms, imapclient {median(imap) * 1000:.0f} ms"
+    yield _row("archivar run of a tiny mailbox, no service", median(cold), MOST_COLD, beside)
+    yield _row("the same, while a service idles", median(warm), MOST_WARM, beside)
     yield _row(
         "up to its row in the queue, processor time", median(queued), MOST_QUEUED, f"python {median(idle) * 1000:.0f} ms"
     )
@@ -103,7 +108,7 @@ def _python(words: Sequence[str]) -> tuple[float, float]:
     begun = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *words],
-        env={**os.environ, "BENCH_PASSWORD": PASSWORD},
+        env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

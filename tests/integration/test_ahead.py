@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from core.cli import following
 from core.cli.context import context
 from core.config import Home
 from core.model import moment, now
-from core.service import ahead
+from core.service import ahead, starting
 from core.service import detach as detaching
 from core.service.lock import ServiceLock, is_running
 from core.service.queue import Queue
@@ -178,7 +178,8 @@ def test_the_plain_form_of_a_run_alone_is_queued_ahead(
 ) -> None:
     asked: list[tuple[str, str, bool]] = []
     monkeypatch.setenv("ARCHIVAR_HOME", "/default")
-    monkeypatch.setattr(ahead, "queue", lambda home, name, *, dry_run: asked.append((home, name, dry_run)))
+    monkeypatch.setattr(starting, "start", lambda home: None)
+    monkeypatch.setattr(ahead, "queue", lambda home, name, *, dry_run, service: asked.append((home, name, dry_run)))
     plain.queue(words)
     assert asked == ([wanted] if wanted else [])
 
@@ -201,8 +202,8 @@ def test_little_is_loaded_before_a_run_is_queued(served: Home) -> None:
     done = subprocess.run([sys.executable, "-P", "-c", code], env=homes.environment(), capture_output=True, text=True)
     loaded = set(json.loads(done.stdout))
     assert {name for name in loaded if name.startswith("core")} == {
-        *("core", "core.cli", "core.cli.ahead", "core.service", "core.service.ahead"),
-        *("core.system", "core.system.guard", "core.system.homes"),
+        *("core", "core.cli", "core.cli.ahead", "core.service", "core.service.ahead", "core.service.starting"),
+        *("core.system", "core.system.guard", "core.system.homes", "core.system.program"),
     }
     assert {name.partition(".")[0] for name in loaded} & SLOW == set()
     assert {name.partition(".")[0] for name in loaded} - {"core", "tui"} <= sys.stdlib_module_names
@@ -247,7 +248,7 @@ def test_a_run_that_ended_before_the_command_is_loaded_needs_no_service(
     home: Home, detach: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service may have ended by then as well: its result is the answer."""
-    monkeypatch.setattr(ahead, "_is_served", lambda home: True)
+    monkeypatch.setattr(starting, "is_served", lambda home: True)
     monkeypatch.setattr(detaching, "START_SECONDS", 0.0)
     monkeypatch.setattr(context, "find", lambda: home)
     queued = ahead.queue(str(home.path), "Test", dry_run=False)
@@ -258,6 +259,79 @@ def test_a_run_that_ended_before_the_command_is_loaded_needs_no_service(
     assert answer.json is not None
     assert answer.json()["status"] == "cancelled"
     assert list(answer.notes) == []
+
+
+def _services(home: Home) -> list[int]:
+    """The processes of services of the home, waiting ones among them."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = place.read_bytes().split(b"\0")
+            if b"core.service" in words and os.fsencode(home.path) in words:
+                found.append(int(place.parent.name))
+    return found
+
+
+def _note_service(home: Home) -> None:
+    """Leave what a service of before has left."""
+    home.log.parent.mkdir()
+    home.log.touch()
+
+
+def test_a_service_that_was_started_for_no_run_leaves_the_archive_as_it_is(home: Home) -> None:
+    """It is started before the command has looked; it ends unseen when there is nothing to queue."""
+    _note_service(home)
+    before = homes.files(home.volumes)
+    done = homes.cli(home, "run", "Other")
+    assert done.returncode == 2, done.stderr
+    homes.wait_for(lambda: not _services(home), "the end of the service")
+    assert not home.lock.exists()
+    assert homes.files(home.volumes) == before
+    assert home.log.read_text() == ""
+
+
+def test_a_service_is_left_when_its_command_is_killed_before_the_run_is_queued(home: Home) -> None:
+    assert starting.start(str(home.path)) is None, "where there was none, nothing is made before a run is queued"
+    assert not home.log.exists()
+    _note_service(home)
+    service = starting.start(str(home.path))
+    assert service is not None
+    homes.wait_for(lambda: bool(_services(home)), "the service")
+    service.leave()
+    homes.wait_for(lambda: not _services(home), "the end of the service")
+    assert not home.lock.exists()
+
+
+def test_no_service_is_started_beside_another_or_without_an_archive(served: Home, tmp_path: Path) -> None:
+    assert starting.start(str(served.path)) is None
+    assert starting.start(str(tmp_path / "nowhere")) is None
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_service_started_for_a_run_is_like_one_that_a_shell_starts(home: Home, tmp_path: Path) -> None:
+    """Its session, folder, streams and environment: nothing of the command goes on in it, no password either."""
+    environment = {**homes.environment(), "ARCHIVE_PASSWORD": "of-a-profile"}
+    code = (
+        "import sys, time\n"
+        "from core.service import starting\n"
+        f"starting.start({str(home.path)!r}, first=True).serve()\n"
+        "print('served', flush=True)\n"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], env=environment, cwd=tmp_path, check=True)
+    homes.wait_for(lambda: is_running(home), "the service")
+    try:
+        [pid] = _services(home)
+        there = Path(f"/proc/{pid}")
+        assert os.getsid(pid) == os.getpgid(pid) != os.getsid(0)
+        if os.geteuid() == 0:
+            # Nobody else may look, see ``guard``.
+            assert (there / "cwd").readlink() == Path("/")
+            assert {(there / "fd" / str(number)).readlink() for number in (0, 1)} == {Path(os.devnull)}
+            assert (there / "fd" / "2").readlink() == home.log
+            assert b"of-a-profile" not in (there / "environ").read_bytes()
+    finally:
+        homes.cli(home, "service", "stop")
+    homes.wait_for(lambda: not _services(home), "the end of the service")
 
 
 def test_damage_that_the_service_meets_is_the_answer(home: Home) -> None:

@@ -55,7 +55,7 @@ HELP = {
     *("core.errors", "core.problems", "core.problems.code", "core.problems.command_line", "core.problems.unnamed"),
     "core.problems.usage",
     *("core.system", "core.system.guard", "core.system.locales"),
-    *("core.text", "core.text.codepoints", "core.text.format", "core.text.layout"),
+    *("core.text", "core.text.codepoints", "core.text.format", "core.text.layout", "core.text.patterns"),
     "core.values",
 }
 #: What frequent commands have no use for, and must not wait for.
@@ -108,6 +108,7 @@ TOLD_BEFORE_THE_END = {
     "core.cli.restore.restore()": "warnings stand before the question whether to restore",
     "core.cli.restore._announce()": "what a question is about stands before it",
     "core.cli.runs.run_profile()": "that it runs already is told before the run is watched",
+    "core.cli.waiting.short()": "whoever leaves is told that the run goes on",
     "core.cli.following.watched()": "whoever leaves is told that the run goes on",
     "core.cli.search.search()": "JSON has the number of all results, text as far as it is known at once",
     "core.cli.seal.check()": "what is wrong with a place is told, even if the archive cannot be checked then",

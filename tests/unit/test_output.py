@@ -21,7 +21,8 @@ from core.cli.answer import Answer, Line, Note, Part, Raw, Table
 from core.cli.commands import COMMANDS
 from core.cli.moments import day_and_time, minute
 from core.cli.output import Output, output, plain
-from core.cli.watching import drawing, result_lines
+from core.cli.run_answer import result_lines
+from core.cli.watching import drawing
 from core.cli.words import progress_line
 from core.engine.visit.progress import MailboxLine, Snapshot
 from core.errors import ConnectError, InputError

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.archive.archive import Archive
-from core.cli.following import as_json
+from core.cli.run_answer import as_json
 from core.engine.visit.run_progress import Progress
 from core.errors import BusyError, InputError
 from core.model import EventKind, RunStatus, Told, now, timestamp

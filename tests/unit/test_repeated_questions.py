@@ -24,6 +24,7 @@ from core.cli import status
 from core.cli.context import context
 from core.config import Home
 from core.db.database import Database
+from core.service.beside import Beside
 from core.service.queue import Queue
 from core.service.worker import Service
 from tests import homes
@@ -99,10 +100,11 @@ async def _cost(archive: Archive, work: Callable[[], Awaitable[object]]) -> dict
 async def _service(archive: Archive) -> None:
     """Questions of the service while a run is active, and the index is behind."""
     service = Service(archive, until_idle=False)
-    service._indexing._patience.is_over(busy=False)
+    service._beside = Beside(archive)
+    service._beside.indexing._patience.is_over(busy=False)
     service._tasks[0] = asyncio.get_running_loop().create_future()  # type: ignore[assignment]
     assert await service._look()
-    assert service._indexing._behind
+    assert service._beside.indexing._behind
 
 
 async def _on_desk(archive: Archive, work: Callable[[Desk], Awaitable[object]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.cli.watching import result_lines
+from core.cli.run_answer import result_lines
 from core.engine.run.run import result
 from core.engine.visit.progress import Snapshot
 from core.engine.visit.run_progress import Progress

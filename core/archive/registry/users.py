@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -221,6 +220,9 @@ async def _add(archive: Archive, name: str, emails: Sequence[str], login: str, f
     before = await of_id(archive, next(iter(found.values()))) if found else None
     if before is not None and not before.removed:
         raise InputError(problems.THERE(user=before.name))
+    # Loaded for something new alone: it asks much about the machine.
+    import uuid
+
     user_id = before.id if before else uuid.uuid4().hex[:12]
     user = await _checked(archive, User(user_id, name.strip(), tuple(emails), login.strip(), full_name.strip()))
     await _save(archive, user, actor)

@@ -1,0 +1,31 @@
+"""The processes beside the service, as one: indexing, verifying, sending seals. Loaded once the first runs are on their way."""
+
+from __future__ import annotations
+
+from core.archive.archive import Archive
+from core.service.indexing import Indexing
+from core.service.sealing import Sealing
+from core.service.verifying import Verifying
+
+
+class Beside:
+    """The service's control of all of them."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.indexing = Indexing(archive)
+        self.verifying = Verifying(archive)
+        self.sealing = Sealing(archive)
+
+    async def look(self, *, busy: bool, lasting: bool) -> bool:
+        """Start or end the processes; True when the service must stay for one. Never raises.
+
+        ``busy``: runs are active. ``lasting``: the service was started on its own account.
+        """
+        indexing = await self.indexing.look(busy=busy)
+        verifying = await self.verifying.look(busy=busy, lasting=lasting)
+        return await self.sealing.look() or indexing or verifying
+
+    def close(self) -> None:
+        """End all of them; the next service continues."""
+        for one in (self.indexing, self.verifying, self.sealing):
+            one.close()
