@@ -31,7 +31,7 @@ _SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 {_CREDENTIAL}, SignedHeaders=host
 
 @dataclass(slots=True)
 class Moods:
-    """The behaviour of the front. ``refuse``: status and code of the answer, None to pass requests on; ``only``: the methods meant.
+    """The behaviour of the front. ``refuse``: status and code of the answer, None to pass requests on; ``only``: methods meant.
 
     ``change``: makes other bytes of what is put; ``dropped``: every connection is closed without an answer.
     """
