@@ -33,6 +33,7 @@ from core.profiles.rules import FolderRules
 from core.profiles.selection import UserSelection
 from core.secrets import Secret
 from core.trial import TrialStep
+from tests.servers.dovecot import Dovecot
 
 ALICE = "alice@example.test"
 SHORT_BACKOFF = (0.001, 0.001, 0.001)
@@ -86,6 +87,11 @@ def profile(
     rules = FolderRules.of(include, exclude)
     target = Target("alice", ALICE)
     return Profile("Test", server, Login(username), target, rules, filter or Filter(), deletion or Deletion())
+
+
+def reading(server: Dovecot, *include: str) -> Profile:
+    """A profile for alice's mailbox on a server without TLS."""
+    return profile(At(server.host, server.plain_port), include=include)
 
 
 def many(

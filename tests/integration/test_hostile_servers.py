@@ -1,35 +1,26 @@
-"""Server behaviour that no standard allows: nothing is lost, the run goes on, and the fault is named (P2, P6)."""
+"""Servers that talk as no standard allows: nothing is lost, the run goes on, and the fault is named (P2, P6)."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import socket
-import ssl
-import threading
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
-from core.engine.visit import download
 from core.imap.login import Credentials
 from core.imap.session import Session
 from core.model import RunStatus
 from core.problems.command_line import sentence
 from core.problems.folder import UNREADABLE_LINE
-from core.profiles.profile import Access, Method, Profile
+from core.profiles.profile import Method
 from core.secrets import Secret
-from core.system.tasks import spawn
-from core.trial import TrialStep
+from tests.hostile import bodies_asked_for, heals, inbox, on_server, stored
 from tests.servers import scripted
-from tests.servers.proxy import Proxy
-from tests.servers.scripted import Script, ScriptedServer, Stored
-from tests.support import ALICE, At, Limited, Outcome, Sandbox, connection_test, folder_tree, mail, profile, sandbox, sha256
+from tests.servers.scripted import Script
+from tests.support import ALICE, Sandbox, folder_tree, profile, sandbox, sha256
 
 
 @pytest.fixture
@@ -49,353 +40,6 @@ def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
         begin(session)
 
     monkeypatch.setattr(scripted._Session, "run", run)
-
-
-def stored(*uids: int, size: int = 200) -> list[Stored]:
-    return [Stored(uid, mail(f"message {uid}", "x" * size)) for uid in uids]
-
-
-def inbox(script: Script | None = None, *uids: int, **options: Any) -> ScriptedServer:
-    return ScriptedServer({"INBOX": stored(*(uids or (3, 5, 9, 12, 20)))}, script, **options)
-
-
-def on_server(server: ScriptedServer, *without: int) -> set[str]:
-    return {sha256(one.raw) for messages in server.folders.values() for one in messages if one.uid not in without}
-
-
-def bodies_asked_for(server: ScriptedServer) -> int:
-    return sum("BODY.PEEK[]" in line for line in server.lines())
-
-
-async def heals(box: Sandbox, server: ScriptedServer) -> Outcome:
-    """A run of a server that behaves again: all is there."""
-    outcome = await box.run(profile(server))
-    assert (outcome.status, outcome.result.problems) == (RunStatus.SUCCEEDED, [])
-    assert on_server(server) <= await box.digests()
-    assert await box.missing(profile(server)) == {}
-    return outcome
-
-
-# -- single messages that cannot be had
-
-
-@pytest.mark.parametrize(
-    ("misbehaviour", "reason"),
-    [
-        ({"nil_uids": {9}}, "the server sent no content"),
-        ({"omit_uids": {9}}, "the server left it out of its answer"),
-        ({"no_uids": {9}}, "the server would not give it: NO some messages cannot be read"),
-    ],
-    ids=["BODY[] NIL", "left out", "NO"],
-)
-async def test_one_message_that_cannot_be_had_is_named_and_the_rest_archived(
-    box: Sandbox, misbehaviour: dict[str, set[int]], reason: str
-) -> None:
-    """Exactly that UID with its reason, tried again in the next run, archived when the server has recovered (P6)."""
-    with inbox(Script(**misbehaviour)) as server:  # type: ignore[arg-type]
-        for _ in range(2):
-            outcome = await box.run(profile(server))
-            assert (outcome.status, outcome.problems, outcome.reasons) == (RunStatus.WITH_ERRORS, [("INBOX", 9)], reason)
-            assert await box.digests() == on_server(server, 9)
-            tally = outcome.tally
-            assert tally.found == tally.archived + tally.known + tally.failed == 5
-            assert await box.missing(profile(server)) == {"INBOX": [9]}
-        for name in misbehaviour:
-            setattr(server.script, name, set())
-        assert (await heals(box, server)).tally.archived == 1
-
-
-async def test_several_bad_messages_among_hundreds_are_all_found(box: Sandbox) -> None:
-    """NO for batches with one of five bad ones in it: halves find them, not one fetch for each message."""
-    bad = {1, 77, 78, 150, 300}
-    with inbox(Script(no_uids=bad), *range(1, 301)) as server:
-        outcome = await box.run(profile(server))
-        assert [uid for _, uid in outcome.problems] == sorted(bad)
-        assert outcome.tally.archived == 295
-        assert bodies_asked_for(server) < 90
-        server.script.no_uids = set()
-        assert (await heals(box, server)).tally.archived == 5
-
-
-async def test_a_message_of_no_bytes_is_a_message(box: Sandbox) -> None:
-    """Size 0 and nothing behind it: stored, counted, no error."""
-    with inbox() as server:
-        server.folders["INBOX"].append(Stored(21, b""))
-        outcome = await box.run(profile(server))
-        assert (outcome.status, outcome.tally.archived, outcome.problems) == (RunStatus.SUCCEEDED, 6, [])
-        assert sha256(b"") in await box.digests()
-        assert (await heals(box, server)).tally.known == 6
-
-
-async def test_a_wrong_size_is_no_reason_to_lose_a_message(box: Sandbox) -> None:
-    """Too small, 0, too large: kept as sent, read again on a connection of its own, named until size and bytes agree."""
-    with inbox(Script(size_lies={3: 7, 5: 0, 9: 90_000_000})) as server:
-        for _ in range(2):
-            outcome = await box.run(profile(server))
-            assert (outcome.status, outcome.problems) == (RunStatus.WITH_ERRORS, [("INBOX", 3), ("INBOX", 5), ("INBOX", 9)])
-            assert await box.digests() == on_server(server)
-        server.script.size_lies = {}
-        await heals(box, server)
-
-
-async def test_what_is_expunged_in_between_is_not_missing(box: Sandbox) -> None:
-    """Listed, and gone when its body is asked for: neither archived nor failed."""
-    with inbox(Script(expunge_between={5, 9})) as server:
-        outcome = await box.run(profile(server))
-        assert (outcome.status, outcome.tally.found, outcome.tally.archived) == (RunStatus.SUCCEEDED, 3, 3)
-        await heals(box, server)
-
-
-async def test_a_message_is_not_taken_for_expunged_because_the_server_would_not_say(
-    box: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Left out of the bodies, and NO to the question whether it is there: it is a named failure, never passed over."""
-    fetch = scripted._Session.fetch
-
-    def refuse(session: Any, places: list[int], items: tuple[str, ...]) -> str:
-        return "NO not now" if " ".join(items) in ("UID (UID)", "UID UID") else fetch(session, places, items)
-
-    monkeypatch.setattr(scripted._Session, "fetch", refuse)
-    with inbox(Script(omit_uids={9})) as server:
-        outcome = await box.run(profile(server))
-        assert outcome.problems == [("INBOX", 9)]
-        monkeypatch.undo()
-        server.script.omit_uids = set()
-        assert (await heals(box, server)).tally.archived == 1
-
-
-async def test_a_message_that_ends_the_connection_each_time_is_named(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One poisonous message: tried alone, named, and all others are archived without doubles."""
-    send = scripted._Session.send_item
-
-    def poison(session: Any, message: Stored, name: str) -> None:
-        if name == "BODY.PEEK[]" and message.uid == 9:
-            raise scripted._Ended
-        send(session, message, name)
-
-    monkeypatch.setattr(scripted._Session, "send_item", poison)
-    with inbox() as server:
-        server.folders["Weitere"] = stored(1, 2)
-        outcome = await box.run(profile(server))
-        assert outcome.problems == [("INBOX", 9)]
-        assert "connection broke" in outcome.reasons
-        assert (outcome.tally.archived, outcome.tally.failed) == (6, 1)
-        monkeypatch.undo()
-        assert (await heals(box, server)).tally.archived == 1
-
-
-async def test_a_folder_in_which_everything_ends_the_connection_does_not_go_on_for_ever(
-    box: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After some messages in a row the folder is left for the next run; every UID is named, the next folder is archived."""
-    send = scripted._Session.send_item
-
-    def poison(session: Any, message: Stored, name: str) -> None:
-        if name == "BODY.PEEK[]" and session.selected == "INBOX":
-            raise scripted._Ended
-        send(session, message, name)
-
-    monkeypatch.setattr(scripted._Session, "send_item", poison)
-    with inbox(None, *range(1, 41)) as server:
-        server.folders["Weitere"] = stored(1, 2)
-        outcome = await box.run(profile(server))
-        assert {uid for folder, uid in outcome.problems if folder == "INBOX"} == {None, *range(1, 41)}
-        assert (outcome.tally.archived, outcome.tally.failed, outcome.tally.found) == (2, 40, 42)
-        assert server.connections < 6 * (download.GIVE_UP_AFTER + 1)
-        monkeypatch.undo()
-        assert (await heals(box, server)).tally.archived == 40
-
-
-# -- connections that break
-
-
-@pytest.mark.parametrize("way", ["cut_literal_after", "bye_in_literal"])
-@pytest.mark.parametrize("reset", [False, True], ids=["FIN", "RST"])
-async def test_a_literal_that_is_cut_off_is_fetched_again(box: Sandbox, way: str, reset: bool) -> None:
-    """Half a message is never archived; the run connects again and ends with everything, once."""
-    script = Script(reset=reset)
-    setattr(script, way, 100)
-    with inbox(script) as server:
-        outcome = await box.run(profile(server))
-        assert (outcome.status, outcome.tally.archived) == (RunStatus.SUCCEEDED, 5)
-        assert await box.digests() == on_server(server)
-        assert await box.archive.database.value("SELECT count(*) FROM placement") == 5
-        assert server.connections == 2
-
-
-@pytest.mark.parametrize("reset", [False, True], ids=["FIN", "RST"])
-async def test_a_dropped_connection_resumes_after_the_last_durable_message(
-    box: Sandbox, reset: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Cut after 400 kB of a megabyte: what was stored is not fetched again, and nothing is there twice."""
-    monkeypatch.setattr(download, "BATCH_BYTES", 100_000)
-    with ScriptedServer({"INBOX": stored(*range(1, 51), size=20_000)}) as server, Proxy(server.host, server.port) as proxy:
-        proxy.reset, proxy.drop_after_bytes = reset, 400_000
-        outcome = await box.run(profile(proxy))
-        assert (outcome.status, outcome.tally.archived) == (RunStatus.SUCCEEDED, 50)
-        assert proxy.connections == 2
-        assert proxy.bytes_to_client < 1_300_000
-        assert await box.digests() == on_server(server)
-        assert await box.archive.database.value("SELECT count(*) FROM placement") == 50
-
-
-async def test_a_connection_may_break_after_any_command(box: Sandbox) -> None:
-    """Wherever it breaks, the same run goes on to the end."""
-    for after in range(1, 9):
-        with inbox(Script(drop_after_commands=after)) as server:
-            outcome = await box.run(profile(server, username=f"user{after}"))
-            assert (outcome.status, outcome.tally.archived) == (RunStatus.SUCCEEDED, 5), after
-
-
-async def test_a_server_that_stays_away_ends_the_mailbox_with_its_reason(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused after a break: failed after the last try, what was stored stays, the next run has the rest."""
-    monkeypatch.setattr(download, "BATCH_BYTES", 100_000)
-    send = scripted._Session.send_item
-    with ScriptedServer({"INBOX": stored(*range(1, 51), size=20_000)}) as server, Proxy(server.host, server.port) as proxy:
-
-        def leave(session: Any, message: Stored, name: str) -> None:
-            if name == "BODY.PEEK[]" and message.uid == 26:
-                proxy.refuse = True
-                raise scripted._Ended
-            send(session, message, name)
-
-        monkeypatch.setattr(scripted._Session, "send_item", leave)
-        outcome = await box.run(profile(proxy))
-        assert (outcome.status, proxy.connections) == (RunStatus.FAILED, 4)
-        assert 0 < outcome.tally.archived < 26
-        assert len(await box.digests()) == outcome.tally.archived
-        monkeypatch.undo()
-        proxy.refuse = False
-        rest = await box.run(profile(proxy))
-        assert rest.tally.archived == 50 - outcome.tally.archived
-        assert await box.digests() == on_server(server)
-
-
-async def test_silence_is_an_error_and_not_a_wait(box: Sandbox) -> None:
-    """No byte for the timeout of the profile: the run ends with that reason, in time."""
-    with inbox(Script(silent_after=4)) as server:
-        begun = time.monotonic()
-        outcome = await box.run(profile(server, timeout=0.5))
-        assert outcome.status in (RunStatus.FAILED, RunStatus.WITH_ERRORS)
-        assert "fell silent" in outcome.reasons
-        assert time.monotonic() - begun < 10
-
-
-async def test_a_slow_server_is_waited_for(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message that takes longer than the timeout, but never keeps still for so long, is no error."""
-
-    def slowly(session: Any, data: bytes) -> None:
-        for start in range(0, len(data), 100):
-            session.socket.sendall(data[start : start + 100])
-            session.server.stopping.wait(0.06)
-
-    monkeypatch.setattr(scripted._Session, "send_literal", slowly)
-    with inbox(None, 1, 2) as server:
-        outcome = await box.run(profile(server, timeout=0.5))
-        assert (outcome.tally.archived, server.connections) == (2, 1)
-
-
-@pytest.mark.parametrize("size", [10**10, 10**30])
-async def test_an_absurd_literal_is_a_broken_connection(box: Sandbox, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A size that no memory holds does not end the program: the message is named, the others are archived."""
-    send = scripted._Session.send_item
-
-    def absurd(session: Any, message: Stored, name: str) -> None:
-        if name == "BODY.PEEK[]" and message.uid == 9:
-            session.socket.sendall(f"BODY[] {{{size}}}\r\nshort".encode())
-            raise scripted._Ended
-        send(session, message, name)
-
-    monkeypatch.setattr(scripted._Session, "send_item", absurd)
-    with inbox() as server:
-        outcome = await box.run(profile(server))
-        assert (outcome.problems, outcome.tally.archived) == ([("INBOX", 9)], 4)
-
-
-# -- servers that are busy
-
-
-@pytest.mark.parametrize("commands", range(1, 4))
-async def test_a_busy_server_is_asked_again(box: Sandbox, commands: int) -> None:
-    """NO [UNAVAILABLE] to the first commands, whichever these are: waited for, and all is archived."""
-    with inbox(Script(throttle=commands)) as server:
-        outcome = await box.run(profile(server))
-        assert (outcome.reasons, outcome.tally.archived) == ("", 5)
-
-
-async def test_throttling_in_the_middle_of_a_download_is_waited_for(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some bodies, then NO [UNAVAILABLE]: what came is stored, the rest is asked for again, nothing is blamed."""
-    fetch = scripted._Session.fetch
-    refused = []
-
-    def throttle(session: Any, places: list[int], items: tuple[str, ...]) -> str:
-        if "BODY.PEEK[]" in " ".join(items) and len(places) > 2:
-            refused.append(len(places))
-            fetch(session, places[:2], items)
-            return "NO [UNAVAILABLE] slow down"
-        return fetch(session, places, items)
-
-    monkeypatch.setattr(scripted._Session, "fetch", throttle)
-    with inbox() as server:
-        outcome = await box.run(profile(server))
-        assert (outcome.result.problems, outcome.tally.archived, refused) == ([], 5, [5, 3])
-        assert await box.archive.database.value("SELECT count(*) FROM placement") == 5
-
-
-@pytest.mark.parametrize("verb", ["LOGIN", "AUTHENTICATE"])
-@pytest.mark.parametrize("text", ["NO [UNAVAILABLE] try later", "NO [LIMIT] no more", "NO Too many simultaneous connections"])
-async def test_a_login_refused_for_too_many_connections_is_tried_again(box: Sandbox, verb: str, text: str) -> None:
-    """Twice refused, then let in."""
-    capabilities = ["IMAP4rev1", *(["AUTH=PLAIN"] if verb == "AUTHENTICATE" else [])]
-    with inbox(Script(capabilities=capabilities, answers=Limited({verb: text}, 2))) as server:
-        assert (await box.run(profile(server))).tally.archived == 5
-        assert server.connections == 3
-
-
-async def test_a_greeting_of_bye_is_tried_again(box: Sandbox) -> None:
-    """Too many connections, said before the login: an error with that text after the last try, and all when it has passed."""
-    with inbox(Script(greeting="* BYE too many connections")) as server:
-        outcome = await box.run(profile(server))
-        assert (outcome.status, server.connections) == (RunStatus.FAILED, 4)
-        assert "too many connections" in outcome.reasons
-        server.script.greeting = "* OK ready"
-        await heals(box, server)
-
-
-@pytest.mark.parametrize("access", [Access.IMAP, Access.IMAP_SSL], ids=["greeting", "TLS"])
-async def test_waiting_for_a_silent_server_can_be_broken_off(access: Access) -> None:
-    """Connected and not a byte: a cancelled test of the connection ends at once, and its thread too."""
-    with socket.create_server((scripted.HOST, 0)) as listener:
-        at = At(scripted.HOST, listener.getsockname()[1])
-        await broken_off(profile(at, access=access), "tcp")
-
-
-async def test_a_silent_login_can_be_broken_off() -> None:
-    """Not a byte after LOGIN: a cancelled test of the connection ends at once, and its thread too."""
-    with inbox(Script(silent_after=1)) as server:
-        await broken_off(profile(server), "greeting")
-
-
-async def broken_off(silent: Profile, after: str) -> None:
-    """Cancel a test of the connection when it has done the step ``after``."""
-    loop, reached = asyncio.get_running_loop(), asyncio.Event()
-
-    def tick(step: TrialStep) -> None:
-        if step.name == after:
-            loop.call_soon_threadsafe(reached.set)
-
-    task = spawn(connection_test(silent, Secret("x"), tick), name="connection test")
-    await asyncio.wait_for(reached.wait(), 5)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 2)
-    for thread in threading.enumerate():
-        if thread.name.startswith("imap"):
-            thread.join(2)
-            assert not thread.is_alive()
-
-
-# -- servers that talk oddly
 
 
 async def test_untagged_noise_and_codes_without_text_do_no_harm(box: Sandbox) -> None:
@@ -644,9 +288,6 @@ async def test_parents_that_hold_no_mail_are_passed_over(box: Sandbox, attribute
         assert not any('"Eltern"' in line for line in server.lines() if line.startswith(("STATUS", "EXAMINE")))
 
 
-# -- numbers
-
-
 async def test_nothing_new_is_three_round_trips_without_list_status(box: Sandbox) -> None:
     """CAPABILITY, LIST and all STATUS at once, however many folders there are; changes are still seen."""
     with inbox() as server:
@@ -714,62 +355,6 @@ async def test_a_listing_of_200000_messages_and_lines_of_a_megabyte_are_read(
         await opened.close()
         assert len(listed) == count
         assert max(listed) == 3 * count
-
-
-# -- logging in
-
-
-@pytest.mark.parametrize("name", ["DOMAIN\\alice", "two words", 'quo"te', "ümlaut@example.test"])
-@pytest.mark.parametrize("capability", ["AUTH=PLAIN", "UIDPLUS"])
-async def test_any_user_name_arrives_as_it_is(box: Sandbox, name: str, capability: str) -> None:
-    """Backslashes, blanks and quotes in a name are no part of the protocol."""
-    with inbox(Script(capabilities=["IMAP4rev1", capability])) as server:
-        assert (await box.run(profile(server, username=name))).tally.archived == 5
-        assert server.logins == [name]
-
-
-@pytest.mark.parametrize("verb", ["LOGIN", "AUTHENTICATE"])
-async def test_a_server_that_repeats_the_password_does_not_make_us_show_it(box: Sandbox, verb: str) -> None:
-    """Plain, quoted or in base64: in no reason, no event and no step."""
-    secret = 'top"se\\cret'
-    base64_form = base64.b64encode(f"\0{ALICE}\0{secret}".encode()).decode()
-    echo = f'BAD I do not know {secret} or "top\\"se\\\\cret" or {base64_form}'
-    capabilities = ["IMAP4rev1", *(["AUTH=PLAIN"] if verb == "AUTHENTICATE" else [])]
-    with inbox(Script(capabilities=capabilities, answers={verb: echo})) as server:
-        outcome = await box.run(profile(server), secret)
-        steps = await connection_test(profile(server), Secret(secret))
-        shown = f"{outcome.reasons} {outcome.events} {[(step.text, step.hint) for step in steps]}"
-        assert "I do not know *** or" in shown
-        assert not any(form in shown for form in ("cret", base64_form))
-
-
-async def test_a_password_with_a_line_break_is_refused_before_it_is_sent(box: Sandbox) -> None:
-    """It would be a command of its own."""
-    with inbox() as server:
-        outcome = await box.run(profile(server), "one\r\nA1 LOGOUT")
-        assert outcome.status is RunStatus.FAILED
-        assert "line break" in outcome.reasons
-        assert server.logins == []
-
-
-async def test_starttls_that_is_not_offered_is_no_reason_to_go_on_without(box: Sandbox) -> None:
-    """With access imap-tls nothing secret is sent in the open: step tls, before any login."""
-    with inbox() as server:
-        steps = await connection_test(profile(server, access=Access.IMAP_TLS), Secret("secret"))
-        [failed] = [step for step in steps if step.ok is False]
-        assert (failed.name, server.logins) == ("tls", [])
-
-
-async def test_tls_that_ends_without_a_farewell_is_a_broken_connection(box: Sandbox) -> None:
-    """No close_notify in the middle of a message: not the end of the message; fetched again, kept once."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    for script in (Script(cut_literal_after=100), Script(cut_literal_after=100, reset=True)):
-        with inbox(script, tls=context) as server:
-            wanted = profile(server, access=Access.IMAP_SSL, accept_all=True, username=f"user{script.reset}")
-            outcome = await box.run(wanted)
-            assert (outcome.status, outcome.tally.archived, server.connections) == (RunStatus.SUCCEEDED, 5, 2)
-            assert await box.digests() == on_server(server)
 
 
 async def test_a_slash_in_a_name_is_no_level(box: Sandbox) -> None:

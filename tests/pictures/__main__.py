@@ -19,8 +19,8 @@ from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Access, Login, Method, Profile, Server
 from core.profiles.schedule import Schedule
 from core.profiles.selection import UserSelection
+from tests.screens import Shown
 from tests.terminal.staged import StagedDesk, line, problem, profile, result, snapshot
-from tests.unit.test_tui_screens import Shown
 from tui.console import Console
 from tui.places import place
 

@@ -14,7 +14,7 @@ from core.archive.registry import users
 from core.config import Home
 from core.model import COUNTERS, RunStatus, User, now, timestamp
 from core.service.queue import Queue
-from tests.unit.test_tui_screens import Shown
+from tests.screens import Shown
 from tui.console import Console
 from tui.desk.desk import open_desk
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import hashlib
 import io
 import os
 import stat
@@ -16,96 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from core.archive.archive import Archive
-from core.archive.read.selection import Selection, places, select
-from core.archive.registry import users
 from core.archive.transfer import packed
-from core.archive.transfer.import_source import ImportSource, ImportTarget
-from core.archive.transfer.importing import ImportProgress, import_mail
-from core.archive.transfer.mail_items import ImportFormat, Item
-from core.archive.transfer.store_import import import_store
-from core.errors import InputError
-from core.problems import importing as problems
+from core.archive.transfer.mail_items import ImportFormat
 from core.text.utf7 import modified_utf7
 from tests import homes
-from tests.homes import ALICE, message
-from tests.support import coded
+from tests.homes import message
+from tests.imported import NO_MAIL, _content, _import, _put, _reasons, _tar, _zip
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
-
-Content = dict[tuple[str, bytes], tuple[str, int | None]]
-
-
-async def _content(archive: Archive, user: str = "alice") -> Content:
-    """(folder, message) of what lies in a user's archive, with flags and date."""
-    found: Content = {}
-    for folder in await select(archive, Selection((await users.find(archive, user)).id)):
-        async for place in places(archive, folder):
-            found[folder.path, await archive.raw(place.sha256)] = (place.flags, place.internaldate)
-    return found
-
-
-async def _import(
-    archive: Archive, path: Path, folder: str = "F", form: ImportFormat = ImportFormat.AUTO, of: str = ""
-) -> ImportProgress:
-    return await import_mail(archive, ImportSource(path, form, of), ImportTarget(await users.find(archive, "alice"), folder))
-
-
-def _reasons(done: ImportProgress) -> dict[str, str]:
-    return {one.place: one.reason for one in done.problems}
-
-
-def _put(path: Path, data: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return path
-
-
-def _zip(path: Path, files: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return path
-
-
-def _tar(path: Path, files: dict[str, bytes], mode: str = "w:gz") -> Path:
-    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return path
-
-
-NO_MAIL = {
-    "apple": (b"\0\x05\x16\x07\0\x02\0\0Mac OS X", "AppleDouble"),
-    "gzip": (gzip.compress(b"Subject: a\r\n\r\n"), "gzip"),
-    "bzip2": (bz2.compress(b"Subject: a\r\n\r\n"), "bzip2"),
-    "zip": (b"PK\x03\x04" + b"\0" * 40, "zip"),
-    "pdf": (b"%PDF-1.7\n%\xe2\xe3", "PDF"),
-    "ole": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 100, "MSG"),
-    "pst": (b"!BDN" + b"\1" * 100, "not read yet"),
-    "zeros": (b"\0" * 5000, "zeros"),
-    "few zeros": (b"\0", "zeros"),
-    "utf16": ("From: a@b.test\r\n\r\n".encode("utf-16"), "UTF-16"),
-    "utf16 without mark": ("From: a@b.test\r\n\r\n".encode("utf-16-le"), "UTF-16"),
-    "utf16 big": ("From: a@b.test\r\n\r\n".encode("utf-16-be"), "UTF-16"),
-    "flash": (b"\xff" * 5000, "FF"),
-    "random": (hashlib.shake_128(b"a").digest(5000), "no text"),
-    "few random": (hashlib.shake_128(b"b").digest(70), "no text"),
-    "wasm": (b"\0asm\1\0\0\0" + bytes(50), "no text"),
-    "compress": (b"\x1f\x9d\x90" + hashlib.shake_128(b"c").digest(99), "no text"),
-    "pdf after lines": (b"\r\n\n%PDF-1.4\n", "PDF"),
-    "web page": (b"\xef\xbb\xbf<!DOCTYPE html><html><body>Hello</body></html>", "web page"),
-    "page": (b"<HTML>\n<body>To: you</body>", "web page"),
-    "card": (b"BEGIN:VCARD\r\nVERSION:3.0\r\nEND:VCARD\r\n", "vCard"),
-    "appointment": (b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", "iCalendar"),
-    "xml": (b'<?xml version="1.0"?>\n<a/>', "XML"),
-    "png": (b"\x89PNG\r\n\x1a\n" + b"\0" * 20, "picture"),
-}
 
 
 @pytest.mark.parametrize("name", NO_MAIL)
@@ -430,111 +350,6 @@ async def test_mail_of_google_takeout_goes_where_its_labels_say(tmp_path: Path) 
         ("F/A/B", "\\Seen"),
     }
     assert {date for _, date in (await _content(archive)).values()} == {1743580800}
-    await archive.close()
-
-
-APPOINTMENT = b"Subject: Appointment\r\nContent-Type: text/calendar; charset=utf-8\r\n\r\nBEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
-INVITATION = b"From: a@b.test\r\nTo: c@d.test\r\n" + APPOINTMENT
-
-
-GREEN = "Gr\u00fcn"
-
-
-def _store(top: str = "example.test") -> dict[str, bytes]:
-    """Kerio's store with two mailboxes, one folder that is nested, and what is no mail."""
-    return {
-        f"{top}/alice/INBOX/#msgs/00000001.eml": message(1),
-        f"{top}/alice/INBOX/#msgs/00000002.eml": INVITATION,
-        f"{top}/alice/INBOX/index.fld": b"3\n",
-        f"{top}/alice/INBOX/Projekte/#msgs/00000001.eml": message(2),
-        f"{top}/alice/INBOX/Projekte/{modified_utf7(GREEN)}/#msgs/00000001.eml": message(3),
-        f"{top}/alice/Sent Items/#msgs/00000001.eml": message(4),
-        f"{top}/alice/Calendar/#msgs/00000001.eml": APPOINTMENT,
-        f"{top}/alice/Kontakte/#msgs/00000001.eml": b"Subject: C\r\nContent-Type: text/vcard\r\n\r\n",
-        f"{top}/alice/Tasks/Mine/#msgs/00000001.eml": APPOINTMENT,
-        f"{top}/alice/Notizen/#msgs/00000001.eml": b"Subject: N\r\n\r\n",
-        f"{top}/alice/Urlaub/#msgs/00000001.eml": APPOINTMENT,
-        f"{top}/bob/INBOX/#msgs/00000001.eml": message(5),
-        f"{top}/#public/Info/#msgs/00000001.eml": message(6),
-    }
-
-
-MAIL = {
-    ("INBOX", message(1)),
-    ("INBOX", INVITATION),
-    ("INBOX/Projekte", message(2)),
-    ("INBOX/Projekte/Gr\u00fcn", message(3)),
-    ("Sent Items", message(4)),
-}
-
-
-async def test_the_store_of_kerio_has_the_folders_of_imap(tmp_path: Path) -> None:
-    """From any level on, on the disk and packed; appointments, contacts, tasks and notes are left out and counted."""
-    store = tmp_path / "mail"
-    for name, data in _store().items():
-        _put(store / name, data)
-    _zip(tmp_path / "F20250401.zip", _store())
-    archive = await homes.begin(tmp_path / "home")
-    for number, path in enumerate(
-        (store, store / "example.test", store / "example.test" / "alice", tmp_path / "F20250401.zip")
-    ):
-        done = await _import(archive, path, f"K{number}")
-        assert done.left_out == {Item.CALENDAR: 2, Item.CONTACT: 1, Item.TASK: 1, Item.NOTE: 1}, path
-        assert done.problems == [], path
-    found = set(await _content(archive))
-    assert found == {(f"K{number}/{folder}", raw) for number in range(4) for folder, raw in MAIL}
-    one = await _import(archive, store / "example.test" / "alice" / "INBOX", "One")
-    assert one.folders == {"One/INBOX", "One/INBOX/Projekte", "One/INBOX/Projekte/Gr\u00fcn"}
-    of = await _import(archive, store, "Bob", of="bob@example.test")
-    assert (of.messages, of.folders) == (1, {"Bob/INBOX"})
-    with pytest.raises(InputError, match=r"alice@example\.test, bob@example\.test"):
-        await _import(archive, store, "Nobody", of="eve")
-    await archive.close()
-
-
-async def test_what_lies_in_a_store_of_kerio_by_mistake(tmp_path: Path) -> None:
-    """A folder of messages that was copied into itself is mail; leftovers of the system are counted, and no problem."""
-    store = tmp_path / "mail"
-    for name, data in _store().items():
-        _put(store / name, data)
-    inbox = store / "example.test" / "alice" / "INBOX"
-    _put(inbox / "#msgs" / "#msgs" / "00000009.eml", message(9))
-    _put(inbox / "#msgs" / "._00000001.eml", NO_MAIL["apple"][0])
-    _put(inbox / ".DS_Store", b"\0\0\0\1Bud1")
-    archive = await homes.begin(tmp_path / "home")
-    done = await _import(archive, store, "K")
-    assert (done.problems, len(done.strangers)) == ([], 2)
-    assert set(await _content(archive)) == {(f"K/{folder}", raw) for folder, raw in {*MAIL, ("INBOX", message(9))}}
-    await archive.close()
-
-
-async def test_a_whole_domain_goes_to_its_users(tmp_path: Path) -> None:
-    """Backups in parts: to where a run files it; unknown mailboxes are named with their mail; a dry run writes nothing."""
-    backups = tmp_path / "backups"
-    backups.mkdir()
-    files = _store("store/mail/example.test")
-    _zip(backups / "F20250401T000000Z-1.zip", {name: data for name, data in files.items() if "Sent" not in name})
-    _zip(backups / "F20250401T000000Z-2.zip", {name: data for name, data in files.items() if "Sent" in name or "bob" in name})
-    _put(backups / "F20250402T000000Z-1.zip", b"PK\x03\x04cut off")
-    archive = await homes.begin(tmp_path / "home")
-    head = await archive.head()
-    planned = await import_store(archive, backups, dry_run=True)
-    assert await archive.head() == head
-    filled = await import_store(archive, backups)
-    for one in (planned, filled):
-        assert {key: done.messages for key, done in one.imported.items()} == {("alice", "alice@example.test"): 5}
-        assert {(unknown.mailbox, unknown.messages) for unknown in one.unknown} == {
-            ("bob@example.test", 2),
-            ("#public@example.test", 1),
-        }
-        assert [problem.name for problem in one.problems] == ["F20250402T000000Z-1.zip"]
-        assert not one.complete
-    assert set(await _content(archive)) == {(f"{ALICE}/{folder}", raw) for folder, raw in MAIL}
-    await users.add(archive, "bob", ["bob@example.test"])
-    again = await import_store(archive, backups)
-    assert {key[0]: (done.messages, done.already) for key, done in again.imported.items()} == {"alice": (0, 5), "bob": (1, 1)}
-    with pytest.raises(InputError, check=coded(problems.NO_MAILBOX)):
-        await import_store(archive, _put(tmp_path / "x" / "a.eml", message(1)).parent)
     await archive.close()
 
 

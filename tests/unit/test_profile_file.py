@@ -4,64 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.profiles.age import Age
-from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.deletion import Deletion, OnTrash, When
 from core.profiles.filter import Filter, Flagged, Seen
-from core.profiles.profile import Access, Kind, Login, Method, Profile, Server, Target, from_json
-from core.profiles.rules import FolderRules, Rule
-from core.profiles.schedule import WEEKDAYS, Schedule, in_order
-from core.profiles.schema import reading, writing
-from core.profiles.schema.profiles import PROFILES, checked_name
+from core.profiles.profile import Access, Server, Target, from_json
+from core.profiles.rules import FolderRules
+from core.profiles.schedule import Schedule
+from core.profiles.schema.profiles import checked_name
 from core.profiles.schema.reading import MAX_FILE_BYTES
-from core.profiles.selection import SelectionMode, UserSelection
-from core.text.format import safe
-
-parse = partial(reading.parse, PROFILES)
-read = partial(reading.read, PROFILES)
-as_toml = partial(writing.as_toml, PROFILES)
-MINIMAL = """\
-name = "Alice"
-kind = "mailbox"
-[server]
-host = "mail.example.test"
-[login]
-username = "alice@example.test"
-[target]
-user = "alice"
-"""
-SECTIONS = ("server", "login", "folders", "filter", "delete", "target", "schedule")
-
-
-def having(section: str, line: str) -> str:
-    """The minimal file with ``line`` in ``section``, instead of the line for the same key if there is one."""
-    key = line.partition("=")[0].strip()
-    lines = [one for one in MINIMAL.splitlines() if not one.startswith(f"{key} ")]
-    if section == "":
-        return "\n".join([line, *lines])
-    if f"[{section}]" not in lines:
-        lines.append(f"[{section}]")
-    lines.insert(lines.index(f"[{section}]") + 1, line)
-    return "\n".join(lines)
-
-
-def line_of(text: str, beginning: str) -> int:
-    return next(number for number, line in enumerate(text.splitlines(), 1) if line.startswith(beginning))
-
-
-def refusal(text: str) -> InputError:
-    with pytest.raises(InputError) as refused:
-        parse(text, Path("/etc/archivar/alice.toml"))
-    assert refused.value.exit_code == 2
-    return refused.value
+from tests.profile_files import MINIMAL, SECTIONS, as_toml, having, line_of, parse, read, refusal
 
 
 def test_the_least_that_is_needed_gets_the_defaults() -> None:
@@ -124,51 +80,6 @@ def test_filter_and_deletion_are_read() -> None:
     assert profile.deletion == Deletion(When.OLDER_THAN, Age(1, "year"), True, OnTrash.FOLLOW, True, True)
 
 
-MANY = """\
-name = "Staff"
-kind = "mailboxes"
-[server]
-host = "mail.example.test"
-[login]
-method = "master-user"
-username = "archive"
-[users]
-mode = "all-except"
-list = ["anna", "bob@example.test"]
-"""
-
-
-def test_a_profile_for_many_mailboxes_is_read() -> None:
-    """Login method, master account and user selection; Kerio's master login needs no account."""
-    profile = parse(MANY, Path("staff.toml")).settings
-    assert (profile.kind, profile.target) == (Kind.MAILBOXES, None)
-    assert profile.login == Login("archive", "", Method.MASTER_USER)
-    assert profile.selection == UserSelection(SelectionMode.ALL_EXCEPT, ("anna", "bob@example.test"))
-    kerio = MANY.replace("master-user", "kerio-master").replace('username = "archive"\n', "").partition("[users]")[0]
-    assert parse(kerio, Path("staff.toml")).settings.selection == UserSelection()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message", "hint"),
-    [
-        ('method = "master-user"', 'method = "password"', "login.method must open every mailbox", "kerio-master"),
-        ('method = "master-user"\n', "", "login.method must open every mailbox", "plain-authzid"),
-        ('username = "archive"', "", "login.username is missing or empty", "the account that may open the others"),
-        ("[users]", '[target]\nuser = "anna"\n[users]', "[target] is for profiles of kind mailbox", "Leave it out"),
-        ('mode = "all-except"', 'mode = "all"', "users.list has no meaning", "all-except or only"),
-        ('mode = "all-except"', 'mode = "some"', 'users.mode = "some" is not allowed', "all, all-except, only"),
-        ('list = ["anna", "bob@example.test"]', "", "users.list is missing or empty", 'list = ["anna"]'),
-        ('"anna"', '" "', "users.list has an empty name", "user names or addresses"),
-        ("[users]", '[users]\nsync_directory_first = "yes"', 'sync_directory_first = "yes" is not allowed', "true or false"),
-    ],
-)
-def test_a_wrong_profile_for_many_mailboxes_is_refused(old: str, new: str, message: str, hint: str) -> None:
-    """Contradictions are named with the allowed combination."""
-    error = refusal(MANY.replace(old, new))
-    assert message in error.message
-    assert hint in error.hint
-
-
 def test_ages_sizes_and_days_that_contradict_each_other_are_refused() -> None:
     """Older than nothing, and ranges in which no message can be."""
     for text, message in (
@@ -177,12 +88,6 @@ def test_ages_sizes_and_days_that_contradict_each_other_are_refused() -> None:
         (MINIMAL + '[filter]\nlarger_than = "2 MB"\nsmaller_than = "1 MB"\n', "filter.smaller_than is not over larger_than"),
     ):
         assert message in refusal(text).message
-
-
-def test_a_profile_for_one_mailbox_has_no_selection_and_no_master_login() -> None:
-    """Fields of many mailboxes are refused for one."""
-    assert "[users] is for profiles of kind mailboxes" in refusal(MINIMAL + "[users]\n").message
-    assert 'login.method = "kerio-master" is for kind mailboxes' in refusal(having("login", 'method = "kerio-master"')).message
 
 
 WRONG = [
@@ -284,87 +189,6 @@ def test_a_wrong_value_is_refused_with_key_line_and_what_is_allowed(section: str
     assert what in error.message
     assert allowed in error.hint
     assert len(error.message) < 250
-
-
-CATCHALL = """\
-name = "Journal"
-kind = "catchall"
-[server]
-host = "mail.example.test"
-[login]
-username = "journal@example.test"
-"""
-
-
-def test_a_catch_all_profile_is_read() -> None:
-    """Templates, what becomes of unknown addresses, header fields, domains and own addresses; all of it has defaults."""
-    profile = parse(CATCHALL, Path("x.toml")).settings
-    assert (profile.kind, profile.catchall, profile.target, profile.selection) == (Kind.CATCHALL, CatchAll(), None, None)
-    assert CatchAll().own(profile.login.username) == ("journal@example.test",)
-    assert CatchAll().own("journal") == ()
-    lines = [
-        *("[catchall]", 'incoming = "{h-email}/In"', 'outgoing = "Sent"', 'unknown_folder = "a/b"', 'archive = "anna"'),
-        *('headers = ["X-A", "To", "To"]', 'domains = ["example.test"]', 'own_addresses = ["j@example.test"]'),
-    ]
-    profile = parse("\n".join([CATCHALL, *lines]), Path("x.toml")).settings
-    own = ("j@example.test",)
-    wanted = CatchAll(
-        "{h-email}/In",
-        "Sent",
-        UnknownPolicy.ARCHIVE,
-        "a/b",
-        "anna",
-        ("X-A", "To"),
-        domains=("example.test",),
-        own_addresses=own,
-    )
-    assert profile.catchall == wanted
-    assert wanted.own(profile.login.username) == own
-    assert not any("own address is not known" in text for text in profile.advice())
-    nobody = parse(CATCHALL.replace("journal@example.test", "journal"), Path("x.toml")).settings
-    assert any("own address is not known" in text for text in nobody.advice())
-
-
-@pytest.mark.parametrize(
-    ("line", "what", "allowed"),
-    [
-        ('incoming = "{email}/INBOX"', '= "{email}/INBOX" is not allowed', "{u-email}"),
-        ('outgoing = "a//b"', '= "a//b" is not allowed', "{h-email}"),
-        ('unknown = "delete"', '= "delete" is not allowed', "archive, leave"),
-        ('unknown_folder = "{u-email}"', '= "{u-email}" is not allowed', "without placeholders"),
-        ('unknown = "leave"\nunknown_folder = "x"', "has no meaning", "no unknown_folder"),
-        ('unknown = "leave"\narchive = "anna"', "has no meaning", "no archive"),
-        ('headers = ["To:"]', '= "To:" is not allowed', "X-Original-To"),
-        ('domains = ["@example.test"]', '= "@example.test" is not allowed', "domains such as example.test"),
-        ('own_addresses = ["journal"]', '= "journal" is not allowed', "journal@example.test"),
-        ("sync = true", "is unknown", "incoming, outgoing, unknown"),
-    ],
-)
-def test_what_cannot_be_in_a_catch_all_profile_is_refused(line: str, what: str, allowed: str) -> None:
-    """With the key, its line, and what is allowed."""
-    text = f"{CATCHALL}[catchall]\n{line}\n"
-    error = refusal(text)
-    key = line.splitlines()[-1].partition(" ")[0]
-    assert error.message.startswith(f"alice.toml, line {line_of(text, f'{key} =')}: catchall.{key} ")
-    assert what in error.message
-    assert allowed in error.hint
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (MINIMAL + "[catchall]\n", "[catchall] is for profiles of kind catchall"),
-        (CATCHALL + '[target]\nuser = "anna"\n', "[target] is for profiles of kind mailbox"),
-        (
-            CATCHALL.replace("[login]", '[login]\nmethod = "kerio-master"'),
-            'login.method = "kerio-master" is for kind mailboxes',
-        ),
-        (CATCHALL.replace('username = "journal@example.test"', ""), "login.username is missing or empty"),
-    ],
-)
-def test_each_kind_has_its_sections(text: str, reason: str) -> None:
-    """Sections of another kind are refused, even empty ones."""
-    assert reason in refusal(text).message
 
 
 @pytest.mark.parametrize(
@@ -544,158 +368,3 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     path = tmp_path / "alice.toml"
     path.write_bytes(b"\xef\xbb\xbf" + MINIMAL.encode())
     assert read(path) == parse(MINIMAL, path)
-
-
-VISIBLE = st.characters(exclude_categories=("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-
-
-def one_line(longest: int) -> st.SearchStrategy[str]:
-    return st.text(VISIBLE, min_size=1, max_size=longest).map(str.strip).filter(lambda text: bool(text) and text[0] != "-")
-
-
-LEVEL = one_line(20).filter(lambda text: "/" not in text and text not in (".", ".."))
-PATTERN = st.text(st.characters(codec="utf-8"), min_size=1, max_size=150).filter(Rule.valid)
-AGE = st.builds(Age, st.integers(1, 200), st.sampled_from(["day", "week", "month", "year"]))
-TEXTS = st.lists(one_line(20).filter(lambda text: bool(text.strip("* "))), max_size=2).map(tuple)
-FILTERS = st.builds(
-    Filter,
-    seen=st.sampled_from(Seen),
-    flagged=st.sampled_from(Flagged),
-    older_than=st.none() | AGE,
-    newer_than=st.none() | AGE,
-    since=st.none() | st.dates(date(1990, 1, 1), date(2020, 1, 1)),
-    before=st.none() | st.dates(date(2020, 1, 2), date(2030, 1, 1)),
-    larger_than=st.integers(0, 10_000),
-    smaller_than=st.just(0) | st.integers(10_001, 10**8),
-    sender=TEXTS,
-    recipient=TEXTS,
-    subject=TEXTS,
-)
-DELETIONS = st.builds(Deletion, st.just(When.IMMEDIATELY), st.none(), st.booleans(), st.sampled_from(OnTrash)) | st.builds(
-    Deletion, st.just(When.OLDER_THAN), AGE, st.booleans(), st.sampled_from(OnTrash)
-)
-NAMES = st.lists(one_line(20), min_size=1, max_size=3).map(tuple)
-SELECTIONS = st.just(UserSelection()) | st.builds(
-    UserSelection, st.sampled_from([SelectionMode.ALL_EXCEPT, SelectionMode.ONLY]), NAMES
-)
-SCHEDULES = st.builds(Schedule, every=st.sampled_from(["1 minute", "30 days"]), automatic=st.booleans()) | st.builds(
-    Schedule,
-    daily=st.just("02:00"),
-    weekdays=st.lists(st.sampled_from(WEEKDAYS)).map(lambda days: in_order(tuple(days))),
-    time_zone=st.sampled_from(["", "Europe/Berlin"]),
-    automatic=st.booleans(),
-)
-SINGLE_PROFILES = st.builds(
-    Profile,
-    name=one_line(60),
-    server=st.builds(
-        Server,
-        host=st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}(\.[a-z0-9]{1,10}){0,3}", fullmatch=True),
-        access=st.just(Access.IMAP_TLS),
-        port=st.integers(0, 65535),
-        accept_all_certificates=st.booleans(),
-        timeout=st.floats(1, 86400) | st.integers(1, 86400).map(float),
-        connections=st.integers(1, 16),
-        slowest_bytes_a_second=st.integers(1, 1_000_000),
-        megabytes_a_day=st.integers(0, 100_000_000),
-    ),
-    login=st.builds(Login, username=one_line(60)),
-    target=st.builds(Target, user=one_line(60), folder=st.lists(LEVEL, min_size=1, max_size=4).map("/".join)),
-    folders=st.builds(FolderRules.of, st.lists(PATTERN, max_size=4), st.lists(PATTERN, max_size=4)),
-    filter=FILTERS,
-    deletion=st.just(Deletion()) | DELETIONS,
-    schedule=st.none() | SCHEDULES,
-)
-MANY_PROFILES = st.builds(
-    Profile,
-    name=one_line(60),
-    server=st.just(Server("mail.example.test")),
-    login=st.builds(Login, one_line(60), st.just(""), st.sampled_from([method for method in Method if method.master])),
-    selection=SELECTIONS,
-)
-PATH = st.lists(LEVEL.filter(lambda text: not set("{}") & set(text)), min_size=1, max_size=3).map("/".join)
-TEMPLATE = st.builds("{}/{}".format, st.sampled_from(["{u-email}", "{h-email}", "x"]), PATH)
-DOMAINS = st.lists(st.from_regex(r"[a-z]{1,9}\.test", fullmatch=True), max_size=2, unique=True).map(tuple)
-HEADERS = st.just(CatchAll().headers) | st.just(("To", "X-Other"))
-CATCHALLS = st.builds(
-    CatchAll, TEMPLATE, TEMPLATE, st.just(UnknownPolicy.ARCHIVE), PATH, st.sampled_from(["", "anna"]), HEADERS, domains=DOMAINS
-) | st.builds(CatchAll, unknown=st.just(UnknownPolicy.LEAVE), own_addresses=st.sampled_from([(), ("j@x.test",)]))
-CATCHALL_PROFILES = st.builds(
-    Profile,
-    name=one_line(60),
-    server=st.just(Server("mail.example.test")),
-    login=st.builds(Login, one_line(60)),
-    sync_directory_first=st.booleans(),
-    catchall=CATCHALLS,
-)
-
-
-@given(SINGLE_PROFILES | MANY_PROFILES | CATCHALL_PROFILES)
-def test_a_profile_written_to_a_file_reads_back_the_same(profile: Profile) -> None:
-    """The output of ``profile show`` can be applied again and is the same profile, even copied from a terminal."""
-    text = as_toml(profile)
-    assert parse(text, Path("x.toml")).settings == profile
-    assert [safe(line, 10_000) for line in text.split("\n")] == text.split("\n")
-    assert from_json(profile.as_json()) == profile
-
-
-@given(st.text(alphabet="ab=\"[]{}.\n\\u0 #'", max_size=60))
-def test_no_text_whatever_ends_in_anything_but_a_refusal(text: str) -> None:
-    """Any text is either a profile or refused with a message and a hint."""
-    for candidate in (text, MINIMAL + text):
-        try:
-            parse(candidate, Path("x.toml"))
-        except InputError as error:
-            refused = error
-        else:
-            continue
-        assert refused.message.startswith("x.toml")
-        assert refused.hint
-
-
-@pytest.mark.parametrize(
-    ("pattern", "matching", "others"),
-    [
-        ("INBOX", ["INBOX"], ["INBOX/A", "A"]),
-        ("inbox/**", ["INBOX", "INBOX/a/b"], ["INBOXES"]),
-        ("Projects/*", ["Projects/A"], ["Projects", "Projects/A/B"]),
-        ("**/Old", ["Old", "a/Old", "a/b/Old"], ["Older", "a/Old/b"]),
-        ("a/**/b", ["a/b", "a/x/y/b"], ["a/x/b/c", "ab"]),
-        ("**", ["a", "a/b"], []),
-        ("*2*4", ["2024", "24", "x2y4"], ["2024/x", "x2y"]),
-        ("a[b](c)+.", ["a[b](c)+."], ["ab"]),
-        ("a\nb", [], ["a/b"]),
-    ],
-)
-def test_patterns_choose_folders_level_by_level(pattern: str, matching: list[str], others: list[str]) -> None:
-    """``*`` stays within a level, ``**`` takes any number of levels, and everything else means itself."""
-    rule = Rule.of(pattern)
-    assert [path for path in matching if not rule.matches(path)] == []
-    assert [path for path in others if rule.matches(path)] == []
-
-
-def test_no_pattern_takes_for_ever() -> None:
-    """Many stars against a name that nearly matches are decided at once: the names come from servers."""
-    assert not Rule.of("*a" * 40 + "b").matches("a" * 2000)
-    assert not Rule.of("**/a/" * 40 + "b").matches("/".join("a" * 500))
-
-
-def test_a_profile_may_have_users_synchronised_first() -> None:
-    """Kept in the file, in the ledger, and said; older definitions know nothing of it."""
-    profile = parse(f"{MANY}sync_directory_first = true\n", Path("x.toml")).settings
-    assert profile.sync_directory_first
-    assert any("synchronised with the directory" in text for text in profile.advice())
-    assert from_json(profile.as_json()) == profile
-    assert parse(as_toml(profile), Path("x.toml")).settings == profile
-    older = profile.as_json()
-    del older["users"]["sync_directory_first"]
-    assert not from_json(older).sync_directory_first
-    assert "sync_directory_first" not in as_toml(from_json(older))
-
-
-def test_a_profile_of_before_has_the_usual_floor_and_no_share() -> None:
-    """A profile saved before there were such keys is read as before."""
-    definition = parse(MINIMAL, Path("x.toml")).settings.as_json()
-    del definition["server"]["slowest_bytes_a_second"], definition["server"]["megabytes_a_day"]
-    server = from_json(definition).server
-    assert (server.slowest_bytes_a_second, server.megabytes_a_day) == (1000, 0)

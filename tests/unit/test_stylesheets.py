@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from textual.css.parse import parse
 
+from tests.screens import shown
 from tests.terminal.staged import ordinary
-from tests.unit.test_tui_screens import shown
 from tui import stylesheets
 
 

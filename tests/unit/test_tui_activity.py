@@ -18,9 +18,9 @@ from core.service.queue import Queue, RunProblem
 from core.system.tasks import spawn
 from core.text.cells import cell_len
 from tests import homes
+from tests.screens import Shown, straight
 from tests.terminal.consoles import add_run, console_on
 from tests.terminal.staged import HOSTILE, problem
-from tests.unit.test_tui_screens import Shown, straight
 from tui.desk import activity
 from tui.desk.desk import open_desk
 from tui.places.home.home import HomePlace

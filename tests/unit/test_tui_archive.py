@@ -15,9 +15,9 @@ from core.archive.archive import Archive
 from core.archive.registry import users
 from tests import homes
 from tests.homes import ALICE, SOURCE
+from tests.screens import Shown, straight
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
-from tests.unit.test_tui_screens import Shown, straight
 from tui.desk.archive import GLANCE, ArchiveDesk, MailSelection
 from tui.desk.desk import open_desk
 from tui.desk.present import own, text

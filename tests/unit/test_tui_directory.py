@@ -27,9 +27,9 @@ from core.profiles.selection import UserSelection
 from core.secrets import Secret
 from core.trial import TrialStep
 from tests import homes, reasons
+from tests.screens import Shown, straight
 from tests.terminal.consoles import console_on, names
 from tests.terminal.staged import HOSTILE
-from tests.unit.test_tui_screens import Shown, straight
 from tui.desk.directory import DirectoryDesk, DirectoryDraft
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.home.home import HomePlace

@@ -24,9 +24,9 @@ from core.config import Home
 from core.errors import StorageError
 from core.problems import storage
 from tests import homes
+from tests.screens import straight
 from tests.terminal.consoles import console_on
 from tests.unit.test_tui_archive import fill, in_folders, in_inbox, mail
-from tests.unit.test_tui_screens import straight
 from tui.desk import face
 from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk, open_desk

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from core.model import Phase
+from tests.screens import Shown, lines_made, shown
 from tests.terminal.staged import StagedDesk, line, ordinary, snapshot
-from tests.unit.test_tui_screens import Shown, lines_made, shown
 from tui.desk.present import own
 from tui.places.runs import run as module
 from tui.places.runs.run import RunPlace

@@ -27,9 +27,9 @@ from core.service.verifications import VerificationOutcome, VerificationProgress
 from core.system.actor import Actor
 from tests import homes
 from tests.reasons import said
+from tests.screens import Shown, straight
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
-from tests.unit.test_tui_screens import Shown, straight
 from tui.desk.desk import open_desk
 from tui.desk.home import Remedy
 from tui.desk.proof import hint, last_sentence, short, under_way

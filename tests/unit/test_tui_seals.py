@@ -16,8 +16,8 @@ from core.secrets import Secret
 from tests import homes
 from tests.homes import message
 from tests.reasons import said
+from tests.screens import Shown, straight
 from tests.terminal.consoles import console_on
-from tests.unit.test_tui_screens import Shown, straight
 from tui.places.confirm import Confirm
 from tui.places.home.home import HomePlace
 from tui.places.pick import Pick

@@ -18,10 +18,10 @@ from core.archive.search.search_index import Index
 from tests import homes
 from tests.homes import ALICE
 from tests.reasons import said
+from tests.screens import Shown, straight
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_tui_archive import BOTH_SIZES, STRANGE, fill, in_folders, mail
-from tests.unit.test_tui_screens import Shown, straight
 from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
 from tui.desk.present import own

@@ -16,8 +16,8 @@ from core.archive.proof import last_verification
 from core.archive.proof.verify import Finding, Verdict
 from core.problems import finding
 from tests import homes
+from tests.screens import Shown, straight
 from tests.terminal.consoles import console_on
-from tests.unit.test_tui_screens import Shown, straight
 from tui.desk.start import glance
 from tui.places.home.home import HomePlace
 from tui.places.settings.settings import SettingForm, SettingsPlace, ThemePick

@@ -17,8 +17,8 @@ from core.imap.replies import Listed
 from core.profiles.catchall import CatchAll
 from core.profiles.routing import AddressBook
 from tests import homes
+from tests.screens import Shown, straight
 from tests.terminal.consoles import console_on
-from tests.unit.test_tui_screens import Shown, straight
 from tui.desk.desk import open_desk
 from tui.desk.refusals import Refused
 from tui.desk.unknown import UnknownDesk, proposed

@@ -13,9 +13,9 @@ from textual.widgets import Input
 from core.archive.archive import Archive
 from core.archive.registry import users
 from tests import homes
+from tests.screens import Shown, straight
 from tests.terminal.consoles import add_users, console_on, names
 from tests.terminal.staged import HOSTILE
-from tests.unit.test_tui_screens import Shown, straight
 from tui.desk.users import SavedUser, UserDraft, UsersDesk
 from tui.places.confirm import Confirm
 from tui.places.home.home import HomePlace
