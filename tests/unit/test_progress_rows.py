@@ -25,7 +25,7 @@ from core.service import progress_rows
 from core.service.queue import Queue
 from tests import homes
 from tui.desk import run_mailboxes
-from tui.desk.run_looks import FollowedMailboxes, RunLooks
+from tui.desk.runs import FollowedMailboxes, RunLooks
 
 ORDER = list(Phase)
 #: What depends on the times of looks, and is tested with them.

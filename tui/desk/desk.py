@@ -41,8 +41,7 @@ from tui.desk.jobs import Jobs
 from tui.desk.proof import Brief, ProofDesk
 from tui.desk.refusals import NoArchive, NoProfile, translated
 from tui.desk.restores import RestoreDesk
-from tui.desk.run_looks import RunLooks
-from tui.desk.runs import RunView
+from tui.desk.runs import RunLooks, RunView
 from tui.desk.seals import SealDesk
 from tui.desk.search import SearchDesk
 from tui.desk.settings import SettingsDesk
