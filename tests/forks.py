@@ -44,7 +44,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The modules that are started as processes of their own.
 MODULES = (
     *("core.service", "core.service.indexing", "core.service.verifying", "core.service.sealing"),
-    "core.archive.store.offload",
+    "core.archive.store.preparing",
 )
 #: The console, and its stage for tests. Without Textual a fork is cheaper, so it is imported for the first of them.
 CONSOLES = ("tui", "tests.terminal.staged")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from email.utils import parsedate_tz
 
 from core.text.patterns import pattern
 
@@ -40,6 +39,9 @@ def _usual(written: re.Match[str]) -> int | None:
 
 def unusual(text: str) -> int | None:
     """The same for a date in any form, which takes longer."""
+    # Few dates need it, and its import takes as long as all other imports of a process that prepares messages.
+    from email.utils import parsedate_tz
+
     try:
         parsed = parsedate_tz(text)
         if parsed is None:

@@ -76,7 +76,7 @@ UNUSED = {
 }
 #: What commands that read an archive have no use for: what changes one, all settings files, all codes.
 CHANGING = (
-    *("core.archive.store.writer", "core.archive.store.offload"),
+    *("core.archive.store.writer", "core.archive.store.offload", "core.archive.store.preparing"),
     *("core.archive.catalog.catalog", "core.archive.catalog.mail", "core.archive.catalog.projection"),
     *("core.archive.store.intake", "core.problems.subjects", "core.profiles.schema"),
 )

@@ -10,35 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import marshal
 import mmap
 import os
 import socket
-import struct
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from core.archive.store import intake
+from core.archive.store import preparing
 from core.archive.store.intake import Piece, PreparedMessage, StoredPart
+from core.archive.store.preparing import BYTES, LENGTH
 from core.message.envelope import Envelope
-from core.system import guard, launch
-from core.system.collection import uncollected
+from core.system import launch
 from core.system.process import is_stopped
 from core.system.tasks import spawn
 
 logger = logging.getLogger("archivar.archive")
 
-#: A batch of this size in bytes promises more, and is worth the start of a process (0.1 s).
+#: A batch of this size in bytes promises more, and is worth the start of a process (0.05 s).
 WORTH_A_PROCESS = 2 * 1024 * 1024
 #: Two processes keep two cores busy while the service or the mail server waits.
 PROCESSES = 2
-#: Space for one batch each way. A batch that does not fit is prepared in the service itself.
-BYTES = 24 * 1024 * 1024
-#: Digests that one process keeps in memory: 10 MB.
-MOST_KNOWN = 100_000
-_LENGTH = struct.Struct(">I")
 #: Seconds between looks at a process that does not answer, and looks in a row that must find it stopped.
 LOOK_SECONDS, STOPPED_LOOKS = 1.0, 2
 #: Seconds within which an idle process ends before it is killed.
@@ -58,7 +49,7 @@ class Offload:
             self._raw, self._packed = (mmap.mmap(file, BYTES) for file in files)
             passed = [theirs.fileno(), *files]
             # It ends when the socket closes.
-            self._process = launch.beside("core.archive.store.offload", [*map(str, passed)], pass_fds=passed)
+            self._process = launch.beside("core.archive.store.preparing", [*map(str, passed)], pass_fds=passed)
         except BaseException:
             ours.close()
             raise
@@ -84,14 +75,17 @@ class Offload:
         for raw in raws:
             self._raw[at : at + len(raw)] = raw
             at += len(raw)
-        _send(self._socket, (volume, sizes))
-        described, packed = _receive(self._socket, self._look)
+        self._socket.sendall(preparing.packed((volume, sizes)))
+        described, packed = preparing.unpacked(_exactly(self._socket, self._length(), self._look))
         prepared = [
             PreparedMessage(raw, sha256, tuple(map(Piece._make, pieces)), Envelope._make(envelope), canonical)
             for raw, (sha256, pieces, envelope, canonical) in zip(raws, described, strict=True)
         ]
         parts = [StoredPart(sha256, codec, size, self._packed[start:end]) for sha256, codec, size, start, end in packed]
         return prepared, parts
+
+    def _length(self) -> int:
+        return int.from_bytes(_exactly(self._socket, LENGTH, self._look), "big")
 
     def _look(self) -> None:
         """Raise ``TimeoutError`` when the process was stopped (SIGSTOP): a run would wait for it without end."""
@@ -187,17 +181,6 @@ def fits(raws: Sequence[bytes]) -> bool:
     return sum(map(len, raws)) <= BYTES
 
 
-def _send(connection: socket.socket, value: Any) -> None:
-    data = marshal.dumps(value)
-    connection.sendall(_LENGTH.pack(len(data)) + data)
-
-
-def _receive(connection: socket.socket, look: Callable[[], None] = lambda: None) -> Any:
-    # Both ends are this program, run by one Python; nothing from outside is ever read here.
-    length = _LENGTH.unpack(_exactly(connection, _LENGTH.size, look))[0]
-    return marshal.loads(_exactly(connection, length, look))
-
-
 def _exactly(connection: socket.socket, count: int, look: Callable[[], None]) -> bytes:
     found = bytearray()
     while len(found) < count:
@@ -210,70 +193,3 @@ def _exactly(connection: socket.socket, count: int, look: Callable[[], None]) ->
             raise EOFError("the other side is gone")
         found += data
     return bytes(found)
-
-
-def _serve(connection: socket.socket, raw: mmap.mmap, packed: mmap.mmap) -> None:
-    known = _Known()
-    while True:
-        volume, sizes = _receive(connection)
-        with uncollected():
-            answer = _prepared(raw, packed, sizes, known, volume)
-        _send(connection, answer)
-
-
-def _prepared(
-    raw: mmap.mmap, packed: mmap.mmap, sizes: Sequence[int], known: _Known, volume: int
-) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    """Prepare the messages in ``raw``, whose parts are written into ``packed``: what both hold, message by message.
-
-    Each message is read, hashed and compressed before the next one is looked at, as long as it is in the processor's cache.
-    """
-    compression = intake.Compression(known.of(volume))
-    described: list[tuple[Any, ...]] = []
-    rows: list[tuple[Any, ...]] = []
-    at = end = 0
-    for size in sizes:
-        one = intake.prepare(raw[at : at + size])
-        at += size
-        described.append((one.sha256, tuple(map(tuple, one.pieces)), tuple(one.envelope), one.canonical))
-        for part in compression.parts(one):
-            start, end = end, end + len(part.data)
-            packed[start:end] = part.data
-            rows.append((part.sha256, part.codec, part.size, start, end))
-            known.add(part)
-    return described, rows
-
-
-class _Known:
-    """The large parts that were sent for a volume.
-
-    A part that was not written after all is compressed again by the archive.
-    """
-
-    def __init__(self) -> None:
-        self._volume = 0
-        self._digests: set[bytes] = set()
-
-    def of(self, volume: int) -> set[bytes]:
-        if volume != self._volume or len(self._digests) > MOST_KNOWN:
-            self._volume, self._digests = volume, set()
-        return self._digests
-
-    def add(self, part: StoredPart) -> None:
-        if part.size >= intake.LARGE:
-            self._digests.add(part.sha256)
-
-
-def _main(descriptors: Sequence[int]) -> None:
-    connection = socket.socket(fileno=descriptors[0])
-    raw, packed = (mmap.mmap(file, BYTES) for file in descriptors[1:])
-    try:
-        _serve(connection, raw, packed)
-    except (EOFError, ConnectionError):
-        # The service has ended, or closed the socket.
-        return
-
-
-if __name__ == "__main__":
-    guard.protect()
-    _main([int(argument) for argument in sys.argv[1:]])
