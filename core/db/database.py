@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import aiosqlite
 
 from core import files
-from core.db.keys import keyed, listed
+from core.db.queries import Queries
+from core.db.queries import Row as Row
 from core.db.shape import QUESTION, Shape
+from core.db.transaction import Statements, at_once
+from core.db.transaction import Transaction as Transaction
 from core.errors import ArchivarError, BusyError, DamagedError, InputError, StorageError
 from core.problems import storage as problems
 from core.problems.code import Code
 from core.system.tasks import to_the_end
 
-Row = tuple[Any, ...]
 T = TypeVar("T")
 LOCK_SECONDS = 30.0
 #: Seconds to wait for locks by default; less while their holder is known to be idle.
@@ -104,39 +106,7 @@ def _no_space(path: Path) -> bool:
     return status.f_bavail * status.f_frsize < 64 * 1024
 
 
-class _Queries(ABC):
-    """Forms of a query, each made of ``read``."""
-
-    @abstractmethod
-    async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
-        """All rows of a query."""
-
-    async def one(self, sql: str, parameters: Iterable[Any] = ()) -> Row | None:
-        """The first row of a query, or None."""
-        rows = await self.read(sql, parameters)
-        return rows[0] if rows else None
-
-    async def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
-        """The first column of the first row, or None."""
-        row = await self.one(sql, parameters)
-        return row[0] if row else None
-
-    async def among(self, sql: str, values: Sequence[Any], before: Sequence[Any] = ()) -> list[Row]:
-        """All rows of a query in which ``IN (??)`` stands for the list of ``values``, asked in short pieces.
-
-        ``before``: the parameters that come before that list. An ORDER BY orders the rows of one piece.
-        """
-        return [row for some, piece in pieces(sql, values) for row in await self.read(some, (*before, *piece))]
-
-    async def matching(self, sql: str, keys: Sequence[Row], after: Sequence[Any] = ()) -> list[Row]:
-        """All rows of a query in which the table ``w`` with the columns a, b, c holds the ``keys``, asked in short pieces.
-
-        ``after``: the parameters that come after the keys. An ORDER BY orders the rows of one piece.
-        """
-        return [row for table, piece in keyed(keys) for row in await self.read(f"{table} {sql}", (*piece, *after))]
-
-
-class Database(_Queries):
+class Database(Queries):
     """A connection with one writer at a time. ``read`` may be called at any time, ``transaction`` waits for its turn."""
 
     def __init__(self, connection: aiosqlite.Connection, path: Path, damaged: Code = problems.DAMAGED, unseen: int = 0) -> None:
@@ -230,7 +200,9 @@ class Database(_Queries):
 
         Raises what ``guard`` raises; nothing of such a transaction is written.
         """
-        shape = await self.shape()
+        self._check(guard, await self.shape())
+
+    def _check(self, guard: Guard, shape: Shape) -> None:
         guard(shape)
         self._guard, self._guarded = guard, shape.version
 
@@ -256,6 +228,33 @@ class Database(_Queries):
         """The result of ``job``, which reads by the bare connection in its thread: many rows for one crossing of threads."""
         with translated(self.path, self.damaged):
             return cast("T", await self._connection._execute(job, self._connection._conn))  # type: ignore[no-untyped-call]
+
+    async def ask(self, job: Callable[[Queries], Coroutine[Any, Any, T]]) -> T:
+        """The result of ``job``, which awaits its queries alone: all of them for one crossing of threads."""
+        return await self.job(lambda connection: at_once(job(Statements(connection))))
+
+    async def write(self, job: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        """The result of ``job``, which awaits its transaction alone: all of it, committed, for one crossing of threads.
+
+        Rolled back when anything is raised. Cancelled, it is ended and committed first. Raises ``refusal`` if there is one.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        async with self._turn:
+            return await to_the_end(self.job(partial(self._written, job)))
+
+    def _written(self, job: Callable[[Transaction], Coroutine[Any, Any, T]], connection: sqlite3.Connection) -> T:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if self._guard is not None and connection.execute("PRAGMA schema_version").fetchone()[0] != self._guarded:
+                self._check(self._guard, Shape.of(connection.execute(QUESTION)))
+            done = at_once(job(Statements(connection)))
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return done
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -309,37 +308,6 @@ class Database(_Queries):
         """Run several statements; the caller begins and ends the transaction."""
         with translated(self.path):
             await self._connection.executescript(sql)
-
-
-class Transaction(_Queries):
-    """The statements of one write transaction."""
-
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
-
-    async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> None:
-        """Run one statement."""
-        # One round trip to the connection's thread; with a cursor to close it would be two.
-        await self._connection.execute_fetchall(sql, parameters)
-
-    async def insert(self, sql: str, parameters: Iterable[Any] = ()) -> int:
-        """Run one INSERT; the new row's id."""
-        row = await self._connection.execute_insert(sql, parameters)
-        return int(row[0]) if row else 0
-
-    async def many(self, sql: str, rows: Iterable[Iterable[Any]]) -> None:
-        """Run one statement for each of ``rows``."""
-        async with self._connection.executemany(sql, rows):
-            pass
-
-    async def read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Row]:
-        return list(await self._connection.execute_fetchall(sql, parameters))  # type: ignore[arg-type]
-
-
-def pieces(sql: str, values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
-    """The statements, with their parameters, that together cover all ``values``; none for no values."""
-    for piece in listed(values):
-        yield sql.replace("(??)", f"({','.join('?' * len(piece))})"), piece
 
 
 def _make(path: Path) -> None:

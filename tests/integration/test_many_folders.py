@@ -43,13 +43,15 @@ class Transactions:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.counts: dict[str, int] = {}
-        begin = Database.transaction
+        for name in ("transaction", "write"):
+            monkeypatch.setattr(Database, name, self._counted(getattr(Database, name)))
 
-        def counted(database: Database) -> Any:
+    def _counted(self, begin: Any) -> Any:
+        def counted(database: Database, *job: Any) -> Any:
             self.counts[database.path.name] = self.counts.get(database.path.name, 0) + 1
-            return begin(database)
+            return begin(database, *job)
 
-        monkeypatch.setattr(Database, "transaction", counted)
+        return counted
 
 
 @pytest.mark.server

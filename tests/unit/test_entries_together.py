@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.archive.registry import users
 from core.config import Home
-from core.db.database import Transaction
+from core.db.transaction import Statements
 from tests import homes
 from tests.homes import message
 
@@ -50,14 +50,14 @@ async def test_many_entries_take_a_few_statements(tmp_path: Path, monkeypatch: p
     """The number of statements does not grow with the number of folders."""
     calls, counts = 0, []
     for name in ("execute", "many", "read"):
-        done = getattr(Transaction, name)
+        done = getattr(Statements, name)
 
         def counted(*arguments: Any, done: Any = done) -> Any:
             nonlocal calls
             calls += 1
             return done(*arguments)
 
-        monkeypatch.setattr(Transaction, name, counted)
+        monkeypatch.setattr(Statements, name, counted)
     archive = await homes.begin(tmp_path / "home")
     try:
         owner = (await users.find(archive, "alice")).id

@@ -220,17 +220,17 @@ async def test_a_volume_that_is_written_to_stays_open(tmp_path: Path, monkeypatc
     archive = await homes.begin(tmp_path / "home", volume_bytes=1)
     for number in range(1, 4):
         await homes.store(archive, {number: homes.message(number)})
-    volumes, size, written = archive.volumes, Volume.size, archive.last_volume
+    volumes, asked, written = archive.volumes, Volume.takes_no_more, archive.last_volume
 
-    async def meanwhile(volume: Volume) -> int:
+    async def meanwhile(volume: Volume, limit: int) -> bool:
         if volume.meta.number == written:
             volumes.last += 1
             for number in (1, 2):
                 await volumes.at(number)
             volumes.last -= 1
-        return await size(volume)
+        return await asked(volume, limit)
 
-    monkeypatch.setattr(Volume, "size", meanwhile)
+    monkeypatch.setattr(Volume, "takes_no_more", meanwhile)
     await homes.store(archive, {10: homes.message(10)})
     monkeypatch.undo()
     assert len(await homes.raws(archive)) == 4

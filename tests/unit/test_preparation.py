@@ -16,6 +16,7 @@ from core.archive.registry import users
 from core.archive.store.offload import Offload
 from core.archive.store.writer import Ready
 from tests import homes
+from tests.crossings import counted
 
 
 def message(number: int, attachment: bytes = b"") -> bytes:
@@ -128,3 +129,13 @@ async def test_copies_bring_no_parts_into_the_volume(archive: Archive) -> None:
     await store(archive, ready, 100)
     await store(archive, await archive.writer.prepare(raws), 200)
     assert await volume.database.value("SELECT count(*) FROM part") == before
+
+
+async def test_a_batch_crosses_threads_a_few_times(archive: Archive) -> None:
+    """One job of a database's thread for a transaction, however many statements it has."""
+    for number in (1, 2):
+        ready = await archive.writer.prepare([message(10 * number + at) for at in range(number * 3)])
+        with counted() as crossings:
+            await store(archive, ready, number * 100)
+        # Three of them ask for the user here; one looks up what is there, one asks if the volume is full, two write.
+        assert crossings.jobs <= 3 + 4

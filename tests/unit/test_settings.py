@@ -58,7 +58,7 @@ REFUSED = [
 async def test_an_archive_without_settings_has_the_defaults(archive: Archive) -> None:
     """Nothing is stored until something is changed; every setting is described."""
     assert await settings.read(archive.database) == Settings() == settings.glance(archive.home)
-    assert await archive.projection.volume_bytes() == 4 * 1024**3
+    assert (await archive.projection.present((), 1, ())).volume_bytes == 4 * 1024**3
     assert [one.name for one in fields(Settings)] == list(DESCRIBED) == list(Settings().as_json())
 
 

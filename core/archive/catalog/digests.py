@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from core.archive.catalog.levels import KEY_BYTES, Levels
-from core.db.database import Database, Row, Transaction
+from core.db.queries import Queries, Row
 from core.values import dataclass
 
 _LEVELS = Levels("digest", "message_id")
@@ -33,7 +33,7 @@ class KnownMessage(NamedTuple):
 KnownMessages = Mapping[bytes, KnownMessage]
 
 
-async def find(source: Database | Transaction, digests: Iterable[bytes]) -> dict[bytes, KnownMessage]:
+async def find(source: Queries, digests: Iterable[bytes]) -> dict[bytes, KnownMessage]:
     """Those of ``digests`` that are in the catalog."""
     rows = await _read(
         source,
@@ -44,17 +44,17 @@ async def find(source: Database | Transaction, digests: Iterable[bytes]) -> dict
     return {bytes(sha256): KnownMessage(*rest) for sha256, *rest in rows}
 
 
-async def ids(source: Database | Transaction, digests: Iterable[bytes]) -> dict[bytes, int]:
+async def ids(source: Queries, digests: Iterable[bytes]) -> dict[bytes, int]:
     """The ids of those of ``digests`` that are in the catalog."""
     return {bytes(sha256): number for sha256, number in await _read(source, "m.sha256, m.id", "", digests)}
 
 
-async def id_of(source: Database | Transaction, sha256: bytes) -> int | None:
+async def id_of(source: Queries, sha256: bytes) -> int | None:
     """The id of one message; None when it is not in the catalog."""
     return (await ids(source, (sha256,))).get(sha256)
 
 
-async def volumes(source: Database | Transaction, digests: Iterable[bytes]) -> dict[bytes, int]:
+async def volumes(source: Queries, digests: Iterable[bytes]) -> dict[bytes, int]:
     """The numbers of the volumes of those of ``digests`` that are in the catalog."""
     return {bytes(sha256): number for sha256, number in await _read(source, "m.sha256, m.volume", "", digests)}
 
@@ -63,7 +63,7 @@ async def volumes(source: Database | Transaction, digests: Iterable[bytes]) -> d
 class VolumeRows:
     """The rows of the messages that the catalog ``database`` has in a volume (a ``Locator`` of ``store.message_rows``)."""
 
-    database: Database
+    database: Queries
     volume: int
 
     async def rows(self, digests: Iterable[bytes]) -> dict[bytes, int]:
@@ -77,7 +77,7 @@ class VolumeRows:
         return int(await self.database.value(sql, (LAST_MESSAGES, self.volume)) or 0)
 
 
-async def _read(source: Database | Transaction, columns: str, join: str, digests: Iterable[bytes]) -> list[Row]:
+async def _read(source: Queries, columns: str, join: str, digests: Iterable[bytes]) -> list[Row]:
     """Rows of the messages ``m`` with one of ``digests``; the first column must be the SHA-256."""
     wanted = list(dict.fromkeys(digests))
     some = set(wanted)

@@ -10,13 +10,14 @@ from collections.abc import AsyncGenerator, Collection, Mapping
 from core.archive.catalog.levels import KEY_BYTES, Levels
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import unpack
-from core.db.database import Database, Transaction
+from core.db.database import Transaction
+from core.db.queries import Queries
 
 _LEVELS = Levels("part", "part_id")
 _VOLUME = "SELECT volume FROM part_volume"
 
 
-async def find(source: Database | Transaction, volume: int, wanted: Collection[bytes]) -> dict[bytes, int]:
+async def find(source: Queries, volume: int, wanted: Collection[bytes]) -> dict[bytes, int]:
     """The ids of those of the parts ``wanted`` that ``volume`` may have: the beginnings of their SHA-256 are equal."""
     found: dict[bytes, int] = {}
     if not wanted or await source.value(_VOLUME) != volume:

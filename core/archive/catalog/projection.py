@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from core.archive.catalog import catalog, changes, details, digests, lane_following, lanes, parts, settings
 from core.archive.catalog.lane_following import LaneFollower
-from core.archive.catalog.messages import Detail
+from core.archive.catalog.messages import Detail, Details
 from core.archive.store import intake
 from core.archive.store.entries.lanes import LaneOpened, LanesAnchored
 from core.archive.store.intake import PreparedMessage
@@ -15,7 +16,9 @@ from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.volume import Volume
 from core.archive.store.volume_rows import AppendedRows
 from core.archive.store.volumes import Volumes
-from core.db.database import Database
+from core.archive.store.writer import Present
+from core.db.database import Database, Transaction
+from core.db.queries import Queries
 from core.errors import DamagedError, StorageError
 from core.problems import ledger as problems
 
@@ -147,13 +150,20 @@ class Projection:
         """Those of ``wanted`` that are in the archive."""
         return set(await digests.ids(self._database, wanted))
 
+    async def present(self, wanted: Sequence[bytes], volume: int, pieces: Collection[bytes]) -> Present:
+        """What the catalog has of a batch, by SHA-256: messages of ``wanted``, and ``pieces`` in the open ``volume``."""
+        return await self._database.ask(partial(_present, wanted, volume, pieces))
+
     async def lost(self, wanted: Sequence[bytes]) -> list[bytes]:
         """Those of ``wanted`` that the archive lists but cannot read. Only volumes with known damage are read."""
-        places = await digests.volumes(self._database, wanted)
+        return await self.unreadable(await digests.volumes(self._database, wanted))
+
+    async def unreadable(self, places: Mapping[bytes, int]) -> list[bytes]:
+        """Those messages of ``places``, the numbers of their volumes by SHA-256, that cannot be read."""
         if not places:
             return []
         broken = {number for number in set(places.values()) if await self._volumes.is_unusable(number)}
-        named = await self._database.among("SELECT sha256 FROM damage WHERE sha256 IN (??)", wanted)
+        named = await self._database.among("SELECT sha256 FROM damage WHERE sha256 IN (??)", list(places))
         damaged = {bytes(row[0]) for row in named}
         doubtful = [(sha256, number) for sha256, number in places.items() if number in broken or sha256 in damaged]
         return [sha256 for sha256, number in doubtful if not await self._is_readable(number, sha256)]
@@ -183,22 +193,30 @@ class Projection:
         entries, rows = appended.entries, appended.messages
         details = {sha256: Detail(len(message.raw), message.envelope, rows.get(sha256)) for sha256, message in fresh.items()}
         shared = {one: appended.parts[one] for one in intake.shared(fresh.values()) if one in appended.parts}
-        async with self._database.transaction() as transaction:
-            await parts.add(transaction, volume, shared)
-            reached = (await catalog.applied(transaction)).seq
-            following = [entry for entry in entries if entry.seq > reached]
-            # An anchor is applied after what it anchors.
-            anchors = any(entry.kind in (LaneOpened.kind, LanesAnchored.kind) for entry in following)
-            if following and following[0].seq == reached + 1 and not anchors:
-                await catalog.apply_all(transaction, following, volume, details)
-                reached = following[-1].seq
+        reached = await self._database.write(partial(_follow, entries, volume, details, shared))
         if entries and reached < entries[-1].seq:
             # Another process appended in between and has not applied it (yet); or lanes are to be followed first.
             await self.catch_up()
 
-    async def volume_bytes(self) -> int:
-        """The size at which a volume is sealed (setting ``volume_bytes``)."""
-        return (await settings.read(self._database)).volume_bytes
+
+async def _present(wanted: Sequence[bytes], volume: int, pieces: Collection[bytes], queries: Queries) -> Present:
+    places = await digests.volumes(queries, wanted)
+    return Present(places, volume, await parts.find(queries, volume, pieces), (await settings.read(queries)).volume_bytes)
+
+
+async def _follow(
+    entries: Sequence[Entry], volume: int, details: Details, shared: Mapping[bytes, int], transaction: Transaction
+) -> int:
+    """Apply what follows of ``entries``, and note the parts that are ``shared``; the seq that is reached."""
+    await parts.add(transaction, volume, shared)
+    reached = (await catalog.applied(transaction)).seq
+    following = [entry for entry in entries if entry.seq > reached]
+    # An anchor is applied after what it anchors.
+    anchors = any(entry.kind in (LaneOpened.kind, LanesAnchored.kind) for entry in following)
+    if following and following[0].seq == reached + 1 and not anchors:
+        await catalog.apply_all(transaction, following, volume, details)
+        return following[-1].seq
+    return reached
 
 
 def _compare(name: str, head: Head, seen: Head) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.config import Home
 from core.db import glimpse
-from core.db.database import Database
+from core.db.queries import Queries
 from core.profiles import rhythm, sizes
 from core.profiles.rhythm import Rhythm
 from core.text.patterns import pattern
@@ -191,9 +191,9 @@ def shown(settings: Settings) -> dict[str, str]:
     return {name: one.show(getattr(settings, name)) for name, one in DESCRIBED.items()}
 
 
-async def read(database: Database) -> Settings:
+async def read(source: Queries) -> Settings:
     """The settings now."""
-    return _settings(await database.read("SELECT name, value FROM setting"))
+    return _settings(await source.read("SELECT name, value FROM setting"))
 
 
 def glance(home: Home) -> Settings:

@@ -21,7 +21,7 @@ from core.archive.proof.strangers import named
 from core.archive.store.row_order import Unreadable
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import plain, unpack
-from core.db.database import Row, pieces
+from core.db.queries import Row, pieces
 from core.errors import DamagedError, StorageError
 from core.problems import finding as problems
 from core.problems.code import Reason

@@ -110,7 +110,7 @@ class LaneWriter:
                 raise InputError(problems.STRANGE_KIND(kind=draft.value.kind))
         forms = {message.sha256: message.canonical for message in messages if message.canonical}
         fresh = list({message.sha256: message for message in messages if message.sha256 not in known}.values())
-        if await self._volume.is_sealed() or await self._volume.is_full(self._volume_bytes):
+        if await self._volume.takes_no_more(self._volume_bytes):
             await self.seal()
             parts = None
         shared = intake.shared(fresh)

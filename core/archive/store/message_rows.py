@@ -16,7 +16,8 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
-from core.db.database import Database, pieces
+from core.db.database import Database
+from core.db.queries import pieces
 from core.errors import DamagedError, StorageError
 
 

@@ -18,7 +18,7 @@ from core.archive.store.message_rows import Record
 from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import plain, unpack
-from core.db.database import pieces
+from core.db.queries import pieces
 from core.errors import DamagedError, StorageError
 from core.message.octets import LARGE, Bytes
 from core.values import dataclass

@@ -31,7 +31,7 @@ from core.archive.store.volume_format import (
     unpack,
 )
 from core.archive.store.volume_rows import AppendedRows
-from core.db.database import Database, Row
+from core.db.database import Database, Row, Transaction
 from core.errors import DamagedError, StorageError
 from core.message.octets import LARGE, Bytes
 from core.model import now, timestamp
@@ -205,7 +205,7 @@ class Volume:
 
     @_using
     async def is_sealed(self) -> bool:
-        return await self._database.value("SELECT 1 FROM meta WHERE key = 'sealed'") is not None
+        return await self._database.value(volume_rows.SEALED) is not None
 
     async def entries(self, after: int = 0) -> AsyncGenerator[Entry]:
         """Ledger entries with a seq over ``after``, in order; none of a transaction that may still fail."""
@@ -347,13 +347,22 @@ class Volume:
         ``messages`` may use parts of this volume beside the new ``parts``: ``known`` has their ids. Raises ``Incomplete``,
         ``Sealed``, ``StorageError``, ``BusyError``; then nothing was written.
         """
-        async with self._database.transaction() as transaction:
-            if await transaction.value("SELECT 1 FROM meta WHERE key = 'sealed'"):
-                raise Sealed
-            rows, stored = await volume_rows.put_messages(transaction, messages, parts, known)
-            row = await transaction.one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
-            entries = volume_rows.chained(drafts, Head(row[0], bytes(row[1])) if row else self.meta.previous)
-            await volume_rows.put_entries(transaction, [entry.row() for entry in entries])
+        return await self._database.write(partial(self._append, drafts, messages, parts, known))
+
+    async def _append(
+        self,
+        drafts: Iterable[Draft],
+        messages: Sequence[PreparedMessage],
+        parts: Iterable[StoredPart],
+        known: Mapping[bytes, int],
+        transaction: Transaction,
+    ) -> AppendedRows:
+        if await transaction.value(volume_rows.SEALED):
+            raise Sealed
+        rows, stored = await volume_rows.put_messages(transaction, messages, parts, known)
+        row = await transaction.one("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
+        entries = volume_rows.chained(drafts, Head(row[0], bytes(row[1])) if row else self.meta.previous)
+        await volume_rows.put_entries(transaction, [entry.row() for entry in entries])
         return AppendedRows(entries, rows, stored)
 
     @_using
@@ -380,12 +389,6 @@ class Volume:
         return await self.head()
 
     @_using
-    async def size(self) -> int:
-        """Bytes of the file as of the last commit."""
-        pages = await self._database.value("PRAGMA page_count")
-        return int(pages) * int(await self._database.value("PRAGMA page_size"))
-
-    @_using
-    async def is_full(self, limit: int) -> bool:
-        """True when the file has ``limit`` bytes. A volume holds one entry at least, however small the limit."""
-        return await self.size() >= limit and (await self.head()).seq > self.meta.previous.seq
+    async def takes_no_more(self, limit: int) -> bool:
+        """True when it is sealed, or its file has ``limit`` bytes. It holds one entry at least, however small the limit."""
+        return await self._database.ask(partial(volume_rows.takes_no_more, limit, self.meta.previous.seq))

@@ -9,6 +9,7 @@ from core.archive.store.entries.mail import Archived
 from core.archive.store.ledger import COLUMNS, Draft, Entry, Head, chain, items
 from core.archive.store.volume_format import INDEXES, pack
 from core.db.database import Row, Transaction
+from core.db.queries import Queries
 from core.model import now, timestamp
 from core.system.actor import signed
 from core.values import dataclass
@@ -27,8 +28,21 @@ if TYPE_CHECKING:
     from core.archive.store.intake import PreparedMessage, StoredPart
 
 
+#: Gives a row in a sealed volume.
+SEALED = "SELECT 1 FROM meta WHERE key = 'sealed'"
+
+
 class Incomplete(Exception):
     """A message needs a part that is neither new nor in the volume: nothing was written."""
+
+
+async def takes_no_more(limit: int, before: int, queries: Queries) -> bool:
+    """True for a sealed volume, and for a file of ``limit`` bytes with an entry after the seq ``before``."""
+    if await queries.value(SEALED):
+        return True
+    # As of the last commit.
+    size = int(await queries.value("PRAGMA page_count")) * int(await queries.value("PRAGMA page_size"))
+    return size >= limit and int(await queries.value("SELECT coalesce(max(seq), 0) FROM ledger")) > before
 
 
 async def put_messages(

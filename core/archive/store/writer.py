@@ -28,29 +28,39 @@ COMPRESS_AHEAD_BYTES = 16 * 1024 * 1024
 GROUP_BYTES = 16 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What the catalog has of a batch, by SHA-256: ``messages`` with the number of the volume of each, ids of ``parts``.
+
+    The parts are those of ``volume``, the open one; ``volume_bytes`` is the size at which a volume is sealed.
+    """
+
+    messages: Mapping[bytes, int]
+    volume: int
+    parts: Mapping[bytes, int]
+    volume_bytes: int
+
+
 class Projection(Protocol):
     """The catalog, as far as writing needs it."""
 
-    async def known(self, digests: Sequence[bytes]) -> set[bytes]:
-        """Those of ``digests`` that are in the archive."""
+    async def present(self, wanted: Sequence[bytes], volume: int, pieces: Collection[bytes]) -> Present:
+        """What the catalog has of messages and their parts, by SHA-256, looked up at once."""
 
-    async def lost(self, digests: Sequence[bytes]) -> list[bytes]:
-        """Those of ``digests`` that the archive lists but cannot read."""
+    async def lost(self, wanted: Sequence[bytes]) -> list[bytes]:
+        """Those of ``wanted`` that the archive lists but cannot read."""
 
-    async def mended(self, digests: Sequence[bytes]) -> None:
+    async def unreadable(self, places: Mapping[bytes, int]) -> list[bytes]:
+        """Those messages of ``places``, the numbers of their volumes by SHA-256, that cannot be read."""
+
+    async def mended(self, renewed: Sequence[bytes]) -> None:
         """Forget the damage of messages that were stored anew."""
 
     async def told(self, drafts: Sequence[Draft], forms: Mapping[bytes, bytes]) -> list[Draft]:
         """The drafts completed from the catalog; ``forms``: SHA-256 of messages' CRLF forms."""
 
-    async def parts(self, volume: int, digests: Collection[bytes]) -> dict[bytes, int]:
-        """Ids of those parts that are in the open volume already, by SHA-256, as far as they are known."""
-
     async def apply(self, appended: AppendedRows, volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
         """Follow the ledger up to what was ``appended``; ``fresh`` are its messages that are new in the volume."""
-
-    async def volume_bytes(self) -> int:
-        """The size at which a volume is sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,15 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class _Batch:
+    """Messages that are written in one transaction: the ``fresh`` ones of what was made ready, and what was ``present``."""
+
+    fresh: Mapping[bytes, PreparedMessage]
+    ready: Sequence[Ready]
+    present: Present
+
+
+@dataclass(frozen=True, slots=True)
 class WriteRequest:
     """A caller's request to write, and the future of its entries."""
 
@@ -71,10 +90,20 @@ class WriteRequest:
     done: asyncio.Future[list[Entry]]
     #: Write its messages although the archive has them: the copies there are damaged.
     anew: bool = False
+    #: Those of its messages that the archive could not read were renewed before.
+    mended: bool = False
 
     @property
     def size(self) -> int:
         return sum(len(message.raw) for message in self.ready.messages) if self.ready else 0
+
+
+class _Lost(Exception):
+    """The archive lists these messages of a request and cannot read them: they are renewed first. Nothing was written."""
+
+    def __init__(self, digests: Sequence[bytes]) -> None:
+        super().__init__()
+        self.digests = digests
 
 
 class Writer:
@@ -108,11 +137,12 @@ class Writer:
         if (done := await self._processes.prepare(raws, volume)) is not None:
             return Ready(tuple(done[0]), volume, done[1])
         prepared = await asyncio.to_thread(intake.prepare_all, raws)
-        known = await self._projection.known([message.sha256 for message in prepared])
-        fresh = list({message.sha256: message for message in prepared if message.sha256 not in known}.values())
         volume = self._volumes.last
         # Small parts hardly ever repeat; those that do are dropped when written.
-        there = await self._projection.parts(volume, intake.shared(fresh, intake.LARGE))
+        pieces = intake.shared(prepared, intake.LARGE)
+        present = await self._projection.present([message.sha256 for message in prepared], volume, pieces)
+        there = present.parts
+        fresh = list({message.sha256: message for message in prepared if message.sha256 not in present.messages}.values())
         if sum(len(message.raw) for message in fresh) > COMPRESS_AHEAD_BYTES:
             # A message this large is compressed part by part while it is written, so that memory stays flat.
             return Ready(tuple(prepared), volume, intake.parts(fresh, there))
@@ -130,11 +160,15 @@ class Writer:
 
         ``anew``: the messages are written although the archive has them (``renew``).
         """
+        try:
+            return await self._request(WriteRequest(drafts, ready, asyncio.get_running_loop().create_future(), anew))
+        except _Lost as lost:
+            messages = {message.sha256: message.raw for message in ready.messages} if ready else {}
+            await self.mend({sha256: messages[sha256] for sha256 in lost.digests}, "it came once more")
+        return await self._request(WriteRequest(drafts, ready, asyncio.get_running_loop().create_future(), mended=True))
+
+    async def _request(self, request: WriteRequest) -> list[Entry]:
         self._volumes.check_usable()
-        if ready is not None and ready.messages and not anew:
-            await self.mend({message.sha256: message.raw for message in ready.messages}, "it came once more")
-            self._volumes.check_usable()
-        request = WriteRequest(drafts, ready, asyncio.get_running_loop().create_future(), anew)
         # A cancelled caller never reads the future's error: it is read here.
         request.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._waiting.append(request)
@@ -169,7 +203,8 @@ class Writer:
 
     async def restate(self, drafts: Sequence[Draft]) -> None:
         """Append to a volume that has lost entries which the catalog has applied; the catalog is made anew afterwards."""
-        await self._to_volume(await self._projection.told(drafts, {}), (), {}, ())
+        present = await self._projection.present((), self._volumes.last, ())
+        await self._to_volume(await self._projection.told(drafts, {}), _Batch({}, (), present))
 
     async def _write_all(self) -> None:
         while self._waiting:
@@ -198,43 +233,47 @@ class Writer:
         """Write several requests in one transaction of the volume and one of the catalog."""
         batches = [request.ready for request in group if request.ready]
         messages = {message.sha256: message for ready in batches for message in ready.messages}
-        known = await self._projection.known(list(messages))
+        present = await self._projection.present(list(messages), self._volumes.last, intake.shared(messages.values()))
         anew = [message for request in group if request.anew and request.ready for message in request.ready.messages]
-        fresh = {sha256: message for sha256, message in messages.items() if sha256 not in known}
+        if any(not (request.anew or request.mended) for request in group):
+            await self._check(messages, present, anew)
+        fresh = {sha256: message for sha256, message in messages.items() if sha256 not in present.messages}
         fresh |= {message.sha256: message for message in anew}
         forms = {sha256: message.canonical for sha256, message in messages.items() if message.canonical}
         drafts = await self._projection.told([draft for request in group for draft in request.drafts], forms)
-        number, appended = await self._to_volume(drafts, batches, fresh, anew)
+        number, appended = await self._to_volume(drafts, _Batch(fresh, batches, present), anew)
         await self._projection.apply(appended, number, fresh)
         rest = iter(appended.entries)
         for request in group:
             request.done.set_result([next(rest) for _ in request.drafts])
 
+    async def _check(self, messages: Iterable[bytes], present: Present, anew: Iterable[PreparedMessage]) -> None:
+        """Raise ``_Lost`` for messages that would count as archived, although the archive cannot read them."""
+        renewed = {message.sha256 for message in anew}
+        places = {sha256: number for sha256, number in present.messages.items() if sha256 not in renewed}
+        if places and (lost := await self._projection.unreadable(places)):
+            raise _Lost(lost)
+
     async def _to_volume(
-        self,
-        drafts: Sequence[Draft],
-        batches: Sequence[Ready],
-        fresh: Mapping[bytes, PreparedMessage],
-        anew: Sequence[PreparedMessage],
+        self, drafts: Sequence[Draft], batch: _Batch, anew: Sequence[PreparedMessage] = ()
     ) -> tuple[int, AppendedRows]:
-        """Append ``drafts`` and the ``fresh`` messages of ``batches`` to the last volume or the next; its number, the rows.
+        """Append ``drafts`` and the fresh messages of ``batch`` to the last volume or the next; its number, the rows.
 
         ``anew``: messages of which the volume must have nothing yet.
         """
-        messages = list(fresh.values())
+        messages = list(batch.fresh.values())
         # Parts that only archived messages use are dropped: nothing in the volume would refer to them.
         wanted = {piece.sha256 for message in messages for piece in message.pieces}
-        made_for = {ready.volume for ready in batches}
-        parts: Iterable[StoredPart] = (part for ready in batches for part in ready.parts if part.sha256 in wanted)
+        made_for = {ready.volume for ready in batch.ready}
+        parts: Iterable[StoredPart] = (part for ready in batch.ready for part in ready.parts if part.sha256 in wanted)
         self._volumes.finish_sealed()
         while True:
             volume = await self._volumes.at(self._volumes.last)
             # It need not be the last one for long: another process may begin the next.
             with volume.used():
                 taken = anew and await volume.records([message.sha256 for message in anew])
-                limit = await self._projection.volume_bytes()
                 # A volume of format 1 is written to no more.
-                if taken or volume.meta.is_old or await volume.is_sealed() or await volume.is_full(limit):
+                if taken or volume.meta.is_old or await volume.takes_no_more(batch.present.volume_bytes):
                     # Begun first: when the next volume cannot be made, nothing was written.
                     await self._volumes.next(volume)
                     continue
@@ -243,7 +282,7 @@ class Writer:
                     parts, made_for = intake.parts(messages, ()), set()
                 try:
                     # What is written anew uses no part of what may be damaged.
-                    known = {} if anew else await self._projection.parts(volume.meta.number, intake.shared(messages))
+                    known = {} if anew or volume.meta.number != batch.present.volume else batch.present.parts
                     return volume.meta.number, await volume.append(drafts, messages, parts, known)
                 except Incomplete:
                     # A part left out as known did not get into the volume: an earlier batch failed.
