@@ -31,7 +31,7 @@ from core.service.queue import Queue
 from core.service.run_work import RunWork, reason_of
 from core.service.scheduler import Scheduler
 from core.service.workers import Workers
-from core.system import log
+from core.system import collection, log
 from core.system.changes import FileChanges
 from core.system.tasks import spawn
 
@@ -114,6 +114,7 @@ def main(home: Home, *, until_idle: bool = True) -> None:
     except OSError as error:
         raise StorageError(UNWRITTEN(path=str(home.log), said=str(error.strerror))) from error
     logger.info("service started, process %d", os.getpid())
+    collection.settle()
     try:
         asyncio.run(serve(home, until_idle=until_idle))
     except ArchivarError as error:
