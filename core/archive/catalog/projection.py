@@ -151,7 +151,7 @@ class Projection:
         return set(await digests.ids(self._database, wanted))
 
     async def present(self, wanted: Sequence[bytes], volume: int, pieces: Collection[bytes]) -> Present:
-        """What the catalog has of a batch, by SHA-256: messages of ``wanted``, and ``pieces`` in the open ``volume``."""
+        """The messages of ``wanted`` that the catalog has, and the parts of ``pieces`` in the open ``volume``, by SHA-256."""
         return await self._database.ask(partial(_present, wanted, volume, pieces))
 
     async def lost(self, wanted: Sequence[bytes]) -> list[bytes]:

@@ -30,7 +30,7 @@ GROUP_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What the catalog has of a batch, by SHA-256: ``messages`` with the number of the volume of each, ids of ``parts``.
+    """Messages and parts that the catalog has of a batch, by SHA-256: the volumes of ``messages``, and the ids of ``parts``.
 
     The parts are those of ``volume``, the open one; ``volume_bytes`` is the size at which a volume is sealed.
     """
@@ -45,7 +45,7 @@ class Projection(Protocol):
     """The catalog, as far as writing needs it."""
 
     async def present(self, wanted: Sequence[bytes], volume: int, pieces: Collection[bytes]) -> Present:
-        """What the catalog has of messages and their parts, by SHA-256, looked up at once."""
+        """The messages and parts that the catalog has, by SHA-256, looked up at once."""
 
     async def lost(self, wanted: Sequence[bytes]) -> list[bytes]:
         """Those of ``wanted`` that the archive lists but cannot read."""
