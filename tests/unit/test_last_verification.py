@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.proof import last_verification
+from core.archive.noting import cause
+from core.archive.proof import last_verification, verification
 from core.archive.proof.last_verification import KEPT, remember
 from core.archive.proof.verify import Verdict, verify
+from core.cli.main import main
 from core.config import Home
+from core.errors import StorageError
 from core.model import now
-from core.problems import finding
+from core.problems import command_line, finding, storage
+from core.problems.code import Reason
+from core.problems.ledger import NOT_NOTED
+from core.service import verifications, verifying
 from tests import homes
 
 
@@ -85,3 +93,41 @@ async def test_an_unreadable_memory_is_no_verification(home: Home) -> None:
     for text in ("", "[]", '{"at": "x"}', "null"):
         homes.change(home.catalog, f"INSERT OR REPLACE INTO setting VALUES ('verified', '{text}')")
         assert await _last(home) is None
+
+
+@pytest.fixture
+def unrecorded(monkeypatch: pytest.MonkeyPatch) -> Reason:
+    """The reason why no verification can be recorded in the ledger."""
+    full = storage.FULL(file="000001.sqlite", said="database or disk is full")
+    monkeypatch.setattr(verification, "record", AsyncMock(side_effect=StorageError(full)))
+    return full
+
+
+async def test_that_the_ledger_has_no_entry_of_a_verification_is_one_problem_with_its_cause(
+    home: Home, unrecorded: Reason
+) -> None:
+    """The result is kept all the same."""
+    problem = await verification.keep(home, await verify(home), actor="test")
+    assert problem == NOT_NOTED(why=unrecorded)
+    assert cause(problem) == unrecorded
+    assert (found := await _last(home)) is not None
+    assert found.ok
+
+
+async def test_a_service_logs_that_the_ledger_has_no_entry_of_a_verification(
+    home: Home, unrecorded: Reason, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = await Archive.open(home)
+    asked = await verifications.ask(archive, actor="test")
+    await archive.close()
+    await verifying.verify(home, asked.id)
+    assert command_line.sentence(NOT_NOTED(why=unrecorded)) in caplog.text
+
+
+@pytest.mark.parametrize("command", ["verify", "repair"])
+def test_commands_tell_that_the_ledger_has_no_entry_of_a_verification(
+    tmp_path: Path, unrecorded: Reason, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    home = asyncio.run(homes.filled(tmp_path / "home"))
+    main([command, "--home", str(home.path)])
+    assert command_line.sentence(NOT_NOTED(why=unrecorded)) in capsys.readouterr().err
