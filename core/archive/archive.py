@@ -229,7 +229,7 @@ class Archive:
             await self._begin_catalog(said[0].archive_id)
 
     async def look_again(self) -> None:
-        """Check whether another process has repaired the damage found here; costs nothing while the file is the same."""
+        """Check whether another process has repaired the damage found here; costs little while its files are the same."""
         if not self.volumes.has_changed():
             return
         self.volumes.forget()

@@ -64,6 +64,8 @@ class RunWork:
     async def do(self) -> None:
         """Do the run and write its result. Cancelled from outside (the service ends), it stays interrupted."""
         try:
+            # Damage that was mended since the service began is none.
+            await self._archive.look_again()
             self._archive.check_usable()
             head = await self._archive.head()
             first_seq = await self._queue.begin(self._run, self._started, head.seq)

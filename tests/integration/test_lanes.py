@@ -29,9 +29,14 @@ from core.archive.store.ledger import Draft
 from core.archive.store.volume import Volume
 from core.config import IN_LANE, Home
 from core.db.database import Database
+from core.engine.visit.limits import Limits
 from core.errors import BusyError, DamagedError, InputError
-from core.problems import finding
+from core.model import Run
+from core.problems import finding, profile
 from core.problems import lane as problems
+from core.service.queue import Queue
+from core.service.run_work import RunWork
+from core.service.workers import Workers
 from tests import homes
 from tests.lanes import ENTRIES, SHARED, WRITTEN, archived, begin, content, write
 
@@ -345,6 +350,35 @@ def test_an_anchor_whose_entries_are_missing_stops_the_catalog_until_they_are_ba
     (tmp_path / "lost.sqlite").rename(home.volume(lost))
     assert _in(home, _refusal) is None
     assert content(home) == whole
+
+
+def test_an_open_archive_goes_on_when_the_entries_of_an_anchor_are_back(home: Home, tmp_path: Path) -> None:
+    """A service that began without them does a run as soon as they are there; it need not be started anew."""
+    before = Path(shutil.copy(home.catalog, tmp_path / "before.sqlite"))
+    _anchor(home, 3, 2, 1)
+    whole = content(home)
+    shutil.copy(before, home.catalog)
+    lost = home.volumes_of(2)[-1]
+    home.volume(lost).rename(tmp_path / "lost.sqlite")
+
+    async def run(archive: Archive) -> Run:
+        queue = Queue(archive.database)
+        number = (await queue.enqueue("nobody's"))[0]
+        await RunWork(archive, queue, number, Limits(), Workers(archive)).do()
+        return await queue.run(number.id)
+
+    async def serve(archive: Archive) -> None:
+        assert isinstance(archive.refusal, DamagedError)
+        assert (why := (await run(archive)).why) is not None
+        assert why.code is problems.ENTRY_MISSING
+        (tmp_path / "lost.sqlite").rename(home.volume(lost))
+        assert (why := (await run(archive)).why) is not None
+        assert why.code is profile.UNKNOWN
+        assert archive.refusal is None
+
+    _in(home, serve)
+    assert content(home) == whole
+    assert homes.findings(home) == []
 
 
 async def _refusal(archive: Archive) -> Exception | None:

@@ -58,8 +58,8 @@ class Volumes:
         self._before: dict[int, int] = {}
         self._replaced: list[Volume] = []
         self._opening = asyncio.Lock()
-        #: Inode, size and time of the last volume's file when it was last found damaged.
-        self._seen: tuple[int, int, int] = (0, 0, 0)
+        #: The files that damage may be in (``_places``), as they were when it was last found.
+        self._seen: list[tuple[int, int, int]] = []
 
     # Refusal -------------------------------------------------------------------------------------------------------------
 
@@ -76,7 +76,7 @@ class Volumes:
     def refuse(self, error: DamagedError | StorageError) -> None:
         """Forbid appending from now on; reading still works."""
         self.refusal = error
-        self._seen = files.facts(self.home.volume(self.last))
+        self._seen = self._places()
         self.note(error, "Until then nothing is added to the archive; all that is whole can be read.")
 
     @property
@@ -207,12 +207,14 @@ class Volumes:
             await volume.close()
 
     def has_changed(self) -> bool:
-        """True when the damaged file has changed since it was found damaged, or last asked."""
-        there = files.facts(self.home.volume(self.last))
-        if self.damage is None or there == self._seen:
-            return False
-        self._seen = there
-        return True
+        """True when a file with the damage may have changed since it was found, or last asked."""
+        before, self._seen = self._seen, self._places()
+        return self.damage is not None and self._seen != before
+
+    def _places(self) -> list[tuple[int, int, int]]:
+        """Inode, size and time of the file that is written to, and of those of all lanes: they are read to be anchored."""
+        lanes = [number for number in self.home.all_volume_numbers() if number > IN_LANE]
+        return [files.facts(self.home.volume(number)) for number in (self.last, *lanes)]
 
     def forget(self) -> None:
         """Forget all findings: files are opened anew. Those that are open can be read to the end."""
