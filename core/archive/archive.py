@@ -92,6 +92,8 @@ class Archive:
             await archive._find_volumes()
             if archive.refusal is None:
                 await archive._prepare_catalog(actor, follow=follow)
+            elif database.path != home.catalog:
+                await archive._prepare_copy()
             archive._refuse_backup()
             if database.unseen:
                 archive.volumes.tell(
@@ -129,6 +131,20 @@ class Archive:
                 await self.catch_up()
         except (DamagedError, StorageError) as error:
             self.volumes.refuse(error)
+
+    async def _prepare_copy(self) -> None:
+        """Finish what bringing up to date leaves to be read of the volumes, in the copy of a catalog; then it is only read."""
+        try:
+            if await followed.has_undated(self.database):
+                await self.projection.date_placements()
+        except (DamagedError, StorageError) as error:
+            self.volumes.note(error)
+        self.database.refusal = self.refusal
+        self.volumes.tell(
+            "copied",
+            f"{self.home.catalog.name} is of an older version and cannot be brought up to date there: it is read from a copy, "
+            f"which is made each time in {self.database.path.parent.parent}.",
+        )
 
     def _refuse_backup(self) -> None:
         """Make the home of a backup read-only for this process, for every table: written to, it would no longer be a copy."""

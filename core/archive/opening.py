@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core import config, files
+from core.archive import copied_catalog
 from core.db import glimpse
 from core.db.database import Database
 from core.db.migrate import check, migrate, migrations, refuse_newer
@@ -79,7 +80,8 @@ async def has_seen_volumes(path: Path) -> bool:
 async def open_catalog(home: config.Home, pragmas: Sequence[str]) -> tuple[Database, StorageError | None]:
     """Open the catalog; also the reason when it can only be read: no write access to the folder, or a full disk.
 
-    Raises ``StorageError`` when it cannot be read either, or would have to be made or brought up to date.
+    One of an older version, that cannot be brought up to date, is read from a copy. Raises ``StorageError`` when it cannot be
+    read either, would have to be made, or there is no room for a copy.
     """
     refusal: StorageError | None = None
     if all(os.access(place, os.W_OK) for place in (home.path, home.catalog) if place.exists()):
@@ -102,7 +104,7 @@ async def open_catalog(home: config.Home, pragmas: Sequence[str]) -> tuple[Datab
     )
     try:
         if await check(database) < migrations()[-1].number:
-            raise StorageError(problems.CATALOG_OLDER(file=home.catalog.name, why=refusal.reason))
+            return await copied_catalog.brought_up(home, database, refusal), refusal
     except BaseException:
         await database.close()
         raise

@@ -122,6 +122,8 @@ class Database(Queries):
         self.unseen = unseen
         #: The reason why nothing is to be written although it could be; None for none.
         self.refusal: ArchivarError | None = None
+        #: Called when it is closed.
+        self.at_close: Callable[[], None] = lambda: None
 
     @classmethod
     async def open(
@@ -213,6 +215,8 @@ class Database(Queries):
 
     async def close(self) -> None:
         await self._connection.close()
+        self.at_close()
+        self.at_close = lambda: None
 
     def interrupt(self) -> None:
         """Interrupt the running statement, whose result must not be waited for any more."""

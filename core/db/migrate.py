@@ -92,11 +92,11 @@ def refuse_newer(path: Path, version: int) -> None:
         raise HomeError(problems.CATALOG_NEWER(file=path.name, schema=version, known=newest))
 
 
-async def migrate(database: Database) -> None:
-    """Apply the missing scripts."""
+async def migrate(database: Database, *, keep: bool = True) -> None:
+    """Apply the missing scripts. To ``keep`` makes a backup of a file that holds anything."""
     version = await check(database)
     missing = [migration for migration in migrations() if migration.number > version]
-    if missing and version:
+    if missing and version and keep:
         await database.backup(database.path.with_name(f"{database.path.name}.before-{missing[-1].number:04}"))
     if not missing:
         return

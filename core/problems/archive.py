@@ -15,7 +15,12 @@ CATALOG_NEWER = Code(
     _NEWER,
     Family.INPUT,
 )
-CATALOG_OLDER = Code("catalog-older", "{file} is of an older version and must be brought up to date, but {why}", "{why:remedy}")
+CATALOG_OLDER = Code(
+    "catalog-older",
+    "{file} is of an older version and must be brought up to date, but {why:clause}; and {place} has no room for a copy, which "
+    "needs {bytes:bytes}.",
+    "{why:remedy} Or set TMPDIR to a folder on a larger disk.",
+)
 CATALOG_BEING_MADE = Code(
     "catalog-being-made", "The catalog is being made anew.", "Try again when that has ended.", Family.BUSY
 )

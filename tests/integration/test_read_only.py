@@ -5,21 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
+import tarfile
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from core import files
+from core.archive import copied_catalog
 from core.archive.archive import Archive
 from core.archive.search.search_index import bring_up
 from core.config import Home
+from core.errors import StorageError
+from core.problems import archive as problems
 from core.service.lock import is_running
 from tests import homes
 from tests.homes import message
 from tests.integration.test_full_disk import fill
 
+#: An archive of format 1, whose catalog is of that time.
+OLD = homes.ROOT / "tests" / "format-1.tar.xz"
 READING: list[tuple[str, ...]] = [
     ("show", "1"),
     ("search", "message"),
@@ -175,3 +184,49 @@ def test_a_backup_of_a_read_only_home_is_complete(disk: Path, tmp_path: Path) ->
     assert homes.findings(Home(tmp_path / "backup")) == []
     assert homes.cli(home, "repair").returncode in (0, 3)
     assert message(1)
+
+
+def test_a_catalog_of_an_older_version_is_read_from_a_copy(disk: Path, tmp_path: Path) -> None:
+    """Every reading command tells what it tells where the catalog can be brought up to date; nothing is left of the copy."""
+    for place in (disk, tmp_path):
+        with tarfile.open(OLD) as packed:
+            packed.extractall(place, filter="data")
+    there, here = Home(disk / "format-1"), Home(tmp_path / "format-1")
+    before = homes.files(there.path)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    _remount(disk, "ro")
+    commands = [words for words in READING if words[0] not in ("status", "search", "settings", "verify")]
+    for command in (*commands, ("user", "list", "--json")):
+        wanted, done = homes.cli(here, *command), homes.cli(there, *command, TMPDIR=str(temporary))
+        assert (done.returncode, done.stdout) == (wanted.returncode, wanted.stdout), (command, done.stderr)
+        assert "older version" in done.stderr
+        assert list(temporary.iterdir()) == []
+    done = homes.cli(there, "user", "add", "another")
+    assert done.returncode == 2, done.stderr
+    assert "cannot be written" in done.stderr
+    assert homes.files(there.path) == before
+
+
+async def test_a_copy_that_has_no_room_is_said_to_have_none(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remedies are named: the disk of the archive, or another folder for temporary files."""
+    with tarfile.open(OLD) as packed:
+        packed.extractall(disk, filter="data")
+    _remount(disk, "ro")
+    monkeypatch.setattr(copied_catalog, "_ROOM", 10**9)
+    with pytest.raises(StorageError) as told:
+        await Archive.open(Home(disk / "format-1"))
+    assert told.value.reason.code is problems.CATALOG_OLDER
+    assert {"TMPDIR", "Mount"} <= set(re.findall(r"\w+", told.value.hint))
+
+
+def test_the_copy_of_a_killed_process_is_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, used = tmp_path / "archivar-catalog-left", tmp_path / "archivar-catalog-used"
+    left.mkdir()
+    used.mkdir()
+    home = _home(tmp_path / "home")
+    with files.lock(used) as held:
+        assert held
+        made = copied_catalog._made(home, StorageError(problems.READ_ONLY(path=str(home.path))))
+    assert sorted(tmp_path.glob("archivar-*")) == sorted((used, made))
