@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from core.config import find
-from core.errors import ArchivarError
-from core.service import starting
-from core.service.worker import main
-from core.system import guard
+from core.system.collection import uncollected
+
+with uncollected():
+    # All that is loaded is kept.
+    from core.config import find
+    from core.errors import ArchivarError
+    from core.service import starting
+    from core.service.worker import main
+    from core.system import guard
 
 if __name__ == "__main__":
     guard.protect()
