@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core import config, files
-from core.archive import copied_catalog
 from core.db import glimpse
 from core.db.database import Database
 from core.db.migrate import check, migrate, migrations, refuse_newer
@@ -104,6 +103,9 @@ async def open_catalog(home: config.Home, pragmas: Sequence[str]) -> tuple[Datab
     )
     try:
         if await check(database) < migrations()[-1].number:
+            # Loaded for such a one alone.
+            from core.archive import copied_catalog
+
             return await copied_catalog.brought_up(home, database, refusal), refusal
     except BaseException:
         await database.close()
