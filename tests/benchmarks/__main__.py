@@ -1,4 +1,7 @@
-"""``python -m tests.benchmarks``: measures and prints the table. ``--messages`` and ``--rounds`` make it shorter."""
+"""``python -m tests.benchmarks``: measures and prints the table. ``--messages`` and ``--rounds`` make it shorter.
+
+``--speed`` measures a first archive alone, of usual mail and of small.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.text.format import size
-from tests.benchmarks import backups, folders, large, mail, progress, reading, search, searching, start
+from tests.benchmarks import backups, folders, large, mail, progress, reading, scale, search, searching, start
 from tests.benchmarks import console as on_a_terminal
 from tests.benchmarks.console import FAST, verdict
 from tests.benchmarks.contestant import Home, Measured
@@ -29,6 +32,7 @@ CROWD = tuple(f"person{number}@example.test" for number in range(10))
 MASTER = ("archive", PASSWORD)
 LOGINS = ("office@example.test", "sales@example.test", "support@example.test")
 LARGE = "archive-of-all@example.test"
+SMALL = "notices@example.test"
 MEMORY_BAR = 250 * 1000 * 1000
 LARGE_MESSAGE = 100_000_000
 PEOPLE, SYNC_SECONDS = 5000, 5
@@ -38,6 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--messages", type=int, default=3000, help="messages of the large mailbox")
     parser.add_argument("--rounds", type=int, default=3, help="rounds in which the contestants take turns")
+    parser.add_argument("--speed", action="store_true", help="a first archive alone")
     options = parser.parse_args()
     console = Console(width=max(Console().width, 150) if not sys.stdout.isatty() else None)
     if needed := missing() or (None if shutil.which("mbsync") else "isync"):
@@ -48,31 +53,42 @@ def main() -> int:
         _folder() as folder,
         Dovecot(
             folder / "server",
-            dict.fromkeys((*LOGINS, *CROWD, *FAST, LARGE, start.LOGIN, folders.MANY), PASSWORD),
+            dict.fromkeys((*LOGINS, *CROWD, *FAST, LARGE, SMALL, start.LOGIN, folders.MANY), PASSWORD),
             master=MASTER,
         ) as server,
     ):
-        for rows in (
-            start.measure(folder, server),
-            _speed(folder, server, options.messages, options.rounds),
-            _many(folder, server, options.messages, options.rounds),
-            _memory_and_disk(folder, server),
-            on_a_terminal.measure(folder, server, options.messages),
-            progress.measure(folder),
-            mail.measure(folder / "home-mail"),
-            reading.measure(folder / "reading", 30 * options.messages),
-            backups.measure(folder / "backups", 10 * options.messages),
-            search.measure(folder / "home-search"),
-            searching.measure(folder / "home-searching"),
-            large.measure(folder / "large", min(options.messages // 6, large.MEGABYTES)),
-            _beside_indexing(folder, server, 4 * options.messages, options.rounds),
-            folders.measure(folder, server, options.messages, options.rounds),
-            _directory(folder, server),
-        ):
+        for rows in _speed_alone(folder, server, options) if options.speed else _all(folder, server, options):
             for row in rows:
                 table.add_row(*row)
     console.print(table)
     return 0
+
+
+def _speed_alone(folder: Path, server: Dovecot, options: argparse.Namespace) -> tuple[Iterator[tuple[str, ...]], ...]:
+    return (
+        _speed(folder, server, options.messages, options.rounds),
+        _small(folder, server, 3 * options.messages, options.rounds),
+    )
+
+
+def _all(folder: Path, server: Dovecot, options: argparse.Namespace) -> tuple[Iterator[tuple[str, ...]], ...]:
+    return (
+        start.measure(folder, server),
+        *_speed_alone(folder, server, options),
+        _many(folder, server, options.messages, options.rounds),
+        _memory_and_disk(folder, server),
+        on_a_terminal.measure(folder, server, options.messages),
+        progress.measure(folder),
+        mail.measure(folder / "home-mail"),
+        reading.measure(folder / "reading", 30 * options.messages),
+        backups.measure(folder / "backups", 10 * options.messages),
+        search.measure(folder / "home-search"),
+        searching.measure(folder / "home-searching"),
+        large.measure(folder / "large", min(options.messages // 6, large.MEGABYTES)),
+        _beside_indexing(folder, server, 4 * options.messages, options.rounds),
+        folders.measure(folder, server, options.messages, options.rounds),
+        _directory(folder, server),
+    )
 
 
 @contextmanager
@@ -132,6 +148,29 @@ def _speed(folder: Path, server: Dovecot, messages: int, rounds: int) -> Iterato
     peak = home.run(home.add(mailbox.login), memory=True).peak
     home.stop()
     yield _memory(f"peak memory of the service, {messages:,} messages", peak)
+
+
+def _small(folder: Path, server: Dovecot, messages: int, rounds: int) -> Iterator[tuple[str, ...]]:
+    """Messages of about 2.3 kB, of which the cost is the program's own more than that of bytes."""
+    for raw in scale.Mail(scale.SEED).take(messages):
+        server.deliver(SMALL, "INBOX", raw)
+    drain(server, SMALL)
+    drained, ours = [], list[Measured]()
+    for number in range(rounds):
+        drained.append(drain(server, SMALL))
+        home = Home(folder / f"home-small{number}", server)
+        ours.append(home.run(home.add(SMALL)))
+        home.stop()
+        assert ours[-1].result["totals"]["archived"] == messages
+    run = median(one.run for one in ours)
+    yield (
+        f"messages of 2.3 kB per second, {messages:,} of them, from the run's start to its end",
+        f"{messages / run:,.0f} msg/s",
+        f"bare socket {messages / median(drained):,.0f} msg/s",
+        f"{median(drained) / run:.2f}",
+        "",
+        "",
+    )
 
 
 def _many(folder: Path, server: Dovecot, messages: int, rounds: int) -> Iterator[tuple[str, ...]]:
