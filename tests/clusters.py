@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +86,7 @@ def cluster(
     deletion: Deletion | None = None,
     lease: float = 30.0,
     patience: float = 900.0,
+    place: Sequence[str] = (),
 ) -> Iterator[ClusterHome]:
     """Context of an archive with ``count`` users, and a cluster that waits for workers."""
     (folder / "place").mkdir(parents=True)
@@ -93,7 +94,8 @@ def cluster(
     asyncio.run(_filled(home, server, range(1, count + 1), connections, deletion))
     with PostgresServer() as database:
         made = ClusterHome(home, database, folder)
-        done = homes.cli(home, "cluster", "init", "--database", database.address, "--place", str(made.place))
+        where = place or ("--place", str(made.place))
+        done = homes.cli(home, "cluster", "init", "--database", database.address, *where)
         assert done.returncode == 0, done.stderr
         made.change(f"UPDATE cluster SET lease_seconds = {lease}, patience_seconds = {patience}")
         try:

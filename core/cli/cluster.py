@@ -35,19 +35,33 @@ async def init(
     ],
     place: Annotated[
         str,
-        typer.Option("--place", metavar="FOLDER", help="A folder that service and workers share."),
+        typer.Option(
+            "--place", metavar="PLACE", help="Where workers deliver to: a folder that all share, or s3://BUCKET/PREFIX."
+        ),
     ],
+    endpoint: Annotated[str, typer.Option("--endpoint", metavar="URL", help="Of a bucket that is not Amazon's.")] = "",
+    region: Annotated[str, typer.Option("--region", metavar="REGION", help="Of a bucket.")] = "",
+    access_key: Annotated[
+        str, typer.Option("--access-key", metavar="ID", help="The key's id; else the rights of each machine are used.")
+    ] = "",
+    secret_file: Annotated[
+        Path | None, typer.Option("--secret-file", metavar="FILE", help="Its first line is the key's secret.")
+    ] = None,
 ) -> Answer:
     """Set up workers for this archive: tables in a PostgreSQL database, and the key that passwords are sealed to.
 
     The password of the database goes into ~/.pgpass, never into the address. Profiles with workers = true in [server] are
     archived by workers from then on.
     """
+    from core.archive.registry.saved_profiles import read_password
     from core.cluster import setting_up
+    from core.storage.place import StoragePlace, checked
 
+    where = checked(StoragePlace(place, endpoint, region, access_key))
+    secret = read_password(secret_file) if secret_file is not None else None
     async with context.archive() as archive:
-        key = await setting_up.set_up(archive, database, place)
-        value = {"key": str(key), "database": database, "place": place}
+        key = await setting_up.set_up(archive, database, where, secret)
+        value = {"key": str(key), "database": database, "place": where.where}
 
     def told() -> Iterator[str]:
         yield "The cluster is set up."

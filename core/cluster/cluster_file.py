@@ -1,4 +1,4 @@
-"""``cluster.json`` of a home: where its workers' database is, and where volumes go through. It holds no secret."""
+"""``cluster.json`` of a home: where its workers' database is. It holds no secret."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ class ClusterFile:
     """The cluster of a home. ``address``: of the database, without a password; ``public_key``: of the workers."""
 
     address: str
-    place: str
     public_key: bytes
 
     def write(self, home: Home) -> None:
         """Write it into the home. Raises ``InputError`` when there is one, ``StorageError``."""
-        value = {"address": self.address, "place": self.place, "public_key": self.public_key.hex()}
+        value = {"address": self.address, "public_key": self.public_key.hex()}
         try:
             files.create_whole(path_of(home), json.dumps(value, indent=2).encode() + b"\n")
         except FileExistsError:
@@ -49,7 +48,7 @@ def read(home: Home) -> ClusterFile:
     path = path_of(home)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        return ClusterFile(str(value["address"]), str(value["place"]), bytes.fromhex(value["public_key"]))
+        return ClusterFile(str(value["address"]), bytes.fromhex(value["public_key"]))
     except FileNotFoundError:
         raise InputError(problems.NONE_HERE()) from None
     except OSError as error:

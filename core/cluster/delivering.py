@@ -9,11 +9,12 @@ import asyncio
 import logging
 
 from core.cluster.lane_archive import LaneHand
-from core.cluster.place import LanePlace, digest_of, key_of
+from core.cluster.place import LanePlace, digest_of
 from core.cluster.postgres import Postgres
 from core.cluster.session import Delivered, WorkerSession
 from core.config import IN_LANE, Home
 from core.errors import BusyError
+from core.storage.keys import VolumeKey
 from core.system.tasks import spawn
 
 #: Seconds for which others that are about to be ready are waited for, and after which what was written is delivered anyway.
@@ -62,12 +63,12 @@ class Delivery:
         path = self._home.volume(number)
         digest = await asyncio.to_thread(digest_of, path)
         size = path.stat().st_size
-        key = key_of(self._hand.lane.archive_id, self._hand.lane.number, number % IN_LANE)
+        wanted = VolumeKey(self._hand.lane.archive_id, number)
         self.waiting += size
         pause = FIRST_AGAIN
         while True:
             try:
-                await self._place.put(key, path, digest)
+                key = await self._place.put(wanted, path, digest)
                 break
             except BusyError as error:
                 logger.warning("%s", error)

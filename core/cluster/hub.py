@@ -19,8 +19,8 @@ from core.archive.archive import Archive
 from core.archive.registry import lanes
 from core.cluster import cluster_file, known, protocol
 from core.cluster.collecting import Collecting, kept_json
-from core.cluster.place import place_of
 from core.cluster.postgres import TASK, AwayError, GoneError, Postgres, Row
+from core.cluster.setting_up import place_at
 from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.story import Listener
 from core.errors import BusyError, DamagedError
@@ -103,8 +103,7 @@ class Hub:
         async with AsyncExitStack() as stack:
             self._database = await stack.enter_async_context(Postgres.open(file.address))
             self._cluster = await self._database.cluster(self._archive.archive_id)
-            place = place_of(file.place)
-            await place.check()
+            place = await place_at(self._cluster, self._archive.home.path / cluster_file.KEY_NAME)
             self.public_key = file.public_key
             self._collecting = Collecting(self._archive, self._database, place)
             self._error = None

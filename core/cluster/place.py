@@ -14,21 +14,29 @@ from pathlib import Path
 from typing import Protocol
 
 from core import files
-from core.errors import BusyError, InputError
+from core.errors import ArchivarError, BusyError, DamagedError, InputError
 from core.problems import cluster as problems
+from core.secrets import Secret
+from core.storage import keys, proving
+from core.storage.keys import VolumeKey
+from core.storage.opening import opened
+from core.storage.place import StoragePlace
+from core.storage.port import VolumeStorage
 
 #: Bytes copied at once.
 PIECE = 1 << 20
+#: Objects that may lie under a key of a volume with other bytes, so that it is put beside them.
+GENERATIONS = 5
 
 
 class LanePlace(Protocol):
     """A place for sealed volumes."""
 
-    async def check(self) -> None:
-        """Raise ``InputError`` where nothing can be put or read."""
+    async def check(self, archive: str, *, first: bool = False) -> None:
+        """Raise ``InputError`` where nothing of ``archive`` can be put or read. ``first``: nothing is there yet."""
 
-    async def put(self, key: str, path: Path, sha256: bytes) -> None:
-        """Put the file, durably, and read it back. Raises ``BusyError`` when that cannot be done now."""
+    async def put(self, key: VolumeKey, path: Path, sha256: bytes) -> str:
+        """Put the file, durably, and read it back; the key under which it lies. Raises ``BusyError`` when that fails now."""
 
     async def fetch(self, key: str, path: Path) -> bytes:
         """Copy what lies under the key to ``path``, durably; the SHA-256 of what was read. Raises ``BusyError``."""
@@ -43,7 +51,7 @@ class FolderPlace:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def check(self) -> None:
+    async def check(self, archive: str, *, first: bool = False) -> None:
         if not self._folder.is_absolute():
             raise InputError(problems.PLACE(path=str(self._folder), said="the path is not absolute"))
         if not self._folder.is_dir():
@@ -51,13 +59,14 @@ class FolderPlace:
         if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
             raise InputError(problems.PLACE(path=str(self._folder), said="it cannot be written to"))
 
-    async def put(self, key: str, path: Path, sha256: bytes) -> None:
+    async def put(self, key: VolumeKey, path: Path, sha256: bytes) -> str:
         try:
             # A share that is not mounted is no folder to be made.
             self._folder.stat()
-            await asyncio.to_thread(_put, path, self._folder / key, sha256)
+            await asyncio.to_thread(_put, path, self._folder / str(key), sha256)
         except OSError as error:
             raise BusyError(problems.NOT_DELIVERED(file=path.name, said=str(error.strerror or error))) from error
+        return str(key)
 
     async def fetch(self, key: str, path: Path) -> bytes:
         try:
@@ -70,10 +79,73 @@ class FolderPlace:
         (self._folder / key).unlink(missing_ok=True)
 
 
+class BucketPlace:
+    """A bucket. What was taken stays there, as a copy that no worker needs."""
+
+    def __init__(self, storage: VolumeStorage) -> None:
+        self._storage = storage
+
+    async def check(self, archive: str, *, first: bool = False) -> None:
+        await asyncio.to_thread(self._check, archive, first)
+
+    def _check(self, archive: str, first: bool) -> None:
+        if first:
+            proving.try_out(self._storage, archive)
+            return
+        try:
+            there = self._storage.head(keys.mark(archive))
+        except InputError:
+            raise
+        except ArchivarError as error:
+            raise InputError(problems.BUCKET(where=self._storage.where, why=error.reason)) from error
+        if there is None:
+            raise InputError(problems.NO_MARK(where=self._storage.where))
+
+    async def put(self, key: VolumeKey, path: Path, sha256: bytes) -> str:
+        return await asyncio.to_thread(self._put, key, path, sha256)
+
+    def _put(self, key: VolumeKey, path: Path, sha256: bytes) -> str:
+        """Put the file, beside an object that somebody has changed, if need be."""
+        for _ in range(GENERATIONS):
+            try:
+                self._storage.put_if_absent(str(key), path, sha256)
+                proving.prove(self._storage, str(key), sha256)
+            except DamagedError:
+                key = key.next()
+            except (ArchivarError, OSError) as error:
+                raise _undelivered(path, error) from error
+            else:
+                return str(key)
+        raise BusyError(problems.NOT_DELIVERED(file=path.name, said="what is put there is changed each time"))
+
+    async def fetch(self, key: str, path: Path) -> bytes:
+        return await asyncio.to_thread(self._fetch, key, path)
+
+    def _fetch(self, key: str, path: Path) -> bytes:
+        try:
+            with open(files.open_new(path), "wb") as into:
+                digest = self._storage.read_whole(key, into)
+                into.flush()
+                os.fsync(into.fileno())
+        except (ArchivarError, OSError) as error:
+            raise _undelivered(path, error) from error
+        if digest is None:
+            raise BusyError(problems.NOT_DELIVERED(file=path.name, said="it is not there"))
+        return digest
+
+    async def taken(self, key: str) -> None:
+        """Leave it: the right to delete is none that workers or home need."""
+
+
+def _undelivered(path: Path, error: Exception) -> BusyError:
+    said = error.message if isinstance(error, ArchivarError) else str(error)
+    return BusyError(problems.NOT_DELIVERED(file=path.name, said=said))
+
+
 def _put(path: Path, target: Path, sha256: bytes) -> None:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Tried again after a failure, the same file may be there.
-    if not target.exists() or _digest(target) != sha256:
+    if not target.exists() or digest_of(target) != sha256:
         aside = target.with_name(f".{target.name}.{os.getpid()}.new")
         aside.unlink(missing_ok=True)
         try:
@@ -82,7 +154,7 @@ def _put(path: Path, target: Path, sha256: bytes) -> None:
         finally:
             aside.unlink(missing_ok=True)
         files.durable(target.parent)
-    if _digest(target) != sha256:
+    if digest_of(target) != sha256:
         raise OSError(f"{target.name} reads back as another file")
 
 
@@ -98,22 +170,13 @@ def _copied(source: Path, target: Path) -> bytes:
 
 
 def digest_of(path: Path) -> bytes:
-    """The SHA-256 of a file. Blocking."""
-    return _digest(path)
-
-
-def _digest(path: Path) -> bytes:
+    """The SHA-256 of a file as the disk has it, as far as the system allows. Blocking."""
     with path.open("rb") as file:
         with suppress(OSError):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def key_of(archive: str, lane: int, number: int) -> str:
-    """The key of a volume of a lane."""
-    return f"{archive}/lane-{lane:06}/{number:06}.g0.sqlite"
-
-
-def place_of(address: str) -> LanePlace:
-    """The place at an address: a folder."""
-    return FolderPlace(Path(address))
+def place_of(place: StoragePlace, secret: Secret | None) -> LanePlace:
+    """The place that ``place`` defines. Raises ``InputError`` where a library is missing."""
+    return BucketPlace(opened(place, secret)) if place.is_bucket else FolderPlace(Path(place.where))

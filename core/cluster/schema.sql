@@ -2,7 +2,8 @@ CREATE TABLE IF NOT EXISTS cluster (
     archive text PRIMARY KEY,
     protocol integer NOT NULL,
     public_key bytea NOT NULL,
-    place text NOT NULL,
+    place jsonb NOT NULL,
+    place_secret bytea,
     lease_seconds double precision NOT NULL,
     patience_seconds double precision NOT NULL,
     made timestamptz NOT NULL DEFAULT now()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,14 @@ from typing import Any
 from core.archive.archive import Archive
 from core.cluster import cluster_file, worker_key
 from core.cluster.cluster_file import ClusterFile
-from core.cluster.place import place_of
-from core.cluster.postgres import Postgres, shown
+from core.cluster.place import LanePlace, place_of
+from core.cluster.postgres import Postgres, Row, shown
 from core.cluster.protocol import PROTOCOL
 from core.config import Home
 from core.errors import InputError
 from core.problems import cluster as problems
+from core.secrets import Secret
+from core.storage.place import StoragePlace
 from core.values import dataclass
 
 #: Seconds without a sign of life after which a worker is given up, and without progress after which a mailbox is.
@@ -65,33 +69,55 @@ class ClusterState:
         }
 
 
-async def set_up(archive: Archive, address: str, place: str) -> Path:
-    """Set up the cluster of an archive; the file with the workers' key. Raises ``InputError`` before anything is written."""
+async def set_up(archive: Archive, address: str, place: StoragePlace, secret: Secret | None) -> Path:
+    """Set up the cluster of an archive; the file with the workers' key. Raises ``InputError`` before anything is written.
+
+    ``secret``: of the place, if that is a bucket with a key of its own.
+    """
     home = archive.home
     archive.check_usable()
     if cluster_file.is_there(home):
         raise InputError(problems.THERE(path=str(cluster_file.path_of(home))))
-    await place_of(place).check()
     key = home.path / cluster_file.KEY_NAME
     async with Postgres.open(address) as database:
         await database.refuse_others(archive.archive_id)
+        await place_of(place, secret).check(archive.archive_id, first=True)
         await database.make()
         public = worker_key.public_half(key) if key.exists() else worker_key.make(key)
+        box = worker_key.seal(public, secret, purpose=_purpose(archive.archive_id, place)) if secret else None
         await database.change(
-            "INSERT INTO cluster (archive, protocol, public_key, place, lease_seconds, patience_seconds) "
-            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (archive) DO UPDATE SET protocol = excluded.protocol, "
-            "public_key = excluded.public_key, place = excluded.place",
-            *(archive.archive_id, PROTOCOL, public, place, LEASE_SECONDS, PATIENCE_SECONDS),
+            "INSERT INTO cluster (archive, protocol, public_key, place, place_secret, lease_seconds, patience_seconds) "
+            "VALUES (%s, %s, %s, %s::jsonb, %s, %s, %s) ON CONFLICT (archive) DO UPDATE SET protocol = excluded.protocol, "
+            "public_key = excluded.public_key, place = excluded.place, place_secret = excluded.place_secret",
+            *(archive.archive_id, PROTOCOL, public, json.dumps(place.as_json()), box, LEASE_SECONDS, PATIENCE_SECONDS),
         )
-    ClusterFile(address, place, public).write(home)
+    ClusterFile(address, public).write(home)
     return key
+
+
+def _purpose(archive: str, place: StoragePlace) -> str:
+    """The purpose that a place's secret is bound to: it is never sent to another server."""
+    return f"{archive}:place:{place.account}"
+
+
+async def place_at(cluster: Row, key: Path, elsewhere: str = "") -> LanePlace:
+    """The place of a cluster, which can be used from here; ``elsewhere``: its folder on this machine. Raises ``InputError``."""
+    place = StoragePlace.from_json(cluster["place"])
+    if elsewhere:
+        place = replace(place, where=elsewhere)
+    box, secret = cluster["place_secret"], None
+    if box is not None and place.is_bucket:
+        secret = worker_key.unseal(key, bytes(box), purpose=_purpose(cluster["archive"], place))
+    found = place_of(place, secret)
+    await found.check(cluster["archive"])
+    return found
 
 
 async def look(home: Home) -> ClusterState:
     """The cluster of a home. Raises ``InputError``."""
     file = cluster_file.read(home)
     async with Postgres.open(file.address) as database:
-        await database.cluster()
+        row = await database.cluster()
         rows = await database.rows(
             "SELECT s.*, extract(epoch FROM now() - s.beat)::float8 AS silent, "
             "(SELECT count(*) FROM job WHERE job.session = s.id AND job.state IN ('doing', 'visited')) AS busy "
@@ -105,7 +131,7 @@ async def look(home: Home) -> ClusterState:
         )
         for row in rows
     )
-    return ClusterState(file.address, file.place, workers, waiting["waiting"] if waiting else 0)
+    return ClusterState(file.address, str(row["place"]["where"]), workers, waiting["waiting"] if waiting else 0)
 
 
 async def drain(home: Home, name: str = "", *, back: bool = False) -> int:

@@ -23,9 +23,10 @@ from core.archive.store.offload import Processes
 from core.cluster import worker_key
 from core.cluster.delivering import Delivery
 from core.cluster.lane_archive import LaneHand
-from core.cluster.place import LanePlace, place_of
+from core.cluster.place import LanePlace
 from core.cluster.postgres import AwayError, GoneError, Postgres, Row
 from core.cluster.session import Claimed, FencedError, WorkerSession
+from core.cluster.setting_up import place_at
 from core.cluster.visiting import HomeAsked, MailboxValues, MailboxVisit, Outcome, progress_as_json
 from core.config import Home
 from core.engine.visit.limits import Budget
@@ -85,8 +86,7 @@ class Worker:
             cluster = await database.cluster()
             if worker_key.public_half(options.key) != bytes(cluster["public_key"]):
                 raise InputError(problems.KEY_OTHER(path=str(options.key)))
-            place = place_of(options.place or cluster["place"])
-            await place.check()
+            place = await place_at(cluster, options.key, options.place)
             with _own(options.state):
                 for number in (signal.SIGTERM, signal.SIGINT):
                     loop.add_signal_handler(number, self._stopping.set)

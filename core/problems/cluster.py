@@ -82,6 +82,13 @@ PLACE = Code(
     "Name a folder that service and workers may both write to.",
     Family.INPUT,
 )
+BUCKET = Code("cluster-bucket", "{where} cannot hold what workers deliver: {why:clause}.", "{why:remedy}", Family.INPUT)
+NO_MARK = Code(
+    "cluster-bucket-strange",
+    "{where} was not set up for this archive.",
+    f"Name the bucket and prefix that it was set up with. {Do.SHOW_CLUSTER}",
+    Family.INPUT,
+)
 STATE_IN_USE = Code(
     "worker-state-in-use",
     "Another worker uses the folder {path}.",

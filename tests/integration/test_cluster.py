@@ -20,6 +20,7 @@ from tests import homes
 from tests.clusters import MASTER, PROFILE, ClusterHome, address, cluster, messages, wait
 from tests.conftest import StartDovecot
 from tests.servers import postgres
+from tests.servers.bucket import BUCKET, bucket_server
 from tests.servers.dovecot import Dovecot
 
 pytestmark = [
@@ -207,6 +208,32 @@ def test_a_run_is_cancelled_within_seconds(server: Dovecot, tmp_path: Path) -> N
         found = run(made)
         assert found["status"] == "succeeded", (found, made.logs())
         is_whole(made, 2, 300)
+
+
+def test_a_bucket_that_refuses_and_changes_what_is_put_costs_nothing_but_time(server: Dovecot, tmp_path: Path) -> None:
+    """Volumes through a bucket: it refuses for a while, and keeps other bytes once; both are put again."""
+    for number in range(1, 5):
+        server.fill(address(number), "INBOX", messages(number, 30))
+    (tmp_path / "secret").write_text("the other half of the key\n")
+    with bucket_server() as bucket:
+        where = ["--place", f"s3://{BUCKET}/lanes", "--endpoint", bucket.endpoint, "--access-key", "workers"]
+        where += ["--secret-file", str(tmp_path / "secret")]
+        with cluster(tmp_path / "c", server, 4, place=where) as made:
+            assert "other half" not in made.change("SELECT encode(place_secret, 'escape') FROM cluster")
+            made.worker("one", mailboxes=2)
+            wait(lambda: made.change("SELECT 1 FROM session"), made, "the worker is there")
+            bucket.moods.refuse, bucket.moods.only = (503, "SlowDown"), ("PUT",)
+            number = starts(made)
+            wait(lambda: made.change("SELECT 1 FROM session WHERE waiting_bytes > 0"), made, "something waits")
+            sleep(5.0)
+            assert archived(made) == 0
+            changed = iter([True])
+            bucket.moods.change = lambda body: body[:-1] + b"x" if next(changed, False) else body
+            bucket.moods.refuse = None
+            found = ended(made, number)
+            assert (found["status"], found["archived"]) == ("succeeded", 120), (found, made.logs())
+            is_whole(made, 4, 30)
+            assert any(".g2." in key for key in bucket.objects())
 
 
 def test_connections_to_a_server_are_limited_over_all_workers(large: Dovecot, tmp_path: Path) -> None:

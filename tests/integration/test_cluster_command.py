@@ -61,7 +61,7 @@ def test_a_database_that_cannot_be_used_is_named(home: Path, empty: PostgresServ
     word = init(home, "postgresql://x:secret-word@/archivar?host=/nonexistent")
     refused(word, "~/.pgpass")
     assert "secret-word" not in word.stderr
-    refused(init(home, empty.address, str(tmp_path / "missing")), "no such folder")
+    refused(init(home, empty.address, str(tmp_path / "missing")), "is no folder")
     empty.query("CREATE ROLE poor LOGIN")
     refused(init(home, empty.address.replace(f"{empty.account}@", "poor@")), "may not")
     assert untouched(home)
