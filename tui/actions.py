@@ -241,9 +241,15 @@ ACTIVITY_ACTIONS = (
     Action("activity-open", "open", ("enter", "o"), "Open", "Open the run: its result, mailbox by mailbox"),
     Action("activity-problems", "problems", ("p",), "Problems", "The latest problems of all runs"),
     Action("activity-ledger", "ledger", ("a",), "Ledger", "The ledger: everything that ever happened"),
+    Action("activity-workers", "workers", ("v",), "Workers", "The machines that visit mailboxes for this archive"),
     FILTER_PROFILE,
     FILTER_STATE,
     Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
+    *PLACES,
+)
+
+WORKERS_ACTIONS = (
+    Action("back", "back", ("escape", "q"), "Back", "Back to the runs"),
     *PLACES,
 )
 
@@ -373,6 +379,7 @@ TABLES: Mapping[str, Sequence[Action]] = {
     "a restore": RESTORE_ACTIONS,
     "Activity": ACTIVITY_ACTIONS,
     "Problems": PROBLEMS_ACTIONS,
+    "Workers": WORKERS_ACTIONS,
     "the ledger": LEDGER_ACTIONS,
     "Unknown addresses": UNKNOWN_ACTIONS,
     "Settings": SETTINGS_ACTIONS,

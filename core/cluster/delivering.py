@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from core.cluster.lane_archive import LaneHand
 from core.cluster.place import LanePlace, digest_of
@@ -18,9 +19,9 @@ from core.storage.keys import VolumeKey
 from core.system.tasks import spawn
 
 #: Seconds for which others that are about to be ready are waited for, and after which what was written is delivered anyway.
-TOGETHER_SECONDS, ANYWAY_SECONDS = 0.3, 15.0
+TOGETHER_SECONDS, ANYWAY_SECONDS = 0.25, 5.0
 #: Raw bytes in the open volume at which it is delivered.
-ENOUGH_BYTES = 32 * 1024 * 1024
+ENOUGH_BYTES = 8 * 1024 * 1024
 #: Seconds between two tries of a place that takes nothing, at first and at most.
 FIRST_AGAIN, LAST_AGAIN = 1.0, 15.0
 
@@ -46,11 +47,7 @@ class Delivery:
     async def run(self) -> None:
         """Deliver whatever is wanted, until cancelled. Raises ``FencedError``."""
         while True:
-            try:
-                await asyncio.wait_for(self._wanted.wait(), ANYWAY_SECONDS if self._hand.bytes < ENOUGH_BYTES else 0)
-                await asyncio.sleep(TOGETHER_SECONDS)
-            except TimeoutError:
-                pass
+            await self._due()
             self._wanted.clear()
             sealed = await self._hand.seal()
             if sealed is not None:
@@ -58,6 +55,16 @@ class Delivery:
                 await self._deliver(number, head.seq, jobs)
             async with self._changed:
                 self._changed.notify_all()
+
+    async def _due(self) -> None:
+        """Wait until something is to be delivered: it is wanted, there is enough, or it has waited for long."""
+        for _ in range(int(ANYWAY_SECONDS / TOGETHER_SECONDS)):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), TOGETHER_SECONDS)
+                await asyncio.sleep(TOGETHER_SECONDS)
+                return
+            if self._hand.bytes >= ENOUGH_BYTES:
+                return
 
     async def _deliver(self, number: int, head: int, jobs: frozenset[int]) -> None:
         path = self._home.volume(number)

@@ -22,6 +22,7 @@ from tests.conftest import StartDovecot
 from tests.servers import postgres
 from tests.servers.bucket import BUCKET, bucket_server
 from tests.servers.dovecot import Dovecot
+from tui.desk.workers import WorkersDesk
 
 pytestmark = [
     pytest.mark.server,
@@ -59,6 +60,9 @@ def test_a_worker_archives_what_a_run_at_home_would(server: Dovecot, tmp_path: P
         assert (found["status"], found["archived"]) == ("succeeded", 75), (found, made.logs())
         assert archived(made) == 75
         assert homes.findings(made.home) == []
+        [row] = asyncio.run(WorkersDesk(made.home).view()).rows
+        assert (row.state.word, row.mailboxes, row.undelivered) == ("ready", "0 of 4", "")
+        assert "one" in homes.cli(made.home, "cluster", "status").stdout
         again = run(made)
         assert (again["status"], again["archived"], again["known"]) == ("succeeded", 0, 75), again
         server.deliver(address(2), "INBOX", homes.message(900))

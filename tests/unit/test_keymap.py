@@ -20,7 +20,8 @@ from tui.places.users.users import UsersPlace
 
 #: Files of administrators name these: none may go away. New ones are added here.
 IDS = """
-activity-ledger activity-open activity-problems activity-profile activity-state again archive-find archive-open
+activity-ledger activity-open activity-problems activity-profile activity-state activity-workers again archive-find
+archive-open
 automatic back backup begin cancel commands compare copy delete details directory-back directory-forget directory-guide
 directory-help directory-preview directory-save directory-sync directory-test edit go-activity go-archive go-home
 go-settings go-unknown go-users help home-open home-remedy-1 home-remedy-2 home-remedy-3 home-remedy-4 home-remedy-5

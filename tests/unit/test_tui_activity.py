@@ -12,7 +12,12 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles, users
 from core.archive.store.entries import KINDS
+from core.cluster.cluster_file import ClusterFile
+from core.cluster.setting_up import ClusterState, WorkerState
+from core.errors import InputError
 from core.model import RunStatus
+from core.problems import cluster as problems
+from core.problems import table
 from core.secrets import Secret
 from core.service.queue import Queue, RunProblem
 from core.system.tasks import spawn
@@ -49,10 +54,8 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 async def with_runs(archive: Archive) -> None:
     """Four runs: fine, with two problems and by the schedule, failed, going on."""
     await add_run(archive, "Staff", archived=310, bytes=44_000_000, found=310)
-    problems = [problem(), problem("Junk", 9, "It is not there any more.")]
-    await add_run(
-        archive, "Journal", RunStatus.WITH_ERRORS, problems=problems, automatic=True, archived=12, failed=2, deleted=1234
-    )
+    two = [problem(), problem("Junk", 9, "It is not there any more.")]
+    await add_run(archive, "Journal", RunStatus.WITH_ERRORS, problems=two, automatic=True, archived=12, failed=2, deleted=1234)
     await add_run(archive, "Staff", RunStatus.FAILED, reason="The server refused the login.")
     await Queue(archive.database).enqueue("Staff")
 
@@ -375,3 +378,33 @@ async def test_a_place_that_is_closed_while_the_archive_is_asked_is_no_fault(
         monkeypatch.setattr(desk, "changed", closing)
         await screen.until(lambda: asked > 2)
         assert isinstance(screen.console.screen, HomePlace)
+
+
+@BOTH_SIZES
+async def test_workers_and_their_states_are_a_list(
+    archive: Archive, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None at first; then each with its state, and the reason of one that was given up; a database that is away is told."""
+    states = [worker("one", "open", 2), worker("two", "closed", 0)]
+    look = AsyncMock(return_value=ClusterState("postgresql:///a", "/srv/lanes", tuple(states), 3))
+    monkeypatch.setattr("core.cluster.setting_up.look", look)
+    monkeypatch.setattr("tui.desk.workers.FRESH_SECONDS", 0.0)
+    await with_runs(archive)
+    async with console_on(archive.home, size) as screen:
+        await at_runs(screen)
+        await screen.press("v")
+        await screen.until_shown("No workers.")
+        ClusterFile("postgresql:///a", b"").write(archive.home)
+        await screen.until_shown("Workers (2)", "3 mailboxes waiting", "● at work", "2 of 4", "✘ given up", "1 kB")
+        await screen.press("down")
+        await screen.until_shown("It gave no sign of life for 30 seconds.")
+        look.side_effect = InputError(problems.UNREACHABLE(address="postgresql:///a", said="no route"))
+        await screen.until_shown("PostgreSQL cannot be reached")
+        await screen.press("q")
+        await at_runs(screen)
+
+
+def worker(name: str, state: str, mailboxes: int) -> WorkerState:
+    why = table.as_kept(problems.SILENT(seconds=30)) if state == "closed" else None
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    return WorkerState(name, "1.0", 1, state, 1, mailboxes, 4, 1000, 2.0, begun, False, why)

@@ -47,6 +47,7 @@ from tui.desk.search import SearchDesk
 from tui.desk.settings import SettingsDesk
 from tui.desk.unknown import UnknownDesk
 from tui.desk.users import UsersDesk
+from tui.desk.workers import WorkersDesk
 
 #: Seconds before another try after a service could not be started.
 PATIENCE = 15.0
@@ -102,6 +103,7 @@ class Desk:
         self._comparisons = ComparisonDesk(archive, self.jobs)
         self.proof = ProofDesk(archive, self.jobs, self._see_to_service)
         self.seals = SealDesk(archive, self.jobs)
+        self.workers = WorkersDesk(archive.home)
         self.search = SearchDesk(archive, self._indexing_starts)
         self._home = archive.home
         self._queue = Queue(archive.database)

@@ -16,6 +16,7 @@ from tui.places.pick import Pick
 from tui.places.proof.ledger import LedgerPlace
 from tui.places.runs.problems import ProblemsPlace
 from tui.places.runs.run import RunPlace
+from tui.places.runs.workers import WorkersPlace
 from tui.text.format import Line, arranged
 
 TITLES = ("Run", "Profile", "State", "When", "Took", "Archived", "Failed", "Deleted", "Started")
@@ -99,6 +100,9 @@ class ActivityPlace(ListingPlace[PastRun]):
 
     def action_problems(self) -> None:
         self.app.push_screen(ProblemsPlace())
+
+    def action_workers(self) -> None:
+        self.app.push_screen(WorkersPlace())
 
     def action_ledger(self) -> None:
         self.app.push_screen(LedgerPlace())
