@@ -63,6 +63,7 @@ class Collecting:
         fetched: dict[int, list[Row]] = {}
         stopped: set[int] = set()
         tallies: dict[int, dict[int, dict[str, Tally]]] = {}
+        ends = await lanes.all_of(self._archive) if rows else {}
         for row in rows:
             session = row["session"]
             if session in stopped:
@@ -70,7 +71,9 @@ class Collecting:
             try:
                 await self._fetch(row)
                 tallies.setdefault(session, {})
-                await self._look_through(row, await self._granted(session), tallies[session])
+                # A service that died may have anchored it before it could say so.
+                after = ends[row["lane"]].end.head.seq
+                await self._look_through(row, after, await self._granted(session), tallies[session])
                 fetched.setdefault(session, []).append(row)
             except BusyError as error:
                 logger.warning("%s", error)
@@ -110,11 +113,13 @@ class Collecting:
         finally:
             aside.unlink(missing_ok=True)
 
-    async def _look_through(self, row: Row, granted: Collection[tuple[int, str]], tallies: dict[int, dict[str, Tally]]) -> None:
-        """Count the entries of a volume. Raises ``DamagedError`` for one about a mailbox that its worker was not given."""
+    async def _look_through(
+        self, row: Row, after: int, granted: Collection[tuple[int, str]], tallies: dict[int, dict[str, Tally]]
+    ) -> None:
+        """Count the entries after ``after``. Raises ``DamagedError`` for one about a mailbox that its worker was not given."""
         volume = await Volume.open(self._archive.home.volume(row["lane"] * IN_LANE + row["number"]), read_only=True)
         try:
-            async with aclosing(volume.entries()) as entries:
+            async with aclosing(volume.entries(after)) as entries:
                 async for entry in entries:
                     value = entry.value
                     run, source = _about(value)

@@ -39,6 +39,12 @@ LOOK_SECONDS = 0.1
 #: Seconds between two looks for jobs that were fetched and never claimed.
 QUEUE_SECONDS = 1.0
 
+#: Forgets runs of which no job is live and no volume is on its way: what volumes may be about stands in the jobs.
+_FORGET = (
+    "DELETE FROM run WHERE NOT EXISTS (SELECT 1 FROM job j WHERE j.run = run.id AND (j.state IN ('todo', 'doing', 'visited') "
+    "OR EXISTS (SELECT 1 FROM volume v WHERE v.session = j.session AND NOT v.taken)))"
+)
+
 logger = logging.getLogger("archivar.cluster")
 
 
@@ -109,6 +115,8 @@ class Hub:
             self._error = None
             # The result of what an earlier process of this home gave out is not waited for any more.
             await self._database.change("UPDATE job SET cancelled = true WHERE state IN ('todo', 'doing', 'visited')")
+            await self._database.change(_FORGET)
+            await self._database.change("DELETE FROM session WHERE state = 'closed' AND beat < now() - interval '7 days'")
             self._stack = stack.pop_all()
         self._since = time.monotonic()
         self._loop = spawn(self._run(), name="cluster")
@@ -138,13 +146,9 @@ class Hub:
     async def end(self, run: RunHead) -> None:
         """Forget a run and its jobs."""
         self._collecting.counted.pop(run.number, None)
-        await self._database.lasting(
-            lambda: self._database.change(
-                "DELETE FROM run WHERE id = %s AND NOT EXISTS "
-                "(SELECT 1 FROM job WHERE job.run = run.id AND state IN ('todo', 'doing', 'visited'))",
-                run.id,
-            )
-        )
+        # If something of it is still on its way, the next hub forgets it.
+        with suppress(AwayError):
+            await self._database.change(f"{_FORGET} AND run.id = %s", run.id)
 
     async def settle(self, source: str) -> None:
         """Wait until no earlier job of the mailbox is live any more, so that what is known of it is all there is."""

@@ -195,6 +195,8 @@ class MailboxVisit:
         self.telling = Telling()
         #: True while it waits for its entries to become part of the archive: that is no standstill of its own.
         self.delivering = False
+        #: True once the mailbox was visited: only the report is left.
+        self.over = False
 
     async def run(self, key: Path, budget: Budget, name: str) -> Outcome:
         """Visit the mailbox. Raises what concerns the worker as a whole; all else is in the result."""

@@ -143,7 +143,9 @@ class SessionWork:
             hand = LaneHand(writer, lane, processes)
             delivery = Delivery(self._database, self._session, place, hand, home)
             try:
-                await together([self._beat(delivery), delivery.run(), self._take(hand, delivery, budget, stopping)])
+                await together(
+                    [self._beat(delivery), delivery.run(), self._take(hand, delivery, budget), _until_stopped(stopping)]
+                )
             except _Stopped:
                 await self._end(delivery)
             finally:
@@ -176,9 +178,11 @@ class SessionWork:
                 await self._tell(job, visit)
             delivery.anchored(beat.anchored)
             self._draining = beat.draining
-            for job in beat.cancelled & self._tasks.keys() - self._cancelled:
-                self._cancelled.add(job)
-                self._tasks[job].cancel()
+            for job in beat.cancelled & self._visits.keys() - self._cancelled:
+                # A visit that has ended is reported as it ended.
+                if not self._visits[job].over:
+                    self._cancelled.add(job)
+                    self._tasks[job].cancel()
 
     def _has_moved(self, job: int, visit: MailboxVisit) -> bool:
         now = (visit.progress.received, visit.progress.phase, visit.progress.messages_done)
@@ -189,9 +193,9 @@ class SessionWork:
         if events := visit.telling.take():
             await self._database.lasting(lambda: self._session.tell(job, events))
 
-    async def _take(self, hand: LaneHand, delivery: Delivery, budget: Budget, stopping: asyncio.Event) -> None:
-        """Take jobs as long as there is room for them. Raises ``_Stopped``, and what a visit raises."""
-        while not stopping.is_set():
+    async def _take(self, hand: LaneHand, delivery: Delivery, budget: Budget) -> None:
+        """Take jobs as long as there is room for them. Raises what a visit raises."""
+        while True:
             for job in [job for job, task in self._tasks.items() if task.done()]:
                 self._tasks.pop(job).result()
             claimed = None
@@ -201,9 +205,7 @@ class SessionWork:
                 work = self._visit(*claimed, hand, delivery, budget)
                 self._tasks[claimed[0].id] = spawn(work, name=f"mailbox {claimed[0].id}")
             else:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
-        raise _Stopped
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def _claim(self) -> tuple[Claimed, int] | None:
         """The next job, with its number in the queue."""
@@ -251,7 +253,7 @@ class SessionWork:
                     raise
                 visit.progress.result.status = RunStatus.CANCELLED
                 outcome = Outcome(visit.progress.result, {})
-            visit.delivering = True
+            visit.over = visit.delivering = True
             await lasting(lambda: self._session.visited(job))
             await self._tell(job, visit)
             head = await delivery.deliver()
@@ -279,6 +281,12 @@ class SessionWork:
 
 class _Stopped(Exception):
     """The worker is to end."""
+
+
+async def _until_stopped(stopping: asyncio.Event) -> None:
+    """Wait until the worker is to end, even while PostgreSQL does not answer. Raises ``_Stopped``."""
+    await stopping.wait()
+    raise _Stopped
 
 
 def _clear(state: Path) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import json
 import logging
 import time
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from core.archive.archive import Archive
-from core.archive.registry import clock, saved_profiles
+from core.archive.registry import clock, lanes, saved_profiles
+from core.archive.store.entries.lanes import LanesAnchored
 from core.engine.run import counting
 from core.engine.run.run import RunParameters, finished_entry, result, rows
 from core.engine.visit.limits import Limits
@@ -139,6 +141,10 @@ class RunWork:
         async for entry in self._archive.entries(first_seq):
             if entry.kind in counting.COUNTED:
                 counting.count(self._before, self._run.id, entry.value)
+            elif isinstance(anchor := entry.value if entry.kind == LanesAnchored.kind else None, LanesAnchored):
+                async with aclosing(lanes.anchored_entries(self._archive, anchor)) as entries:
+                    async for one in entries:
+                        counting.count(self._before, self._run.id, one.value)
 
     async def _watch(self, task: asyncio.Task[None], progress: Progress) -> bool:
         """Write progress while ``task`` runs; True when it was cancelled on request. Raises the task's errors."""

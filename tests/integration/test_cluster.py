@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import re
 import signal
@@ -195,6 +196,21 @@ def test_nothing_is_deleted_before_it_is_part_of_the_archive(server: Dovecot, tm
         assert [len(server.messages(address(number), "INBOX")) for number in (1, 2)] == [0, 0]
         assert archived(made) == 80
         assert homes.findings(made.home) == []
+
+
+def test_a_service_that_dies_goes_on_with_what_its_workers_did(large: Dovecot, tmp_path: Path) -> None:
+    """Killed (-9) in the middle: the next service ends the old jobs, and the one result counts the work of both."""
+    with cluster(tmp_path / "c", large, MAILBOXES, lease=3.0) as made:
+        made.worker("one")
+        number = starts(made)
+        wait(lambda: archived(made) >= 4 * COUNT, made, "some mail is in the archive")
+        process = int((made.home.path / "service.lock").read_text().split()[0])
+        os.kill(process, signal.SIGKILL)
+        assert archived(made) < MAILBOXES * COUNT
+        homes.cli(made.home, "service", "start")
+        found = ended(made, number)
+        assert (found["status"], found["archived"]) == ("succeeded", MAILBOXES * COUNT), (found, made.logs())
+        is_whole(made, MAILBOXES, COUNT)
 
 
 def test_a_run_is_cancelled_within_seconds(server: Dovecot, tmp_path: Path) -> None:

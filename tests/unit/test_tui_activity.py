@@ -394,14 +394,15 @@ async def test_workers_and_their_states_are_a_list(
         await at_runs(screen)
         await screen.press("v")
         await screen.until_shown("No workers.")
+        await screen.press("q")
+        await screen.until_shown("Runs (")
         ClusterFile("postgresql:///a", b"").write(archive.home)
+        await screen.press("v")
         await screen.until_shown("Workers (2)", "3 mailboxes waiting", "● at work", "2 of 4", "✘ given up", "1 kB")
         await screen.press("down")
         await screen.until_shown("It gave no sign of life for 30 seconds.")
         look.side_effect = InputError(problems.UNREACHABLE(address="postgresql:///a", said="no route"))
         await screen.until_shown("PostgreSQL cannot be reached")
-        await screen.press("q")
-        await at_runs(screen)
 
 
 def worker(name: str, state: str, mailboxes: int) -> WorkerState:

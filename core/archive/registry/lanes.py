@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 
 from core import files
@@ -16,7 +16,7 @@ from core.archive.store.entries.lanes import AnchoredHead, LaneOpened, LanesAnch
 from core.archive.store.entries.statement import Erased, Newer
 from core.archive.store.lane_chain import LaneEnd, LaneEntries
 from core.archive.store.lane_writer import LaneIdentity
-from core.archive.store.ledger import Draft
+from core.archive.store.ledger import Draft, Entry
 from core.config import IN_LANE, Home
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.problems import lane as problems
@@ -38,6 +38,17 @@ class Anchored:
 async def all_of(archive: Archive) -> dict[int, Lane]:
     """All lanes of the archive, by number."""
     return await lanes.all_of(archive.database)
+
+
+async def anchored_entries(archive: Archive, anchor: LanesAnchored) -> AsyncGenerator[Entry]:
+    """Yield the entries of lanes that an anchor made part of the archive. Raises ``DamagedError``, ``StorageError``."""
+    for head in anchor.heads:
+        for number in archive.home.volumes_of(head.lane):
+            async with lane_chain.files_of(archive.home)(number) as volume, aclosing(volume.entries(head.after)) as entries:
+                async for entry in entries:
+                    if entry.seq > head.head.seq:
+                        break
+                    yield entry
 
 
 async def open_lane(archive: Archive, name: str, lane: str = "", *, actor: str = "archivar") -> LaneIdentity:
