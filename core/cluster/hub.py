@@ -10,21 +10,22 @@ import asyncio
 import json
 import logging
 import time
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.archive.archive import Archive
 from core.archive.registry import lanes
 from core.cluster import cluster_file, known, protocol
 from core.cluster.collecting import Collecting, kept_json
-from core.cluster.postgres import TASK, AwayError, GoneError, Postgres, Row
+from core.cluster.postgres import AwayError, Postgres, Row
+from core.cluster.queueing import JobQueue
 from core.cluster.setting_up import place_at
 from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.story import Listener
 from core.errors import BusyError, DamagedError
-from core.model import EventKind, Tally, Told, now
+from core.model import EventKind, Tally, Told
 from core.problems import cluster as problems
 from core.problems import table
 from core.problems.code import Reason
@@ -32,12 +33,10 @@ from core.system.tasks import spawn
 from core.values import dataclass
 
 if TYPE_CHECKING:
-    from procrastinate.manager import JobManager
+    pass
 
 #: Seconds between two looks.
 LOOK_SECONDS = 0.1
-#: Seconds between two looks for jobs that were fetched and never claimed.
-QUEUE_SECONDS = 1.0
 
 #: Forgets runs of which no job is live and no volume is on its way: what volumes may be about stands in the jobs.
 _FORGET = (
@@ -87,7 +86,6 @@ class Hub:
         self._lost: list[Reason] = []
         self._since = time.monotonic()
         self._error: BaseException | None = None
-        self._queued_again = 0.0
 
     @asynccontextmanager
     async def used(self) -> AsyncIterator[None]:
@@ -111,6 +109,7 @@ class Hub:
             self._cluster = await self._database.cluster(self._archive.archive_id)
             place = await place_at(self._cluster, self._archive.home.path / cluster_file.KEY_NAME)
             self.public_key = file.public_key
+            self._queue = JobQueue(self._database)
             self._collecting = Collecting(self._archive, self._database, place)
             self._error = None
             # The result of what an earlier process of this home gave out is not waited for any more.
@@ -169,32 +168,18 @@ class Hub:
     async def give(self, run: RunHead, value: Mapping[str, Any], progress: MailboxProgress) -> Following:
         """Give out a job for the mailbox of ``progress``."""
         packed = await asyncio.to_thread(protocol.packed, value)
-        row = await self._database.lasting(
-            lambda: self._database.one(
-                "INSERT INTO job (run, mailbox, values) VALUES (%s, %s, %s) RETURNING id", run.id, progress.source, packed
-            )
+        # Tried again after a lost answer, it is the same job.
+        values = (run.id, progress.source, uuid.uuid4(), packed)
+        insert = (
+            "INSERT INTO job (run, mailbox, token, values) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (token) DO UPDATE SET token = excluded.token RETURNING id"
         )
+        row = await self._database.lasting(lambda: self._database.one(insert, *values))
         assert row is not None
         job = row["id"]
         following = self._following[job] = Following(job, run, progress.source, progress)
-        queued = await self._database.lasting(lambda: self._queue(job, progress.source))
-        await self._database.lasting(lambda: self._database.change("UPDATE job SET queued = %s WHERE id = %s", queued, job))
+        await self._database.lasting(lambda: self._queue.put(job, progress.source))
         return following
-
-    async def _queue(self, job: int, source: str) -> int:
-        from procrastinate.jobs import Job
-
-        queued = Job(
-            id=None,
-            queue="mailboxes",
-            lock=source,
-            queueing_lock=f"{job}",
-            task_name=TASK,
-            task_kwargs={"job": job, "protocol": protocol.PROTOCOL},
-        )
-        found = await self._database.queue(lambda jobs: jobs.defer_job_async(queued))
-        assert found.id is not None
-        return found.id
 
     async def cancel(self, following: Following) -> None:
         """Ask for the end of a job."""
@@ -241,7 +226,7 @@ class Hub:
 
     async def _look(self) -> None:
         await self._give_up()
-        await self._queue_again()
+        await self._queue.look(self._cluster["lease_seconds"])
         await self._open_lanes()
         for one in await self._collecting.collect():
             logger.warning("session %d is left out from here on: %s", one.session, one.why)
@@ -264,24 +249,6 @@ class Hub:
             "(SELECT 1 FROM job WHERE job.session = session.id AND job.state IN ('doing', 'visited') AND deadline < now())",
             kept_json(problems.STUCK()),
         )
-
-    async def _queue_again(self) -> None:
-        """Queue jobs again that a worker has fetched and, since it died in between, never claimed."""
-        moment = time.monotonic()
-        if moment - self._queued_again < QUEUE_SECONDS:
-            return
-        self._queued_again = moment
-        lease = self._cluster["lease_seconds"]
-        stalled = await self._database.queue(lambda jobs: jobs.get_stalled_jobs(seconds_since_heartbeat=lease))
-        for one in stalled:
-            number, job = one.id, int(str(one.task_kwargs["job"]))
-            if number is None:
-                continue
-            if await self._database.one("SELECT 1 FROM job WHERE id = %s AND state = 'todo'", job) is None:
-                await self._unqueue(number)
-            else:
-                with suppress(GoneError):
-                    await self._database.queue(partial(_retry, number))
 
     async def _open_lanes(self) -> None:
         """Open a lane for each worker that waits for one."""
@@ -323,7 +290,7 @@ class Hub:
         )
         for row in rows:
             if row["queued"] is not None:
-                await self._unqueue(row["queued"])
+                await self._queue.take_out(row["queued"])
             await known.forget_states(self._archive, row["mailbox"])
             # Last, so that what a lost connection interrupts is done again.
             lost = "UPDATE job SET state = 'lost' WHERE id = %s AND (state <> 'todo' OR cancelled)"
@@ -336,12 +303,6 @@ class Hub:
                 following.run.listener.warn("", problems.LOST(worker=row["name"], why=why))
             following.visited.set()
             following.ended.set()
-
-    async def _unqueue(self, number: int) -> None:
-        from procrastinate.jobs import Status
-
-        with suppress(GoneError):
-            await self._database.queue(lambda jobs: jobs.finish_job_by_id_async(number, status=Status.FAILED, delete_job=True))
 
     async def _follow(self) -> None:
         """Take progress, events and results of the jobs that are followed."""
@@ -390,7 +351,3 @@ class Hub:
         if row["result"] is not None and not row["telling"]:
             following.outcome = protocol.unpacked(row["result"])
             following.ended.set()
-
-
-async def _retry(number: int, jobs: JobManager) -> None:
-    await jobs.retry_job_by_id_async(number, retry_at=now())

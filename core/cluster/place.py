@@ -105,7 +105,7 @@ class BucketPlace:
         return await asyncio.to_thread(self._put, key, path, sha256)
 
     def _put(self, key: VolumeKey, path: Path, sha256: bytes) -> str:
-        """Put the file, beside an object that somebody has changed, if need be."""
+        """Put the file, beside an object that was changed there, if need be."""
         for _ in range(GENERATIONS):
             try:
                 self._storage.put_if_absent(str(key), path, sha256)

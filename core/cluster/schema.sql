@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS job (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run bigint NOT NULL REFERENCES run (id) ON DELETE CASCADE,
     mailbox text NOT NULL,
+    token uuid NOT NULL UNIQUE,
     state text NOT NULL DEFAULT 'todo',
     values bytea NOT NULL,
     session bigint REFERENCES session (id) ON DELETE SET NULL,

@@ -122,14 +122,19 @@ class WorkerSession:
 
     async def claim(self, job: int) -> Claimed | None:
         """Claim a queued job; None when it is not to be done any more."""
-        row = await self._database.one(
-            "UPDATE job SET state = 'doing', session = %s, "
-            "deadline = now() + (SELECT patience_seconds FROM cluster) * interval '1 second' FROM run "
-            "WHERE job.id = %s AND job.state = 'todo' AND NOT job.cancelled AND run.id = job.run "
-            "AND EXISTS (SELECT 1 FROM session WHERE id = %s AND state = 'open' FOR SHARE) "
-            "RETURNING job.id, job.run, run.number, job.mailbox, job.values, run.values AS common, run.secret",
-            *(self.id, job, self.id),
-        )
+
+        async def work(connection: AsyncConnection[Row]) -> Row | None:
+            # Else a job of a session that was closed would count as one that is not to be done.
+            await self._hold(connection)
+            sql = (
+                "UPDATE job SET state = 'doing', session = %s, "
+                "deadline = now() + (SELECT patience_seconds FROM cluster) * interval '1 second' FROM run "
+                "WHERE job.id = %s AND job.state = 'todo' AND NOT job.cancelled AND run.id = job.run "
+                "RETURNING job.id, job.run, run.number, job.mailbox, job.values, run.values AS common, run.secret"
+            )
+            return await (await connection.execute(sql, (self.id, job))).fetchone()
+
+        row = await self._database.run(work)
         if row is None:
             return None
         return Claimed(*(row[name] for name in ("id", "run", "number", "mailbox", "values", "common", "secret")))
