@@ -31,6 +31,7 @@ OURS = {
     "cluster.json",
     "worker.key",
     "seals",
+    "storage.json",
     "service.lock",
     "log",
     "keymap.toml",
@@ -39,7 +40,8 @@ OURS = {
 PROGRAM = (sys.executable, os.path.dirname(os.__file__), os.path.dirname(__file__))
 #: Volumes of one lane: numbers from here on are those of lanes (``Home.volume``).
 IN_LANE = 1_000_000
-_VOLUME = pattern(r"(?!000000)[0-9]{6}\.sqlite")
+#: The file of a volume, or the note in its place when it is stored elsewhere (``core.storage.notes``).
+_VOLUME = pattern(r"(?!000000)[0-9]{6}\.(?:sqlite|stored)")
 _LANE = pattern(r"lane-(?!000000)([0-9]{6})")
 
 
@@ -117,23 +119,23 @@ class Home:
         return self.volumes / f"lane-{number:06}"
 
     def volume_numbers(self) -> list[int]:
-        """The numbers of the volumes of the archive's own lane on disk; files with any other name are ignored."""
-        return sorted(int(name[:-7]) for name in _names(self.volumes, "*.sqlite") if _VOLUME.fullmatch(name))
+        """The numbers of the volumes of the archive's own lane on disk or stored; files with any other name are ignored."""
+        return sorted({int(name[:6]) for name in _names(self.volumes, "*.s*") if _VOLUME.fullmatch(name)})
 
     def lane_numbers(self) -> list[int]:
         """The numbers of the other lanes of which there is a folder."""
         return sorted(int(found[1]) for name in _names(self.volumes, "lane-*") if (found := _LANE.fullmatch(name)))
 
     def volumes_of(self, lane: int) -> list[int]:
-        """The numbers of the volumes of a lane on disk; 0 is the archive's own."""
+        """The numbers of the volumes of a lane on disk or stored; 0 is the archive's own."""
         if not lane:
             return self.volume_numbers()
         begin = f"{self.lane(lane).name}-"
-        names = (name.removeprefix(begin) for name in _names(self.lane(lane), f"{begin}*.sqlite"))
-        return sorted(lane * IN_LANE + int(name[:6]) for name in names if _VOLUME.fullmatch(name))
+        names = (name.removeprefix(begin) for name in _names(self.lane(lane), f"{begin}*.s*"))
+        return sorted({lane * IN_LANE + int(name[:6]) for name in names if _VOLUME.fullmatch(name)})
 
     def all_volume_numbers(self) -> list[int]:
-        """The numbers of all volumes on disk: those of the archive's own lane, then those of each other one."""
+        """The numbers of all volumes on disk or stored: those of the archive's own lane, then those of each other one."""
         return [number for lane in (0, *self.lane_numbers()) for number in self.volumes_of(lane)]
 
 

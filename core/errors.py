@@ -115,6 +115,10 @@ class ReadOnlyError(StorageError):
     exit_code = 2
 
 
+class AwayError(StorageError):
+    """A volume that is only in its storage cannot be had now: nothing is known to be wrong with it."""
+
+
 class DamagedError(ArchivarError):
     """The archive itself is damaged."""
 

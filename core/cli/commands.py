@@ -52,6 +52,7 @@ COMMANDS = {
         "proof", "Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."
     ),
     "backup": CommandEntry("backup", "Copy the archive to a folder, best on another disk, while runs go on."),
+    "storage": CommandEntry("storage", "The storage of sealed volumes outside the home: a bucket, or a folder."),
     "key": CommandEntry("key", "The key that encrypts stored passwords."),
     "ledger": CommandEntry("ledger", "The ledger: everything that happened, chained."),
     "seal": CommandEntry("seal", "The archive's seal, and the places outside that it is sent to by itself."),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core.archive import opening
+from core.cli import storage as stored
 from core.cli.answer import Answer, Line, Note, Part
 from core.cli.context import actor, context
 from core.cli.help import Command
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from core.archive.proof.damage import NamedMessage
     from core.archive.proof.findings import Verdict
     from core.archive.proof.takeover import TakeoverResult
+    from core.archive.registry.stored_repair import StorageRepair
     from core.engine.restore.repair import Repair
+    from core.storage.place import StoragePlace
 
 
 #: Seconds between two progress lines of a verification.
@@ -46,6 +50,9 @@ async def verify(
     ] = "",
     detach: Annotated[bool, typer.Option("--detach", help="Have the service do it, and do not wait for the end.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="End the verification that the service does.")] = False,
+    storage: Annotated[
+        bool, typer.Option("--storage", help="Only the storage: read every object, and compare it with the ledger.")
+    ] = False,
 ) -> Answer:
     """Prove that the archive is undamaged.
 
@@ -57,6 +64,10 @@ async def verify(
     from core.archive.search import search_index
     from core.cli.index_words import unreadable
 
+    if storage:
+        if share or detach or cancel:
+            raise InputError(usage.CONTRADICTION(one="--storage", other="--share" if share else "--detach"))
+        return await stored.check(deep=True)
     percent, progress = _percent(share), ProgressLine(OFTEN)
     if detach or cancel:
         if detach and cancel:
@@ -221,16 +232,38 @@ async def repair(
             verdict = await verify_all(home, lambda verdict: progress(lambda: _looked(0.0, verdict)))
             if unnoted := await verification.keep(home, verdict, actor=actor()):
                 output.note(f"! {command_line.sentence(unnoted)}")
+        of_storage = None if dry_run else await _mend_storage(archive, homes)
         done = await mending.repair(archive, dry_run=dry_run, others=homes, actor=actor(), tell=say)
         # Damage met on the way is repaired, or listed below; a notice would ask for a repair.
         archive.volumes.forget_notices()
     if output.for_person:
         output.progress()
+    return _repair_answer(done, salvaged, of_storage)
+
+
+def _repair_answer(done: Repair, salvaged: TakeoverResult | None, of_storage: StorageRepair | None) -> Answer:
+    mended, failed = (of_storage.mended, of_storage.failed) if of_storage is not None else ((), {})
+    more = {"salvaged": salvaged.as_json() if salvaged else None, "stored": list(mended), "unstored": stored.as_json(failed)}
     return Answer(
-        json=lambda: done.as_json() | {"salvaged": salvaged.as_json() if salvaged else None},
-        notes=[*(_salvaged(salvaged) if salvaged is not None else ()), *_repaired(done)],
-        exit_code=4 if done.lost or done.standing or (dry_run and done.repaired) else 0,
+        json=lambda: done.as_json() | more,
+        notes=[
+            *(_salvaged(salvaged) if salvaged is not None else ()),
+            *(f"✔ {name} was stored anew." for name in mended),
+            *(f"✘ {command_line.told(why)}" for why in failed.values()),
+            *_repaired(done),
+        ],
+        exit_code=4 if done.lost or done.standing or failed or (done.dry_run and done.repaired) else 0,
     )
+
+
+async def _mend_storage(archive: Archive, others: list[Home]) -> StorageRepair | None:
+    """Store anew what is not in the storage as the ledger says; None without a storage."""
+    from core.archive.registry import stored_repair
+    from core.storage import configuration
+
+    if configuration.read(archive.home) is None:
+        return None
+    return await stored_repair.mend(archive, others=others, actor=actor())
 
 
 def _salvaged(done: TakeoverResult) -> Iterator[Line]:
@@ -278,8 +311,48 @@ async def _refuse_to_forget(archive: Archive) -> None:
         raise DamagedError(ledger.VOLUME_UNUSABLE(volume=archive.home.volume(unusable[0]).name))
 
 
-async def rebuild() -> Answer:
-    """Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own."""
+async def rebuild(
+    from_storage: Annotated[
+        str, typer.Option("--from-storage", metavar="WHERE", help="Fetch all volumes from this storage into an empty home.")
+    ] = "",
+    endpoint: stored.ENDPOINT = "",
+    region: stored.REGION = "",
+    key: stored.KEY = "",
+    secret_file: stored.SECRET_FILE = "",
+    ca_file: stored.CA_FILE = "",
+) -> Answer:
+    """Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own.
+
+    With --from-storage from the storage alone, of which WHERE and the options are those of archivar storage set. Exit code 4
+    if a volume there is not what the ledger says.
+    """
+    if not from_storage:
+        return await _rebuilt()
+    from core.storage.place import StoragePlace
+
+    place = StoragePlace(from_storage, endpoint, region, key, ca_file)
+    return await _returned(place, secret_file)
+
+
+async def _returned(place: StoragePlace, secret_file: str) -> Answer:
+    count = await stored.fetch_all(place, secret_file)
+    answer = await _rebuilt()
+    found, missing = await stored.compared()
+    notes = [
+        f"{counted(count, 'volume')} fetched from {place.where}.",
+        "What was archived after the last of them was sealed is not in it: the next run archives it again.",
+        *(f"! Volume {name} is not there." for name in missing),
+    ]
+    return replace(
+        answer,
+        json=lambda: {"fetched": count, "missing": missing, "findings": stored.as_json(found)},
+        lines=list(stored.failures(found)),
+        notes=[*notes, *answer.notes],
+        exit_code=answer.exit_code or (4 if found or missing else 0),
+    )
+
+
+async def _rebuilt() -> Answer:
     from core.archive.opening import set_aside_damaged
     from core.archive.proof import damage
     from core.archive.registry import passwords

@@ -12,7 +12,7 @@ from core.archive.catalog import totals
 from core.archive.proof import last_verification, seal_places
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import PlaceState
-from core.archive.registry import passwords, saved_profiles, users
+from core.archive.registry import passwords, saved_profiles, storage_state, users
 from core.archive.search.search_index import IndexState, glance
 from core.archive.store import space
 from core.archive.store.ledger import Head
@@ -71,6 +71,7 @@ class _Glance:
     backed_up: LastBackup | None
     places: list[PlaceState]
     seal_troubles: list[Reason]
+    unstored: Reason | None
     head: Head
     exposed: list[Exposure]
     keyless: Reason | None
@@ -84,7 +85,7 @@ class _Glance:
     def warnings(self, refusal: Reason | None) -> list[Reason]:
         """The matters that need attention, the worst first."""
         exposed = (one.reason for one in self.exposed)
-        found = (self.presence.fault, self.disk.trouble, self.keyless, *exposed, refusal)
+        found = (self.presence.fault, self.disk.trouble, self.unstored, self.keyless, *exposed, refusal)
         of_profiles = (one for profile in self.profiles for one in profile.warnings())
         return [*(one for one in found if one is not None), *of_profiles, *self.seal_troubles]
 
@@ -165,6 +166,7 @@ async def _look() -> _Glance:
             backed_up=await last_backup.last(archive),
             places=places,
             seal_troubles=await seal_troubles.troubles(archive, places),
+            unstored=await storage_state.trouble(home, archive.database),
             head=await archive.applied(),
             exposed=await exposures.look(archive),
             keyless=await passwords.without_key(archive),

@@ -362,3 +362,12 @@ CREATE TABLE seal_place (
     failures INTEGER NOT NULL DEFAULT 0,
     broken INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+
+-- Sealed volumes that are in the storage, as the ledger says. volume: its number, with the lane in it; seq: of the entry.
+CREATE TABLE stored_volume (
+    key TEXT PRIMARY KEY,
+    volume INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    seq INTEGER NOT NULL
+) WITHOUT ROWID;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.problems.code import Code, Do, Family
+from core.problems.code import Code, Do, Family, Setting
 
 _SET = f"{Do.SET_STORAGE}"
 _RIGHTS = "The key needs the rights to list, read and put objects below the prefix, and no right to delete."
@@ -23,6 +23,9 @@ REGION_NEEDED = Code(
     "Give the region, such as eu-central-1, or the endpoint of a server that is not Amazon's.",
     Family.INPUT,
 )
+NOT_SET = Code("storage-not-set", "No storage is set: all volumes are on this machine.", _SET, Family.INPUT)
+NO_SECRET = Code("storage-secret-missing", "The secret of the key {key} is not stored.", _SET, Family.INPUT)
+CONFIGURATION_DAMAGED = Code("storage-settings-damaged", "{path} cannot be read.", _SET, Family.INPUT)
 UNFIT = Code("storage-unfit", "{why}", "{why:remedy}", Family.INPUT)
 BUCKET_MISSING = Code(
     "bucket-missing", "{where}: {server} has no such bucket ({said}).", f"Make the bucket, or name another one. {_SET}"
@@ -80,3 +83,26 @@ CHANGED = Code(
     Family.DAMAGE,
 )
 GONE = Code("stored-volume-gone", "{where}: {key} is gone.", f"Find out who removed it. {Do.REPAIR_STORAGE}", Family.DAMAGE)
+HOME_IN_USE = Code("storage-home-in-use", "{home} has an archive already.", f"{Do.CHOOSE_OTHER_HOME}", Family.INPUT)
+NO_ARCHIVE_STORED = Code("no-archive-stored", "{where} has no volumes of an archive.", "Check the prefix.", Family.INPUT)
+SEVERAL_ARCHIVES = Code(
+    "several-archives-stored", "{where} has more than one archive: {archives}.", "Name the prefix of one.", Family.INPUT
+)
+NOT_SEALED = Code("volume-not-sealed", "{file} is not sealed.", f"{Do.VERIFY}", Family.DAMAGE)
+STILL_AWAY = Code(
+    "volumes-still-away", "{count:volume is|volumes are} in the storage alone.", f"{Do.PULL_VOLUMES}", Family.INPUT
+)
+TAKEN = Code(
+    "stored-volume-taken",
+    "{where} has another volume in the place of {file} ({key}).",
+    "Does another home write there, such as a copy of this one? Give each its own prefix.",
+)
+AWAY = Code("volume-away", "{file} is only in its storage, and cannot be fetched: {why}", "{why:remedy}")
+NOTE_DAMAGED = Code(
+    "stored-note-damaged", "{file}, which says where a volume is stored, cannot be read.", f"{Do.CHECK_STORAGE}", Family.DAMAGE
+)
+BOUND_REACHED = Code(
+    "storage-bound-reached",
+    "{bytes:bytes} of volumes wait for the storage, and {bound:bytes} are the most that may: no run begins.",
+    f"See that the storage answers. {Do.CHECK_STORAGE} Else raise {Setting('settings.storage_bound')}.",
+)

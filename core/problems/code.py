@@ -111,6 +111,8 @@ class Do(Enum):
     REPAIR_STORAGE = "repair-storage"
     SET_UP_CLUSTER = "set-up-cluster"
     SHOW_CLUSTER = "show-cluster"
+    CHECK_STORAGE = "check-storage"
+    PULL_VOLUMES = "pull-volumes"
 
     def __format__(self, spec: str) -> str:
         return f"{{do:{self.value}}}"

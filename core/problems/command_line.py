@@ -63,8 +63,10 @@ ACTIONS: dict[Do, str] = {
     Do.COMPARE_DEEPLY: "archivar missing PROFILE --deep compares every byte; with --repair it archives what differs.",
     Do.FILE_MAIL: "archivar refile files it.",
     Do.KEEP_BY_HAND: "archivar user edit NAME --by-hand keeps the user by hand.",
-    Do.SET_STORAGE: "Correct the definition of the storage.",
-    Do.REPAIR_STORAGE: "Put it back from another copy.",
+    Do.SET_STORAGE: "archivar storage set enters it.",
+    Do.REPAIR_STORAGE: "archivar storage push stores anew what is on this machine.",
+    Do.PULL_VOLUMES: "archivar storage pull fetches them.",
+    Do.CHECK_STORAGE: "archivar storage check tells more.",
     Do.SET_UP_CLUSTER: "archivar cluster init sets it up.",
     Do.SHOW_CLUSTER: "archivar cluster status shows the workers.",
 }

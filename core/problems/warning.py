@@ -308,3 +308,11 @@ SEALS_NOT_SENT = _warning("seals-not-sent", "No seal reaches {place}: {why} So w
 _SERVICE = f"A service sends them by itself. {Do.SHOW_SERVICE} {Do.SEND_SEAL}"
 SEAL_NEVER = _warning("place-never-sent-to", "No seal was sent to {place} yet: no service is running that does it.", _SERVICE)
 SEAL_OVERDUE = _warning("seal-overdue", "No seal was sent to {place} for days: no service is running that does it.", _SERVICE)
+
+# Stored volumes ------------------------------------------------------------------------------------------------------------
+
+NOT_STORED = _warning(
+    "volumes-not-stored",
+    "{count:volume waits|volumes wait} for the storage since {since:moment}: {why}",
+    "It is tried again by the service. {why:remedy}",
+)

@@ -1,10 +1,11 @@
-"""The processes beside the service, as one: indexing, verifying, sending seals. Loaded once the first runs are on their way."""
+"""The processes beside the service, as one: indexing, verifying, sending seals, storing volumes. Loaded once the first runs are on their way."""
 
 from __future__ import annotations
 
 from core.archive.archive import Archive
 from core.service.indexing import Indexing
 from core.service.sealing import Sealing
+from core.service.storing import VolumeStoring
 from core.service.verifying import Verifying
 
 
@@ -15,6 +16,7 @@ class Beside:
         self.indexing = Indexing(archive)
         self.verifying = Verifying(archive)
         self.sealing = Sealing(archive)
+        self.storing = VolumeStoring(archive)
 
     async def look(self, *, busy: bool, lasting: bool) -> bool:
         """Start or end the processes; True when the service must stay for one. Never raises.
@@ -23,9 +25,10 @@ class Beside:
         """
         indexing = await self.indexing.look(busy=busy)
         verifying = await self.verifying.look(busy=busy, lasting=lasting)
-        return await self.sealing.look() or indexing or verifying
+        sealing, storing = await self.sealing.look(), await self.storing.look()
+        return sealing or storing or indexing or verifying
 
     def close(self) -> None:
         """End all of them; the next service continues."""
-        for one in (self.indexing, self.verifying, self.sealing):
+        for one in (self.indexing, self.verifying, self.sealing, self.storing):
             one.close()

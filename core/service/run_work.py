@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from core.archive.archive import Archive
-from core.archive.registry import clock, lanes, saved_profiles
+from core.archive.registry import clock, lanes, saved_profiles, storage_state
 from core.archive.store.entries.lanes import LanesAnchored
 from core.engine.run import counting
 from core.engine.run.run import RunParameters, finished_entry, result, rows
@@ -69,6 +69,7 @@ class RunWork:
             # Damage that was mended since the service began is none.
             await self._archive.look_again()
             self._archive.check_usable()
+            await storage_state.refuse_beyond_bound(self._archive.home, self._archive.database)
             head = await self._archive.head()
             first_seq = await self._queue.begin(self._run, self._started, head.seq)
             await self._count_before(first_seq, head.seq)

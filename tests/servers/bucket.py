@@ -31,9 +31,10 @@ _SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 {_CREDENTIAL}, SignedHeaders=host
 
 @dataclass(slots=True)
 class Moods:
-    """The behaviour of the front. ``refuse``: status and code of the answer, None to pass requests on; ``only``: methods meant.
+    """The behaviour of the front. ``refuse``: status and code of the answer, None to pass requests on.
 
-    ``change``: makes other bytes of what is put; ``dropped``: every connection is closed without an answer.
+    ``only``: the methods that are meant; ``forgetful``: conditions of puts are forgotten; ``change``: makes other bytes of
+    what is put; ``dropped``: every connection is closed without an answer.
     """
 
     refuse: tuple[int, str] | None = None

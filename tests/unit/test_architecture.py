@@ -104,7 +104,7 @@ TOLD_BEFORE_THE_END = {
     "core.cli.profile_files._ask_to_delete()": "what a question is about stands before it",
     "core.cli.proof.verify()": "that it is a backup is known before hours of reading; what was not noted, whatever comes then",
     "core.cli.proof.repair()": "that it would be salvaged first is known before the search for copies",
-    "core.cli.proof.rebuild()": "what was done to the home holds, even if the rest fails",
+    "core.cli.proof._rebuilt()": "what was done to the home holds, even if the rest fails",
     "core.cli.restore.restore()": "warnings stand before the question whether to restore",
     "core.cli.restore._announce()": "what a question is about stands before it",
     "core.cli.runs.run_profile()": "that it runs already is told before the run is watched",

@@ -150,6 +150,11 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         "Backed up without the key to /mnt/b up to entry 2: 1 volume (9 B) copied, 0 unchanged.",
     ),
     ("key.rotated", {"passwords": 2, "unreadable": []}, "Key rotated: 2 passwords stored under a new one."),
+    (
+        "volume.stored",
+        {"volume": 3, "key": "ab/c", "sha256": SHA256, "size": 2_000_000},
+        "Volume 3 was stored as ab/c (2.0 MB) and read back.",
+    ),
     ("address.ours", {"address": "@y", "ours": False}, "@y is said to be not ours."),
     (
         "moved",

@@ -10,7 +10,7 @@ from pathlib import Path
 from core import config
 from core.archive.archive import Archive
 from core.archive.proof import seal_places
-from core.archive.registry import last_attempt, passwords, saved_directory, saved_profiles, unknown, users
+from core.archive.registry import last_attempt, passwords, saved_directory, saved_profiles, storage_state, unknown, users
 from core.archive.store import space
 from core.archive.store.space import DiskUse
 from core.archive.transfer import exposures
@@ -162,6 +162,7 @@ class Desk:
             has_directory = await saved_directory.load(self._archive) is not None
             places = await seal_places.standings(self._archive)
             of_seals = await seal_troubles.troubles(self._archive, places)
+            of_storage = await storage_state.trouble(self._home, self._archive.database)
         disk = await self._disk()
         return Condition(
             service_running=is_running(self._home),
@@ -171,6 +172,7 @@ class Desk:
             damage=brief.damage,
             unproved=brief.unproved,
             seals=face.told(of_seals[0]) if of_seals else "",
+            stored=face.told(of_storage) if of_storage is not None else "",
             space=face.told(disk.trouble) if disk.trouble is not None else "",
             exposed=await self._exposed(),
             strangers=await self._unknown_addresses(),

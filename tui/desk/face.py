@@ -68,8 +68,10 @@ ACTIONS: dict[Do, str] = {
     Do.COMPARE_DEEPLY: "The key v on the page of the profile compares every byte, and archives what differs.",
     Do.FILE_MAIL: "The key f in Unknown addresses (the key w on Home) files it.",
     Do.KEEP_BY_HAND: "On the command line, archivar user edit NAME --by-hand keeps the user by hand.",
-    Do.SET_STORAGE: "Correct the definition of the storage.",
-    Do.REPAIR_STORAGE: "Put it back from another copy.",
+    Do.SET_STORAGE: "On the command line, archivar storage set enters it.",
+    Do.REPAIR_STORAGE: "On the command line, archivar storage push stores anew what is on this machine.",
+    Do.PULL_VOLUMES: "On the command line, archivar storage pull fetches them.",
+    Do.CHECK_STORAGE: "On the command line, archivar storage check tells more.",
     Do.SET_UP_CLUSTER: "On the command line, archivar cluster init sets it up.",
     Do.SHOW_CLUSTER: "On the command line, archivar cluster status shows the workers.",
 }

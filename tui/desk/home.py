@@ -105,10 +105,10 @@ _NOTHING: Mapping[UserSelection, Chosen] = {}
 class Condition:
     """The state of the archive, beside its profiles. Texts are sentences, empty without a fault.
 
-    ``seals``: failures of seal places; ``strangers``: the number of unknown addresses, ``waiting``: the reason why runs wait,
-    ``stuck``: a stuck service; ``scheduled`` counts the automatic profiles. ``exposed``: files that others can read, with the
-    remedy. ``unproved``: the reason why the archive counts as unverified. ``directory``: the failure of the last
-    synchronisation; ``has_directory``: one is set up.
+    ``seals``: failures of seal places; ``stored``: volumes that are not in the storage; ``strangers``: the number of
+    unknown addresses, ``waiting``: the reason why runs wait, ``stuck``: a stuck service; ``scheduled`` counts the automatic
+    profiles. ``exposed``: files that others can read, with the remedy. ``unproved``: the reason why the archive counts as
+    unverified. ``directory``: the failure of the last synchronisation; ``has_directory``: one is set up.
     """
 
     service_running: bool = True
@@ -118,6 +118,7 @@ class Condition:
     damage: str = ""
     unproved: str = ""
     seals: str = ""
+    stored: str = ""
     space: str = ""
     exposed: str = ""
     strangers: str = ""
@@ -167,6 +168,8 @@ def _of_archive(condition: Condition) -> Iterable[Attention]:
         yield Attention(text(condition.damage, 400), Remedy.PROOF, "", own("go to Proof"))
     if condition.seals:
         yield Attention(text(condition.seals, 400), Remedy.SEALS, "", own("go to Seals"))
+    if condition.stored:
+        yield Attention(text(condition.stored, 400), Remedy.SETTINGS, "", own("go to Settings"))
     if condition.space:
         yield Attention(text(condition.space, 400), Remedy.SETTINGS, "", own("go to Settings"))
     if condition.exposed:

@@ -38,7 +38,7 @@ from core.archive.store.entries.records import (
 )
 from core.archive.store.entries.statement import Erased, Newer, Unprojected
 from core.archive.store.entries.transfers import Imported, Restored
-from core.archive.store.entries.upkeep import Repaired, Salvaged
+from core.archive.store.entries.upkeep import Repaired, Salvaged, VolumeStored
 from core.archive.store.entry_numbers import number_of
 from core.archive.store.lane_chain import LaneEnd
 from core.archive.store.ledger import Entry
@@ -49,7 +49,7 @@ from core.model import moment
 #: Tables that hold nothing but the projection, in an order in which they may be emptied.
 TABLES = (
     *("left_address", "left_message", "not_ours", "unknown_message", "unknown_address", "filing"),
-    *("anchor", "lane"),
+    *("anchor", "lane", "stored_volume"),
     *("source_message", "source_folder", "placement", "folder", "message", "address", "user", "profile", "directory"),
 )
 
@@ -124,6 +124,8 @@ async def _project(step: ProjectionStep, value: AnyEntry | Newer | Erased) -> No
             await records.seal_place_saved(step.transaction, value)
         case SealPlaceRemoved():
             await records.seal_place_removed(step.transaction, value)
+        case VolumeStored():
+            await records.volume_stored(step.transaction, step.seq, value)
         case LaneOpened():
             await lanes.opened(step.transaction, value)
         case LanesAnchored():

@@ -14,6 +14,7 @@ from core.archive.store.entries.records import (
     SealPlaceRemoved,
     SealPlaceSaved,
 )
+from core.archive.store.entries.upkeep import VolumeStored
 from core.db import kept
 from core.db.database import Transaction
 from core.model import User
@@ -105,3 +106,10 @@ async def seal_place_saved(transaction: Transaction, entry: SealPlaceSaved) -> N
 
 async def seal_place_removed(transaction: Transaction, entry: SealPlaceRemoved) -> None:
     await transaction.execute("DELETE FROM seal_place WHERE name = ?", (entry.name,))
+
+
+async def volume_stored(transaction: Transaction, seq: int, stored: VolumeStored) -> None:
+    await transaction.execute(
+        "INSERT OR REPLACE INTO stored_volume (key, volume, sha256, size, seq) VALUES (?, ?, ?, ?, ?)",
+        (stored.key, stored.volume, stored.sha256, stored.size, seq),
+    )

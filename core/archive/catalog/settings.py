@@ -14,6 +14,7 @@ from core.db import glimpse
 from core.db.queries import Queries
 from core.profiles import rhythm, sizes
 from core.profiles.rhythm import Rhythm
+from core.storage.limits import BOUND_BYTES, CACHE_BYTES
 from core.text.patterns import pattern
 from core.values import dataclass
 
@@ -43,6 +44,10 @@ class Settings:
     relist: int = 7
     #: Percent of a folder's messages that must be gone before a warning is given.
     shrunk: int = 50
+    #: Bytes of stored volumes that stay on this machine as well; 0: all.
+    storage_cache: int = CACHE_BYTES
+    #: Bytes of volumes that wait for the storage, beyond which no run begins.
+    storage_bound: int = BOUND_BYTES
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in DESCRIBED}
@@ -121,7 +126,14 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 
 _refresh = _within(0.25, 5, float)
+
+
+def _cache(text: str) -> int:
+    return 0 if text.strip().lower() == "all" else int(_many(text))
+
+
 _volume = _within(64 * 1024**2, 64 * 1024**3, sizes.parse)
+_many = _within(64 * 1024**2, 1024**5, sizes.parse)
 
 #: Every setting by its name, in the order in which they are listed.
 DESCRIBED: dict[str, Description] = {
@@ -182,6 +194,23 @@ DESCRIBED: dict[str, Description] = {
         "Percent of a folder's messages that, when at least 50 are gone at once, are told as missing.",
         ("Tell shrunk", "folders that lost this many percent"),
         100,
+    ),
+    "storage_cache": Description(
+        "How much of the volumes in the storage stays on this machine as well.",
+        # The page of the console has no room for more lines at 80x24.
+        None,
+        "all, or a size from 64 MiB such as 20 GB",
+        _cache,
+        _within(0, 2**62, int),
+        lambda value: sizes.exact(value) if value else "all",
+    ),
+    "storage_bound": Description(
+        "How much may wait on this machine for a storage that does not answer, until no run begins.",
+        None,
+        "a size from 64 MiB such as 64 GB",
+        _many,
+        _within(1, 2**62, int),
+        sizes.exact,
     ),
 }
 

@@ -27,9 +27,10 @@ from core.archive.store.entries.upkeep import Verified
 from core.archive.store.ledger import Draft
 from core.config import Home
 from core.db import kept
-from core.errors import ArchivarError
+from core.errors import ArchivarError, DamagedError
 from core.model import moment, now, timestamp
 from core.problems.code import Reason
+from core.storage import notes
 from core.system.actor import Actor
 from core.values import dataclass
 
@@ -68,8 +69,8 @@ def done(home: Home, place: CheckPosition) -> float:
 
 def _size(home: Home, number: int) -> int:
     try:
-        return home.volume(number).stat().st_size
-    except FileNotFoundError:
+        return notes.size_of(home.volume(number))
+    except DamagedError:
         return 0
 
 

@@ -15,6 +15,7 @@ from core.errors import HomeError
 from core.problems.code import Reason
 from core.problems.key import PASSWORDS_UNREADABLE
 from core.secrets import Secret
+from core.storage import configuration
 from core.values import dataclass
 
 #: Names under which the directory's password and those of seal places are stored; names of profiles never begin with a hyphen.
@@ -106,6 +107,7 @@ async def rotate_key(archive: Archive, *, actor: str = "archivar") -> Rotated:
             await transaction.many("UPDATE password SET box = ? WHERE profile = ?", anew)
         # The entry first, so that no rotation is without one; a broken-off one is continued, and has two.
         await archive.append([Draft(KeyRotated(len(anew), tuple(unreadable)), actor)])
+        configuration.encrypt_anew(archive.home, following)
         key.finish_rotation()
         await archive.database.read("PRAGMA wal_checkpoint(TRUNCATE)")
     return Rotated(len(anew), tuple(unreadable), resumed)

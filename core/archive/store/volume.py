@@ -15,7 +15,7 @@ from core.archive.store import volume_rows
 from core.archive.store.ledger import COLUMNS, OLD_COLUMNS, Draft, Entry, Head
 from core.archive.store.message_rows import Locator, MessageRows, Record
 from core.archive.store.stored_message import StoredMessage, message_reader
-from core.archive.store.volume_file import forget_pages, identity, opened
+from core.archive.store.volume_file import bring, forget_pages, identity, is_at, is_away, opened
 from core.archive.store.volume_format import (
     AS_FAR_AS_IT_GOES,
     LAST_ROW,
@@ -52,7 +52,6 @@ _INDEX_ENDS = (
     "SELECT sha256 FROM part ORDER BY sha256 DESC LIMIT 1",
     "SELECT sha256 FROM message ORDER BY sha256 DESC LIMIT 1",
 )
-
 
 _NONE: Mapping[bytes, int] = MappingProxyType({})
 P = ParamSpec("P")
@@ -117,6 +116,16 @@ class Volume:
         A damaged one is opened only to be read, and only with a readable table meta: see ``fault``. Raises ``DamagedError``,
         and ``HomeError`` for one of a newer program, which is left as it is.
         """
+        while True:
+            await bring(path)
+            try:
+                return await cls._open_here(path, read_only, locate)
+            except (DamagedError, StorageError):
+                if not is_away(path):  # else its copy was removed between the two
+                    raise
+
+    @classmethod
+    async def _open_here(cls, path: Path, read_only: bool, locate: Locator | None) -> Volume:
         refuse_no_file(path)
         try:
             return await cls._open(path, ("cache_size = -4096",) if read_only else PRAGMAS, None, read_only, locate)
@@ -163,7 +172,7 @@ class Volume:
 
     def is_at(self, path: Path) -> bool:
         """True when ``path`` is still this file; another may have replaced it."""
-        return self._file == identity(path)
+        return is_at(path, self._file)
 
     async def close(self) -> None:
         await self.rows.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from core.problems.storage import NOT_MADE
 
 #: Seconds that a writer waits for SQLite's lock: a verification reads a whole volume under it.
 PATIENCE_SECONDS = 600.0
+#: Ending of the note about a volume that is stored elsewhere (``core.storage.notes``).
+STORED = ".stored"
 #: Pragmas of a file that is synced when it is whole.
 _ASIDE = ("journal_mode = OFF", "synchronous = OFF")
 
@@ -70,6 +73,25 @@ async def opened(path: Path) -> Database:
         await database.close()
         raise
     return database
+
+
+async def bring(path: Path) -> None:
+    """Have a volume in its place that is stored elsewhere. Raises ``DamagedError``, ``AwayError``."""
+    if path.with_suffix(STORED).exists():
+        # Loaded only where volumes are stored elsewhere.
+        from core.storage import fetching
+
+        await asyncio.to_thread(fetching.bring, path)
+
+
+def is_at(path: Path, file: tuple[int, int]) -> bool:
+    """True when ``path`` is still that file, or its copy of a stored volume was removed: what is open stays readable."""
+    return identity(path) == file or is_away(path)
+
+
+def is_away(path: Path) -> bool:
+    """True when the volume is stored elsewhere alone."""
+    return not path.exists() and path.with_suffix(STORED).exists()
 
 
 def identity(path: Path) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from core.archive.proof import token_files
 from core.archive.store import lane_volumes
 from core.archive.store.entries.transfers import BackedUp, Copied
 from core.archive.store.ledger import ZERO_HASH, Draft, Head
+from core.archive.store.volume import Volume
 from core.archive.store.volume_copy import bring_up, refuse_damaged
 from core.archive.transfer import catalog_copy, last_backup
 from core.archive.transfer.catalog_copy import CatalogCopy
@@ -36,6 +37,7 @@ from core.model import now, timestamp
 from core.problems import backup as problems
 from core.problems import command_line, disk
 from core.problems.code import Reason
+from core.storage import notes
 from core.system.open_folder import OpenFolder, account, refuse_unsafe_way
 from core.values import dataclass
 
@@ -287,6 +289,10 @@ async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> No
 
 async def _copy_volume(home: Home, place: Home, number: int, done: Backup, count: Callable[[int], None]) -> None:
     done.where = home.volume(number).name
+    if await _is_copied(home.volume(number), place.volume(number)):
+        # It is not fetched to find that out.
+        done.already += number not in done.copied
+        return
     try:
         await refuse_damaged(home.volume(number))
     except DamagedError as error:
@@ -299,6 +305,21 @@ async def _copy_volume(home: Home, place: Home, number: int, done: Backup, count
         done.copied.add(number)
     done.already += number not in done.copied
     count(0)
+
+
+async def _is_copied(source: Path, target: Path) -> bool:
+    """True when ``source`` is in its storage alone, and ``target`` has all of it."""
+    note = notes.read(source) if notes.is_away(source) else None
+    if note is None or not target.is_file() or target.stat().st_size != note.size:
+        return False
+    try:
+        volume = await Volume.open(target, read_only=True)
+    except (DamagedError, StorageError):
+        return False
+    try:
+        return volume.fault is None and await volume.is_sealed()
+    finally:
+        await volume.close()
 
 
 async def _numbers(home: Home, place: Home) -> list[int]:
@@ -314,8 +335,7 @@ async def _numbers(home: Home, place: Home) -> list[int]:
 
 
 def _missing(source: Path, target: Path) -> int:
-    there = [path.stat().st_size if path.is_file() else 0 for path in (source, target)]
-    return max(there[0] - there[1], 0)
+    return max(notes.size_of(source) - notes.size_of(target), 0)
 
 
 async def _take_state(home: Home, place: Home, *, whole: bool) -> tuple[CatalogCopy, tuple[bytes, bytes]]:

@@ -13,6 +13,7 @@ from core.archive.store.entries.statement import Event, Storing, Unprojected
 from core.archive.store.entries.values import Canonical, Head
 from core.model import RunStatus
 from core.text.format import counted, number
+from core.text.format import size as human
 from core.values import dataclass
 
 _ENDS = {
@@ -281,5 +282,32 @@ class Salvaged(Event, Storing):
         return f"{said} {counted(len(self.placed), 'message')} put back from what the catalog knew." if self.placed else said
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeStored(Event):
+    """A sealed volume that was put into a storage outside the home, read back from there, and found to be the same.
+
+    Payload: {volume, key, sha256, size}
+
+    volume: its number as in ``Home.volume``; key: of the object; sha256, size: of the volume's bytes.
+    """
+
+    kind: ClassVar[str] = "volume.stored"
+    title: ClassVar[str] = "volumes stored"
+    volume: int
+    key: str
+    sha256: bytes
+    size: int
+
+    @classmethod
+    def of(cls, fields: Fields) -> Self:
+        return cls(fields.number("volume"), fields.text("key"), fields.digest("sha256"), fields.number("size"))
+
+    def payload(self) -> Payload:
+        return {"volume": self.volume, "key": self.key, "sha256": self.sha256.hex(), "size": self.size}
+
+    def sentence(self) -> str:
+        return f"Volume {number(self.volume)} was stored as {self.key} ({human(self.size)}) and read back."
+
+
 #: Statements about the archive itself.
-AnyUpkeep = DirectorySynced | RunFinished | KeyRotated | Verified | Repaired | Salvaged | ArchiveCreated
+AnyUpkeep = VolumeStored | DirectorySynced | RunFinished | KeyRotated | Verified | Repaired | Salvaged | ArchiveCreated

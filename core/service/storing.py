@@ -1,0 +1,76 @@
+"""The storing process: puts sealed volumes into the storage, beside the service, soon after they are sealed.
+
+It is a process of its own, so that a storage that does not answer blocks neither a run nor the end of the service. What it
+could not store waits on this machine; it is tried again, and told on Home.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from core.archive.archive import Archive
+from core.config import Home
+from core.errors import ArchivarError
+from core.service.companion import Companion, main
+from core.storage import configuration, copies
+
+#: Seconds between looks for volumes that wait.
+LOOK_SECONDS = 5.0
+#: Seconds before the next try after one that failed.
+AGAIN_SECONDS = 60.0
+
+logger = logging.getLogger("archivar.storing")
+
+
+class VolumeStoring:
+    """The service's control of the storing process."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._companion = Companion("core.service.storing", logger)
+        self._looked = self._failed = float("-inf")
+
+    async def look(self) -> bool:
+        """Start or end the process; True while one is running. Never raises."""
+        moment = time.monotonic()
+        if moment - self._looked < LOOK_SECONDS:
+            return self._companion.started
+        self._looked = moment
+        try:
+            if self._companion.started:
+                if code := self._companion.ended():
+                    self._failed = moment
+                    logger.error("storing ended with code %d", code)
+            elif moment - self._failed > AGAIN_SECONDS and self._is_due():
+                self._companion.start(self._archive.home)
+        except (ArchivarError, OSError) as error:
+            self._failed = moment
+            logger.warning("volumes cannot be stored: %s", error)
+        return self._companion.started
+
+    def _is_due(self) -> bool:
+        home = self._archive.home
+        # The first question costs nothing where no storage is set.
+        return configuration.path_of(home).exists() and not home.is_backup and any(True for _ in copies.waiting(home))
+
+    def close(self) -> None:
+        """End the process; the next service stores the rest."""
+        self._companion.close()
+
+
+async def store(home: Home) -> None:
+    """Store what waits. Raises ``SystemExit`` when something could not be stored, which is noted for Home."""
+    from core.archive.registry import storing
+
+    archive = await Archive.open(home, actor="storing", follow=False)
+    try:
+        done = await storing.push(archive, actor="storing")
+    finally:
+        await archive.close()
+    if done.failed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main(store, logger)

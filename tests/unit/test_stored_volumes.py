@@ -1,0 +1,474 @@
+"""Archives whose sealed volumes are in a storage: stored, removed here, read, proved, repaired, and made anew from it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.archive.archive import Archive
+from core.archive.catalog import settings
+from core.archive.proof import verify
+from core.archive.registry import saved_settings, storage_state, stored_repair, storing
+from core.archive.store.entries.upkeep import VolumeStored
+from core.archive.transfer.backup import back_up
+from core.config import Home
+from core.errors import AwayError, DamagedError, InputError, StorageError
+from core.problems import bucket as problems
+from core.problems import storage as disk
+from core.secrets import Secret
+from core.storage import configuration, copies, fetching, notes
+from core.storage.place import StoragePlace
+from tests import homes
+from tests.servers.bucket import BUCKET, BucketServer, bucket_server
+from tests.support import coded
+
+pytestmark = pytest.mark.xdist_group("bucket")
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[BucketServer]:
+    with bucket_server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(served: BucketServer) -> Iterator[BucketServer]:
+    for name in served.objects():
+        served.delete(name)
+    yield served
+    moods = served.moods
+    moods.refuse, moods.only, moods.change, moods.dropped, moods.forgetful = None, (), None, False, False
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> StoragePlace:
+    if request.param == "folder":
+        (tmp_path / "storage").mkdir()
+        return StoragePlace(str(tmp_path / "storage"))
+    return in_bucket(request.getfixturevalue("server"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StoragePlace:
+    (tmp_path / "storage").mkdir()
+    return StoragePlace(str(tmp_path / "storage"))
+
+
+def in_bucket(server: BucketServer) -> StoragePlace:
+    return StoragePlace(f"s3://{BUCKET}/mail", server.endpoint, "", "key-id")
+
+
+async def archive_with(tmp_path: Path, place: StoragePlace, *, volumes: int = 4) -> Archive:
+    """An archive with some sealed volumes and a storage."""
+    archive = await homes.begin(tmp_path / "home", volume_bytes=1)
+    for number in range(1, volumes + 1):
+        await homes.store(archive, {number: homes.message(number, 20_000)})
+    await archive.volumes.release()
+    await storing.configure(archive, place, Secret("secret-half") if place.access_key else None, actor="test")
+    return archive
+
+
+async def free(archive: Archive) -> list[str]:
+    """Store all, and remove every copy."""
+    done = await storing.push(archive, actor="test")
+    assert done.failed == {}
+    await archive.volumes.release()
+    return copies.free(archive.home, 0, recent=0.0)
+
+
+async def stored(archive: Archive) -> list[VolumeStored]:
+    return await storing.stored_volumes(archive)
+
+
+# Storing and reading -------------------------------------------------------------------------------------------------------
+
+
+async def test_an_archive_of_which_the_sealed_volumes_are_stored_alone_is_read_searched_proved(
+    tmp_path: Path, place: StoragePlace
+) -> None:
+    archive = await archive_with(tmp_path, place)
+    try:
+        before = await homes.raws(archive)
+        removed = await free(archive)
+        assert len(removed) >= 4
+        assert archive.home.volume(1).exists() is False
+        assert archive.home.volume_numbers() == list(range(1, archive.last_volume + 1))
+        assert await homes.raws(archive) == before
+        assert any(archive.home.volume(number).exists() for number in range(1, len(removed) + 1))
+        assert [one.volume for one in await stored(archive)] == list(range(1, len(removed) + 1))
+    finally:
+        await archive.close()
+    copies.free(archive.home, 0, recent=0.0)
+    verdict = await verify.verify(archive.home)
+    assert verdict.findings == []
+    assert verdict.messages == len(before)
+
+
+async def test_an_archive_opens_without_a_volume_and_tells_nothing_of_a_loss(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    await free(archive)
+    await archive.close()
+    again = await Archive.open(archive.home)
+    try:
+        assert (again.refusal, again.notices) == (None, [])
+        await homes.store(again, {99: homes.message(99)})
+        assert await again.rebuild() > 0
+        assert again.notices == []
+    finally:
+        await again.close()
+
+
+async def test_nothing_is_stored_twice_and_no_entry_written_twice(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    try:
+        first = await storing.push(archive, actor="test")
+        await archive.volumes.release()
+        count = len(await stored(archive))
+        assert count == len(first.stored)
+        assert {one.volume for one in await stored(archive)} >= {1, 2, 3, 4}
+        for volume in copies.volumes(archive.home):
+            notes.path_of(volume).unlink(missing_ok=True)
+        await storing.push(archive, actor="test")
+        again = await stored(archive)
+        assert len({one.key for one in again}) == len(again)
+    finally:
+        await archive.close()
+
+
+async def test_a_copy_that_is_not_what_was_stored_is_never_removed(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    try:
+        await storing.push(archive, actor="test")
+        await archive.volumes.release()
+        changed = archive.home.volume(1)
+        homes.change(changed, "CREATE INDEX other ON ledger (at)", "DROP INDEX other")
+        removed = copies.free(archive.home, 0, recent=0.0)
+        assert changed.exists()
+        assert changed.name not in removed
+        assert 1 in list(copies.waiting(archive.home))
+        await storing.push(archive, actor="test")
+        assert [one.key.rpartition("/")[2] for one in await stored(archive) if one.volume == 1] == [
+            "000001.g1.sqlite",
+            "000001.g2.sqlite",
+        ]
+        assert changed.name in copies.free(archive.home, 0, recent=0.0)
+        assert await homes.raws(archive)
+    finally:
+        await archive.close()
+
+
+async def test_copies_used_longest_ago_go_first(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    try:
+        await storing.push(archive, actor="test")
+        for number in (3, 1, 2, 4):
+            fetching.bring(archive.home.volume(number))
+            there = archive.home.volume(number).stat()
+            os.utime(archive.home.volume(number), ns=(there.st_atime_ns - 10**12 + number * 0, there.st_mtime_ns))
+            await asyncio.sleep(0.01)
+        await saved_settings.change(archive, "storage_cache", "64 MiB")
+        assert copies.cache_bytes(archive.home) == 64 * 1024**2
+        sizes = [archive.home.volume(number).stat().st_size for number in (2, 4)]
+        keep = sum(sizes)
+        removed = copies.free(archive.home, keep, recent=0.0)
+        assert removed[:2] == ["000003.sqlite", "000001.sqlite"]
+    finally:
+        await archive.close()
+
+
+async def test_a_copy_that_was_just_used_stays(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    try:
+        await storing.push(archive, actor="test")
+        for volume in copies.volumes(archive.home):
+            fetching.bring(volume)
+        assert copies.free(archive.home, 0) == []
+    finally:
+        await archive.close()
+
+
+async def test_what_is_open_stays_readable_when_its_copy_goes(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    try:
+        before = await homes.raws(archive)
+        await storing.push(archive, actor="test")
+        volume = await archive.volumes.at(1)
+        copies.free(archive.home, 0, recent=0.0)
+        assert await archive.volumes.at(1) is volume
+        assert not archive.home.volume(1).exists()
+        assert await homes.raws(archive) == before
+    finally:
+        await archive.close()
+
+
+# A storage that fails ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_storage_that_does_not_answer_is_told_and_keeps_nothing_from_being_archived(
+    tmp_path: Path, server: BucketServer
+) -> None:
+    archive = await archive_with(tmp_path, in_bucket(server))
+    try:
+        server.moods.refuse = (503, "SlowDown")
+        done = await storing.push(archive, actor="test")
+        assert not done.stored
+        assert {why.code for why in done.failed.values()} == {problems.REFUSED}
+        trouble = await storage_state.trouble(archive.home, archive.database)
+        assert trouble is not None
+        await homes.store(archive, {50: homes.message(50)})
+        server.moods.refuse = None
+        assert (await storing.push(archive, actor="test")).failed == {}
+        assert await storage_state.trouble(archive.home, archive.database) is None
+    finally:
+        await archive.close()
+
+
+async def test_a_volume_that_cannot_be_fetched_is_no_damage(tmp_path: Path, server: BucketServer) -> None:
+    archive = await archive_with(tmp_path, in_bucket(server))
+    try:
+        await free(archive)
+        server.moods.refuse = (503, "SlowDown")
+        with pytest.raises(AwayError, check=coded(problems.AWAY)):
+            await archive.volumes.at(1)
+        with pytest.raises(AwayError):
+            await verify.verify(archive.home)
+        server.moods.refuse = None
+        assert (await archive.volumes.at(1)).fault is None
+    finally:
+        await archive.close()
+
+
+async def test_a_put_that_was_acknowledged_and_changed_keeps_the_copy(tmp_path: Path, server: BucketServer) -> None:
+    archive = await archive_with(tmp_path, in_bucket(server))
+    try:
+        server.moods.change = lambda body: body[:-1] + bytes([body[-1] ^ 1])
+        done = await storing.push(archive, actor="test")
+        assert {why.code for why in done.failed.values()} == {problems.CHANGED}
+        assert await stored(archive) == []
+        assert copies.free(archive.home, 0, recent=0.0) == []
+    finally:
+        await archive.close()
+
+
+@pytest.mark.parametrize("how", ["truncated", "changed", "removed"])
+async def test_an_object_that_was_changed_is_named_and_put_back_from_a_copy(
+    tmp_path: Path, server: BucketServer, how: str
+) -> None:
+    archive = await archive_with(tmp_path, in_bucket(server))
+    try:
+        await storing.push(archive, actor="test")
+        await archive.volumes.release()
+        key = next(one.key for one in await stored(archive) if one.volume == 1)
+        content = server.content(f"mail/{key}")
+        assert content == archive.home.volume(1).read_bytes()
+        if how == "removed":
+            server.delete(f"mail/{key}")
+        else:
+            server.put(f"mail/{key}", content[:-7] if how == "truncated" else content[:-1] + b"?")
+        found = await storing.check(archive, deep=True)
+        assert {name: why.code for name, why in found.findings.items()} == {
+            key: problems.GONE if how == "removed" else problems.CHANGED
+        }
+        mended = await stored_repair.mend(archive, actor="test")
+        assert list(mended.failed) == []
+        assert (await storing.check(archive, deep=True)).findings == {}
+    finally:
+        await archive.close()
+
+
+async def test_a_changed_object_is_never_believed(tmp_path: Path, server: BucketServer) -> None:
+    archive = await archive_with(tmp_path, in_bucket(server))
+    try:
+        await free(archive)
+        key = next(one.key for one in await stored(archive) if one.volume == 1)
+        server.put(f"mail/{key}", server.content(f"mail/{key}")[:-1] + b"?")
+        assert not archive.home.volume(1).exists()
+        with pytest.raises(DamagedError, check=coded(problems.CHANGED)):
+            await archive.volumes.at(1)
+        assert [path.name for path in archive.home.volumes.iterdir() if path.name.startswith(".")] == []
+        verdict = await verify.verify(archive.home)
+        assert ("000001.sqlite", problems.CHANGED) in [(one.where, one.reason.code) for one in verdict.findings if one.reason]
+    finally:
+        await archive.close()
+
+
+async def test_a_full_disk_while_fetching_is_told_and_leaves_nothing(
+    tmp_path: Path, folder: StoragePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = await archive_with(tmp_path, folder)
+    try:
+        await free(archive)
+        monkeypatch.setattr(fetching, "SPARE_BYTES", 2**62)
+        with pytest.raises(AwayError, check=coded(disk.FULL)):
+            await archive.volumes.at(1)
+        monkeypatch.undo()
+        assert await archive.volumes.at(1)
+    finally:
+        await archive.close()
+
+
+async def test_no_run_begins_beyond_the_bound(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    try:
+        await storage_state.refuse_beyond_bound(archive.home, archive.database)
+        async with archive.database.transaction() as transaction:
+            await transaction.execute("INSERT OR REPLACE INTO setting VALUES ('storage_bound', '1')")
+        assert (await settings.read(archive.database)).storage_bound == 1
+        with pytest.raises(StorageError, check=coded(problems.BOUND_REACHED)):
+            await storage_state.refuse_beyond_bound(archive.home, archive.database)
+    finally:
+        await archive.close()
+
+
+# Who else writes there -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_copy_of_the_home_that_writes_there_too_is_refused(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    await archive.close()
+    shutil.copytree(archive.home.path, tmp_path / "twin")
+    twin = await Archive.open(Home(tmp_path / "twin"))
+    archive = await Archive.open(archive.home)
+    try:
+        await homes.store(archive, {60: homes.message(60)})
+        await homes.store(twin, {61: homes.message(61)})
+        await homes.store(archive, {62: homes.message(62)})
+        await homes.store(twin, {63: homes.message(63)})
+        await archive.volumes.release()
+        await twin.volumes.release()
+        assert (await storing.push(archive, actor="test")).failed == {}
+        done = await storing.push(twin, actor="test")
+        assert {why.code for why in done.failed.values()} == {problems.TAKEN}
+    finally:
+        await archive.close()
+        await twin.close()
+
+
+async def test_two_processes_store_at_once(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    other = await Archive.open(archive.home)
+    try:
+        done = await asyncio.gather(storing.push(archive, actor="one"), storing.push(other, actor="two"))
+        assert [one.failed for one in done] == [{}, {}]
+        found = await stored(archive)
+        assert {one.volume for one in found} >= {1, 2, 3, 4}
+        assert (await storing.check(archive, deep=True)).findings == {}
+    finally:
+        await archive.close()
+        await other.close()
+
+
+async def test_two_readers_fetch_at_once(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    other = await Archive.open(archive.home)
+    try:
+        await free(archive)
+        await other.volumes.release()
+        one, two = await asyncio.gather(homes.raws(archive), homes.raws(other))
+        assert one == two
+    finally:
+        await archive.close()
+        await other.close()
+
+
+async def test_a_storage_of_another_archive_changes_nothing(tmp_path: Path, folder: StoragePlace) -> None:
+    first = await archive_with(tmp_path / "one", folder)
+    await first.close()
+    second = await homes.begin(tmp_path / "two")
+    try:
+        with pytest.raises(InputError) as refused:
+            await storing.configure(second, folder, None, actor="test")
+        assert refused.value.exit_code == 2
+        assert configuration.read(second.home) is None
+    finally:
+        await second.close()
+
+
+# The definition ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_secret_is_kept_encrypted_and_goes_to_its_server_alone(tmp_path: Path, server: BucketServer) -> None:
+    archive = await archive_with(tmp_path, in_bucket(server))
+    try:
+        home = archive.home
+        assert "secret-half" not in configuration.path_of(home).read_text()
+        assert configuration.path_of(home).stat().st_mode & 0o077 == 0
+        assert configuration.secret(home, in_bucket(server)) == Secret("secret-half")
+        elsewhere = StoragePlace("s3://bucket", "https://elsewhere.example.test", "", "key-id")
+        assert configuration.secret(home, elsewhere) is None
+        with pytest.raises(InputError, check=coded(problems.NO_SECRET)):
+            await storing.configure(archive, elsewhere, None, actor="test")
+    finally:
+        await archive.close()
+
+
+async def test_a_rotation_of_the_key_takes_the_secret_along(tmp_path: Path, server: BucketServer) -> None:
+    from core.archive.registry import passwords
+
+    archive = await archive_with(tmp_path, in_bucket(server))
+    try:
+        before = json.loads(configuration.path_of(archive.home).read_text())["box"]
+        await passwords.rotate_key(archive)
+        assert json.loads(configuration.path_of(archive.home).read_text())["box"] != before
+        assert configuration.secret(archive.home, in_bucket(server)) == Secret("secret-half")
+    finally:
+        await archive.close()
+
+
+async def test_a_storage_is_not_switched_off_while_volumes_are_there_alone(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    try:
+        await free(archive)
+        with pytest.raises(InputError, check=coded(problems.STILL_AWAY)):
+            await storing.forget(archive, actor="test")
+        fetched, failed = await storing.pull(archive)
+        assert (len(fetched) >= 4, failed) == (True, {})
+        await storing.forget(archive, actor="test")
+        assert configuration.read(archive.home) is None
+    finally:
+        await archive.close()
+
+
+# Backups, and notes that are lost ------------------------------------------------------------------------------------------
+
+
+async def test_a_backup_has_all_volumes_and_is_not_fetched_twice(tmp_path: Path, server: BucketServer) -> None:
+    archive = await archive_with(tmp_path, in_bucket(server))
+    try:
+        await free(archive)
+        numbers = archive.home.volume_numbers()
+        done = await back_up(archive, tmp_path / "backup")
+        assert done.damaged == []
+        copy = Home(tmp_path / "backup")
+        assert [number for number in numbers if not copy.volume(number).exists()] == []
+        await free(archive)
+        server.moods.requests.clear()
+        await back_up(archive, tmp_path / "backup")
+        known = {one.key for one in await stored(archive) if one.volume in numbers[:-1]}
+        assert known
+        assert [
+            path for method, path in server.moods.requests if method == "GET" and path.partition("/mail/")[2] in known
+        ] == []
+    finally:
+        await archive.close()
+    assert (await verify.verify(Home(tmp_path / "backup"))).findings == []
+
+
+async def test_a_note_that_was_lost_with_the_copy_is_written_anew_by_a_check(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    try:
+        before = await homes.raws(archive)
+        await free(archive)
+        notes.path_of(archive.home.volume(2)).unlink()
+        with pytest.raises(DamagedError):
+            await archive.volumes.at(2)
+        assert (await storing.check(archive)).noted == ("000002.sqlite",)
+        assert await homes.raws(archive) == before
+    finally:
+        await archive.close()
