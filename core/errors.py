@@ -115,7 +115,7 @@ class ReadOnlyError(StorageError):
     exit_code = 2
 
 
-class AwayError(StorageError):
+class UnfetchedError(StorageError):
     """A volume that is only in its storage cannot be had now: nothing is known to be wrong with it."""
 
 

@@ -1,4 +1,4 @@
-"""The processes beside the service, as one: indexing, verifying, seals, storing. Loaded once the first runs are on their way."""
+"""The processes beside the service as one: indexing, verifying, seals, storing. Loaded once the first runs are on their way."""
 
 from __future__ import annotations
 

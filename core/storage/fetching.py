@@ -17,7 +17,7 @@ from tempfile import mkstemp
 
 from core import files
 from core.config import Home
-from core.errors import ArchivarError, AwayError, DamagedError, StorageError
+from core.errors import ArchivarError, DamagedError, StorageError, UnfetchedError
 from core.problems import bucket as problems
 from core.problems import storage as disk
 from core.storage import configuration, copies, notes, proving
@@ -31,7 +31,7 @@ _FETCHED = ".fetched"
 def bring(volume: Path) -> None:
     """Have a volume in its place if it is stored; nothing is done for any other.
 
-    Raises ``DamagedError`` when the stored object is gone or is another, ``AwayError`` when it cannot be had now.
+    Raises ``DamagedError`` when the stored object is gone or is another, ``UnfetchedError`` when it cannot be had now.
     """
     note = notes.read(volume)
     if note is None:
@@ -70,12 +70,12 @@ def _fetch(home: Home, volume: Path, note: StoredNote) -> None:
             Path(name).unlink(missing_ok=True)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise AwayError(disk.FULL(file=volume.name, said=str(error.strerror))) from error
-        raise AwayError(disk.FAILED(file=volume.name, said=str(error.strerror))) from error
+            raise UnfetchedError(disk.FULL(file=volume.name, said=str(error.strerror))) from error
+        raise UnfetchedError(disk.FAILED(file=volume.name, said=str(error.strerror))) from error
     except DamagedError:
         raise
     except ArchivarError as error:
-        raise AwayError(problems.AWAY(file=volume.name, why=error.reason)) from error
+        raise UnfetchedError(problems.AWAY(file=volume.name, why=error.reason)) from error
 
 
 @contextmanager

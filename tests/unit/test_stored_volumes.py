@@ -18,7 +18,7 @@ from core.archive.registry import saved_settings, storage_state, stored_repair, 
 from core.archive.store.entries.upkeep import VolumeStored
 from core.archive.transfer.backup import back_up
 from core.config import Home
-from core.errors import AwayError, DamagedError, InputError, StorageError
+from core.errors import DamagedError, InputError, StorageError, UnfetchedError
 from core.problems import bucket as problems
 from core.problems import storage as disk
 from core.secrets import Secret
@@ -234,9 +234,9 @@ async def test_a_volume_that_cannot_be_fetched_is_no_damage(tmp_path: Path, serv
     try:
         await free(archive)
         server.moods.refuse = (503, "SlowDown")
-        with pytest.raises(AwayError, check=coded(problems.AWAY)):
+        with pytest.raises(UnfetchedError, check=coded(problems.AWAY)):
             await archive.volumes.at(1)
-        with pytest.raises(AwayError):
+        with pytest.raises(UnfetchedError):
             await verify.verify(archive.home)
         server.moods.refuse = None
         assert (await archive.volumes.at(1)).fault is None
@@ -305,7 +305,7 @@ async def test_a_full_disk_while_fetching_is_told_and_leaves_nothing(
     try:
         await free(archive)
         monkeypatch.setattr(fetching, "SPARE_BYTES", 2**62)
-        with pytest.raises(AwayError, check=coded(disk.FULL)):
+        with pytest.raises(UnfetchedError, check=coded(disk.FULL)):
             await archive.volumes.at(1)
         monkeypatch.undo()
         assert await archive.volumes.at(1)

@@ -28,7 +28,7 @@ from core.archive.store.volume import Volume
 from core.archive.store.volume_format import META_KEYS, refuse_strange, unpack
 from core.config import IN_LANE, Home
 from core.db.database import Row
-from core.errors import AwayError, DamagedError, StorageError
+from core.errors import DamagedError, StorageError, UnfetchedError
 from core.problems import finding as problems
 from core.problems.code import Reason
 
@@ -48,7 +48,7 @@ async def walk(home: Home, place: CheckPosition, verdict: Verdict, *, gentle: bo
         name = home.volume(place.volume).name
         try:
             volume = await Volume.open(home.volume(place.volume), read_only=True)
-        except AwayError:
+        except UnfetchedError:
             # Nothing is known to be wrong with it.
             raise
         except (DamagedError, StorageError) as error:

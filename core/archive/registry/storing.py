@@ -18,7 +18,7 @@ from core.archive.store.entries.records import SettingSaved
 from core.archive.store.entries.upkeep import VolumeStored
 from core.archive.store.ledger import Draft
 from core.archive.store.volume import Volume
-from core.errors import AwayError, DamagedError, InputError, StorageError
+from core.errors import DamagedError, InputError, StorageError, UnfetchedError
 from core.problems import bucket as problems
 from core.problems.code import Reason
 from core.secrets import Secret
@@ -203,7 +203,7 @@ async def pull(archive: Archive, *, report: Report = lambda name: None) -> tuple
         try:
             await asyncio.to_thread(fetching.bring, volume)
             fetched.append(volume.name)
-        except (AwayError, DamagedError) as error:
+        except (UnfetchedError, DamagedError) as error:
             failed[volume.name] = error.reason
     return fetched, failed
 

@@ -15,7 +15,7 @@ from core.archive.store import volume_rows
 from core.archive.store.ledger import COLUMNS, OLD_COLUMNS, Draft, Entry, Head
 from core.archive.store.message_rows import Locator, MessageRows, Record
 from core.archive.store.stored_message import StoredMessage, message_reader
-from core.archive.store.volume_file import bring, forget_pages, identity, is_at, is_away, opened
+from core.archive.store.volume_file import forget_pages, identity, is_at, opened, with_file
 from core.archive.store.volume_format import (
     AS_FAR_AS_IT_GOES,
     LAST_ROW,
@@ -116,13 +116,7 @@ class Volume:
         A damaged one is opened only to be read, and only with a readable table meta: see ``fault``. Raises ``DamagedError``,
         and ``HomeError`` for one of a newer program, which is left as it is.
         """
-        while True:
-            await bring(path)
-            try:
-                return await cls._open_here(path, read_only, locate)
-            except (DamagedError, StorageError):
-                if not is_away(path):  # else its copy was removed between the two
-                    raise
+        return await with_file(path, partial(cls._open_here, path, read_only, locate))
 
     @classmethod
     async def _open_here(cls, path: Path, read_only: bool, locate: Locator | None) -> Volume:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from core import files
 from core.archive.store.volume_format import OLD_SCHEMA, SCHEMA, Meta
@@ -14,6 +16,7 @@ from core.errors import DamagedError, StorageError
 from core.problems import volume as problems
 from core.problems.storage import NOT_MADE
 
+T = TypeVar("T")
 #: Seconds that a writer waits for SQLite's lock: a verification reads a whole volume under it.
 PATIENCE_SECONDS = 600.0
 #: Ending of the note about a volume that is stored elsewhere (``core.storage.notes``).
@@ -76,12 +79,24 @@ async def opened(path: Path) -> Database:
 
 
 async def bring(path: Path) -> None:
-    """Have a volume in its place that is stored elsewhere. Raises ``DamagedError``, ``AwayError``."""
+    """Have a volume in its place that is stored elsewhere. Raises ``DamagedError``, ``UnfetchedError``."""
     if path.with_suffix(STORED).exists():
         # Loaded only where volumes are stored elsewhere.
         from core.storage import fetching
 
         await asyncio.to_thread(fetching.bring, path)
+
+
+async def with_file(path: Path, work: Callable[[], Awaitable[T]]) -> T:
+    """The result of ``work`` on a volume, which is fetched before if it is stored elsewhere alone."""
+    while True:
+        await bring(path)
+        try:
+            return await work()
+        except (DamagedError, StorageError):
+            # The copy of a stored volume may be removed between the two.
+            if not is_away(path):
+                raise
 
 
 def is_at(path: Path, file: tuple[int, int]) -> bool:
