@@ -59,7 +59,7 @@ COMMANDS = {
     "settings": CommandEntry("settings", "Settings: listed, or one of them set."),
     "service": CommandEntry("service", "The service that does the runs."),
     "cluster": CommandEntry("cluster", "Workers on other machines: set up, and shown."),
-    "worker": CommandEntry("cluster", "Visit mailboxes for an archive on another machine, until stopped."),
+    "worker": CommandEntry("cluster", "Visit mailboxes for an archive on another machine, until stopped (SIGTERM, SIGINT)."),
     "help": CommandEntry("manual", "Show a page of the manual; without a topic, which pages there are."),
 }
 
