@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -240,6 +241,40 @@ async def test_a_volume_that_cannot_be_fetched_is_no_damage(tmp_path: Path, serv
             await verify.verify(archive.home)
         server.moods.refuse = None
         assert (await archive.volumes.at(1)).fault is None
+    finally:
+        await archive.close()
+
+
+async def test_a_catalog_that_is_made_anew_lacks_nothing_of_a_volume_that_cannot_be_fetched(
+    tmp_path: Path, server: BucketServer
+) -> None:
+    archive = await archive_with(tmp_path, in_bucket(server))
+    try:
+        before = await archive.database.read("SELECT sha256 FROM message ORDER BY sha256")
+        await free(archive)
+        server.moods.refuse = (503, "SlowDown")
+        with pytest.raises(UnfetchedError):
+            await archive.rebuild()
+        server.moods.refuse = None
+    finally:
+        await archive.close()
+    again = await Archive.open(archive.home)
+    try:
+        assert again.notices == []
+        assert await again.database.read("SELECT sha256 FROM message ORDER BY sha256") == before
+    finally:
+        await again.close()
+
+
+async def test_without_the_library_a_bucket_is_refused_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    archive = await homes.begin(tmp_path / "home")
+    try:
+        with pytest.raises(InputError, check=coded(problems.NO_LIBRARY)):
+            await storing.configure(
+                archive, StoragePlace("s3://bucket", "https://s3.example.test", "", "key"), Secret("x"), actor="test"
+            )
+        assert configuration.read(archive.home) is None
     finally:
         await archive.close()
 
