@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -52,6 +52,28 @@ async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
     for task in tasks:
         if not task.cancelled() and (error := task.exception()):
             raise error
+
+
+async def one_ahead(source: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """Yield what ``source`` yields, which makes the next while the last one is worked on. Closes it at the end."""
+    following: asyncio.Task[T] | None = None
+    try:
+        while True:
+            following = following or spawn(_awaited(anext(source)), name="one ahead")
+            try:
+                one = await following
+            except StopAsyncIteration:
+                return
+            following = spawn(_awaited(anext(source)), name="one ahead")
+            yield one
+    finally:
+        if following is not None:
+            following.cancel()
+            await asyncio.wait([following])
+            if not following.cancelled():
+                # An error that nobody waits for any more.
+                following.exception()
+        await source.aclose()
 
 
 def _done(task: asyncio.Task[Any]) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from core.archive import noting
 from core.archive.archive import Archive
@@ -34,7 +34,7 @@ from core.problems import command_line
 from core.problems import export as problems
 from core.problems.code import Face, Reason
 from core.system.open_folder import OpenFolder
-from core.system.tasks import to_the_end
+from core.system.tasks import one_ahead, to_the_end
 from core.values import dataclass
 
 
@@ -131,6 +131,10 @@ async def export(
         await _record(archive, selection, form, done, actor)
 
 
+#: A selected message, and what was read of it.
+_Found: TypeAlias = tuple[SelectedMessage, Read[Bytes]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Export:
     """One export under way."""
@@ -157,31 +161,44 @@ class _Export:
 
     async def _folder(self, folder: SelectedFolder, place: str, writer: ExportWriter) -> None:
         self.done.folder = folder.path
+        # For the writer's methods, of which one is called at a time.
+        turn = asyncio.Lock()
         try:
             await to_the_end(asyncio.to_thread(writer.begin, folder, place))
-            async with aclosing(selecting.pages(self.archive, folder)) as pages:
-                async for messages in pages:
-                    await self._messages(folder, messages, writer)
+            async with aclosing(one_ahead(self._unwritten(folder, writer, turn))) as pages:
+                async for page in pages:
+                    async with turn:
+                        await to_the_end(asyncio.to_thread(self._write, folder, page, writer))
+                    self.tick(self.done)
             await to_the_end(asyncio.to_thread(writer.end))
         except BaseException:
             writer.stop()
             raise
 
-    async def _messages(self, folder: SelectedFolder, messages: Sequence[SelectedMessage], writer: ExportWriter) -> None:
-        """Write those of some messages that are not there yet, in their order."""
-        wanted = await to_the_end(asyncio.to_thread(lambda: [one for one in messages if not writer.has(one)]))
+    async def _unwritten(
+        self, folder: SelectedFolder, writer: ExportWriter, turn: asyncio.Lock
+    ) -> AsyncGenerator[list[_Found]]:
+        """The messages of a folder that are not there yet, in their order, some at a time."""
+        async with aclosing(selecting.pages(self.archive, folder)) as several:
+            async for messages in several:
+                wanted = await self._wanted(messages, writer, turn)
+                digests = [one.sha256 for one in wanted]
+                async with aclosing(originals.read(self.archive, digests, _unread, prove=False)) as pages:
+                    async for page in pages:
+                        some, wanted = wanted[: len(page)], wanted[len(page) :]
+                        yield list(zip(some, page, strict=True))
+
+    async def _wanted(
+        self, messages: Sequence[SelectedMessage], writer: ExportWriter, turn: asyncio.Lock
+    ) -> list[SelectedMessage]:
+        async with turn:
+            wanted = await to_the_end(asyncio.to_thread(lambda: [one for one in messages if not writer.has(one)]))
         if len(wanted) < len(messages):
             self.done.already += len(messages) - len(wanted)
             self.tick(self.done)
-        async with aclosing(originals.read(self.archive, [one.sha256 for one in wanted], _unread, prove=False)) as pages:
-            async for page in pages:
-                some, wanted = wanted[: len(page)], wanted[len(page) :]
-                await to_the_end(asyncio.to_thread(self._write, folder, list(zip(some, page, strict=True)), writer))
-                self.tick(self.done)
+        return wanted
 
-    def _write(
-        self, folder: SelectedFolder, found: Sequence[tuple[SelectedMessage, Read[Bytes]]], writer: ExportWriter
-    ) -> None:
+    def _write(self, folder: SelectedFolder, found: Sequence[_Found], writer: ExportWriter) -> None:
         done = self.done
         for message, read in found:
             try:

@@ -57,11 +57,12 @@ class _Files:
         name, aside = self._file(message), self._aside(message)
         descriptor = self._asides.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
-            with open(descriptor, "wb") as handle:
+            try:
                 for chunk in chunks(raw):
-                    handle.write(chunk)
-                handle.flush()
-                self._dress(handle.fileno(), message)
+                    _write(descriptor, chunk)
+                self._dress(descriptor, message)
+            finally:
+                os.close(descriptor)
             self._asides.replace(aside, name, to=self._files)
         except (OSError, DamagedError, StorageError):
             self._asides.remove(aside)
@@ -141,6 +142,13 @@ class Maildirs(_Files):
     def _dress(self, descriptor: int, message: SelectedMessage) -> None:
         if (when := moment(message)) is not None:
             os.utime(descriptor, (when, when))
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write all of ``data``: without a file object, which asks the system three times for what it is."""
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
 
 
 def moment(message: SelectedMessage) -> int | None:

@@ -13,6 +13,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import asdict, fields
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -27,6 +28,10 @@ VERSION = 1
 #: The most lines kept in memory before they are written.
 BUFFERED = 500
 _LONGEST_LINE = 1_000_000
+#: Lines that are read again at once for their checksums.
+_TOGETHER = 500
+#: Made once: ``json.dumps`` makes one for each line.
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ class Manifest:
     def add(self, line: ManifestLine) -> None:
         """Add the line of a message whose file is written."""
         value = {key: item for key in _KEYS if (item := getattr(line, key)) is not None}
-        self._waiting.append(json.dumps(value, separators=(",", ":")) + "\n")
+        self._waiting.append(_ENCODER.encode(value) + "\n")
         if line.offset is None and len(self._waiting) >= BUFFERED:
             self.flush()
 
@@ -171,10 +176,10 @@ class Manifest:
         yield from sorted(self.sums.items())
         with self._directory.read(NAME) as lines:
             next(lines)
-            for text in lines:
-                value = json.loads(text)
-                if "whole" not in value and "offset" not in value:
-                    yield value["file"], value["sha256"]
+            while texts := list(islice(lines, _TOGETHER)):
+                for value in json.loads(b"[" + b",".join(texts) + b"]"):
+                    if "whole" not in value and "offset" not in value:
+                        yield value["file"], value["sha256"]
 
     def close(self) -> None:
         self._file.close()
