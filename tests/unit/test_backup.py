@@ -7,6 +7,8 @@ import itertools
 import json
 import shutil
 import sqlite3
+import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from unittest.mock import Mock
@@ -15,8 +17,10 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.proof.verify import verify
-from core.archive.store import volume_copy
+from core.archive.store import page_copy, volume_copy
+from core.archive.store.ledger import Head
 from core.archive.store.volume import Volume
+from core.archive.store.volume_extent import Extent, extent
 from core.archive.transfer import backup as backups
 from core.archive.transfer import catalog_copy, last_backup
 from core.archive.transfer.backup import Backup, back_up
@@ -264,9 +268,53 @@ async def test_the_state_is_taken_before_the_volumes(tmp_path: Path, monkeypatch
     await archive.close()
 
 
+@pytest.mark.parametrize("piece", [1, 100_000])
+async def test_a_volume_that_is_written_to_while_its_pages_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    """Each commit comes to its end between two pieces; the copy begins anew, then is made by rows, and is clean."""
+    monkeypatch.setattr(volume_copy, "PIECE", piece)
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {number: message(number, 60_000) for number in range(1, 12)})
+    writer = await Archive.open(archive.home)
+    begun, copied = page_copy.RESTARTS + 1, page_copy._copy
+    loop = asyncio.get_running_loop()
+    results = list[bool]()
+
+    def watched(
+        target: Path, piece: int, told: Callable[[int], None], stopped: threading.Event, connection: sqlite3.Connection
+    ) -> bool:
+        def commit(size: int) -> None:
+            nonlocal begun
+            told(size)
+            if begun:
+                begun -= 1
+                stored = homes.store(writer, {1000 + begun: message(1000 + begun, 30_000)})
+                asyncio.run_coroutine_threadsafe(stored, loop).result(30)
+
+        results.append(copied(target, piece, commit, stopped, connection))
+        return results[-1]
+
+    monkeypatch.setattr(page_copy, "_copy", watched)
+    copy = Home(tmp_path / "copy")
+    done = await back_up(archive, copy.path)
+    assert (results, begun) == ([False], 0)
+    assert done.bytes < 2 * archive.home.volume(1).stat().st_size
+    assert await _findings(copy) == []
+    shutil.rmtree(copy.path)
+    done = await back_up(archive, copy.path)
+    assert results == [False, True]
+    assert await _findings(copy) == []
+    assert done.head == Head(*homes.rows(copy.volume(1), "SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")[0])
+    assert copy.volume(1).stat().st_mode & 0o777 == 0o600
+    await writer.close()
+    await archive.close()
+
+
 async def test_a_writer_can_commit_between_any_two_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a piece is written to the copy, nothing of the original is locked; no piece is larger than it should be."""
+    """While rows are written to the copy, nothing of the original is locked; no piece is larger than it should be."""
     monkeypatch.setattr(volume_copy, "PIECE", 100_000)
+    monkeypatch.setattr(page_copy, "RESTARTS", -1)
     archive = await homes.begin(tmp_path / "home")
     for number in range(1, 12):
         await homes.store(archive, {number: message(number, 60_000)})
@@ -411,9 +459,9 @@ async def test_a_copy_that_cannot_be_read_is_closed(tmp_path: Path, monkeypatch:
     copy = Home(tmp_path / "copy")
     await back_up(archive, copy.path)
     closed: list[Path] = []
-    extent, close = volume_copy.extent, Volume.close
+    close = Volume.close
 
-    async def failing(volume: Volume) -> volume_copy.Extent:
+    async def failing(volume: Volume) -> Extent:
         if volume.path == copy.volume(1):
             raise DamagedError(problems.COPY_CHANGED(path=str(volume.path)))
         return await extent(volume)

@@ -17,15 +17,15 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core import files
-from core.archive.store import volume_file
+from core.archive.store import page_copy, volume_file
 from core.archive.store.ledger import COLUMNS, Head
 from core.archive.store.volume import Volume
+from core.archive.store.volume_extent import Extent, extent
 from core.archive.store.volume_format import PAGE_BYTES
 from core.db.database import Database, Row, Transaction
 from core.errors import DamagedError, InputError, StorageError
@@ -53,17 +53,6 @@ Target = Database | Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
-    """The extent of a volume: the time of its seal (empty while it is open), last entry, the ids of last part and message."""
-
-    sealed: str
-    head: Head
-    part: int
-    message: int
-    indexed: bool = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
 class CopiedTable:
     """A table of a volume: its key, all columns, and the one with the data."""
 
@@ -75,29 +64,6 @@ class CopiedTable:
 
 #: Copies the rows of a volume up to an extent to an empty one.
 Rows = Callable[[Volume, Extent, Database, Tick], Coroutine[Any, Any, None]]
-
-
-async def extent(volume: Volume) -> Extent:
-    """The extent of ``volume``, read in one statement."""
-    message = "0" if volume.meta.is_old else "(SELECT max(id) FROM message)"
-    row = await volume.database.one(
-        f"SELECT (SELECT value FROM meta WHERE key = 'sealed'), last.seq, last.hash, (SELECT max(id) FROM part), {message} "
-        "FROM (SELECT 1) LEFT JOIN (SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1) last"
-    )
-    assert row is not None
-    head = volume.meta.previous if row[1] is None else Head(row[1], bytes(row[2]))
-    return Extent(row[0] or "", head, row[3] or 0, row[4] or 0, volume.rows.indexed)
-
-
-async def refuse_damaged(source: Path) -> None:
-    """Raise ``DamagedError`` when opening a volume has shown that it is not whole."""
-    volume = await Volume.open(source, read_only=True)
-    try:
-        if volume.fault is not None:
-            raise volume.fault
-        await extent(volume)
-    finally:
-        await volume.close()
 
 
 async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
@@ -126,7 +92,7 @@ async def bring_up(source: Path, target: Path, tick: Tick) -> tuple[Head, bool]:
                 if not wanted.indexed:
                     await _index(target, wanted)
             else:
-                await _copy_anew(original, wanted, target, tick)
+                wanted = await _copy_open(original, wanted, target, tick)
         else:
             await _bring_up_rows(original, there, wanted, target, tick)
         return wanted.head, True
@@ -197,6 +163,41 @@ async def _extent_of_copy(original: Volume, wanted: Extent, target: Path) -> Ext
     finally:
         await copy.close()
     return there
+
+
+async def _copy_open(original: Volume, wanted: Extent, target: Path, tick: Tick) -> Extent:
+    """Write an open volume to a new file, which takes the place of ``target``; the extent of the copy.
+
+    By its pages, in a fifth of the time that its rows take; by its rows where others write to it all the time, and where it is
+    damaged, which they tell.
+    """
+    fresh = files.aside(target)
+    try:
+        copied = await _copied_pages(original, fresh, tick)
+        if copied is not None:
+            _protect(fresh, copied)
+            await asyncio.to_thread(files.put, fresh, target)
+            return copied
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    fresh.unlink(missing_ok=True)
+    await _copy_anew(original, wanted, target, tick)
+    return wanted
+
+
+async def _copied_pages(original: Volume, fresh: Path, tick: Tick) -> Extent | None:
+    """Copy a volume by its pages; the extent of the copy, None where it is not whole."""
+    if not await page_copy.copy(original, fresh, PIECE, tick):
+        return None
+    try:
+        copy = await Volume.open(fresh, read_only=True)
+        try:
+            return await extent(copy) if await page_copy.is_whole(copy) else None
+        finally:
+            await copy.close()
+    except DamagedError:
+        return None
 
 
 async def _copy_anew(original: Volume, wanted: Extent, target: Path, tick: Tick) -> None:

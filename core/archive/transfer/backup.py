@@ -26,7 +26,8 @@ from core.archive.store import lane_volumes
 from core.archive.store.entries.transfers import BackedUp, Copied
 from core.archive.store.ledger import ZERO_HASH, Draft, Head
 from core.archive.store.volume import Volume
-from core.archive.store.volume_copy import bring_up, refuse_damaged
+from core.archive.store.volume_copy import bring_up
+from core.archive.store.volume_extent import refuse_damaged
 from core.archive.transfer import catalog_copy, last_backup
 from core.archive.transfer.catalog_copy import CatalogCopy
 from core.archive.transfer.last_backup import LastBackup
