@@ -37,6 +37,7 @@ LONGEST_MESSAGE_ID = 998
 LONGEST_DATE = 200
 LONGEST_VALUE = 32 * 1024  # raw bytes that are read: a character can take 28 bytes as an encoded word of its own
 MOST_REPEATS = 20  # of one field
+SHORT = 16 * 1024  # bytes of a message that are searched in no time
 MOST_LOOKED_AT = 20  # parts, for the charset of a text
 
 # Searched in lower case with a line end before, which lets `re` look for the literal first (no IGNORECASE, no MULTILINE).
@@ -112,8 +113,10 @@ def describe(raw: Bytes, scan: Sequence[Part] | None = None) -> Envelope:
         raw, scan = readable, None
         end = header_end(raw)
     lower, fields = _fields(raw, end)
-    scan = parts(raw) if scan is None else scan
-    charset = "" if _is_ascii(fields) else _charset(lower) or _charset_of_parts(raw, scan)
+    if scan is None:
+        # Without that field it is one part, whatever its body looks like.
+        scan = parts(raw) if b"\ncontent-type" in lower else [Part(0, end, len(raw), leaf=True, embedded=False)]
+    charset = "" if lower.isascii() or _is_ascii(fields) else _charset(lower) or _charset_of_parts(raw, scan)
     return Envelope(
         subject=_first(fields, b"subject", LONGEST_SUBJECT, charset),
         sender=_first(fields, b"from", LONGEST_SENDER, charset) or _first(fields, b"sender", LONGEST_SENDER, charset),
@@ -354,6 +357,8 @@ def _attachments(raw: Bytes, header: bytes, scan: Sequence[Part]) -> int:
     ``header``: the message's own header block, in lower case with a leading line end.
     """
     count = 0
+    # A short message is searched as a whole before its parts are looked at.
+    without_files = isinstance(raw, bytes) and len(raw) <= SHORT and b"begin" not in raw
     for number, part in enumerate(scan):
         if part.embedded:
             continue
@@ -362,7 +367,7 @@ def _attachments(raw: Bytes, header: bytes, scan: Sequence[Part]) -> int:
             lower = b"\n" + raw[part.head : min(part.body, part.head + LONGEST_HEADER)].lower()
         if not part.leaf or is_attachment(lower):
             count += 1
-        elif number < MOST_LOOKED_AT:
+        elif number < MOST_LOOKED_AT and not without_files:
             count += _encoded_files(raw, part, lower)
     return count
 
