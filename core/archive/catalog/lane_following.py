@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 
 from core.archive.catalog import catalog, details, lanes
+from core.archive.catalog.details import DetailsOf
 from core.archive.catalog.followed import applied
 from core.archive.store import lane_chain
 from core.archive.store.entries.lanes import LANE_KINDS, AnchoredHead, LanesAnchored
@@ -43,7 +44,8 @@ def opener(volumes: Volumes) -> Opener:
 class LaneFollower:
     """Applies entries of lanes to the catalog in ``database``, from the volumes of ``home``, which ``opened`` gives.
 
-    ``note``: is told what cannot be read, which is passed over; without it that is raised.
+    ``note``: is told what cannot be read, which is passed over; without it that is raised. ``details_of``: gives the details
+    of new messages.
     """
 
     database: Database
@@ -51,6 +53,7 @@ class LaneFollower:
     opened: Opener
     archive_id: str
     note: Note | None = None
+    details_of: DetailsOf = details.of_entries
 
     async def follow(self, anchor: Entry) -> None:
         """Apply what the entry ``anchor`` names and the catalog does not have. Raises ``DamagedError``, ``StorageError``."""
@@ -124,7 +127,7 @@ class LaneFollower:
 
     async def _apply(self, applied_before: int, page: LaneEntries) -> int | None:
         """Apply a page; the last entry of the lane that the catalog has then, None when another process follows as well."""
-        found = await details.of_entries(self.database, page.volume, page.entries)
+        found = await self.details_of(self.database, page.volume, page.entries)
         async with self.database.transaction() as transaction:
             before = await lanes.reached(transaction, page.end.number)
             if before is None or (await applied(transaction)).seq != applied_before:

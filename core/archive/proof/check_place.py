@@ -20,11 +20,12 @@ class CheckStage(StrEnum):
     LEDGER = "ledger"
     PARTS = "parts"
     MESSAGES = "messages"
+    NAMES = "names"
 
 
 @dataclass(slots=True)
 class CheckPosition:
-    """The position of a verification: in ``volume`` at ``stage``, after the part or message ``after``.
+    """The position of a verification: in ``volume`` at ``stage``, after the part, message or entry ``after``.
 
     The rest is about that volume: damaged parts with their reasons and the messages that need them, damaged messages with
     theirs (SHA-256 in hexadecimal digits), what else is wrong in it, and how many findings about the ledger there were before.
@@ -72,7 +73,7 @@ class CheckPosition:
             if isinstance(self.after, int):
                 return 0.5 + 0.5 * min(self.after / max(self.last_message, 1), 1.0)
             return 0.5 + 0.5 * int(self.after[:4].ljust(4, "0"), 16) / 0x10000
-        return 0.0
+        return 1.0 if self.stage is CheckStage.NAMES else 0.0
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__} | {

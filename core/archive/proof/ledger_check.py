@@ -34,7 +34,8 @@ class BrokenTable(Exception):
 class LedgerCheck:
     """The ledger of ``volume``. It goes on from ``head``, and moves that to its own end.
 
-    ``tell`` is called with the SHA-256 of the messages that its entries name.
+    ``tell`` is called with the SHA-256 of the messages that its entries name; whether some volume has these is then looked at
+    by ``look_for``, when the rows of this one are known. Without it that is looked at page by page.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class LedgerCheck:
         volume: Volume,
         place: CheckPosition,
         verdict: Verdict,
-        tell: Callable[[Sequence[bytes]], None] = lambda digests: None,
+        tell: Callable[[Sequence[bytes]], None] | None = None,
     ) -> None:
         self._tell = tell
         self._home = home
@@ -52,6 +53,8 @@ class LedgerCheck:
         self._place = place
         self._verdict = verdict
         self._lost: dict[bytes, None] = {}
+        #: True when this process has told of all entries, of which none names lost messages.
+        self.told_all = False
         self._others = OpenedVolumes(home)
 
     @property
@@ -105,10 +108,18 @@ class LedgerCheck:
 
     async def steps(self) -> AsyncIterator[None]:
         """Look at the entries after ``head``, a page of rows at a step."""
-        sql = f"SELECT {self._volume.columns} FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
+        self.told_all = self.head.seq == self._volume.meta.previous.seq
         try:
-            async for rows in table_rows(self._volume, sql, "ledger entries", self.head.seq, ROWS):
-                await self._page(rows)
+            async for rows in self._rows(self.head.seq):
+                named: dict[bytes, None] = {}
+                for row in rows:
+                    named.update(dict.fromkeys(self._entry(row)))
+                if self._tell is None:
+                    await self._look(list(named))
+                else:
+                    self._tell(list(named))
+                    self.told_all &= not self._lost
+                    self._lost.clear()
                 yield
         except BrokenTable as error:
             # Nothing makes up for a ledger that cannot be read.
@@ -116,11 +127,44 @@ class LedgerCheck:
         finally:
             await self._others.close()
 
-    async def _page(self, rows: list[Row]) -> None:
-        named: dict[bytes, None] = {}
-        for row in rows:
-            named.update(dict.fromkeys(self._entry(row)))
-        self._tell(list(named))
+    async def look_for(self, wanted: Callable[[bytes], bool], after: int) -> AsyncIterator[int]:
+        """Look whether some volume has each of the messages that entries from ``after`` to ``head`` name, and are ``wanted``.
+
+        Yields the number of the last entry after each page.
+        """
+        last = self.head.seq
+        try:
+            async for rows in self._rows(after):
+                named: dict[bytes, None] = {}
+                for row in rows:
+                    if row[0] <= last:
+                        named.update((sha256, None) for sha256 in self._named(row) if wanted(sha256))
+                await self._look(list(named))
+                yield rows[-1][0]
+                if rows[-1][0] >= last:
+                    break
+        except BrokenTable:
+            # It was told when the entries were looked at.
+            return
+        finally:
+            await self._others.close()
+
+    def _rows(self, after: int) -> AsyncIterator[list[Row]]:
+        sql = f"SELECT {self._volume.columns} FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?"
+        return table_rows(self._volume, sql, "ledger entries", after, ROWS)
+
+    def _named(self, row: Row) -> list[bytes]:
+        """The SHA-256 of the messages that an entry which was looked at before names; those named as lost are noted."""
+        try:
+            entry = Entry.of_row(row)
+            self._lost |= dict.fromkeys(entry.lost())
+            return named(entry)
+        except (DamagedError, TypeError):
+            return []
+
+    async def _look(self, named: list[bytes]) -> None:
+        if not named and not self._lost:
+            return
         missing = await in_no_volume(self._others, self._volume, self._place.volume, [*named, *self._lost])
         # A message that a salvage named as lost is a finding at that entry.
         said = await named_as_lost(self._home) if missing else set()

@@ -9,20 +9,24 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from dataclasses import field
 from functools import partial
 from itertools import pairwise
 
+from core.archive.catalog.proven_details import ProvenDetails
 from core.archive.proof.ledger_check import ROWS
 from core.archive.proof.message_order import Key, MessageOrder
+from core.archive.proof.messages_of_parts import MessagesOfParts
 from core.archive.proof.strangers import named
 from core.archive.store.row_order import Unreadable
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import plain, unpack
+from core.db.keys import keyed
 from core.db.queries import Row, pieces
 from core.errors import DamagedError, StorageError
+from core.message.octets import LARGE
 from core.problems import finding as problems
 from core.problems.code import Reason
 from core.values import dataclass
@@ -35,6 +39,9 @@ PARTS = 16
 UNPROVED_BYTES = 16 * 1024 * 1024
 #: Bytes of stored parts after which a page ends at any part.
 MOST_BYTES = 16 * 1024 * 1024
+#: Plain bytes of parts that are kept until the next page is read, for messages that have one in each. Those of large messages
+#: are read block by block, when their turn comes.
+CONTENT_BYTES = 4 * 1024 * 1024
 #: Messages without an entry yet that are looked for in the entries since; of more than that the tables are compared.
 MOST_UNNAMED = 10_000
 #: Parts before the first page, and those of the index of format 1 among them.
@@ -67,8 +74,11 @@ class SoundRows:
     with a secret of this process, so that no other message can be made to have the same one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, proven: ProvenDetails | None = None, *, is_old: bool = False) -> None:
         self._parts = array("q", [0])
+        self._at_hand = MessagesOfParts(self._parts, proven, is_old=is_old)
+        #: True once the first part was read here.
+        self._from_start = False
         self._named = [array("q") for _ in range(256)]
         self._used = bytearray()
         self._listed: list[array[int]] | None = None
@@ -95,12 +105,26 @@ class SoundRows:
         if not rows or rows[0][0] <= after or any(one[0] >= other[0] for one, other in pairwise(rows)):
             return None
         page = PartPage(rows[-1][0], len(rows), sum(row[3] for row in rows if isinstance(row[3], int)))
-        unfound = unfound_parts((row[0] for row in rows), connection)
+        unfound = unfound_parts([row[0] for row in rows], connection)
+        contents: dict[int, bytes] = {}
+        left = CONTENT_BYTES
         for part, sha256, codec, size, data in rows:
-            if reason := unfound.get(part) or wrong_part(part, sha256, codec, size, data):
+            if (reason := unfound.get(part)) is None:
+                content = sound_content(part, sha256, codec, size, data)
+                if not isinstance(content, bytes):
+                    reason = content
+                elif len(content) <= min(left, LARGE):
+                    contents[part] = content
+                    left -= len(content)
+                # A large one makes room before the next is read.
+                del content
+            if reason is not None:
                 page.wrong[part] = reason
             if part == len(self._parts):
                 self._parts.append(0 if reason else hash((sha256, size)))
+        self._from_start |= after == 0
+        if self._from_start:
+            self._at_hand.follow(connection, rows, contents)
         return page
 
     # Messages ------------------------------------------------------------------------------------------------------------
@@ -132,7 +156,7 @@ class SoundRows:
         rows = connection.execute(order.page, (after, PAGE_ROWS)).fetchall()
         if not order.holds(after, rows):
             return None
-        if not order.is_old and any(connection.execute(order.lookup, (row[0],)).fetchone() is None for row in rows):
+        if not order.is_old and not all_found("message", [row[0] for row in rows], connection):
             return None
         if indexed:
             found = 0
@@ -159,9 +183,8 @@ class SoundRows:
 
     def _proves(self, sha256: bytes, size: int, recipe: bytes) -> bool:
         if not isinstance(recipe, bytes) or len(recipe) != 8:
-            return False
-        part = int.from_bytes(recipe, "big")
-        return 0 < part < len(self._parts) and self._parts[part] == hash((sha256, size))
+            return self._at_hand.has_joined(sha256, size, recipe)
+        return self._at_hand.is_part(int.from_bytes(recipe, "big"), sha256, size)
 
     # Strangers -----------------------------------------------------------------------------------------------------------
 
@@ -177,6 +200,15 @@ class SoundRows:
             except DamagedError:
                 # Its part may be any.
                 continue
+
+    def unlisted(self) -> Collection[int] | None:
+        """The numbers of the messages given to ``name`` that the volume's table does not have; None where not all were seen."""
+        if self._listed is None:
+            return None
+        found: set[int] = set()
+        for listed, known in zip(self._listed, self._named, strict=True):
+            found |= set(known).difference(listed)
+        return found
 
     async def are_explained(self, volume: Volume, after: int) -> bool:
         """True when the ledger names every message of the volume, and messages use every part, as far as is known.
@@ -203,13 +235,32 @@ class SoundRows:
         return not unnamed
 
 
-def unfound_parts(parts: Iterable[int], connection: sqlite3.Connection) -> dict[int, Reason]:
+def all_found(table: str, ids: Sequence[int], connection: sqlite3.Connection) -> bool:
+    """True when each of the ascending ``ids`` is found in ``table`` by itself; False tells nothing.
+
+    They are asked for from the last to the first: SQLite tries the row behind the last one before it begins at the root.
+    """
+    found = 0
+    try:
+        for wanted, piece in keyed([(one,) for one in reversed(ids)]):
+            sql = f"{wanted} SELECT count(*) FROM w CROSS JOIN {table} ON {table}.id = w.a"
+            found += connection.execute(sql, piece).fetchone()[0]
+    except sqlite3.OperationalError:
+        # The file cannot be read now; that tells nothing of the rows.
+        raise
+    except sqlite3.DatabaseError:
+        return False
+    return found == len(ids)
+
+
+def unfound_parts(parts: Sequence[int], connection: sqlite3.Connection) -> dict[int, Reason]:
     """The findings on those of ``parts``, met in the order of the table, that are not found by their id alone.
 
-    A damaged key in an inner page hides them from every message, and not from a reader of all rows in their order: nor does a
-    statement for several ids tell, since SQLite tries the row behind the last one first.
+    A damaged key in an inner page hides them from every message, and not from a reader of all rows in their order.
     """
     found: dict[int, Reason] = {}
+    if all_found("part", parts, connection):
+        return found
     for part in parts:
         try:
             row = connection.execute("SELECT 1 FROM part WHERE id = ?", (part,)).fetchone()
@@ -225,13 +276,19 @@ def unfound_parts(parts: Iterable[int], connection: sqlite3.Connection) -> dict[
 
 def wrong_part(part: int, sha256: bytes, codec: int, size: int, data: bytes) -> Reason | None:
     """The finding on a stored part; None for one that is as it was stored."""
+    content = sound_content(part, sha256, codec, size, data)
+    return None if isinstance(content, bytes) else content
+
+
+def sound_content(part: int, sha256: bytes, codec: int, size: int, data: bytes) -> bytes | Reason:
+    """The bytes of a part that is as it was stored, or the finding on it."""
     try:
         content = plain(codec, size, data)
     except DamagedError as error:
         return problems.PART_DAMAGED(part=part, why=error.reason)
     if len(content) != size or hashlib.sha256(content).digest() != sha256:
         return problems.PART_CHANGED(part=part)
-    return None
+    return content
 
 
 def wrong_message(sha256: bytes, size: int, found: int | Unreadable) -> Reason | None:

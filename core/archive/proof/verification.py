@@ -11,11 +11,13 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from core.archive import noting
 from core.archive.archive import Archive
+from core.archive.catalog.proven_details import ProvenDetails
 from core.archive.proof import damage
 from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Finding, Verdict
@@ -80,12 +82,13 @@ async def whole(home: Home, state: dict[str, Any], tell: Tell, save: Save, pause
     ``tell`` gets 1 while the catalog, which comes last, is compared with the ledger.
     """
     place, verdict = _resumed(state)
-    await _go(home, place, verdict, 1.0, _Follower(tell, save, pause))
+    follower = _Follower(tell, save, pause)
+    await _go(home, place, verdict, 1.0, follower)
     await _settle(home, verdict)
     await save(_as_state(place, verdict))
     tell(1.0, verdict)
     await pause()
-    await check_rest(home, verdict)
+    await check_rest(home, verdict, follower.proven)
     return verdict
 
 
@@ -106,11 +109,12 @@ async def share(
             await kept.keep(transaction, ROUND, json.dumps(state | {"began": timestamp(began)}))
             await damage.keep(transaction, verdict.findings, now())
 
-    complete = await _go(archive.home, place, verdict, percent / 100, _Follower(tell, save, pause))
+    follower = _Follower(tell, save, pause)
+    complete = await _go(archive.home, place, verdict, percent / 100, follower)
     settled |= await _settle(archive.home, verdict)
     if complete:
         looked_at = ALL_BUT_CATALOG if verdict.findings else EVERYTHING
-        await check_rest(archive.home, verdict)
+        await check_rest(archive.home, verdict, follower.proven)
         await remember(archive.home, verdict, instead_of=looked_at)
         async with archive.database.transaction() as transaction:
             await kept.forget(transaction, ROUND)
@@ -183,18 +187,19 @@ async def _opened_and_recorded(home: Home, verdict: Verdict, *, actor: str) -> N
 
 @dataclass(frozen=True, slots=True)
 class _Follower:
-    """The functions called on the way."""
+    """The functions called on the way, and the details of messages read on it."""
 
     tell: Tell
     save: Save
     pause: Pause
+    proven: ProvenDetails = field(default_factory=ProvenDetails)
 
 
 async def _go(home: Home, place: CheckPosition, verdict: Verdict, wanted: float, follower: _Follower) -> bool:
     """Check ``wanted`` of everything (0 to 1) from ``place`` on; True when the end was reached."""
     start, saved = done(home, place), time.monotonic()
     follower.tell(start, verdict)
-    async with aclosing(walk(home, place, verdict, gentle=True)) as steps:
+    async with aclosing(walk(home, place, verdict, gentle=True, proven=follower.proven)) as steps:
         async for _ in steps:
             reached = done(home, place)
             follower.tell(reached, verdict)

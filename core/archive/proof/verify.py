@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
 from core import files
-from core.archive.catalog import catalog, details
-from core.archive.catalog.lane_following import LaneFollower
+from core.archive.catalog import catalog
+from core.archive.catalog.proven_details import KnownDetails, ProvenDetails
+from core.archive.catalog.replay import replay
 from core.archive.proof import lane_check
 from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.volume_check import walk
-from core.archive.store import lane_chain
 from core.archive.store.ledger import ZERO_HASH, Head
 from core.archive.store.volume import Volume
 from core.config import Home
-from core.db.database import Database
+from core.db.database import Database, Row
 from core.db.migrate import check, migrate
 from core.errors import BusyError, DamagedError, StorageError
 from core.problems import finding as found
@@ -47,16 +47,19 @@ async def verify(home: Home, tick: Tick = lambda verdict: None) -> Verdict:
 
     Archiving may go on at the same time.
     """
-    verdict = Verdict()
-    async with aclosing(walk(home, CheckPosition(), verdict)) as steps:
+    verdict, proven = Verdict(), ProvenDetails()
+    async with aclosing(walk(home, CheckPosition(), verdict, proven=proven)) as steps:
         async for _ in steps:
             tick(verdict)
-    await check_rest(home, verdict)
+    await check_rest(home, verdict, proven)
     return verdict
 
 
-async def check_rest(home: Home, verdict: Verdict) -> None:
-    """The checks after those of volumes: that there is one, and the catalog against the ledger."""
+async def check_rest(home: Home, verdict: Verdict, proven: ProvenDetails) -> None:
+    """The checks after those of volumes: that there is one, and the catalog against the ledger.
+
+    ``proven``: the details of messages that these have read; those of others are read now.
+    """
     if not home.volume_numbers():
         verdict.add("volumes", found.NO_VOLUMES())
     await lane_check.check(home, verdict)
@@ -68,13 +71,13 @@ async def check_rest(home: Home, verdict: Verdict) -> None:
         head = Head(0, ZERO_HASH)
         if not verdict.findings:
             try:
-                head = await _replay(home, replayed, head, min(verdict.head.seq, await _applied(home)))
+                head = await _replay(home, replayed, head, min(verdict.head.seq, await _applied(home)), proven)
             except DamagedError as error:
                 verdict.add("catalog", error.reason)
         snapshot = await _Snapshot.take(home, replayed, verdict)
         if snapshot is not None:
             try:
-                await _check_catalog(home, snapshot, replayed, head, verdict)
+                await _check_catalog(home, snapshot, replayed, head, verdict, proven)
             finally:
                 await snapshot.database.close()
 
@@ -139,7 +142,9 @@ class _Snapshot:
         return cls(database, Head(*row[:2]) if row else Head(0, ZERO_HASH), row[2] if row else 1)
 
 
-async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: Head, verdict: Verdict) -> None:
+async def _check_catalog(
+    home: Home, snapshot: _Snapshot, replayed: Path, head: Head, verdict: Verdict, proven: ProvenDetails
+) -> None:
     """Compare the catalog replayed up to ``head`` with the one in use, table by table."""
     if snapshot.head.seq > verdict.head.seq and snapshot.head.seq > (end := max(await ledger_end(home), verdict.head.seq)):
         verdict.add("ledger", found.END_MISSING(end=end, seen=snapshot.head.seq))
@@ -151,7 +156,7 @@ async def _check_catalog(home: Home, snapshot: _Snapshot, replayed: Path, head: 
     if snapshot.head.seq < head.seq:
         raise BusyError(CATALOG_BEING_MADE())
     try:
-        last = await _replay(home, replayed, head, snapshot.head.seq)
+        last = await _replay(home, replayed, head, snapshot.head.seq, proven)
         ends = "SELECT number, seq FROM {}.lane ORDER BY number"
         if await snapshot.database.read(ends.format("main")) != await snapshot.database.read(ends.format("replayed")):
             # What an anchor names is being applied.
@@ -189,34 +194,38 @@ async def ledger_end(home: Home) -> int:
         return 0
 
 
-async def _replay(home: Home, target: Path, head: Head, last: int) -> Head:
+async def _replay(home: Home, target: Path, head: Head, last: int, proven: ProvenDetails) -> Head:
     """Apply the ledger from after ``head`` up to entry ``last`` to a separate catalog; the entry reached."""
     if head.seq >= last:
         return head
-    database = await Database.open(target, pragmas=("journal_mode = OFF", "synchronous = OFF"))
-    try:
+    if not target.stat().st_size:
+        await _begin(target)
+    async with _opened(target) as database, _opened(home.catalog, read_only=True) as known:
+        return await replay(database, home, last, None, KnownDetails(proven, known).of_entries)
+
+
+async def _begin(target: Path) -> None:
+    """Make the tables of a new catalog."""
+    async with _opened(target) as database:
         await migrate(database)
         async with database.transaction() as transaction:
             await transaction.execute(
                 "INSERT OR IGNORE INTO applied (id, archive_id, volume, seq, hash) VALUES (1, '', 1, 0, ?)", (ZERO_HASH,)
             )
-        for number in home.volume_numbers():
-            volume = await Volume.open(home.volume(number), read_only=True)
-            try:
-                async with aclosing(volume.entries(after=head.seq)) as entries:
-                    async for entry in entries:
-                        if entry.seq > last:
-                            return head
-                        await LaneFollower(database, home, lane_chain.files_of(home), volume.meta.archive_id).follow(entry)
-                        async with database.transaction() as transaction:
-                            new = await details.of_entries(transaction, volume, [entry])
-                            await catalog.apply(transaction, entry, number, new)
-                        head = Head(entry.seq, entry.hash)
-            finally:
-                await volume.close()
+    # By another connection: that one is held to the schema that it has made.
+    async with _opened(target) as database, database.transaction() as transaction:
+        # For lists of mail, which nobody makes of this one.
+        await transaction.execute("DROP INDEX placement_list")
+
+
+@asynccontextmanager
+async def _opened(path: Path, *, read_only: bool = False) -> AsyncIterator[Database]:
+    pragmas = () if read_only else ("journal_mode = OFF", "synchronous = OFF", "cache_size = -32768")
+    database = await Database.open(path, pragmas=pragmas, read_only=read_only)
+    try:
+        yield database
     finally:
         await database.close()
-    return head
 
 
 #: Columns that say where to look first: each row that is found by them is matched with its SHA-256.
@@ -229,16 +238,33 @@ async def _compare(database: Database, verdict: Verdict) -> None:
             verdict.add("catalog", found.CATALOG_PAGES(said=str(row[0])))
             return
     for table in catalog.TABLES:
-        # Some columns compare without regard to case; this comparison must see every letter.
-        names = [row[1] for row in await database.read(f"PRAGMA replayed.table_info({table})") if row[1] not in _HINTS]
-        columns = ", ".join(f"{name} COLLATE BINARY" for name in names)
-        for here, there, code in (("main", "replayed", found.ROW_ADDED), ("replayed", "main", found.ROW_MISSING)):
-            sql = f"SELECT {columns} FROM {here}.{table} EXCEPT SELECT {columns} FROM {there}.{table} LIMIT {NAMED + 1}"
-            rows = await database.read(sql)
-            for row in rows[:NAMED]:
-                verdict.add("catalog", code(table=table, row=_row_name(row)))
-            if len(rows) > NAMED:
-                verdict.add("catalog", found.MORE_ROWS(table=table, count=NAMED))
+        columns = await database.read(f"PRAGMA replayed.table_info({table})")
+        if not await _is_same(database, table, columns):
+            await _name_rows(database, table, [row[1] for row in columns if row[1] not in _HINTS], verdict)
+
+
+async def _is_same(database: Database, table: str, columns: Sequence[Row]) -> bool:
+    """True when both catalogs have the same rows: as many, and to each replayed one that with its key is equal."""
+    key = " AND ".join(f"there.{name} = here.{name}" for _, name, *_, number in columns if number)
+    # Some columns compare without regard to case; this comparison must see every letter.
+    equal = " AND ".join(f"there.{name} COLLATE BINARY IS here.{name}" for _, name, *_ in columns if name not in _HINTS)
+    counts = await database.one(
+        f"SELECT (SELECT count(*) FROM main.{table} NOT INDEXED), (SELECT count(*) FROM replayed.{table} NOT INDEXED), "
+        f"(SELECT count(*) FROM replayed.{table} here CROSS JOIN main.{table} there ON {key} WHERE {equal})"
+    )
+    return counts is not None and len(set(counts)) == 1
+
+
+async def _name_rows(database: Database, table: str, names: Sequence[str], verdict: Verdict) -> None:
+    """Name the rows of a table that only one of both catalogs has."""
+    columns = ", ".join(f"{name} COLLATE BINARY" for name in names)
+    for here, there, code in (("main", "replayed", found.ROW_ADDED), ("replayed", "main", found.ROW_MISSING)):
+        sql = f"SELECT {columns} FROM {here}.{table} EXCEPT SELECT {columns} FROM {there}.{table} LIMIT {NAMED + 1}"
+        rows = await database.read(sql)
+        for row in rows[:NAMED]:
+            verdict.add("catalog", code(table=table, row=_row_name(row)))
+        if len(rows) > NAMED:
+            verdict.add("catalog", found.MORE_ROWS(table=table, count=NAMED))
 
 
 def _row_name(row: tuple[object, ...]) -> str:

@@ -11,19 +11,20 @@ ledger is whole and every message that it names can be read from somewhere.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from copy import deepcopy
 from functools import partial
 
+from core.archive.catalog.proven_details import ProvenDetails
 from core.archive.proof.check_place import CheckPosition, CheckStage
 from core.archive.proof.findings import Finding, Verdict
-from core.archive.proof.ledger_check import ROWS, BrokenTable, LedgerCheck, table_rows
-from core.archive.proof.message_order import Key, MessageOrder, records
+from core.archive.proof.ledger_check import BrokenTable, LedgerCheck, table_rows
+from core.archive.proof.message_check import MessageCheck
+from core.archive.proof.message_order import MessageOrder
 from core.archive.proof.other_volumes import CHUNK, mended_later, not_listed
-from core.archive.proof.sound_pages import PARTS, SoundRows, unfound_parts, wrong_message, wrong_part
+from core.archive.proof.sound_pages import PARTS, SoundRows, unfound_parts, wrong_part
 from core.archive.proof.strangers import Strangers
-from core.archive.store import row_order
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import META_KEYS, refuse_strange, unpack
 from core.config import IN_LANE, Home
@@ -39,10 +40,12 @@ _ROWS_BEFORE = "SELECT (SELECT count(*) FROM part WHERE id < 1) + (SELECT count(
 MOST_KEYS = 10
 
 
-async def walk(home: Home, place: CheckPosition, verdict: Verdict, *, gentle: bool = False) -> AsyncGenerator[None]:
+async def walk(
+    home: Home, place: CheckPosition, verdict: Verdict, *, gentle: bool = False, proven: ProvenDetails | None = None
+) -> AsyncGenerator[None]:
     """Check everything from ``place`` to the end of the last volume.
 
-    Yields after every step, with place and verdict updated.
+    Yields after every step, with place and verdict updated. ``proven`` is given the details of all messages that are sound.
     """
     while place.is_within(home):
         name = home.volume(place.volume).name
@@ -58,7 +61,7 @@ async def walk(home: Home, place: CheckPosition, verdict: Verdict, *, gentle: bo
             continue
         try:
             await volume.database.configure((CACHE,))
-            async with aclosing(_Check(home, volume, place, verdict, gentle).steps()) as steps:
+            async with aclosing(_Check(home, volume, place, verdict, gentle, proven).steps()) as steps:
                 async for _ in steps:
                     yield
         finally:
@@ -96,7 +99,15 @@ async def so_far(home: Home, place: CheckPosition, verdict: Verdict) -> Verdict:
 class _Check:
     """The check of one volume."""
 
-    def __init__(self, home: Home, volume: Volume, place: CheckPosition, verdict: Verdict, gentle: bool) -> None:
+    def __init__(
+        self,
+        home: Home,
+        volume: Volume,
+        place: CheckPosition,
+        verdict: Verdict,
+        gentle: bool,
+        proven: ProvenDetails | None = None,
+    ) -> None:
         self._home = home
         self._volume = volume
         self._name = volume.path.name
@@ -104,7 +115,8 @@ class _Check:
         self._verdict = verdict
         self._gentle = gentle
         self._order = MessageOrder(volume.meta)
-        self._sound = SoundRows()
+        self._proven = proven
+        self._sound = SoundRows(proven, is_old=volume.meta.is_old)
         self._of_ledger = LedgerCheck(home, volume, place, verdict, self._sound.name)
 
     async def steps(self) -> AsyncGenerator[None]:
@@ -130,7 +142,11 @@ class _Check:
             async for _ in self._parts():
                 yield
             place.stage, place.after = CheckStage.MESSAGES, self._order.kept(self._order.start)
-        async for _ in self._messages():
+        if place.stage is CheckStage.MESSAGES:
+            async for _ in MessageCheck(self._volume, place, self._verdict, self._sound, self._proven).steps():
+                yield
+            place.stage, place.after = CheckStage.NAMES, self._volume.meta.previous.seq
+        async for _ in self._missing():
             yield
         await self._conclude()
         # A broken-off backup has messages ahead of their entries; these are no strangers.
@@ -230,100 +246,17 @@ class _Check:
         self._verdict.parts += count
         self._verdict.bytes += size
 
-    async def _messages(self) -> AsyncIterator[None]:
-        """Join and hash every message, but those of one part that was hashed."""
-        place = self._place
-        while page := await self._sound.messages(self._volume, self._order.of(place.after), place.last_part):
-            if not page.rows:
-                return
-            await self._unproved(page.unproved)
-            place.after = self._order.kept(page.rows[-1][0])
-            self._verdict.messages += len(page.rows)
+    async def _missing(self) -> AsyncIterator[None]:
+        """Look for the messages that the ledger names and that are not in this volume."""
+        ledger, unlisted = self._of_ledger, self._sound.unlisted()
+        if unlisted is None or not ledger.told_all:
+            looked_for = ledger.look_for(lambda sha256: True, int(self._place.after))
+        elif unlisted:
+            looked_for = ledger.look_for(lambda sha256: hash(sha256) in unlisted, int(self._place.after))
+        else:
+            return
+        async for self._place.after in looked_for:
             yield
-        async for _ in self._single_messages():
-            yield
-
-    async def _unproved(self, rows: Sequence[Row]) -> None:
-        """Join and hash the messages of ``rows``, in the order of their parts."""
-        faults: dict[Key, Reason | None] = {}
-        left = [row for row in rows if not self._has_broken_part(row[3])]
-        while left:
-            # A second row of a message is read by itself.
-            some = {row[1]: row for row in reversed(left)}
-            left = [row for row in left if some[row[1]] is not row]
-            ordered = sorted(some.values(), key=lambda row: row[3] if isinstance(row[3], bytes) else b"")
-            faults |= {some[sha256][0]: reason for sha256, reason in (await self._read_again(ordered)).items()}
-        for key, sha256, _, recipe in rows:
-            if reason := faults[key] if key in faults else self._broken_part(sha256, recipe):
-                self._place.messages[sha256.hex()] = reason
-
-    async def _read_again(self, rows: Sequence[Row]) -> dict[bytes, Reason | None]:
-        """The findings on messages, by SHA-256, each of which has one of the ``rows``."""
-        found, faults = records(rows), dict[bytes, Reason | None]()
-        async with aclosing(row_order.read(self._volume, list(found), len, records=found)) as pages:
-            async for page in pages:
-                faults |= {one.sha256: wrong_message(one.sha256, found[one.sha256].size, one.result) for one in page}
-        return faults
-
-    async def _single_messages(self) -> AsyncIterator[None]:
-        """The same row by row up to what is not in order."""
-        place = self._place
-        while True:
-            after = self._order.of(place.after)
-            try:
-                rows = await self._volume.database.read(self._order.page, (after, ROWS))
-            except (DamagedError, StorageError) as error:
-                name = after.hex()[:16] if isinstance(after, bytes) else str(after)
-                rest = problems.MESSAGES_UNREAD(message=name, why=error.reason)
-                place.faults.append(rest if after else problems.NO_MESSAGE_READ(why=error.reason))
-                return
-            for row in rows:
-                key, sha256 = row[:2]
-                if not isinstance(sha256, bytes):
-                    place.faults.append(problems.MESSAGE_NAME(found=f"{sha256!a:.40}"))
-                    return
-                if key <= after:
-                    place.faults.append(problems.MESSAGE_ORDER(message=sha256.hex()[:16]))
-                    return
-                if reason := await self._message_fault(row):
-                    place.messages[sha256.hex()] = reason
-                after = key
-            if not rows:
-                return
-            place.after = self._order.kept(after)
-            self._verdict.messages += len(rows)
-            yield
-
-    async def _message_fault(self, row: Row) -> Reason | None:
-        key, sha256, size, recipe = row
-        if reason := self._broken_part(sha256, recipe):
-            return reason
-        try:
-            # By its key alone, as a reader of one message finds it.
-            if not self._order.is_old and not await self._volume.database.read(self._order.lookup, (key,)):
-                return problems.MESSAGE_ABSENT(message=sha256.hex()[:16])
-            if self._volume.rows.indexed and not await self._volume.lists(sha256):
-                return problems.MESSAGE_ABSENT(message=sha256.hex()[:16])
-            return wrong_message(sha256, size, len(await self._volume.message_of(sha256, records([row])[sha256])))
-        except (DamagedError, StorageError, KeyError) as error:
-            return wrong_message(sha256, size, error)
-
-    def _has_broken_part(self, recipe: bytes) -> bool:
-        try:
-            return any(part in self._place.parts for part in unpack(recipe))
-        except DamagedError:
-            return True
-
-    def _broken_part(self, sha256: bytes, recipe: bytes) -> Reason | None:
-        """The finding on a message whose recipe cannot be read, or that needs damaged parts, which are noted."""
-        name = sha256.hex()[:16]
-        try:
-            broken = [part for part in unpack(recipe) if part in self._place.parts]
-        except DamagedError as error:
-            return problems.MESSAGE_UNREAD(message=name, why=error.reason)
-        for part in broken:
-            self._place.needs.setdefault(part, []).append(sha256.hex())
-        return problems.MESSAGE_DAMAGED(message=name, part=broken[0]) if broken else None
 
     # Result ------------------------------------------------------------------------------------------------------------------
 
