@@ -162,6 +162,20 @@ async def test_a_part_that_only_a_look_at_all_rows_finds_is_damage(
     assert await _found(home, singly=True, monkeypatch=monkeypatch) == (found, counts)
 
 
+@pytest.mark.parametrize("wrong", ["sha256 = zeroblob(32)", "size = size + 1", "recipe = X'{turned}'"])
+async def test_a_message_of_several_parts_is_joined_and_hashed(
+    template: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    """Its parts are sound, each by itself, and have just been read."""
+    home = Home(Path(shutil.copytree(template.path, tmp_path / "home")))
+    number, recipe = rows(home.volume(1), "SELECT id, recipe FROM message WHERE length(recipe) > 8 ORDER BY id LIMIT 1")[0]
+    turned = (recipe[8:] + recipe[:8]).hex()
+    change(home.volume(1), f"UPDATE message SET {wrong.format(turned=turned)} WHERE id = {number}")
+    found, counts = await _found(home, singly=False, monkeypatch=monkeypatch)
+    assert [one for one in found if one[1].startswith("found-message")]
+    assert await _found(home, singly=True, monkeypatch=monkeypatch) == (found, counts)
+
+
 async def test_a_verification_asks_few_statements_for_many_messages(tmp_path: Path) -> None:
     """A look at a row by itself takes one for each message and each part of it, of which most of its time is made."""
     archive = await homes.begin(tmp_path / "home")
