@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from core.archive.catalog.proven_details import ProvenDetails
 from core.archive.store.volume_format import unpack
-from core.db.database import Row, pieces
+from core.db.queries import Row, pieces
 from core.errors import DamagedError
 from core.message.envelope import describe
 from core.message.octets import LARGE
