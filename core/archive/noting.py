@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from core.errors import ArchivarError, DamagedError, StorageError
 from core.problems.code import Reason
-from core.problems.ledger import NOT_NOTED
+from core.problems.warning import NOT_NOTED
 
 
 async def noted(recording: Awaitable[object]) -> Reason | None:

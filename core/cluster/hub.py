@@ -29,6 +29,7 @@ from core.model import EventKind, Tally, Told
 from core.problems import cluster as problems
 from core.problems import table
 from core.problems.code import Reason
+from core.problems.warning import WORKER_LOST
 from core.system.tasks import spawn
 from core.values import dataclass
 
@@ -300,7 +301,7 @@ class Hub:
                 continue
             if row["name"] is not None:
                 why = table.kept(row["why"]) if row["why"] else problems.ENDED()
-                following.run.listener.warn("", problems.LOST(worker=row["name"], why=why))
+                following.run.listener.warn("", WORKER_LOST(worker=row["name"], why=why))
             following.visited.set()
             following.ended.set()
 

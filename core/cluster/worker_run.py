@@ -18,6 +18,7 @@ from core.errors import ArchivarError, ConnectError
 from core.model import Phase, Problem, RunStatus, Tally, now
 from core.problems import cluster as problems
 from core.problems.certificate import NO_AUTHORITIES
+from core.problems.warning import NO_WORKER
 from core.profiles.profile import Profile
 
 #: Times that a mailbox is given out again after its worker was lost.
@@ -101,7 +102,7 @@ class WorkerRun(ProfileRun):
                         await asyncio.wait_for(following.visited.wait(), ALONE_SECONDS)
                     except TimeoutError:
                         if waiting and not following.taken.is_set():
-                            self._job.listener.warn("", problems.NO_WORKER(seconds=int(ALONE_SECONDS)))
+                            self._job.listener.warn("", NO_WORKER(seconds=int(ALONE_SECONDS)))
                             waiting = False
             except asyncio.CancelledError:
                 await self._end(following)

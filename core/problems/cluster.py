@@ -110,21 +110,9 @@ FENCED = Code(
     "This worker was given up ({said}); what it had not delivered is left out.",
     "Its mailboxes are visited again; nothing of them is lost.",
 )
-LOST = Code(
-    "worker-lost",
-    "The worker {worker} was lost: {why:clause}. Its mailboxes are visited again.",
-    f"{Do.SHOW_CLUSTER}",
-    Family.WARNING,
-)
 SILENT = Code("worker-silent", "It gave no sign of life for {seconds:second}.", f"{Do.SHOW_CLUSTER}")
 STUCK = Code("worker-stuck", "A mailbox made no progress before its deadline.", f"{Do.SHOW_CLUSTER}")
 ENDED = Code("worker-ended", "It ended or began anew.", f"{Do.SHOW_CLUSTER}")
-NO_WORKER = Code(
-    "no-worker",
-    "No worker has taken a mailbox for {seconds:second}; the run waits.",
-    f"Start one. {Do.SHOW_CLUSTER}",
-    Family.WARNING,
-)
 GIVEN_UP = Code(
     "mailbox-lost-with-workers",
     "The mailbox was lost with its worker {times:time}.",

@@ -60,7 +60,6 @@ LOST = Code(
     _REPAIR,
     Family.DAMAGE,
 )
-NOT_NOTED = Code("not-noted", "This could not be noted in the ledger: {why}", "{why:remedy}", Family.WARNING)
 NUMBER = Code(
     "number-impossible",
     "{number} is no number that can be true.",

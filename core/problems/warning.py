@@ -316,3 +316,13 @@ NOT_STORED = _warning(
     "{count:volume waits|volumes wait} for the storage since {since:moment}: {why}",
     "It is tried again by the service. {why:remedy}",
 )
+
+# Ledger and workers ------------------------------------------------------------------------------------------------------
+
+NOT_NOTED = _warning("not-noted", "This could not be noted in the ledger: {why}", "{why:remedy}")
+WORKER_LOST = _warning(
+    "worker-lost", "The worker {worker} was lost: {why:clause}. Its mailboxes are visited again.", f"{Do.SHOW_CLUSTER}"
+)
+NO_WORKER = _warning(
+    "no-worker", "No worker has taken a mailbox for {seconds:second}; the run waits.", f"Start one. {Do.SHOW_CLUSTER}"
+)

@@ -71,7 +71,7 @@ async def one_ahead(source: AsyncGenerator[T]) -> AsyncGenerator[T]:
             following.cancel()
             await asyncio.wait([following])
             if not following.cancelled():
-                # An error that nobody waits for any more.
+                # Marked as seen: no task waits for it any more.
                 following.exception()
         await source.aclose()
 

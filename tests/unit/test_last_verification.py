@@ -19,7 +19,7 @@ from core.errors import StorageError
 from core.model import now
 from core.problems import command_line, finding, storage
 from core.problems.code import Reason
-from core.problems.ledger import NOT_NOTED
+from core.problems.warning import NOT_NOTED
 from core.service import verifications, verifying
 from tests import homes
 

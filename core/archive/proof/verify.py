@@ -214,7 +214,7 @@ async def _begin(target: Path) -> None:
             )
     # By another connection: that one is held to the schema that it has made.
     async with _opened(target) as database, database.transaction() as transaction:
-        # For lists of mail, which nobody makes of this one.
+        # For lists of mail; none is read from this one.
         await transaction.execute("DROP INDEX placement_list")
 
 

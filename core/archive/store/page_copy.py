@@ -15,7 +15,7 @@ from core.archive.store.volume import Volume
 from core.archive.store.volume_format import PAGE_BYTES
 from core.db.database import translated
 
-#: Times that a copy begins anew because others have written meanwhile.
+#: Times that a copy begins anew after another process has written.
 RESTARTS = 2
 #: Seconds between two tries to read while another process writes.
 PAUSE = 0.005
@@ -24,11 +24,11 @@ Tick = Callable[[int], None]
 
 
 class _GivenUp(Exception):
-    """The file is written to again and again while it is copied, or nobody waits for the copy any more."""
+    """The file is written to again and again while it is copied, or the task that waited for the copy was cancelled."""
 
 
 async def copy(volume: Volume, target: Path, piece: int, tick: Tick) -> bool:
-    """Write the pages of ``volume`` to the new file ``target``, not synced; False when others have written again and again.
+    """Write the pages of ``volume`` to the new file ``target``, not synced; False when the file was written to each time.
 
     About ``piece`` bytes are read at once. ``tick`` is called with the bytes of each piece, and with less than none where they
     do not count any more. Raises ``StorageError``.
