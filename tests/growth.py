@@ -27,6 +27,8 @@ CANDIDATES = "\t\n \r0a-Z\\\"<>({[=;:,.@?*&#%/'_\x01\xe4"
 BAD = "\x02"
 MANY = 64
 SMALL, LARGE = 2_000, 16_000
+#: Seconds below which no time is told from noise. The square of the small text takes far longer.
+NOISE = 5e-5
 #: Eight times the text may take so many times the time: eight is linear, sixty-four is the square.
 MOST = 22
 
@@ -340,7 +342,7 @@ def grows_too_fast(work: Callable[[Any], object], small: Any, large: Any, took: 
     ratio = float("inf")
     for attempt in range(5):
         longer = seconds(lambda: work(large)) if attempt else took
-        ratio = min(ratio, longer / max(seconds(lambda: work(small), 3), 1e-7))
+        ratio = min(ratio, longer / max(seconds(lambda: work(small), 3), NOISE))
         if ratio <= MOST or (attempt and ratio > 2 * MOST):
             break
     return ratio if ratio > MOST else 0.0
