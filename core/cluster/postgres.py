@@ -27,6 +27,9 @@ Row = Mapping[str, Any]
 SCHEMA = "archivar"
 #: Seconds to wait for a connection, and between tries of a database that went away.
 CONNECT_SECONDS, AGAIN_SECONDS = 10, 0.5
+#: Seconds after which PostgreSQL ends a transaction whose process says nothing: one that was stopped in the middle holds locks
+#: that the home waits for.
+SILENT_SECONDS = 5.0
 #: Connections of one process.
 CONNECTIONS = 6
 #: The name of the task that is queued for each mailbox.
@@ -48,7 +51,13 @@ def _translated() -> Iterator[None]:
     import psycopg_pool
     from procrastinate.exceptions import ConnectorException
 
-    lost = (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed)
+    lost = (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.IdleInTransactionSessionTimeout,
+        psycopg_pool.PoolTimeout,
+        psycopg_pool.PoolClosed,
+    )
     try:
         yield
     except lost as error:
@@ -178,7 +187,8 @@ async def _app(address: str) -> App:
         raise InputError(problems.BAD_ADDRESS(address=shown(address), said=_said(error))) from error
     if parts.get("password"):
         raise InputError(problems.PASSWORD_IN_ADDRESS())
-    options = {"options": f"-c search_path={SCHEMA}", "connect_timeout": CONNECT_SECONDS, "row_factory": dict_row}
+    settings = f"-c search_path={SCHEMA} -c idle_in_transaction_session_timeout={SILENT_SECONDS * 1000:.0f}"
+    options = {"options": settings, "connect_timeout": CONNECT_SECONDS, "row_factory": dict_row}
     try:
         await (await psycopg.AsyncConnection.connect(address, connect_timeout=CONNECT_SECONDS)).close()
     except psycopg.OperationalError as error:

@@ -73,3 +73,5 @@ def to_file(path: Path) -> None:
     # Their debug output contains all traffic.
     for name in ("imapclient", "aiosqlite", "asyncio", "procrastinate", "psycopg"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It tells of each try to connect; that PostgreSQL is away is told once by ``core.cluster``.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

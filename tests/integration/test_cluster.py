@@ -17,6 +17,7 @@ import pytest
 from core.archive.proof import seal_check
 from core.archive.proof.seal import parse
 from core.profiles.deletion import Deletion, When
+from core.service.lock import is_running
 from tests import homes
 from tests.clusters import MASTER, PROFILE, ClusterHome, address, cluster, messages, wait
 from tests.conftest import StartDovecot
@@ -206,6 +207,8 @@ def test_a_service_that_dies_goes_on_with_what_its_workers_did(large: Dovecot, t
         wait(lambda: archived(made) >= 4 * COUNT, made, "some mail is in the archive")
         process = int((made.home.path / "service.lock").read_text().split()[0])
         os.kill(process, signal.SIGKILL)
+        # Its lock goes when the system has taken the process apart.
+        wait(lambda: not is_running(made.home), made, "the service is gone")
         assert archived(made) < MAILBOXES * COUNT
         homes.cli(made.home, "service", "start")
         found = ended(made, number)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.cluster import postgres as cluster_postgres
+from core.system.tasks import spawn
 from tests import homes
 from tests.servers import postgres
 from tests.servers.postgres import PostgresServer
@@ -115,3 +119,28 @@ def test_only_some_profiles_can_have_workers(home: Path, tmp_path: Path) -> None
         '[target]\nuser = "anna"\n'
     )
     refused(homes.cli(home, "profile", "apply", str(file)), "workers")
+
+
+async def test_a_process_that_is_stopped_in_a_transaction_gives_its_locks_back(
+    empty: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a worker that is stopped (SIGSTOP) while it reports would keep the home from giving it up."""
+    monkeypatch.setattr(cluster_postgres, "SILENT_SECONDS", 0.5)
+    locked = asyncio.Event()
+
+    async def says_nothing(connection: Any) -> None:
+        await connection.execute("UPDATE cluster_lock SET held = true")
+        locked.set()
+        await asyncio.sleep(2)
+        await connection.execute("SELECT 1")
+
+    async with cluster_postgres.Postgres.open(empty.address) as stopped, cluster_postgres.Postgres.open(empty.address) as home:
+        await home.change("CREATE SCHEMA IF NOT EXISTS archivar")
+        await home.change("CREATE TABLE cluster_lock AS SELECT false AS held")
+        silent = spawn(stopped.run(says_nothing), name="silent")
+        await locked.wait()
+        async with asyncio.timeout(1.5):
+            assert await home.change("UPDATE cluster_lock SET held = false") == 1
+        with pytest.raises(cluster_postgres.AwayError):
+            await silent
+        assert await stopped.rows("SELECT held FROM cluster_lock") == [{"held": False}]

@@ -198,6 +198,8 @@ async def test_directory_addresses_and_settings_say_what_was_changed(archive: Ar
             "mouse": "on",
             "refresh": "2",
             "volume_bytes": "1 GB",
+            "storage_cache": "2 GB",
+            "storage_bound": "3 GB",
             "verify": "weekly",
         }.get(name, "7")
         before = settings.shown(await settings.read(archive.database))[name]

@@ -272,7 +272,10 @@ async def test_without_the_library_a_bucket_is_refused_with_the_remedy(tmp_path:
     try:
         with pytest.raises(InputError, check=coded(problems.NO_LIBRARY)):
             await storing.configure(
-                archive, StoragePlace("s3://bucket", "https://s3.example.test", "", "key"), Secret("x"), actor="test"
+                archive,
+                StoragePlace("s3://bucket", "https://s3.example.test", "", "key"),
+                Secret("the bucket's own word"),
+                actor="test",
             )
         assert configuration.read(archive.home) is None
     finally:
