@@ -106,12 +106,14 @@ def test_what_is_there_is_never_replaced(storage: VolumeStorage, tmp_path: Path)
         proving.prove(storage, KEY, other)
 
 
-def test_one_of_many_that_put_at_once_has_put(storage: VolumeStorage, tmp_path: Path) -> None:
+def test_of_many_that_put_at_once_one_is_there_whole_and_no_other_has_put(storage: VolumeStorage, tmp_path: Path) -> None:
     made = [file_of(tmp_path, CONTENT + bytes([number]), f"v{number}") for number in range(6)]
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(lambda one: storage.put_if_absent(KEY, *one), made))
-    (winner,) = [number for number, put in enumerate(results) if put]
-    proving.prove(storage, KEY, made[winner][1])
+    content = io.BytesIO()
+    [there] = [number for number, one in enumerate(made) if one[1] == storage.read_whole(KEY, content)]
+    # The library puts again when an answer is lost, and may then be refused because of its own first try: what is there counts.
+    assert [number for number, put in enumerate(results) if put] in ([there], [])
 
 
 def test_what_is_not_there_is_told_as_such(storage: VolumeStorage) -> None:
