@@ -63,17 +63,16 @@ def pytest_collection() -> Iterator[None]:
         gc.set_threshold(20_000, 20, 50)
 
 
-_passwords = 0
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup() -> None:
-    """Free the passwords of tests before that only circles of references hold: they are masked in all texts."""
-    global _passwords
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """Forget the passwords that a test made known: a short one that something still holds is masked in all texts."""
     holders = masking._REGISTER._holders
-    if len(holders) > _passwords:
-        gc.collect()
-        _passwords = len(holders)
+    before = dict(holders)
+    try:
+        return (yield)
+    finally:
+        for key in set(holders) - set(before):
+            holders.pop(key, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
