@@ -15,7 +15,7 @@ from core.config import Home
 from core.profiles.profile import Method, Profile
 from core.secrets import Secret
 from tests.conftest import StartDovecot
-from tests.integration.test_restoring import BOB, fill, on_server, wipe
+from tests.emptied import BOB, fill, on_server, wipe
 from tests.servers.dovecot import Dovecot
 from tests.servers.proxy import Proxy
 from tests.support import ALICE, At, mail, many, profile, sandbox

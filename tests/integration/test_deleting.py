@@ -5,13 +5,8 @@ Dovecot holds the mail; the Kerio double before it moves deleted mail to Deleted
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -24,95 +19,18 @@ from core.errors import StorageError
 from core.imap import deleting as deleting_on_server
 from core.imap.names import Folder
 from core.model import RunStatus
-from core.profiles.age import Age
-from core.profiles.deletion import Deletion, OnTrash, When
-from core.profiles.filter import Filter, Flagged, Seen
-from core.profiles.profile import Profile
-from tests.conftest import StartDovecot
+from core.profiles.filter import Filter, Flagged
+from tests import deletions
+from tests.deletions import AFTER_A_YEAR, AT_ONCE, MODES, NEVER, NEW, Server, fill
 from tests.reasons import said
-from tests.servers.dovecot import Dovecot, served_bytes
-from tests.servers.kerio import TRASH, Behaviour, Kerio
+from tests.servers.kerio import TRASH
 from tests.servers.scripted import Script, ScriptedServer, Stored
-from tests.support import ALICE, At, Sandbox, mail, profile, sandbox, sha256
+from tests.support import ALICE, Sandbox, mail, profile, sandbox, sha256
+
+box = deletions.box
+server = deletions.server
 
 pytestmark = pytest.mark.server
-OLD = datetime.now(UTC) - timedelta(days=400)
-NEW = datetime.now(UTC) - timedelta(days=10)
-AT_ONCE = Deletion(When.IMMEDIATELY)
-AFTER_A_YEAR = Deletion(When.OLDER_THAN, Age(1, "year"))
-NEVER = Deletion()
-BIG = "Attachment: " + "0123456789abcdef" * 4000
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Sandbox]:
-    """An archive with the user alice."""
-    async with sandbox(tmp_path / "home") as opened:
-        yield opened
-
-
-@dataclass(slots=True)
-class Server:
-    """A Kerio double with the mailbox of alice behind it."""
-
-    dovecot: Dovecot
-    kerio: Kerio
-
-    @property
-    def behaviour(self) -> Behaviour:
-        return self.kerio.behaviour
-
-    def deliver(
-        self, folder: str, subject: str, body: str = "Text.", *, date: datetime = OLD, flags: tuple[str, ...] = ()
-    ) -> None:
-        self.dovecot.deliver(ALICE, folder, mail(subject, body), flags, date)
-
-    def subjects(self, folder: str) -> list[str]:
-        """The messages in a folder now, by subject."""
-        if folder not in self.dovecot.folders(ALICE):
-            return []
-        return sorted(subject_of(served_bytes(file)) for file in self.dovecot.messages(ALICE, folder))
-
-    def marked(self) -> list[str]:
-        """Subjects of all messages that carry \\Deleted."""
-        files = [file for folder in self.dovecot.folders(ALICE) for file in self.dovecot.messages(ALICE, folder)]
-        return [subject_of(served_bytes(file)) for file in files if "T" in file.name.partition(":2,")[2]]
-
-    def flag(self, folder: str, subject: str) -> None:
-        """Flag a message as another client would."""
-        [file] = [one for one in self.dovecot.messages(ALICE, folder) if subject_of(served_bytes(one)) == subject]
-        file.rename(file.with_name(file.name + "F" if ":2," in file.name else file.name + ":2,F"))
-
-    def profile(self, deletion: Deletion, **options: object) -> Profile:
-        return profile(At(self.kerio.host, self.kerio.port), deletion=deletion, **options)  # type: ignore[arg-type]
-
-
-def subject_of(raw: bytes) -> str:
-    return next(line[9:].decode() for line in raw.split(b"\r\n") if line.startswith(b"Subject: "))
-
-
-@pytest.fixture
-def server(dovecot: StartDovecot) -> Iterator[Server]:
-    """Behaves like a Kerio with AutoExpungeOnDelete 1, moving at STORE, unless told otherwise."""
-    behind = dovecot({ALICE: "secret"}, master=("master", "word"))
-    with Kerio(behind) as kerio:
-        yield Server(behind, kerio)
-
-
-MODES: list[tuple[Literal[0, 1], Literal["store", "expunge"]]] = [(1, "store"), (1, "expunge"), (0, "store")]
-
-
-def fill(server: Server) -> None:
-    """A mailbox in which three messages may go."""
-    server.deliver("INBOX", "old")
-    server.deliver("INBOX", "old and large", BIG)
-    server.deliver("INBOX", "old and flagged", flags=("\\Flagged",))
-    server.deliver("INBOX", "new", date=NEW)
-    server.deliver("INBOX", "half written", flags=("\\Draft",))
-    server.deliver("Projects/Old", "old in a project", flags=("\\Seen",))
-    server.deliver("Drafts", "old draft")
-    server.deliver(TRASH, "thrown away")
-    server.deliver("Junk E-mail", "junk")
 
 
 @pytest.mark.parametrize("uidplus", [True, False], ids=["UIDPLUS", "no UIDPLUS"])
@@ -148,52 +66,6 @@ async def test_exactly_what_is_archived_old_enough_and_unflagged_goes(
     assert await box.missing(server.profile(rule)) == {}
 
 
-@pytest.mark.parametrize("excluded", [(), ("Deleted Items",)], ids=["trash archived", "trash excluded"])
-@pytest.mark.parametrize(("auto_expunge", "moves_at"), MODES)
-async def test_trash_too_removes_there_what_we_deleted_and_nothing_else(
-    server: Server,
-    box: Sandbox,
-    auto_expunge: Literal[0, 1],
-    moves_at: Literal["store", "expunge"],
-    excluded: tuple[str, ...],
-) -> None:
-    """Mail thrown away by a user stays in the trash, a twin of ours too; ours is deleted for good, also an earlier run's."""
-    server.behaviour.auto_expunge, server.behaviour.moves_at = auto_expunge, moves_at
-    server.deliver("INBOX", "earlier")
-    assert (await box.run(server.profile(AFTER_A_YEAR, exclude=excluded))).tally.deleted == 1
-    assert server.subjects(TRASH) == (["earlier"] if auto_expunge else [])
-    fill(server)
-    server.deliver(TRASH, "old")
-    rule = replace(AFTER_A_YEAR, trash_too=True)
-    outcome = await box.run(server.profile(rule, exclude=excluded))
-    assert (outcome.status, outcome.reasons, outcome.tally.deleted) == (RunStatus.SUCCEEDED, "", 3)
-    assert server.subjects(TRASH) == ["old", "thrown away"]
-    assert server.subjects("INBOX") == ["half written", "new", "old and flagged"]
-    places = await box.places()
-    again = await box.run(server.profile(rule, exclude=excluded))
-    assert (again.status, again.tally.deleted, again.tally.moved) == (RunStatus.SUCCEEDED, 0, 0)
-    assert await box.places() == places
-    assert server.subjects(TRASH) == ["old", "thrown away"]
-
-
-@pytest.mark.parametrize("on_trash", list(OnTrash))
-async def test_what_a_user_moves_to_the_trash_keeps_its_place_or_follows(
-    server: Server, box: Sandbox, on_trash: OnTrash
-) -> None:
-    """As the profile says; what we delete keeps its place in either case."""
-    server.behaviour.moves_at = "expunge"
-    server.deliver("INBOX", "by the user", date=NEW)
-    server.deliver("INBOX", "by the rule")
-    rule = replace(AFTER_A_YEAR, on_trash=on_trash)
-    assert (await box.run(server.profile(rule))).tally.deleted == 1
-    server.dovecot.move(ALICE, "INBOX", TRASH)
-    outcome = await box.run(server.profile(rule))
-    assert (outcome.status, outcome.tally.moved, outcome.tally.archived) == (RunStatus.SUCCEEDED, 1, 0)
-    user, ours = sha256(mail("by the user")), sha256(mail("by the rule"))
-    place = TRASH if on_trash is OnTrash.FOLLOW else "INBOX"
-    assert await box.places() == Counter({(place, user): 1, ("INBOX", ours): 1})
-
-
 async def test_what_comes_or_is_flagged_between_archiving_and_deleting_survives(server: Server, box: Sandbox) -> None:
     """New mail in the very moment of deletion, and a flag set then by another client."""
     server.behaviour.auto_expunge = 0
@@ -213,40 +85,6 @@ async def test_what_comes_or_is_flagged_between_archiving_and_deleting_survives(
         server.dovecot.remove_messages(ALICE, "INBOX", 2)
         for subject in ("goes", "flagged late"):
             server.deliver("INBOX", subject)
-
-
-def flip(path: Path, raw: bytes) -> None:
-    """Flip a bit in the stored part that is a message, past the product."""
-    digest = bytes.fromhex(sha256(raw))
-    with closing(sqlite3.connect(path)) as connection:
-        [[data]] = connection.execute("SELECT data FROM part WHERE sha256 = ?", (digest,)).fetchall()
-        connection.execute("UPDATE part SET data = ? WHERE sha256 = ?", (data[:-1] + bytes([data[-1] ^ 1]), digest))
-        connection.commit()
-
-
-async def test_a_message_whose_archived_copy_is_damaged_is_not_deleted_and_named(server: Server, box: Sandbox) -> None:
-    """A bit flipped in the volume between archiving and deleting: that message stays, the others go."""
-    for number in range(3):
-        server.deliver("INBOX", f"message {number}")
-    assert (await box.run(server.profile(NEVER))).tally.archived == 3
-    flip(box.archive.home.volume(1), mail("message 1"))
-    outcome = await box.run(server.profile(AT_ONCE))
-    assert outcome.status is RunStatus.WITH_ERRORS
-    assert (outcome.tally.deleted, outcome.problems) == (2, [("INBOX", 2)])
-    assert "the archived copy is damaged" in outcome.reasons
-    assert server.subjects("INBOX") == ["message 1"]
-
-
-async def test_a_message_missing_in_the_volume_is_not_deleted(server: Server, box: Sandbox) -> None:
-    """The catalog knows it, the volume has it no more: it stays on the server."""
-    server.deliver("INBOX", "only on the server now")
-    await box.run(server.profile(NEVER))
-    with closing(sqlite3.connect(box.archive.home.volume(1))) as connection:
-        connection.execute("DELETE FROM message")
-        connection.commit()
-    outcome = await box.run(server.profile(AT_ONCE))
-    assert (outcome.tally.deleted, outcome.problems) == (0, [("INBOX", 1)])
-    assert server.subjects("INBOX") == ["only on the server now"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,21 +210,6 @@ async def test_a_mark_that_comes_just_before_expunge_is_respected_without_uidplu
     assert server.marked() == ["theirs"]
 
 
-async def test_a_message_that_a_filter_leaves_out_is_never_deleted(server: Server, box: Sandbox) -> None:
-    """Neither what was never archived, nor what was and is left out by now."""
-    server.behaviour.auto_expunge = 0
-    server.deliver("INBOX", "read", flags=("\\Seen",))
-    server.deliver("INBOX", "unread")
-    server.deliver("INBOX", "report of today")
-    seen = await box.run(server.profile(AT_ONCE, filter=Filter(seen=Seen.SEEN)))
-    assert (seen.tally.found, seen.tally.archived, seen.tally.excluded, seen.tally.deleted) == (3, 1, 2, 1)
-    assert server.subjects("INBOX") == ["report of today", "unread"]
-    assert (await box.run(server.profile(NEVER))).tally.archived == 2
-    reports = await box.run(server.profile(AT_ONCE, filter=Filter(subject=("REPORT",))))
-    assert (reports.tally.known, reports.tally.deleted) == (2, 1)
-    assert server.subjects("INBOX") == ["unread"]
-
-
 async def test_read_only_folders_are_left_alone_and_named(tmp_path: Path) -> None:
     """The server says READ-ONLY: nothing is marked, nothing expunged, and the result says why."""
     script = Script(read_only={"INBOX"})
@@ -433,51 +256,6 @@ async def test_no_date_and_no_search_decides_what_is_deleted(tmp_path: Path) -> 
         assert not any("SEARCH" in line for line in scripted.lines())
 
 
-async def test_a_twin_that_was_taken_for_a_moved_message_is_never_deleted_unread(server: Server, box: Sandbox) -> None:
-    """Same header, size and date, another body: it was never read, so it is read now, archived, named, and not deleted."""
-    server.behaviour.auto_expunge = 0
-    server.deliver("INBOX", "twin", "Text A.")
-    await box.run(server.profile(NEVER))
-    server.dovecot.remove_messages(ALICE, "INBOX")
-    server.deliver("Projects", "twin", "Text B.")
-    taken = await box.run(server.profile(NEVER))
-    assert taken.tally.moved == 1
-    outcome = await box.run(server.profile(AT_ONCE))
-    assert (outcome.tally.deleted, outcome.problems) == (0, [("Projects", 1)])
-    assert "another message here" in outcome.reasons
-    assert {sha256(mail("twin", text)) for text in ("Text A.", "Text B.")} == await box.digests()
-    again = await box.run(server.profile(AT_ONCE))
-    assert (again.status, again.tally.deleted) == (RunStatus.SUCCEEDED, 1)
-
-
-async def test_what_moved_for_real_is_compared_byte_for_byte_and_deleted(server: Server, box: Sandbox) -> None:
-    """A message that the archive followed without downloading is read before it is deleted."""
-    server.behaviour.auto_expunge = 0
-    server.deliver("INBOX", "wanderer")
-    await box.run(server.profile(NEVER))
-    server.dovecot.move(ALICE, "INBOX", "Projects")
-    outcome = await box.run(server.profile(AT_ONCE))
-    assert (outcome.tally.moved, outcome.tally.deleted, outcome.reasons) == (1, 1, "")
-    assert server.subjects("Projects") == []
-    assert any("UID FETCH 1 (UID BODY.PEEK[])" in line for line in server.kerio.lines(2))
-
-
-async def test_another_message_under_a_known_uid_is_archived_and_not_deleted(server: Server, box: Sandbox) -> None:
-    """A server that gives a UID twice, with the same size and date: the header tells, and nothing is lost."""
-    server.behaviour.auto_expunge = 0
-    server.deliver("INBOX", "letter a")
-    await box.run(server.profile(NEVER))
-    [file] = server.dovecot.messages(ALICE, "INBOX")
-    stamp = file.stat().st_mtime
-    file.write_bytes(mail("letter b"))
-    os.utime(file, (stamp, stamp))
-    for cache in file.parent.parent.glob("dovecot.index*"):
-        cache.unlink()
-    outcome = await box.run(server.profile(AT_ONCE))
-    assert (outcome.tally.deleted, outcome.problems) == (0, [("INBOX", 1)])
-    assert sha256(mail("letter b")) in await box.digests()
-
-
 async def test_a_dry_run_lists_what_would_go_and_changes_nothing(server: Server, box: Sandbox) -> None:
     """By folder: what is new, what the filter leaves out, and the UIDs that would be deleted."""
     fill(server)
@@ -503,53 +281,6 @@ async def test_the_ledger_tells_what_was_deleted_and_rebuild_knows_it(server: Se
     again = await box.run(server.profile(AFTER_A_YEAR))
     assert (again.tally.moved, again.tally.archived, again.tally.deleted) == (0, 0, 0)
     assert server.subjects(TRASH) == ["old"]
-
-
-async def test_a_flag_set_just_before_a_server_that_moves_at_store_is_seen(server: Server, box: Sandbox) -> None:
-    """There STORE is the end of it: the flags are asked for once more before."""
-    server.deliver("INBOX", "flagged late")
-    server.deliver("INBOX", "goes")
-    server.behaviour.before = {"SELECT": lambda: server.flag("INBOX", "flagged late")}
-    assert (await box.run(server.profile(AT_ONCE))).tally.deleted == 1
-    assert server.subjects("INBOX") == ["flagged late"]
-
-
-async def test_bytes_that_unpack_but_are_others_are_not_taken_for_the_message(server: Server, box: Sandbox) -> None:
-    """A flipped bit in a part that is kept as it is: only its SHA-256 tells."""
-    raw = b"Subject: s\r\n\r\nshort\r\n"
-    server.dovecot.deliver(ALICE, "INBOX", raw, (), OLD)
-    await box.run(server.profile(NEVER))
-    flip(box.archive.home.volume(1), raw)
-    outcome = await box.run(server.profile(AT_ONCE))
-    assert (outcome.tally.deleted, outcome.problems) == (0, [("INBOX", 1)])
-    assert "does not match its SHA-256" in outcome.reasons
-
-
-async def test_a_trash_that_could_not_be_emptied_is_emptied_later(server: Server, box: Sandbox) -> None:
-    """Refused once, what is ours there stays ours; the trash may be one that the server made in this very run."""
-    server.deliver("INBOX", "old")
-    rule = replace(AFTER_A_YEAR, trash_too=True)
-    server.behaviour.answers = {"UID EXPUNGE": "NO not today"}
-    first = await box.run(server.profile(rule))
-    assert (first.status, server.subjects(TRASH)) == (RunStatus.WITH_ERRORS, ["old"])
-    dry = await box.run(server.profile(rule), dry_run=True)
-    assert dry.result.forecast is not None
-    assert (TRASH, (1,)) in [(one.folder, one.delete) for one in dry.result.forecast]
-    assert (await box.run(server.profile(rule))).status is RunStatus.SUCCEEDED
-    assert server.subjects(TRASH) == []
-
-
-async def test_a_copy_that_a_user_throws_away_later_stays_in_the_trash(server: Server, box: Sandbox) -> None:
-    """We deleted its twin for good; this one was never ours."""
-    server.behaviour.auto_expunge = 0
-    for folder in ("INBOX", "Junk E-mail"):
-        server.deliver(folder, "twin")
-    server.deliver(TRASH, "thrown away")
-    rule = replace(AFTER_A_YEAR, trash_too=True)
-    assert (await box.run(server.profile(rule))).tally.deleted == 1
-    server.dovecot.move(ALICE, "Junk E-mail", TRASH)
-    await box.run(server.profile(rule))
-    assert server.subjects(TRASH) == ["thrown away", "twin"]
 
 
 async def test_a_mark_left_by_an_interruption_is_taken_back_when_nothing_is_deleted_any_more(

@@ -3,68 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.engine.visit import filing
-from core.errors import StorageError
 from core.model import RunStatus
 from core.profiles.deletion import Deletion, When
-from tests.reasons import said
+from tests import exact_deletion
+from tests.exact_deletion import AT_ONCE, FETCHES, around, deletes_the_rest, hide, inbox, left, marked, nothing_lost, stored
 from tests.servers import scripted
-from tests.servers.scripted import Script, ScriptedServer, Stored
-from tests.support import Outcome, Sandbox, mail, profile, sandbox, sha256
+from tests.servers.scripted import Script, Stored
+from tests.support import Sandbox, mail, profile, sha256
 
-AT_ONCE = Deletion(When.IMMEDIATELY)
-TRASH_TOO = Deletion(When.IMMEDIATELY, trash_too=True)
+box = exact_deletion.box
+
 PLAIN = Deletion(When.IMMEDIATELY, without_uidplus=True)
 #: A server without UIDPLUS.
 OLD = ["IMAP4rev1", "SASL-IR"]
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> AsyncIterator[Sandbox]:
-    """An archive with the user alice."""
-    async with sandbox(tmp_path / "home") as opened:
-        yield opened
-
-
-def stored(*uids: int, subject: str = "message") -> list[Stored]:
-    return [Stored(uid, mail(f"{subject} {uid:03}", "x" * 100)) for uid in uids]
-
-
-def inbox(count: int, script: Script | None = None) -> ScriptedServer:
-    return ScriptedServer({"INBOX": stored(*range(1, count + 1))}, script)
-
-
-def left(server: ScriptedServer, folder: str = "INBOX") -> list[int]:
-    return [one.uid for one in server.folders[folder]]
-
-
-def marked(server: ScriptedServer) -> list[int]:
-    return [one.uid for messages in server.folders.values() for one in messages if r"\Deleted" in one.flags]
-
-
-def around(monkeypatch: pytest.MonkeyPatch, name: str, wrap: Callable[[Any], Any]) -> None:
-    """Replace a method of the scripted server's sessions by one that knows it."""
-    monkeypatch.setattr(scripted._Session, name, wrap(getattr(scripted._Session, name)))
-
-
-async def nothing_lost(box: Sandbox, all_mail: set[str], server: ScriptedServer) -> None:
-    there = {sha256(one.raw) for messages in server.folders.values() for one in messages}
-    assert all_mail <= await box.digests() | there
-
-
-async def deletes_the_rest(box: Sandbox, server: ScriptedServer, rule: Deletion = AT_ONCE) -> Outcome:
-    """A run of a server that behaves again: everything goes."""
-    outcome = await box.run(profile(server, deletion=rule))
-    assert (outcome.status, outcome.reasons, left(server)) == (RunStatus.SUCCEEDED, "", [])
-    return outcome
 
 
 # -- the body
@@ -183,42 +139,6 @@ async def test_on_a_server_with_inexact_sizes_a_text_in_place_of_a_message_is_no
         assert outcome.status is RunStatus.WITH_ERRORS
 
 
-# -- what does not add up
-
-
-def hide(monkeypatch: pytest.MonkeyPatch, pattern: str, uids: set[int], begin: int = 0) -> None:
-    """Leave ``uids`` out of each FETCH whose items match ``pattern``, from the ``begin``-th after SELECT on."""
-    count = [0]
-
-    def some(fetch: Any) -> Any:
-        def fetched(session: Any, places: Any, items: Any) -> Any:
-            if session.changing and re.search(pattern, " ".join(items)):
-                count[0] += 1
-                if count[0] > begin:
-                    places = [place for place in places if session.messages()[place - 1].uid not in uids]
-            return fetch(session, places, items)
-
-        return fetched
-
-    def opened(changing: bool) -> Any:
-        def wrap(select: Any) -> Any:
-            def selected(session: Any, *arguments: str) -> Any:
-                session.changing = changing
-                return select(session, *arguments)
-
-            return selected
-
-        return wrap
-
-    around(monkeypatch, "fetch", some)
-    around(monkeypatch, "do_select", opened(True))
-    around(monkeypatch, "do_examine", opened(False))
-
-
-#: What a deletion asks for, as patterns of the items of a FETCH.
-FETCHES = {"listing": r"RFC822\.SIZE", "bodies": r"BODY\.PEEK\[\]", "UIDs": r"UID \(UID\)|UID UID"}
-
-
 @pytest.mark.parametrize("pattern", list(FETCHES.values()), ids=list(FETCHES))
 @pytest.mark.parametrize("begin", [0, 1, 2])
 async def test_a_set_that_is_answered_in_part_deletes_nothing_that_is_not_there(
@@ -301,104 +221,3 @@ async def test_without_uidplus_nothing_goes_unless_the_profile_says_so(box: Sand
         assert (outcome.status, len(outcome.problems), outcome.tally.deleted) == (RunStatus.WITH_ERRORS, 1, 0)
         assert not [line for line in server.lines() if "STORE" in line or "EXPUNGE" in line]
         assert (await deletes_the_rest(box, server, PLAIN)).tally.deleted == 8
-
-
-# -- the trash
-
-
-@pytest.mark.parametrize("identified", [True, False], ids=["Message-ID", "no Message-ID"])
-@pytest.mark.parametrize("rule", [AT_ONCE, TRASH_TOO], ids=["keep", "trash_too"])
-async def test_what_a_server_moves_to_its_trash_is_ours_and_nothing_else(
-    box: Sandbox, identified: bool, rule: Deletion
-) -> None:
-    """Known there without a move; removed for good with trash_too alone, and a twin that was thrown away before stays."""
-    raws = [mail(f"number {n}") if identified else mail(f"number {n}").replace(b"Message-ID", b"X-Old") for n in range(8)]
-    messages = [Stored(n + 1, raw) for n, raw in enumerate(raws)]
-    script = Script(trash="Trash", attributes={"Trash": r"\Trash"})
-    with ScriptedServer({"INBOX": messages, "Trash": [Stored(1, raws[0])]}, script) as server:
-        outcome = await box.run(profile(server, deletion=rule))
-        assert (outcome.status, outcome.tally.deleted, outcome.tally.moved, outcome.adds_up) == (
-            RunStatus.SUCCEEDED,
-            8,
-            0,
-            True,
-        )
-        assert left(server, "Trash") == ([1] if rule.trash_too else list(range(1, 10)))
-        again = await box.run(profile(server, deletion=rule))
-        assert (again.status, again.tally.moved, again.tally.archived, again.adds_up) == (RunStatus.SUCCEEDED, 0, 0, True)
-
-
-async def test_the_trash_is_left_alone_in_the_run_that_learns_that_sizes_are_inexact(box: Sandbox) -> None:
-    """Messages left there by an earlier run stay as well, until the next run."""
-    script = Script(trash="Trash", attributes={"Trash": r"\Trash"})
-    with inbox(6, script) as server:
-        server.folders["Trash"] = []
-        await box.run(profile(server, deletion=AT_ONCE))
-        assert len(left(server, "Trash")) == 6
-        server.folders["INBOX"] = stored(*range(101, 141))
-        server.script.size_lies = dict.fromkeys(range(101, 141), 250)
-        outcome = await box.run(profile(server, deletion=TRASH_TOO))
-        assert (len(left(server)), len(left(server, "Trash"))) == (40, 6)
-        assert outcome.status is RunStatus.SUCCEEDED
-        server.script.size_lies = dict.fromkeys(range(1, 200), 250)
-        await deletes_the_rest(box, server, TRASH_TOO)
-        assert left(server, "Trash") == []
-
-
-# -- what a crash leaves
-
-
-@pytest.mark.parametrize("rule", [AT_ONCE, TRASH_TOO], ids=["keep", "trash_too"])
-@pytest.mark.parametrize("step", ["record_deleting", "record_deleted", "record_moves"])
-@pytest.mark.parametrize("to_trash", [False, True], ids=["for good", "to the trash"])
-async def test_a_deletion_that_a_full_disk_breaks_off_is_ended_by_the_next_run(
-    box: Sandbox, step: str, rule: Deletion, to_trash: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At any of its entries: nothing is lost, no mark stays, nothing counts as moved; what lies in the trash is settled or
-    named."""
-    script = Script(trash="Trash", attributes={"Trash": r"\Trash"}) if to_trash else None
-    with inbox(6, script) as server:
-        server.folders |= {"Trash": []} if to_trash else {}
-        whole = {sha256(one.raw) for one in server.folders["INBOX"]}
-
-        record = getattr(filing, step)
-
-        async def fail(*arguments: Any) -> None:
-            if step == "record_moves" and not arguments[2]:
-                await record(*arguments)
-            else:
-                raise StorageError(said("No space left on device."))
-
-        await box.run(profile(server))
-        with monkeypatch.context() as patched:
-            patched.setattr(filing, step, fail)
-            with pytest.raises(StorageError) if step != "record_moves" or to_trash else nullcontext():
-                await box.run(profile(server, deletion=rule))
-        await nothing_lost(box, whole, server)
-        after = await box.run(profile(server, deletion=rule))
-        assert (after.tally.moved, after.adds_up, marked(server), left(server)) == (0, True, [], [])
-        in_trash = to_trash and left(server, "Trash")
-        if rule.trash_too and in_trash:
-            assert "6 messages that were deleted here lie in the trash" in "\n".join(after.told("warning"))
-
-
-async def test_a_set_answered_in_part_does_not_settle_a_deletion_that_broke_off(
-    box: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Marked, and then the disk was full; the next run is not shown some of them: none counts as gone, no mark stays."""
-
-    async def fail(*_: object) -> None:
-        raise StorageError(said("No space left on device."))
-
-    with inbox(6, Script(answers={"UID EXPUNGE": "OK but no"})) as server:
-        await box.run(profile(server))
-        with monkeypatch.context() as patched:
-            patched.setattr(filing, "record_deleted", fail)
-            with pytest.raises(StorageError):
-                await box.run(profile(server, deletion=AT_ONCE))
-        server.script.answers = {}
-        with monkeypatch.context() as patched:
-            hide(patched, FETCHES["UIDs"], {2, 3})
-            outcome = await box.run(profile(server))
-            assert (outcome.tally.deleted, left(server), marked(server)) == (0, [1, 2, 3, 4, 5, 6], [])
-        assert (await deletes_the_rest(box, server)).tally.deleted == 6

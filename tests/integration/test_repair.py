@@ -13,23 +13,20 @@ from pathlib import Path
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.proof import damage, last_verification, verification
-from core.archive.proof.check_place import CheckPosition, CheckStage
-from core.archive.proof.findings import Verdict
+from core.archive.proof import damage, verification
 from core.archive.proof.opened_volumes import OpenedVolumes
 from core.archive.proof.salvage import from_other_volumes
-from core.archive.proof.volume_check import walk
 from core.archive.registry import saved_profiles
 from core.archive.search.search import matching
 from core.archive.search.search_index import bring_up, glance
 from core.config import Home
 from core.engine.restore import repair as mending
 from core.errors import DamagedError
-from core.model import now
 from core.profiles.deletion import Deletion, When
 from core.secrets import Secret
 from core.service.salvaging import salvage_if_needed
 from tests import homes
+from tests.broken import break_message
 from tests.conftest import StartDovecot
 from tests.homes import ALICE, change, findings, message, profile, rows
 from tests.support import all_digests
@@ -38,16 +35,6 @@ from tests.support import all_digests
 @pytest.fixture
 def home(several_volumes: Home) -> Home:
     return several_volumes
-
-
-def _break(home: Home, number: int) -> tuple[bytes, int]:
-    """Damage the largest part of a volume; a message that needs it, and the part."""
-    part = rows(home.volume(number), "SELECT id FROM part ORDER BY size DESC LIMIT 1")[0][0]
-    change(home.volume(number), f"UPDATE part SET data = zeroblob(10) WHERE id = {part}")
-    for sha256, recipe in rows(home.volume(number), "SELECT sha256, recipe FROM message"):
-        if part in {int.from_bytes(recipe[at : at + 8], "big") for at in range(0, len(recipe), 8)}:
-            return sha256, part
-    raise AssertionError("no message needs the part")
 
 
 async def _read(home: Home, sha256: bytes) -> bytes:
@@ -68,7 +55,7 @@ def test_a_message_repaired_from_another_home_reads_well_and_stays_so(
     home = Home(Path(shutil.copytree(volumes_template.path, tmp_path / "home")))
     before = homes.tables(home)
     number = 1
-    sha256, part = _break(home, number)
+    sha256, part = break_message(home, number)
     damaged = homes.cli(home, "verify", "--json")
     assert damaged.returncode == 4
     assert any(f"Part {part} " in one["text"] for one in json.loads(damaged.stdout)["findings"])
@@ -104,7 +91,7 @@ def test_a_message_repaired_from_another_home_reads_well_and_stays_so(
 
 def test_a_copy_that_is_damaged_in_its_turn_is_damage_again(volumes_template: Home, home: Home) -> None:
     """A repaired message counts as repaired only while its last copy is good."""
-    sha256, _ = _break(home, 1)
+    sha256, _ = break_message(home, 1)
     assert homes.cli(home, "repair", "--from", str(volumes_template.path)).returncode == 0
     last = home.volume_numbers()[-1]
     change(home.volume(last), f"UPDATE message SET recipe = zeroblob(8) WHERE sha256 = X'{sha256.hex()}'")
@@ -116,7 +103,7 @@ def test_a_copy_that_is_damaged_in_its_turn_is_damage_again(volumes_template: Ho
 @pytest.mark.parametrize("origin", ["profile", "gone", "files"])
 def test_the_reason_says_why_no_server_could_be_asked(home: Home, tmp_path: Path, origin: str) -> None:
     """No profile leads there, the mailbox had it no more, or it came from files: told apart."""
-    sha256, _ = _break(home, 1)
+    sha256, _ = break_message(home, 1)
     where = f"message_id = (SELECT id FROM message WHERE sha256 = X'{sha256.hex()}')"
     change(home.catalog, f"UPDATE source_message SET gone_seq = {1 if origin == 'gone' else 'NULL'} WHERE {where}")
     if origin == "files":
@@ -133,7 +120,7 @@ def test_the_reason_says_why_no_server_could_be_asked(home: Home, tmp_path: Path
 
 def test_what_nobody_has_any_more_stays_named(home: Home) -> None:
     """No backup, no profile: exit code 4, the message with its place and the reason, and it is still known as damaged."""
-    sha256, _ = _break(home, 1)
+    sha256, _ = break_message(home, 1)
     done = homes.cli(home, "repair", "--json")
     assert done.returncode == 4
     [lost] = json.loads(done.stdout)["lost"]
@@ -164,7 +151,7 @@ async def test_equal_parts_in_other_volumes_heal(tmp_path: Path) -> None:
         await homes.store(archive, {1: first})
         await homes.store(archive, {2: message(2, 100_000)})
         await homes.store(archive, {3: first.replace(b"Subject: message 1", b"Subject: message 3")})
-        sha256, _ = _break(archive.home, 1)
+        sha256, _ = break_message(archive.home, 1)
         found = await from_other_volumes(OpenedVolumes(archive.home), sha256)
     finally:
         await archive.close()
@@ -185,7 +172,7 @@ def test_a_damaged_message_is_fetched_from_its_server(dovecot: StartDovecot, tmp
     service = homes.start_service(home)
     homes.wait_until_final(home)
     homes.end(service)
-    sha256, _ = _break(home, 1)
+    sha256, _ = break_message(home, 1)
     done = homes.cli(home, "repair", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     [repaired] = json.loads(done.stdout)["repaired"]
@@ -195,181 +182,9 @@ def test_a_damaged_message_is_fetched_from_its_server(dovecot: StartDovecot, tmp
     assert findings(home) == []
 
 
-async def test_a_verification_is_carried_on_by_another_process_wherever_it_was_ended(volumes_template: Home) -> None:
-    """Ended after each save: in the end it has looked at as much, and found the same, as one in a piece."""
-    nothing: list[float] = []
-
-    async def ignore(state: dict[str, object]) -> None:
-        nothing.append(0.0)
-
-    expected = await verification.whole(volumes_template, {}, lambda share, verdict: None, ignore)
-    place, verdict = CheckPosition(), Verdict()
-    turns = 0
-    while True:
-        turns += 1
-        place, verdict = (
-            CheckPosition.from_json(json.loads(json.dumps(place.as_json()))),
-            Verdict.from_json(json.loads(json.dumps(verdict.as_json()))),
-        )
-        steps = walk(volumes_template, place, verdict, gentle=True)
-        try:
-            await anext(steps)
-        except StopAsyncIteration:
-            break
-        finally:
-            await steps.aclose()
-    assert turns > 10
-    assert verdict.findings == []
-    assert (verdict.messages, verdict.parts, verdict.entries, verdict.head) == (
-        expected.messages,
-        expected.parts,
-        expected.entries,
-        expected.head,
-    )
-
-
-async def test_shares_come_to_everything_and_find_what_is_damaged(home: Home) -> None:
-    """Share after share: the round ends, damage found on the way is kept, and a new round begins at the beginning."""
-    sha256, _ = _break(home, 1)
-    archive = await Archive.open(home)
-    try:
-        complete, shares, reached = False, 0, 0.0
-        while not complete:
-            shares += 1
-            verdict, complete = await verification.share(archive, 20, lambda share, verdict: None)
-            round_ = await verification.present_round(archive)
-            assert (round_ is None) == complete
-            if round_ is not None:
-                assert reached < round_.done < 1
-                reached = round_.done
-        assert 2 <= shares <= 6
-        assert sha256.hex() in {one.sha256 for one in verdict.findings}
-        assert sha256.hex() in {one.finding.sha256 for one in await damage.known(archive)}
-        assert len(await archive.volumes.entry_seqs("verified")) == shares
-    finally:
-        await archive.close()
-
-
-async def test_what_is_repaired_between_two_shares_is_damage_no_more(volumes_template: Home, home: Home) -> None:
-    """A round goes on with what it found, but not with what was mended since."""
-    sha256, _ = _break(home, 1)
-    archive = await Archive.open(home)
-    try:
-        while not (await damage.count(archive))[1]:
-            await verification.share(archive, 20, lambda share, verdict: None)
-        assert await verification.present_round(archive) is not None
-        done = await mending.repair(archive, others=[volumes_template])
-        assert [one.message.sha256 for one in done.repaired] == [sha256]
-        assert await damage.count(archive) == (0, 0)
-        complete = False
-        while not complete:
-            verdict, complete = await verification.share(archive, 20, lambda share, verdict: None)
-            assert verdict.findings == []
-            assert await damage.count(archive) == (0, 0)
-        last = await last_verification.last(archive)
-        assert last is not None
-        assert last.ok
-    finally:
-        await archive.close()
-
-
-async def test_what_is_repaired_while_all_is_verified_is_damage_no_more(volumes_template: Home, home: Home) -> None:
-    """It was found at the beginning, and is mended at the end."""
-    sha256, _ = _break(home, 1)
-    archive = await Archive.open(home)
-    mended: list[bytes] = []
-
-    async def pause() -> None:
-        if found and found[-1].findings and not mended:
-            # As a verification does that was done before.
-            async with archive.database.transaction() as transaction:
-                await damage.keep(transaction, found[-1].findings, now())
-            done = await mending.repair(archive, others=[volumes_template])
-            mended.extend(one.message.sha256 for one in done.repaired)
-
-    async def save(_state: object) -> None:
-        return
-
-    found: list[Verdict] = []
-    try:
-        verdict = await verification.whole(home, {}, lambda share, verdict: found.append(verdict), save, pause)
-    finally:
-        await archive.close()
-    assert mended == [sha256]
-    assert verdict.findings == []
-    assert sha256.hex() in {one.sha256 for one in verdict.mended}
-
-
-async def test_a_round_of_shares_ends_with_the_catalog(home: Home) -> None:
-    """A catalog that is not what the ledger says is found, and known until it is made anew."""
-    change(home.catalog, "UPDATE message SET subject = 'another' WHERE id = 1")
-    archive = await Archive.open(home)
-    try:
-        for expected in (True, False):
-            complete = False
-            while not complete:
-                verdict, complete = await verification.share(archive, 50, lambda share, verdict: None)
-            assert any(one.where == "catalog" for one in verdict.findings) is expected
-            assert bool((await damage.count(archive))[0]) is expected
-            await archive.rebuild()
-    finally:
-        await archive.close()
-
-
-@pytest.mark.parametrize("stage", [CheckStage.PARTS, CheckStage.MESSAGES])
-async def test_a_volume_that_is_sealed_while_it_is_looked_at_is_no_damage(tmp_path: Path, stage: CheckStage) -> None:
-    """Entries written after its ledger was checked are checked too, and later ones continue from there."""
-    home = await homes.filled(tmp_path / "home")
-    archive = await Archive.open(home)
-    place, verdict, steps = CheckPosition(), Verdict(), 0
-    try:
-        async for _ in walk(home, place, verdict, gentle=True):
-            if place.stage is stage and not steps:
-                await homes.store(archive, {100: message(100)})
-                async with archive.database.transaction() as transaction:
-                    await transaction.execute("INSERT OR REPLACE INTO setting VALUES ('volume_bytes', '1')")
-                await homes.store(archive, {101: message(101)})
-            steps += place.stage is stage
-        assert steps
-        assert home.volume_numbers() == [1, 2]
-        assert verdict.findings == []
-        assert verdict.head == await archive.head()
-        assert verdict.entries == verdict.head.seq
-    finally:
-        await archive.close()
-
-
-async def test_damage_in_the_middle_of_a_volume_is_told_at_the_end_of_the_share(tmp_path: Path) -> None:
-    """Not weeks later at the volume's end; once it is repaired, it is told no more."""
-    home = await homes.filled(tmp_path / "home")
-    part = rows(home.volume(1), "SELECT min(id) FROM part WHERE size > 16384")[0][0]
-    change(home.volume(1), f"UPDATE part SET data = zeroblob(10) WHERE id = {part}")
-    good = await homes.filled(tmp_path / "good")
-    archive = await Archive.open(home)
-    try:
-        reached = 0.0
-        for repaired in (False, True):
-            verdict, complete = await verification.share(archive, 10, lambda share, verdict: None)
-            round_ = await verification.present_round(archive)
-            assert not complete
-            assert round_ is not None
-            assert reached < round_.done < 1
-            reached = round_.done
-            texts = [one.text for one in verdict.findings]
-            assert bool(texts) is not repaired
-            assert round_.findings == len(texts) == (await damage.count(archive))[0]
-            if not repaired:
-                [digest] = {one.sha256 for one in verdict.findings if one.sha256}
-                assert any(text.startswith(f"Part {part} ") for text in texts)
-                done = await mending.repair(archive, others=[good])
-                assert [one.message.sha256.hex() for one in done.repaired] == [digest]
-    finally:
-        await archive.close()
-
-
 async def test_what_is_repaired_is_found_by_its_text_again(volumes_template: Home, home: Home) -> None:
     """Without any new mail, for which alone the service would index."""
-    sha256, _ = _break(home, 1)
+    sha256, _ = break_message(home, 1)
     archive = await Archive.open(home)
     try:
         await bring_up(archive)

@@ -14,7 +14,7 @@ from core.archive.registry import saved_profiles
 from core.config import Home
 from core.secrets import Secret
 from tests.conftest import StartDovecot
-from tests.integration.test_restoring import fill, on_server, wipe
+from tests.emptied import fill, on_server, wipe
 from tests.servers.dovecot import Dovecot
 from tests.support import ALICE, At, mail, profile, sandbox
 from tests.terminal.tmux import Tmux
