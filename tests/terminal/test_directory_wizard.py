@@ -17,7 +17,7 @@ from tests.servers import slapd
 from tests.servers.dovecot import Dovecot
 from tests.servers.slapd import ADMIN, BASE, PASSWORD, Slapd, person
 from tests.support import mail
-from tests.terminal.test_wizard import assert_secret, fill_server, kept, to_server
+from tests.terminal.wizard_servers import assert_secret, fill_server, kept, to_server
 from tests.terminal.wizards import Wizard, begun
 
 pytestmark = [
