@@ -3,54 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import shutil
 import sqlite3
-import threading
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.proof.verify import verify
-from core.archive.store import page_copy, volume_copy
-from core.archive.store.ledger import Head
+from core.archive.store import volume_copy
 from core.archive.store.volume import Volume
 from core.archive.store.volume_extent import Extent, extent
 from core.archive.transfer import backup as backups
-from core.archive.transfer import catalog_copy, last_backup
+from core.archive.transfer import last_backup
 from core.archive.transfer.backup import Backup, back_up
-from core.archive.transfer.catalog_copy import CatalogCopy
 from core.config import Home
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.problems import backup as problems
 from core.problems import disk
 from core.problems.archive import BACKUP, BACKUP_INCOMPLETE
 from core.problems.backup import COPY_CHANGED
-from core.problems.storage import FULL
-from core.secrets import Secret
 from tests import homes
+from tests.backups import filled, findings
 from tests.homes import message
 from tests.support import coded
-
-VOLUME_BYTES = 130_000
-
-
-async def _filled(path: Path, count: int = 12) -> Archive:
-    """An open archive with sealed volumes, an open one and a key."""
-    archive = await homes.begin(path, volume_bytes=VOLUME_BYTES)
-    archive.home.key.encrypt(Secret("x"), purpose="test")
-    for number in range(1, count + 1):
-        await homes.store(archive, {number: message(number, 60_000 if number % 2 else 300)})
-    return archive
-
-
-async def _findings(home: Home) -> list[str]:
-    return [f"{one.where}: {one.text}" for one in (await verify(home)).findings]
 
 
 def _sealed(home: Home) -> dict[str, tuple[int, int, bytes]]:
@@ -62,12 +39,12 @@ def _sealed(home: Home) -> dict[str, tuple[int, int, bytes]]:
 
 async def test_a_backup_is_whole_and_the_next_copies_only_what_is_new(tmp_path: Path) -> None:
     """Verify of the copy is clean, sealed volumes are byte for byte the same and not touched again, the key is 0600."""
-    archive = await _filled(tmp_path / "home")
+    archive = await filled(tmp_path / "home")
     copy = Home(tmp_path / "copy")
     numbers = archive.home.volume_numbers()
     first = await back_up(archive, copy.path)
     assert first.volumes == len(numbers) >= 3
-    assert await _findings(copy) == []
+    assert await findings(copy) == []
     assert copy.volume(1).read_bytes() == archive.home.volume(1).read_bytes()
     assert copy.key.path.read_bytes() == archive.home.key.path.read_bytes()
     assert copy.key.path.stat().st_mode & 0o777 == 0o600
@@ -79,7 +56,7 @@ async def test_a_backup_is_whole_and_the_next_copies_only_what_is_new(tmp_path: 
     assert second.already >= len(before)
     assert second.bytes < 60_000
     assert {name: value for name, value in _sealed(copy).items() if name in before} == before
-    assert await _findings(copy) == []
+    assert await findings(copy) == []
     assert second.head.seq > first.head.seq
     last = await last_backup.last(archive)
     assert last is not None
@@ -89,74 +66,9 @@ async def test_a_backup_is_whole_and_the_next_copies_only_what_is_new(tmp_path: 
     await archive.close()
 
 
-async def test_a_volume_that_was_open_at_one_backup_is_finished_by_the_next(tmp_path: Path) -> None:
-    """The copy of the open volume gets its rest and its seal, by rows, without being begun anew."""
-    archive = await homes.begin(tmp_path / "home", volume_bytes=VOLUME_BYTES)
-    await homes.store(archive, {1: message(1, 60_000)})
-    copy = Home(tmp_path / "copy")
-    await back_up(archive, copy.path)
-    inode = copy.volume(1).stat().st_ino
-    for number in range(2, 8):
-        await homes.store(archive, {number: message(number, 60_000)})
-    assert len(archive.home.volume_numbers()) > 1
-    await back_up(archive, copy.path)
-    assert copy.volume(1).stat().st_ino == inode
-    assert copy.volume(1).stat().st_mode & 0o777 == 0o400
-    for table in ("meta", "part", "message", "ledger"):
-        sql = f"SELECT * FROM {table} ORDER BY 1"
-        assert homes.rows(copy.volume(1), sql) == homes.rows(archive.home.volume(1), sql)
-    assert await _findings(copy) == []
-    await archive.close()
-
-
-async def test_a_copy_that_lacks_most_of_a_volume_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Row by row its trees would be written again and again; the earlier copy stays until the new one is whole."""
-    monkeypatch.setattr(volume_copy, "SMALL", 0)
-    archive = await homes.begin(tmp_path / "home")
-    await homes.store(archive, {1: message(1)})
-    copy = Home(tmp_path / "copy")
-    await back_up(archive, copy.path)
-    inode = copy.volume(1).stat().st_ino
-    await homes.store(archive, {number: message(number, 100) for number in range(2, 300)})
-    with monkeypatch.context() as patch:
-        patch.setattr(volume_copy, "_protect", Mock(side_effect=StorageError(FULL(file="x", said="full"))))
-        with pytest.raises(StorageError):
-            await back_up(archive, copy.path)
-    assert copy.volume(1).stat().st_ino == inode
-    assert await _findings(copy) == []
-    await back_up(archive, copy.path)
-    assert copy.volume(1).stat().st_ino != inode
-    assert copy.volume(1).stat().st_mode & 0o777 == 0o600
-    for table in ("meta", "part", "message", "ledger"):
-        sql = f"SELECT * FROM {table} ORDER BY 1"
-        first, second = (homes.rows(home.volume(1), sql) for home in (copy, archive.home))
-        # The backup's own entry comes after its copy.
-        assert first == second[: len(first)]
-    assert await _findings(copy) == []
-    assert not [path.name for path in copy.path.rglob("*") if path.name.endswith((".new", ".taken"))]
-    await archive.close()
-
-
-async def test_the_first_copy_of_an_open_volume_is_written_about_once(tmp_path: Path) -> None:
-    """Not each page of its trees with every piece."""
-    archive = await homes.begin(tmp_path / "home")
-    for batch in range(4):
-        await homes.store(archive, {batch * 500 + number: message(batch * 500 + number, 100) for number in range(1, 501)})
-    size = archive.home.volume(1).stat().st_size + archive.home.catalog.stat().st_size
-    size += archive.home.catalog.with_name(f"{archive.home.catalog.name}-wal").stat().st_size
-
-    def written() -> int:
-        return int(Path("/proc/self/io").read_text().split("wchar: ")[1].split()[0])
-
-    before = written()
-    await back_up(archive, tmp_path / "copy")
-    assert written() - before < 2 * size
-    await archive.close()
-
-
 async def test_a_file_that_reads_back_otherwise_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that does not keep what was written: named, and nothing takes the place of a volume."""
-    archive = await _filled(tmp_path / "home", count=4)
+    archive = await filled(tmp_path / "home", count=4)
     copy = Home(tmp_path / "copy")
     with monkeypatch.context() as patch:
         patch.setattr(volume_copy, "_read_back", lambda path: bytes(32))
@@ -164,7 +76,7 @@ async def test_a_file_that_reads_back_otherwise_is_no_copy(tmp_path: Path, monke
             await back_up(archive, copy.path)
     assert copy.volume_numbers() == []
     await back_up(archive, copy.path)
-    assert await _findings(copy) == []
+    assert await findings(copy) == []
     await archive.close()
 
 
@@ -177,7 +89,7 @@ async def test_a_backup_broken_off_anywhere_leaves_a_whole_copy_and_is_carried_o
         pass
 
     monkeypatch.setattr(volume_copy, "PIECE", 60_000)
-    archive = await _filled(tmp_path / "home", count=8)
+    archive = await filled(tmp_path / "home", count=8)
     base, copy = tmp_path / "base", Home(tmp_path / "copy")
     base.mkdir()
     for first in (True, False):
@@ -197,14 +109,14 @@ async def test_a_backup_broken_off_anywhere_leaves_a_whole_copy_and_is_carried_o
             try:
                 await back_up(archive, copy.path, tick=tick)
             except Stop:
-                assert [text for text in await _findings(copy) if not text.startswith(allowed)] == []
+                assert [text for text in await findings(copy) if not text.startswith(allowed)] == []
                 if first:
                     with pytest.raises(HomeError, check=coded(BACKUP_INCOMPLETE)):
                         await Archive.open(copy)
             else:
                 break
             await back_up(archive, copy.path)
-            assert await _findings(copy) == []
+            assert await findings(copy) == []
             assert not [path for path in copy.path.rglob("*") if path.name.endswith((".new", ".taken"))]
         else:
             pytest.fail("it never came to its end")
@@ -216,152 +128,10 @@ async def test_a_backup_broken_off_anywhere_leaves_a_whole_copy_and_is_carried_o
     await archive.close()
 
 
-async def test_what_is_archived_meanwhile_makes_no_copy_that_is_ahead_of_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A writer that never rests during a backup, through several volumes: each copy is clean, and reads back what it lists."""
-    monkeypatch.setattr(volume_copy, "PIECE", 30_000)
-    archive = await _filled(tmp_path / "home", count=4)
-    writer = await Archive.open(archive.home)
-    copying = asyncio.Event()
-
-    async def write() -> None:
-        for number in itertools.count(101):
-            await copying.wait()
-            await homes.store(writer, {number: message(number, 40_000 if number % 3 else 300)})
-
-    copy = Home(tmp_path / "copy")
-    async with asyncio.TaskGroup() as group:
-        writing = group.create_task(write())
-        for _ in range(4):
-            head = await archive.head()
-            copying.set()
-            done = await back_up(archive, copy.path)
-            copying.clear()
-            assert done.head.seq >= head.seq
-            assert await _findings(copy) == []
-        writing.cancel()
-    await writer.close()
-    opened = await Archive.open(copy)
-    assert len(await homes.raws(opened)) > 4
-    await opened.close()
-    await archive.close()
-
-
-async def test_the_state_is_taken_before_the_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages archived after the state was taken are in the volumes, and the copy's catalog does not know them yet."""
-    archive = await _filled(tmp_path / "home", count=3)
-    copy = Home(tmp_path / "copy")
-    take = catalog_copy.take
-
-    async def late(home: Home, place: Home, *, whole: bool = False) -> CatalogCopy:
-        taken = await take(home, place, whole=whole)
-        await homes.store(archive, {50: message(50)})
-        return taken
-
-    monkeypatch.setattr(catalog_copy, "take", late)
-    # The first copies the whole catalog, the second what is new in it.
-    for _ in range(2):
-        done = await back_up(archive, copy.path)
-        assert homes.rows(copy.catalog, "SELECT seq FROM applied")[0][0] == done.head.seq - 1
-        assert await _findings(copy) == []
-    await archive.close()
-
-
-@pytest.mark.parametrize("piece", [1, 100_000])
-async def test_a_volume_that_is_written_to_while_its_pages_are_copied(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
-) -> None:
-    """Each commit comes to its end between two pieces; the copy begins anew, then is made by rows, and is clean."""
-    monkeypatch.setattr(volume_copy, "PIECE", piece)
-    archive = await homes.begin(tmp_path / "home")
-    await homes.store(archive, {number: message(number, 60_000) for number in range(1, 12)})
-    writer = await Archive.open(archive.home)
-    begun, copied = page_copy.RESTARTS + 1, page_copy._copy
-    loop = asyncio.get_running_loop()
-    results = list[bool]()
-
-    def watched(
-        target: Path, piece: int, told: Callable[[int], None], stopped: threading.Event, connection: sqlite3.Connection
-    ) -> bool:
-        def commit(size: int) -> None:
-            nonlocal begun
-            told(size)
-            if begun:
-                begun -= 1
-                stored = homes.store(writer, {1000 + begun: message(1000 + begun, 30_000)})
-                asyncio.run_coroutine_threadsafe(stored, loop).result(30)
-
-        results.append(copied(target, piece, commit, stopped, connection))
-        return results[-1]
-
-    monkeypatch.setattr(page_copy, "_copy", watched)
-    copy = Home(tmp_path / "copy")
-    done = await back_up(archive, copy.path)
-    assert (results, begun) == ([False], 0)
-    assert done.bytes < 2 * archive.home.volume(1).stat().st_size
-    assert await _findings(copy) == []
-    shutil.rmtree(copy.path)
-    done = await back_up(archive, copy.path)
-    assert results == [False, True]
-    assert await _findings(copy) == []
-    assert done.head == Head(*homes.rows(copy.volume(1), "SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")[0])
-    assert copy.volume(1).stat().st_mode & 0o777 == 0o600
-    await writer.close()
-    await archive.close()
-
-
-async def test_a_writer_can_commit_between_any_two_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While rows are written to the copy, nothing of the original is locked; no piece is larger than it should be."""
-    monkeypatch.setattr(volume_copy, "PIECE", 100_000)
-    monkeypatch.setattr(page_copy, "RESTARTS", -1)
-    archive = await homes.begin(tmp_path / "home")
-    for number in range(1, 12):
-        await homes.store(archive, {number: message(number, 60_000)})
-    copied, sizes = volume_copy._copy_piece, list[int]()
-
-    def watched(table: volume_copy.CopiedTable, after: int, last: int, connection: sqlite3.Connection) -> tuple[int, int]:
-        with closing(sqlite3.connect(archive.home.volume(1), timeout=0, isolation_level=None)) as other:
-            other.execute("BEGIN EXCLUSIVE")
-            other.execute("ROLLBACK")
-        reached, size = copied(table, after, last, connection)
-        sizes.append(size)
-        return reached, size
-
-    monkeypatch.setattr(volume_copy, "_copy_piece", watched)
-    await back_up(archive, tmp_path / "copy")
-    assert len(sizes) > 3
-    assert max(sizes) <= 100_000
-    await archive.close()
-
-
-async def test_a_damaged_page_of_the_open_volume_is_named_by_the_file_that_has_it(tmp_path: Path) -> None:
-    """Found while rows are copied: not the file that was being written."""
-    archive = await homes.begin(tmp_path / "home")
-    for number in range(1, 20):
-        await homes.store(archive, {number: message(number, 60_000)})
-    await archive.close()
-    volume = archive.home.volume(1)
-    [(root,)] = homes.rows(volume, "SELECT rootpage FROM sqlite_schema WHERE name = 'part'")
-    [(size,)] = homes.rows(volume, "PRAGMA page_size")
-    with volume.open("r+b") as file:
-        # A page of the first rows: the last ones are read when a volume is opened.
-        file.seek((root - 1) * size + 12)
-        first = int.from_bytes(file.read(2), "big")
-        file.seek((root - 1) * size + first)
-        file.seek((int.from_bytes(file.read(4), "big") - 1) * size)
-        file.write(b"\xff" * 8)
-    archive = await Archive.open(Home(tmp_path / "home"))
-    with pytest.raises(DamagedError, match=r"^000001\.sqlite"):
-        await back_up(archive, tmp_path / "copy")
-    assert Home(tmp_path / "copy").volume_numbers() == []
-    await archive.close()
-
-
 async def test_a_folder_that_is_no_backup_of_this_archive_is_left_as_it_is(tmp_path: Path) -> None:
     """Something else, a file, another archive's backup, a home, the own home and what lies around it: refused, untouched."""
-    archive = await _filled(tmp_path / "here" / "home", count=2)
-    other = await _filled(tmp_path / "other", count=1)
+    archive = await filled(tmp_path / "here" / "home", count=2)
+    other = await filled(tmp_path / "other", count=1)
     await back_up(other, tmp_path / "others")
     await other.close()
     (tmp_path / "something").mkdir()
@@ -393,7 +163,7 @@ async def test_a_folder_that_is_no_backup_of_this_archive_is_left_as_it_is(tmp_p
 
 async def test_a_copy_that_has_what_the_archive_has_not_is_kept(tmp_path: Path) -> None:
     """The archive was put back to an older state and went on: the backup is not written over."""
-    archive = await _filled(tmp_path / "home", count=2)
+    archive = await filled(tmp_path / "home", count=2)
     await archive.close()
     shutil.copytree(tmp_path / "home", tmp_path / "older")
     copy = Home(tmp_path / "copy")
@@ -414,7 +184,7 @@ async def test_a_copy_that_has_what_the_archive_has_not_is_kept(tmp_path: Path) 
 
 async def test_a_damaged_copy_is_named_and_copied_anew_once_it_is_moved_away(tmp_path: Path) -> None:
     """No guess about a copy that cannot be read: the person is told which file, and the next backup heals it."""
-    archive = await _filled(tmp_path / "home")
+    archive = await filled(tmp_path / "home")
     copy = Home(tmp_path / "copy")
     await back_up(archive, copy.path)
     copy.volume(1).chmod(0o600)
@@ -423,7 +193,7 @@ async def test_a_damaged_copy_is_named_and_copied_anew_once_it_is_moved_away(tmp
         await back_up(archive, copy.path)
     copy.volume(1).unlink()
     await back_up(archive, copy.path)
-    assert await _findings(copy) == []
+    assert await findings(copy) == []
     await archive.close()
 
 
@@ -450,12 +220,12 @@ async def test_what_a_killed_backup_left_beside_a_copy_is_never_rolled_back_into
     await back_up(archive, copy.path)
     stored = homes.rows(archive.home.volume(1), "SELECT sha256 FROM message")
     assert homes.rows(volume, "SELECT sha256 FROM message") == stored
-    assert await _findings(copy) == []
+    assert await findings(copy) == []
     await archive.close()
 
 
 async def test_a_copy_that_cannot_be_read_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = await _filled(tmp_path / "home")
+    archive = await filled(tmp_path / "home")
     copy = Home(tmp_path / "copy")
     await back_up(archive, copy.path)
     closed: list[Path] = []
@@ -481,7 +251,7 @@ async def test_a_copy_that_cannot_be_read_is_closed(tmp_path: Path, monkeypatch:
 
 async def test_a_backup_is_read_only_until_it_is_released(tmp_path: Path) -> None:
     """Nothing is appended to a copy, nor is it backed up itself; what a reader left beside its catalog does no harm."""
-    archive = await _filled(tmp_path / "home", count=2)
+    archive = await filled(tmp_path / "home", count=2)
     copy = Home(tmp_path / "copy")
     await back_up(archive, copy.path)
     opened = await Archive.open(copy)
@@ -500,7 +270,7 @@ async def test_a_backup_is_read_only_until_it_is_released(tmp_path: Path) -> Non
         await homes.store(archive, {number: message(number)})
     done = await back_up(archive, copy.path)
     assert homes.rows(copy.catalog, "SELECT seq FROM applied") == [(done.head.seq,)]
-    assert await _findings(copy) == []
+    assert await findings(copy) == []
     assert backups.release(copy)
     assert not backups.release(copy)
     opened = await Archive.open(copy)
@@ -513,7 +283,7 @@ async def test_a_backup_is_read_only_until_it_is_released(tmp_path: Path) -> Non
 
 async def test_two_backups_to_one_folder_do_not_meet(tmp_path: Path) -> None:
     """The second is told that the first is under way."""
-    archive = await _filled(tmp_path / "home", count=2)
+    archive = await filled(tmp_path / "home", count=2)
     seconds: list[asyncio.Future[Backup]] = []
 
     def tick(done: Backup) -> None:
@@ -523,5 +293,5 @@ async def test_two_backups_to_one_folder_do_not_meet(tmp_path: Path) -> None:
     await back_up(archive, tmp_path / "copy", tick=tick)
     with pytest.raises(BusyError, check=coded(problems.UNDER_WAY)):
         await seconds[0]
-    assert await _findings(Home(tmp_path / "copy")) == []
+    assert await findings(Home(tmp_path / "copy")) == []
     await archive.close()

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shutil
-import signal
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -13,13 +9,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
 
-import aiosqlite
 import pytest
 
 from core.archive.archive import Archive
 from core.archive.catalog import catalog
 from core.archive.proof.verify import verify
-from core.archive.registry import passwords, saved_profiles, users
 from core.archive.store import message_rows, volume_copy
 from core.archive.transfer import backup as backups
 from core.archive.transfer import catalog_copy
@@ -27,20 +21,11 @@ from core.archive.transfer.backup import back_up
 from core.archive.transfer.catalog_copy import STATE
 from core.config import Home
 from core.db.migrate import migrations
-from core.secrets import Secret
-from core.service.queue import Queue
 from tests import homes
-from tests.homes import ALICE, message
+from tests.catalog_copies import change_much, files_beside, filled, inode_of
+from tests.homes import message
 
 Tables = dict[str, list[tuple[Any, ...]]]
-
-
-async def _filled(path: Path, count: int = 8, volume_bytes: int = 130_000) -> Archive:
-    archive = await homes.begin(path, volume_bytes=volume_bytes)
-    await saved_profiles.save(archive, homes.profile("mail.example.test", 143), Secret("first"))
-    for number in range(1, count + 1):
-        await homes.store(archive, {number: message(number, 60_000 if number % 2 else 300)})
-    return archive
 
 
 async def _findings(home: Home) -> list[str]:
@@ -56,14 +41,6 @@ def _state(home: Home) -> Tables:
 
 def _applied(home: Home) -> tuple[Any, ...]:
     return homes.rows(home.catalog, "SELECT archive_id, volume, seq, hash FROM applied")[0]
-
-
-def _inode(home: Home) -> int:
-    return home.catalog.stat().st_ino
-
-
-def _beside(home: Home) -> list[str]:
-    return sorted(path.name for path in home.path.iterdir() if path.name.startswith(("archive.sqlite", ".archive")))
 
 
 class _Moment:
@@ -87,7 +64,7 @@ class _Moment:
         assert _applied(copy) == self.applied
         assert homes.tables(copy) == self.tables
         assert _state(copy) == self.state
-        assert _beside(copy) == ["archive.sqlite"]
+        assert files_beside(copy) == ["archive.sqlite"]
 
 
 def test_each_table_is_made_from_the_ledger_or_copied(tmp_path: Path) -> None:
@@ -101,23 +78,9 @@ def test_each_table_is_made_from_the_ledger_or_copied(tmp_path: Path) -> None:
     assert not set(catalog.TABLES) & set(STATE)
 
 
-async def _change_much(archive: Archive) -> None:
-    """Changes of every kind: mail, places, people, records, rows of the state that are new, other and gone."""
-    owner = (await users.find(archive, "alice")).id
-    for number in range(101, 107):
-        await homes.store(archive, {number: message(number, 50_000 if number % 2 else 300)})
-    move = ["INBOX", 7, 1, f"{ALICE}/Done", "Done", 3, 1, 100, 1_700_000_000, ""]
-    await archive.append([homes.draft("moved", {"run": 1, "source": homes.SOURCE, "owner": owner, "moves": [move]})])
-    gone = {"run": 1, "source": homes.SOURCE, "server_folder": "INBOX", "uidvalidity": 7, "uids": "2:3"}
-    await archive.append([homes.draft("vanished", gone)])
-    await users.add(archive, "bob", ["bob@example.test"])
-    await saved_profiles.save(archive, homes.profile("other.example.test", 143, name="Second"), Secret("second"))
-    await Queue(archive.database).enqueue("Second")
-
-
 async def test_the_next_backup_writes_what_is_new_and_has_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same file, equal to the archive's catalog in all tables, after changes of every kind and after none."""
-    archive = await _filled(tmp_path / "home")
+    archive = await filled(tmp_path / "home")
     copy = Home(tmp_path / "copy")
     seen = _Moment(monkeypatch, archive)
     async with archive.database.transaction() as transaction:
@@ -127,8 +90,8 @@ async def test_the_next_backup_writes_what_is_new_and_has_all(tmp_path: Path, mo
         await transaction.execute("INSERT INTO comparison VALUES ('Test', 'then', NULL)")
     await back_up(archive, copy.path)
     seen.equals(copy)
-    inode = _inode(copy)
-    await _change_much(archive)
+    inode = inode_of(copy)
+    await change_much(archive)
     async with archive.database.transaction() as transaction:
         # Numbers that change places, under a constraint beside the key.
         await transaction.execute("DELETE FROM damage")
@@ -142,7 +105,7 @@ async def test_the_next_backup_writes_what_is_new_and_has_all(tmp_path: Path, mo
     for _ in range(2):
         await back_up(archive, copy.path)
         seen.equals(copy)
-        assert _inode(copy) == inode
+        assert inode_of(copy) == inode
     assert seen.whole == [True, False, False]
     assert await _findings(copy) == []
     await archive.close()
@@ -235,7 +198,7 @@ async def test_a_catalog_that_does_not_fit_is_replaced(
     change: Callable[[Archive, Home], Awaitable[None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of an earlier version, damaged, of other entries or far behind: the whole file, and the next one follows again."""
-    archive = await _filled(tmp_path / "home")
+    archive = await filled(tmp_path / "home")
     copy = Home(tmp_path / "copy")
     await back_up(archive, copy.path)
     await change(archive, copy)
@@ -257,7 +220,7 @@ async def test_new_messages_of_an_open_volume_are_read_where_the_catalog_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many others are in it: it has no index, and is not read from its beginning for them."""
-    archive = await _filled(tmp_path / "home", volume_bytes=0)
+    archive = await filled(tmp_path / "home", volume_bytes=0)
     copy = Home(tmp_path / "copy")
     await back_up(archive, copy.path)
     for first in (100, 130):
@@ -276,7 +239,7 @@ async def test_beside_a_volume_that_cannot_be_copied_the_catalog_is_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The copy lacks entries that the archive's catalog has, and lists what that lists."""
-    archive = await _filled(tmp_path / "home", count=4)
+    archive = await filled(tmp_path / "home", count=4)
     copy = Home(tmp_path / "copy")
     await back_up(archive, copy.path)
     first = len(archive.home.volume_numbers())
@@ -298,7 +261,7 @@ async def test_beside_a_volume_that_cannot_be_copied_the_catalog_is_the_whole(
 
 async def test_a_backup_that_is_read_meanwhile_is_brought_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a console that stays open over several backups: it sees each, and none waits for it, also to replace the file."""
-    archive = await _filled(tmp_path / "home", count=3)
+    archive = await filled(tmp_path / "home", count=3)
     copy = Home(tmp_path / "copy")
     await back_up(archive, copy.path)
     reader = await Archive.open(copy)
@@ -322,7 +285,7 @@ async def test_a_backup_that_is_read_meanwhile_is_brought_up(tmp_path: Path, mon
 
 async def test_entries_applied_by_a_reader_of_the_backup_are_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Opened while it is brought up, a backup follows its volumes by itself, further than the state that was taken."""
-    archive = await _filled(tmp_path / "home", count=3)
+    archive = await filled(tmp_path / "home", count=3)
     copy = Home(tmp_path / "copy")
     await back_up(archive, copy.path)
     await homes.store(archive, {40: message(40)})
@@ -348,94 +311,3 @@ async def test_entries_applied_by_a_reader_of_the_backup_are_no_fault(tmp_path: 
     seen.equals(copy)
     assert await _findings(copy) == []
     await archive.close()
-
-
-# Killed --------------------------------------------------------------------------------------------------------------------
-
-
-def _killed_at(step: int, home: Home, copy: Home) -> int:
-    """Back up in a child that is killed at a step: a call of SQLite, a sync or a new name; 0, or the steps when it ended."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        made = 0
-
-        def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-            def made_step(*arguments: Any, **named: Any) -> Any:
-                nonlocal made
-                made += 1
-                if made == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return call(*arguments, **named)
-
-            return made_step
-
-        async def work() -> None:
-            archive = await Archive.open(home)
-            aiosqlite.Connection._execute = counted(aiosqlite.Connection._execute)  # type: ignore[method-assign]
-            os.fsync, os.replace = counted(os.fsync), counted(os.replace)
-            await back_up(archive, copy.path)
-            os.write(writing, str(made).encode())
-            os._exit(0)
-
-        try:
-            asyncio.run(work())
-        finally:
-            os._exit(1)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        told = int(pipe.read() or 0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or told
-    return told
-
-
-async def _passwords(home: Home) -> set[tuple[str, str]]:
-    archive = await Archive.open(home)
-    try:
-        found = {name: await passwords.stored(archive, name) for name in await passwords.names(archive)}
-        return {(name, secret.reveal()) for name, secret in found.items() if secret is not None}
-    finally:
-        await archive.close()
-
-
-@pytest.mark.slow
-def test_a_backup_killed_at_any_step_leaves_a_catalog_that_is_whole(tmp_path: Path) -> None:
-    """Never ahead of its volumes, never torn, its passwords readable, before and after a new key; the next one has all."""
-    base, copy, working = (Home(tmp_path / name) for name in ("base", "copy", "working"))
-
-    async def make() -> Home:
-        archive = await _filled(tmp_path / "home", count=3)
-        await back_up(archive, base.path)
-        await _change_much(archive)
-        await passwords.rotate_key(archive)
-        await archive.close()
-        return archive.home
-
-    def again(step: int) -> int:
-        for place, source in ((copy, base), (working, home)):
-            shutil.rmtree(place.path, ignore_errors=True)
-            shutil.copytree(source.path, place.path)
-        return _killed_at(step, working, copy)
-
-    home = asyncio.run(make())
-    steps = again(0)
-    before, after = asyncio.run(_passwords(base)), asyncio.run(_passwords(home))
-    assert steps > 100
-    assert before != after
-    logs = set()
-    # What is written last is the catalog, its key and the note; most steps before copy volumes.
-    for step in (*range(1, steps - 90, 23), *range(max(steps - 90, 1), steps, 3)):
-        assert not again(step)
-        inode = _inode(copy)
-        logs.add(copy.catalog.with_name("archive.sqlite-wal").exists())
-        assert homes.findings(copy) == [], step
-        assert asyncio.run(_passwords(copy)) in (before, after), step
-        if step % 4 == 0:
-            assert _killed_at(0, working, copy)
-            assert homes.tables(copy) == homes.tables(working)
-            assert asyncio.run(_passwords(copy)) == after
-            assert _beside(copy) == ["archive.sqlite"]
-            assert _inode(copy) == inode
-            assert homes.findings(copy) == []
-    assert logs == {False, True}

@@ -17,7 +17,7 @@ from core.archive.search.search import Order, Search
 from core.archive.search.search_index import progress
 from tests import homes
 from tests.homes import ALICE, archived, begin, store
-from tests.unit.test_search import MAIL, catch_up, mail
+from tests.searches import MAIL, catch_up, mail
 
 
 @pytest.fixture

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import shutil
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,107 +14,22 @@ from core import config
 from core.archive.archive import Archive
 from core.archive.read.selection import Selection, select
 from core.archive.registry import users
-from core.archive.search import folding, search_index
 from core.archive.search import search as finding
 from core.archive.search.found import found_by
-from core.archive.search.index_row import Lack
 from core.archive.search.query import QueryError, parse
 from core.archive.search.search import Cursor, Order, Search
-from core.archive.search.search_index import Index, IndexState, glance
 from core.archive.search.statement import expression
-from core.config import Home
-from core.errors import BusyError, DamagedError
-from core.message import content as reader
 from core.problems.code import Code
 from core.problems.search import NO_FOLDER, NO_USER
-from core.problems.volume import BEING_MADE
-from tests import homes
-from tests.homes import ALICE, archived, begin, change, rows, store
+from tests import homes, searches
+from tests.homes import ALICE, archived, begin, store
+from tests.searches import MAIL, behind, catch_up, found, mail
 from tests.support import coded
 
+indexed = searches.indexed
+archive = searches.archive
+
 FOLDER = f"{ALICE}/INBOX"
-
-
-def mail(number: int, subject: str = "", body: str = "Text", *headers: str, day: int = 1) -> bytes:
-    """A message of the day ``day`` of May 2024."""
-    lines = [
-        f"From: Sender {number} <sender{number}@example.test>",
-        f"To: {ALICE}",
-        f"Subject: {subject or f'Number {number}'}",
-        f"Date: {day} May 2024 12:{number % 60:02}:00 +0000",
-        *headers,
-    ]
-    if not any(header.lower().startswith("content-type") for header in headers):
-        lines.append("Content-Type: text/plain; charset=utf-8")
-    return ("\r\n".join(lines) + f"\r\n\r\n{body}\r\n").encode()
-
-
-MULTIPART = 'Content-Type: multipart/mixed; boundary="b"'
-ATTACHED = (
-    "--b\r\nContent-Type: text/html\r\n\r\n<p>Quarterly <b>fig</b>ures</p>\r\n"
-    '--b\r\nContent-Type: application/pdf; name="Angebot Überblick.pdf"\r\n'
-    "Content-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--"
-)
-MAIL = {
-    1: mail(1, "Offer for steel", "Müller asks for a price", day=1),
-    2: mail(2, "Re: Offer for steel", "We take it for 300", "Cc: carla@example.test", day=2),
-    3: mail(3, "Holiday", "Steel and straße", day=3),
-    4: mail(4, "Report", ATTACHED, MULTIPART, day=4),
-    5: mail(5, "東京タワー", "the offer stands", day=5),
-}
-
-
-@pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """An archive with five messages of alice, indexed; to be copied and not touched."""
-
-    async def make() -> Home:
-        archive = await begin(tmp_path_factory.mktemp("indexed") / "home")
-        await store(archive, MAIL)
-        await catch_up(archive)
-        await archive.close()
-        return archive.home
-
-    return asyncio.run(make())
-
-
-@pytest.fixture
-async def archive(indexed: Home, tmp_path: Path) -> AsyncIterator[Archive]:
-    """A copy of it, open."""
-    archive = await Archive.open(Home(Path(shutil.copytree(indexed.path, tmp_path / "home"))))
-    yield archive
-    await archive.close()
-
-
-async def catch_up(archive: Archive) -> None:
-    index = await Index.open(archive)
-    try:
-        while await index.step():
-            pass
-    finally:
-        await index.close()
-
-
-async def behind(archive: Archive) -> int:
-    """Messages that an index that is opened now has not."""
-    index = await Index.open(archive)
-    try:
-        return await index.behind()
-    finally:
-        await index.close()
-
-
-async def found(archive: Archive, text: str, *, order: Order = Order.NEWEST) -> list[int]:
-    """The numbers of what a query finds, after a look at what the count says."""
-    search = await Search.open(archive)
-    try:
-        query = parse(text)
-        page = await search.page(query, order=order, limit=100)
-        assert await search.count(query) == len(page.hits)
-        assert sorted([number async for number in search.ids(query)]) == sorted(hit.id for hit in page.hits)
-        return [hit.id for hit in page.hits]
-    finally:
-        await search.close()
 
 
 @pytest.mark.parametrize(
@@ -280,205 +190,6 @@ async def test_messages_of_one_second_are_all_found(tmp_path: Path) -> None:
     await archive.close()
 
 
-# -- broken mail
-
-
-async def test_damaged_messages_are_indexed_as_far_as_known_and_named(tmp_path: Path) -> None:
-    """An unreadable message is found by its subject, kept among the problems, and read once it is repaired."""
-    archive = await begin(tmp_path / "home")
-    await store(archive, MAIL)
-    home = archive.home
-    await archive.close()
-    part = rows(home.volume(1), "SELECT data FROM part WHERE id = 3")[0][0]
-    change(home.volume(1), "UPDATE part SET data = x'00' WHERE id = 3")
-    archive = await Archive.open(home)
-    await catch_up(archive)
-    index = await Index.open(archive)
-    problem = (await index.problems())[0]
-    assert (problem.message, problem.lack) == (3, Lack.DAMAGED)
-    assert "Part 3" in problem.reason
-    assert await glance(archive) == IndexState(behind=0, partly=0, damaged=1)
-    assert await index.again() == 0
-    assert await found(archive, "holiday") == [3]
-    assert await found(archive, "strasse") == []
-    with closing(sqlite3.connect(home.volume(1))) as connection:
-        connection.execute("UPDATE part SET data = ? WHERE id = 3", (part,))
-        connection.commit()
-    assert await index.again() == 1
-    assert await index.problems() == []
-    assert await glance(archive) == IndexState(behind=0, partly=0, damaged=0)
-    assert await found(archive, "holiday") == [3]
-    assert await found(archive, "strasse") == [3]
-    await index.database.read("INSERT INTO text (text) VALUES ('integrity-check')")
-    await index.close()
-    await archive.close()
-
-
-async def test_a_message_whose_file_is_busy_is_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is wrong with it: no gap is noted, which would keep it from ever being tried again."""
-    archive = await begin(tmp_path / "home")
-    await store(archive, MAIL)
-
-    def busy(text: Any) -> Any:
-        raise BusyError(BEING_MADE())
-
-    monkeypatch.setattr("core.archive.search.index_document.content.read", busy)
-    with pytest.raises(BusyError):
-        await catch_up(archive)
-    monkeypatch.undo()
-    await catch_up(archive)
-    assert await found(archive, "strasse") == [3]
-    assert await glance(archive) == IndexState(behind=0, partly=0, damaged=0)
-    await archive.close()
-
-
-@pytest.mark.parametrize("part", ["content.read", "folding.folded", "archive"])
-async def test_an_error_over_one_message_ends_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
-) -> None:
-    """It is named with its traceback, the others are found by their words, it is found by its place, and not tried again."""
-    archive = await begin(tmp_path / "home")
-    await store(archive, MAIL)
-
-    def failing(text: Any) -> Any:
-        if b"Holiday" in text if isinstance(text, bytes) else "Holiday" in text:
-            raise RecursionError("pass" + "word")
-        return (read if isinstance(text, bytes) else folded)(text)
-
-    read, folded = reader.read, folding.folded
-    if part == "archive":
-        # Text that no database takes.
-        monkeypatch.setattr(folding, "folded", lambda text: "\ud800" if "Holiday" in text else folded(text))
-    else:
-        monkeypatch.setattr(f"core.archive.search.index_document.{part}", failing)
-    await catch_up(archive)
-    monkeypatch.undo()
-    assert await found(archive, "offer") == [5, 2, 1]
-    assert await found(archive, "strasse") == []
-    assert 3 in await found(archive, "folder:INBOX")
-    index = await Index.open(archive)
-    problem = (await index.problems())[0]
-    assert (problem.message, problem.lack) == (3, Lack.FAILED)
-    assert await glance(archive) == IndexState(behind=0, partly=0, damaged=0, failed=1)
-    assert search_index.unreadable(archive.home) == 1
-    assert await index.again() == 0
-    await index.close()
-    await archive.close()
-    assert "message 3 " in caplog.text
-    assert "index_document.py" in caplog.text
-    assert "password" not in caplog.text
-
-
-async def test_mail_read_in_part_is_kept_with_its_reason(tmp_path: Path) -> None:
-    """Unreadable parts are reported, and the rest is found."""
-    archive = await begin(tmp_path / "home")
-    encrypted = mail(1, "Secret", "AAAA", "Content-Type: application/pkcs7-mime; name=smime.p7m")
-    await store(archive, {1: encrypted, 2: b"", 3: b"no header at all"})
-    await catch_up(archive)
-    index = await Index.open(archive)
-    problems = {one.message: one for one in await index.problems()}
-    assert all(one.lack is Lack.PARTLY for one in problems.values())
-    assert "S/MIME" in problems[1].reason
-    assert "header" in problems[3].reason
-    await index.close()
-    assert await found(archive, "secret filename:smime.p7m") == [1]
-    assert await found(archive, "header") == [3]
-    await archive.close()
-
-
-# -- an index that can be lost
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE state SET version = 0",
-        "UPDATE state SET archive_id = 'another'",
-        "UPDATE doc SET digest = digest + 1",
-        "DELETE FROM state",
-        "DROP TABLE doc",
-        "DROP TABLE text_data",
-    ],
-)
-async def test_an_index_that_does_not_fit_is_made_anew(
-    archive: Archive, caplog: pytest.LogCaptureFixture, statement: str
-) -> None:
-    """Another version, another archive, other numbers, missing tables: made anew, with a word in the log."""
-    change(archive.home.search, statement)
-    with caplog.at_level(logging.WARNING):
-        assert await behind(archive) == 5
-    assert (await glance(archive)).behind == 5
-    assert "made anew" in caplog.text
-    await catch_up(archive)
-    assert await found(archive, "offer") == [5, 2, 1]
-
-
-@pytest.mark.parametrize("content", [b"", b"no database at all" * 1000])
-async def test_a_damaged_file_is_made_anew(archive: Archive, content: bytes) -> None:
-    """A file that is no index any more is replaced."""
-    archive.home.search.write_bytes(content)
-    assert await found(archive, "offer") == []
-    await catch_up(archive)
-    assert await found(archive, "offer") == [5, 2, 1]
-
-
-async def test_damage_that_shows_only_when_searching_is_mended_too(archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
-    """Zeroed pages in the middle are noticed by the search, which begins the index anew."""
-    size = archive.home.search.stat().st_size
-    search = await Search.open(archive)
-    with archive.home.search.open("r+b") as file:
-        file.seek(4096)
-        file.write(b"\xff" * (size - 4096))
-    await search.index.database.configure(["cache_size = 1", "shrink_memory"])
-    page = await search.page(parse("offer"))
-    assert (page.hits, await search.behind()) == ((), 5)
-    assert "made anew" in caplog.text
-    await search.close()
-    await catch_up(archive)
-    assert await found(archive, "offer") == [5, 2, 1]
-
-
-async def test_a_catalog_made_anew_in_another_order_is_noticed(archive: Archive) -> None:
-    """Hits are compared with the catalog: one with another SHA-256 is not shown as what it is not."""
-    search = await Search.open(archive)
-    await archive.database.read("UPDATE message SET sha256 = zeroblob(32) WHERE id = 2")
-    assert (await search.page(parse("offer"))).hits == ()
-    assert await search.behind() == 5
-    await search.close()
-
-
-async def test_several_may_index_at_once(tmp_path: Path) -> None:
-    """Two that index the same messages at the same moment store each once."""
-    archive = await begin(tmp_path / "home")
-    await store(archive, MAIL)
-    one, other = await Index.open(archive), await Index.open(archive)
-    await asyncio.gather(one.step(), other.step())
-    assert await one.reached() == await other.reached() == 5
-    assert await found(archive, "offer") == [5, 2, 1]
-    await one.close()
-    await other.close()
-    await archive.close()
-
-
-async def test_a_full_disk_leaves_the_index_as_it_was(tmp_path: Path) -> None:
-    """Lack of space is no fault of the index: the same step works when there is space."""
-    from core.errors import StorageError
-
-    archive = await begin(tmp_path / "home")
-    await store(archive, {number: mail(number, body=" ".join(f"w{number}x{word}" for word in range(5000))) for number in MAIL})
-    index = await Index.open(archive)
-    pages = await index.database.value("PRAGMA page_count")
-    await index.database.configure([f"max_page_count = {pages + 5}"])
-    with pytest.raises(StorageError, match="full"):
-        await index.step()
-    assert await index.behind() == 5
-    await index.database.configure(["max_page_count = 1000000"])
-    assert await index.step() == 5
-    assert await found(archive, "w3x4999") == [3]
-    await index.close()
-    await archive.close()
-
-
 async def test_matching_gives_the_numbers_of_all(archive: Archive) -> None:
     """For export and restore: all messages of a query, and the number that could not be found yet."""
     assert await finding.matching(archive, "offer") == ([5, 2, 1], frozenset())
@@ -515,15 +226,6 @@ async def test_long_queries_are_within_what_the_index_takes(archive: Archive) ->
 def test_an_archive_is_not_begun_in_a_home_of_something_else(tmp_path: Path) -> None:
     """The index belongs to a home like the catalog does."""
     assert {"search.sqlite", "search.sqlite-wal", "search.sqlite-shm"} <= config.OURS
-
-
-async def test_a_catalog_that_is_damaged_is_not_taken_for_the_index(archive: Archive) -> None:
-    """Damage elsewhere is told as what it is."""
-    await archive.database.read("DROP TABLE placement")
-    search = await Search.open(archive)
-    with pytest.raises(DamagedError):
-        await search.page(parse("user:alice"))
-    await search.close()
 
 
 async def test_what_a_query_finds_is_meant_where_it_asks_for_it(archive: Archive) -> None:

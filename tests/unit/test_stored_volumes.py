@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,76 +14,25 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.proof import verify
-from core.archive.registry import saved_settings, storage_state, stored_repair, storing
-from core.archive.store.entries.upkeep import VolumeStored
+from core.archive.registry import saved_settings, storage_state, storing
 from core.archive.transfer.backup import back_up
 from core.config import Home
-from core.errors import DamagedError, InputError, StorageError, UnfetchedError
+from core.errors import InputError, StorageError
 from core.problems import bucket as problems
-from core.problems import storage as disk
 from core.secrets import Secret
 from core.storage import configuration, copies, fetching, notes
 from core.storage.place import StoragePlace
-from tests import homes
-from tests.servers.bucket import BUCKET, BucketServer, bucket_server
+from tests import homes, stored_archives
+from tests.servers.bucket import BucketServer
+from tests.stored_archives import archive_with, free, in_bucket, stored
 from tests.support import coded
 
+served = stored_archives.served
+server = stored_archives.server
+place = stored_archives.place
+folder = stored_archives.folder
+
 pytestmark = pytest.mark.xdist_group("bucket")
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[BucketServer]:
-    with bucket_server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(served: BucketServer) -> Iterator[BucketServer]:
-    for name in served.objects():
-        served.delete(name)
-    yield served
-    moods = served.moods
-    moods.refuse, moods.only, moods.change, moods.dropped, moods.forgetful = None, (), None, False, False
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> StoragePlace:
-    if request.param == "folder":
-        (tmp_path / "storage").mkdir()
-        return StoragePlace(str(tmp_path / "storage"))
-    return in_bucket(request.getfixturevalue("server"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> StoragePlace:
-    (tmp_path / "storage").mkdir()
-    return StoragePlace(str(tmp_path / "storage"))
-
-
-def in_bucket(server: BucketServer) -> StoragePlace:
-    return StoragePlace(f"s3://{BUCKET}/mail", server.endpoint, "", "key-id")
-
-
-async def archive_with(tmp_path: Path, place: StoragePlace, *, volumes: int = 4) -> Archive:
-    """An archive with some sealed volumes and a storage."""
-    archive = await homes.begin(tmp_path / "home", volume_bytes=1)
-    for number in range(1, volumes + 1):
-        await homes.store(archive, {number: homes.message(number, 20_000)})
-    await archive.volumes.release()
-    await storing.configure(archive, place, Secret("secret-half") if place.access_key else None, actor="test")
-    return archive
-
-
-async def free(archive: Archive) -> list[str]:
-    """Store all, and remove every copy."""
-    done = await storing.push(archive, actor="test")
-    assert done.failed == {}
-    await archive.volumes.release()
-    return copies.free(archive.home, 0, recent=0.0)
-
-
-async def stored(archive: Archive) -> list[VolumeStored]:
-    return await storing.stored_volumes(archive)
 
 
 # Storing and reading -------------------------------------------------------------------------------------------------------
@@ -142,28 +90,6 @@ async def test_nothing_is_stored_twice_and_no_entry_written_twice(tmp_path: Path
         await archive.close()
 
 
-async def test_a_copy_that_is_not_what_was_stored_is_never_removed(tmp_path: Path, folder: StoragePlace) -> None:
-    archive = await archive_with(tmp_path, folder)
-    try:
-        await storing.push(archive, actor="test")
-        await archive.volumes.release()
-        changed = archive.home.volume(1)
-        homes.change(changed, "CREATE INDEX other ON ledger (at)", "DROP INDEX other")
-        removed = copies.free(archive.home, 0, recent=0.0)
-        assert changed.exists()
-        assert changed.name not in removed
-        assert 1 in list(copies.waiting(archive.home))
-        await storing.push(archive, actor="test")
-        assert [one.key.rpartition("/")[2] for one in await stored(archive) if one.volume == 1] == [
-            "000001.g1.sqlite",
-            "000001.g2.sqlite",
-        ]
-        assert changed.name in copies.free(archive.home, 0, recent=0.0)
-        assert await homes.raws(archive)
-    finally:
-        await archive.close()
-
-
 async def test_copies_used_longest_ago_go_first(tmp_path: Path, folder: StoragePlace) -> None:
     archive = await archive_with(tmp_path, folder)
     try:
@@ -208,64 +134,6 @@ async def test_what_is_open_stays_readable_when_its_copy_goes(tmp_path: Path, fo
         await archive.close()
 
 
-# A storage that fails ------------------------------------------------------------------------------------------------------
-
-
-async def test_a_storage_that_does_not_answer_is_told_and_keeps_nothing_from_being_archived(
-    tmp_path: Path, server: BucketServer
-) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
-    try:
-        server.moods.refuse = (503, "SlowDown")
-        done = await storing.push(archive, actor="test")
-        assert not done.stored
-        assert {why.code for why in done.failed.values()} == {problems.REFUSED}
-        trouble = await storage_state.trouble(archive.home, archive.database)
-        assert trouble is not None
-        await homes.store(archive, {50: homes.message(50)})
-        server.moods.refuse = None
-        assert (await storing.push(archive, actor="test")).failed == {}
-        assert await storage_state.trouble(archive.home, archive.database) is None
-    finally:
-        await archive.close()
-
-
-async def test_a_volume_that_cannot_be_fetched_is_no_damage(tmp_path: Path, server: BucketServer) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
-    try:
-        await free(archive)
-        server.moods.refuse = (503, "SlowDown")
-        with pytest.raises(UnfetchedError, check=coded(problems.AWAY)):
-            await archive.volumes.at(1)
-        with pytest.raises(UnfetchedError):
-            await verify.verify(archive.home)
-        server.moods.refuse = None
-        assert (await archive.volumes.at(1)).fault is None
-    finally:
-        await archive.close()
-
-
-async def test_a_catalog_that_is_made_anew_lacks_nothing_of_a_volume_that_cannot_be_fetched(
-    tmp_path: Path, server: BucketServer
-) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
-    try:
-        before = await archive.database.read("SELECT sha256 FROM message ORDER BY sha256")
-        await free(archive)
-        server.moods.refuse = (503, "SlowDown")
-        with pytest.raises(UnfetchedError):
-            await archive.rebuild()
-        server.moods.refuse = None
-    finally:
-        await archive.close()
-    again = await Archive.open(archive.home)
-    try:
-        assert again.notices == []
-        assert await again.database.read("SELECT sha256 FROM message ORDER BY sha256") == before
-    finally:
-        await again.close()
-
-
 async def test_without_the_library_a_bucket_is_refused_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "obstore.store", None)
     archive = await homes.begin(tmp_path / "home")
@@ -278,75 +146,6 @@ async def test_without_the_library_a_bucket_is_refused_with_the_remedy(tmp_path:
                 actor="test",
             )
         assert configuration.read(archive.home) is None
-    finally:
-        await archive.close()
-
-
-async def test_a_put_that_was_acknowledged_and_changed_keeps_the_copy(tmp_path: Path, server: BucketServer) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
-    try:
-        server.moods.change = lambda body: body[:-1] + bytes([body[-1] ^ 1])
-        done = await storing.push(archive, actor="test")
-        assert {why.code for why in done.failed.values()} == {problems.CHANGED}
-        assert await stored(archive) == []
-        assert copies.free(archive.home, 0, recent=0.0) == []
-    finally:
-        await archive.close()
-
-
-@pytest.mark.parametrize("how", ["truncated", "changed", "removed"])
-async def test_an_object_that_was_changed_is_named_and_put_back_from_a_copy(
-    tmp_path: Path, server: BucketServer, how: str
-) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
-    try:
-        await storing.push(archive, actor="test")
-        await archive.volumes.release()
-        key = next(one.key for one in await stored(archive) if one.volume == 1)
-        content = server.content(f"mail/{key}")
-        assert content == archive.home.volume(1).read_bytes()
-        if how == "removed":
-            server.delete(f"mail/{key}")
-        else:
-            server.put(f"mail/{key}", content[:-7] if how == "truncated" else content[:-1] + b"?")
-        found = await storing.check(archive, deep=True)
-        assert {name: why.code for name, why in found.findings.items()} == {
-            key: problems.GONE if how == "removed" else problems.CHANGED
-        }
-        mended = await stored_repair.mend(archive, actor="test")
-        assert list(mended.failed) == []
-        assert (await storing.check(archive, deep=True)).findings == {}
-    finally:
-        await archive.close()
-
-
-async def test_a_changed_object_is_never_believed(tmp_path: Path, server: BucketServer) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
-    try:
-        await free(archive)
-        key = next(one.key for one in await stored(archive) if one.volume == 1)
-        server.put(f"mail/{key}", server.content(f"mail/{key}")[:-1] + b"?")
-        assert not archive.home.volume(1).exists()
-        with pytest.raises(DamagedError, check=coded(problems.CHANGED)):
-            await archive.volumes.at(1)
-        assert [path.name for path in archive.home.volumes.iterdir() if path.name.startswith(".")] == []
-        verdict = await verify.verify(archive.home)
-        assert ("000001.sqlite", problems.CHANGED) in [(one.where, one.reason.code) for one in verdict.findings if one.reason]
-    finally:
-        await archive.close()
-
-
-async def test_a_full_disk_while_fetching_is_told_and_leaves_nothing(
-    tmp_path: Path, folder: StoragePlace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive = await archive_with(tmp_path, folder)
-    try:
-        await free(archive)
-        monkeypatch.setattr(fetching, "SPARE_BYTES", 2**62)
-        with pytest.raises(UnfetchedError, check=coded(disk.FULL)):
-            await archive.volumes.at(1)
-        monkeypatch.undo()
-        assert await archive.volumes.at(1)
     finally:
         await archive.close()
 
@@ -496,17 +295,3 @@ async def test_a_backup_has_all_volumes_and_is_not_fetched_twice(tmp_path: Path,
     finally:
         await archive.close()
     assert (await verify.verify(Home(tmp_path / "backup"))).findings == []
-
-
-async def test_a_note_that_was_lost_with_the_copy_is_written_anew_by_a_check(tmp_path: Path, folder: StoragePlace) -> None:
-    archive = await archive_with(tmp_path, folder)
-    try:
-        before = await homes.raws(archive)
-        await free(archive)
-        notes.path_of(archive.home.volume(2)).unlink()
-        with pytest.raises(DamagedError):
-            await archive.volumes.at(2)
-        assert (await storing.check(archive)).noted == ("000002.sqlite",)
-        assert await homes.raws(archive) == before
-    finally:
-        await archive.close()

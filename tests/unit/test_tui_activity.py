@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from unittest.mock import AsyncMock
 
 import pytest
@@ -20,10 +18,10 @@ from core.problems import cluster as problems
 from core.problems import table
 from core.secrets import Secret
 from core.service.queue import Queue, RunProblem
-from core.system.tasks import spawn
 from core.text.cells import cell_len
-from tests import homes
-from tests.screens import Shown, straight
+from tests import homes, past_runs
+from tests.past_runs import at_runs, with_runs
+from tests.screens import straight
 from tests.terminal.consoles import add_run, console_on
 from tests.terminal.staged import HOSTILE, problem
 from tui.desk import activity
@@ -32,41 +30,15 @@ from tui.places.home.home import HomePlace
 from tui.places.listing import ListingPlace
 from tui.places.page import Page
 from tui.places.pick import Pick
-from tui.places.place import Place
 from tui.places.proof.ledger import LedgerPlace
 from tui.places.runs.activity import ActivityPlace
 from tui.places.runs.problems import ProblemsPlace
 from tui.places.runs.run import RunPlace
 
+archive = past_runs.archive
+
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
-
-
-@pytest.fixture
-async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Archive]:
-    # The runs here are rows: no service shall take them up.
-    monkeypatch.setattr("tui.desk.desk.ensure_running", AsyncMock())
-    archive = await homes.begin(tmp_path / "home")
-    yield archive
-    await archive.close()
-
-
-async def with_runs(archive: Archive) -> None:
-    """Four runs: fine, with two problems and by the schedule, failed, going on."""
-    await add_run(archive, "Staff", archived=310, bytes=44_000_000, found=310)
-    two = [problem(), problem("Junk", 9, "It is not there any more.")]
-    await add_run(archive, "Journal", RunStatus.WITH_ERRORS, problems=two, automatic=True, archived=12, failed=2, deleted=1234)
-    await add_run(archive, "Staff", RunStatus.FAILED, reason="The server refused the login.")
-    await Queue(archive.database).enqueue("Staff")
-
-
-async def at_runs(screen: Shown) -> ActivityPlace:
-    await screen.press("y")
-    await screen.until(lambda: isinstance(screen.console.screen, ActivityPlace))
-    await screen.until_shown("Runs (")
-    place = screen.console.screen
-    assert isinstance(place, ActivityPlace)
-    return place
 
 
 @BOTH_SIZES
@@ -310,74 +282,6 @@ async def test_hostile_texts_leave_the_lists_alone(archive: Archive, size: tuple
             assert all(cell_len(line) == size[0] for line in screen.lines)
             if issubclass(kind, ListingPlace):
                 assert straight(screen.lines, size)
-
-
-async def test_all_places_are_one_key_away(archive: Archive) -> None:
-    """h, u, y and a go there from anywhere, help and palette list them, and escape leads to Home."""
-    async with console_on(archive.home) as screen:
-        await at_runs(screen)
-        await screen.press("a")
-        await screen.until_shown("Ledger (")
-        await screen.press("u")
-        await screen.until_shown("Users (1)")
-        assert len(screen.console.screen_stack) == 3
-        await screen.press("question_mark")
-        await screen.until_shown("Go to Home", "Go to Activity")
-        await screen.press("escape", "ctrl+p")
-        await screen.press(*"activ")
-        await screen.until_shown("Go to Activity")
-        await screen.press("enter", "enter")
-        await screen.until(lambda: isinstance(screen.console.screen, ActivityPlace))
-        await screen.press("h")
-        await screen.until(lambda: isinstance(screen.console.screen, HomePlace))
-
-
-async def test_places_can_be_left_while_they_are_loaded(archive: Archive) -> None:
-    """With any quick typing, no place is looked for that is gone, or not there yet."""
-    await with_runs(archive)
-    async with console_on(archive.home) as screen:
-        for keys in ("y", "a", "s", "u", "y", "p", "h", "y", "a", "escape", "escape", "s", "y") * 3:
-            await screen.press(keys)
-            await screen.console.screen.load_or_say()  # type: ignore[attr-defined]
-            assert isinstance(screen.console.screen, Place)
-            leaving = screen.console.screen
-            loading = spawn(leaving.load_or_say(), name="load")
-            if not isinstance(leaving, HomePlace):
-                await screen.console.action_go("home")
-            await loading
-        assert isinstance(screen.console.screen, HomePlace)
-
-
-async def test_keys_typed_ahead_choose_in_a_list_that_is_not_drawn_yet(archive: Archive) -> None:
-    """The list that asks takes each of them, and its own start does not take their place."""
-    await with_runs(archive)
-    async with console_on(archive.home) as screen:
-        await at_runs(screen)
-        for key in ("t", "down", "down", "down", "down", "enter"):
-            screen.send(key)
-        await screen.until_shown("Runs (1)", "t failed")
-
-
-async def test_a_place_that_is_closed_while_the_archive_is_asked_is_no_fault(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its widgets are gone then, and nothing more is asked of it."""
-    async with console_on(archive.home) as screen:
-        await screen.press("y")
-        await screen.until(lambda: isinstance(screen.console.screen, ActivityPlace))
-        desk = screen.console.desk
-        changed, asked = desk.changed, 0
-
-        async def closing() -> bool:
-            nonlocal asked
-            asked += 1
-            if isinstance(screen.console.screen, ActivityPlace):
-                await screen.console.pop_screen()
-            return await changed()
-
-        monkeypatch.setattr(desk, "changed", closing)
-        await screen.until(lambda: asked > 2)
-        assert isinstance(screen.console.screen, HomePlace)
 
 
 @BOTH_SIZES

@@ -14,10 +14,10 @@ from core.archive.read.selection import Selection
 from core.archive.registry import users
 from core.archive.transfer import export
 from tests import homes
+from tests.jobs import over
 from tests.screens import Shown, straight
+from tests.shown_mail import STRANGE, fill, mail
 from tests.terminal.consoles import console_on
-from tests.unit.test_tui_archive import STRANGE, fill, mail
-from tests.unit.test_tui_jobs import over
 from tui.desk.desk import Desk, open_desk
 from tui.desk.imports import ImportWish, WrongField
 from tui.desk.refusals import Refused

@@ -20,9 +20,9 @@ from core.secrets import Secret
 from tests import homes
 from tests.homes import ALICE
 from tests.screens import Shown, straight
+from tests.shown_mail import STRANGE, fill, in_folders, in_inbox, mail
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
-from tests.unit.test_tui_archive import STRANGE, fill, in_folders, in_inbox, mail
 from tui.desk.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
 from tui.desk.present import own

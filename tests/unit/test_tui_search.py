@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
-from contextlib import aclosing
-from pathlib import Path
 from unittest.mock import AsyncMock
 
 import pytest
@@ -14,19 +10,14 @@ from textual import events
 from core.archive.archive import Archive
 from core.archive.registry import users
 from core.archive.search import query as language
-from core.archive.search.search_index import Index
-from tests import homes
+from tests import homes, sought_mail
 from tests.homes import ALICE
 from tests.reasons import said
-from tests.screens import Shown, straight
+from tests.screens import straight
+from tests.shown_mail import BOTH_SIZES, STRANGE, mail
+from tests.sought_mail import index, searching, seek
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
-from tests.unit.test_tui_archive import BOTH_SIZES, STRANGE, fill, in_folders, mail
-from tui.desk.archive import MailSelection
-from tui.desk.desk import Desk, open_desk
-from tui.desk.present import own
-from tui.desk.refusals import Refused
-from tui.desk.search import BadQuery, Question, SearchOrder, SearchScope
 from tui.places.archive.archive import ArchivePlace
 from tui.places.archive.archive_mail import MailPlace
 from tui.places.archive.archive_message import MessagePlace
@@ -34,52 +25,8 @@ from tui.places.archive.searching import SearchPlace
 from tui.places.home.home import HomePlace
 from tui.text import syntax
 
-
-@pytest.fixture
-def starts(monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
-    """The code that starts a service, and starts none."""
-    starts = AsyncMock()
-    monkeypatch.setattr("tui.desk.desk.ensure_running", starts)
-    return starts
-
-
-@pytest.fixture
-async def archive(tmp_path: Path, starts: AsyncMock) -> AsyncIterator[Archive]:
-    """Ten messages, each with its number and that of its day, half of them with more about steel."""
-    archive = await homes.begin(tmp_path / "home")
-    await fill(archive, 5)
-    steel = {uid: mail(uid, f"Offer {uid}", text="steel " * uid) for uid in range(6, 11)}
-    await homes.store(archive, steel, folder="Work/Steel")
-    await index(archive)
-    yield archive
-    await archive.close()
-
-
-async def index(archive: Archive) -> None:
-    opened = await Index.open(archive)
-    try:
-        while await opened.step():
-            pass
-    finally:
-        await opened.close()
-
-
-async def searching(screen: Shown, text: str = "") -> SearchPlace:
-    """The search, from wherever one is, with ``text`` sought."""
-    await screen.press("slash")
-    await screen.until(lambda: isinstance(screen.console.screen, SearchPlace))
-    place = screen.console.screen
-    assert isinstance(place, SearchPlace)
-    await screen.until(lambda: place.is_mounted and place.typing)
-    if text:
-        await seek(screen, place, text)
-    return place
-
-
-async def seek(screen: Shown, place: SearchPlace, text: str) -> None:
-    """Write ``text`` into the line and press enter."""
-    place.search.line.value = text
-    await screen.press("enter")
+starts = sought_mail.starts
+archive = sought_mail.archive
 
 
 def subjects(place: SearchPlace) -> list[str]:
@@ -293,102 +240,6 @@ async def test_queries_come_back_with_the_arrows(archive: Archive) -> None:
         await screen.until(lambda: place.among_rows)
 
 
-# Marks -------------------------------------------------------------------------------------------------------------------
-
-
-async def test_messages_are_marked_in_a_folder(archive: Archive) -> None:
-    """space, x; marks are counted, survive scrolling and news, and end with the folder. In the tree space folds."""
-    await homes.store(archive, {uid: mail(1, f"many {uid:04}") for uid in range(1, 401)}, folder="Many")
-    async with console_on(archive.home) as screen:
-        place = await in_folders(screen)
-        await screen.press("down", "enter")
-        await screen.until_shown("Many (400)", "space Mark")
-        assert "x Unmark" not in screen.text
-        await screen.press("space", "down", "down", "space")
-        await screen.until_shown("Many (400), 2 marked", "x Unmark")
-        await screen.press("end")
-        await screen.until_shown("many 0001")
-        await screen.press("space", "home")
-        await screen.until_shown("3 marked", "many 0400")
-        assert [line.rstrip("┃ ")[-1] for line in screen.lines if "many 0400" in line and "▸" in line] == ["*"]
-        chosen = place.selection()
-        alice = (await users.find(archive, "alice")).id
-        assert (chosen.user, chosen.folder) == (alice, f"{ALICE}/Many")
-        assert (chosen.query, chosen.words) == ("", "3 marked messages")
-        assert len(chosen.messages) == 3
-        await screen.press("space")
-        await screen.until_shown("2 marked")
-        await screen.press("x")
-        await screen.until(lambda: "marked" not in screen.text)
-        assert len(place.selection().messages) == 1
-        await screen.press("space")
-        await screen.until_shown("1 marked")
-        await screen.press("escape")
-        await screen.until_shown("▸     Many")
-        await screen.press("home", "space")
-        await screen.until_shown("▸ + alice@example.test")
-        await screen.press("space", "down", "enter")
-        await screen.until_shown("1 marked in the list before: these marks are gone.", "number 5")
-        assert place.selection() == MailSelection(user=alice, folder=f"{ALICE}/INBOX", messages=(5,), words=own("number 5"))
-
-
-async def test_hits_are_marked_and_all_that_is_found(archive: Archive) -> None:
-    """Marks stay in another order; A means the query itself, in its scope; another search begins without marks."""
-    alice = (await users.find(archive, "alice")).id
-    async with console_on(archive.home) as screen:
-        await in_folders(screen)
-        place = await searching(screen, "steel")
-        await screen.until_shown("5 found")
-        await screen.press("down", "space", "down", "space")
-        await screen.until_shown("5 found, newest first, 2 marked")
-        assert place.selection() == MailSelection(user=alice, messages=(10, 9), words=own("2 marked messages"))
-        await screen.press("ctrl+r")
-        await screen.until_shown("5 found, by relevance, 2 marked")
-        await screen.press("A")
-        await screen.until_shown("all 5 marked")
-        words = own("5 messages found in the mail of alice for: steel")
-        assert place.selection() == MailSelection(user=alice, query="steel", words=words)
-        await screen.press("space")
-        await screen.until_shown("1 marked", "now only this one is")
-        assert len(place.selection().messages) == 1
-        await screen.press("slash")
-        lies = "SELECT folder.id, path FROM folder JOIN placement ON folder_id = folder.id WHERE message_id = 10"
-        [[number, path]] = await archive.database.read(lies)
-        await seek(screen, place, f'steel folder:"{path}"')
-        await screen.until_shown("5 found")
-        await screen.press("down", "space")
-        await screen.until_shown("1 marked")
-        assert (place.selection().user, place.selection().folders) == (alice, frozenset((number,)))
-        await screen.press("slash")
-        await seek(screen, place, "steel")
-        await screen.until_shown("5 found", "these marks are gone")
-        await screen.press("down")
-        await screen.press("x", "A", "x")
-        await screen.until(lambda: "marked" not in screen.text.split("╭")[0])
-        assert len(place.selection().messages) == 1
-        await screen.press("space", "slash")
-        await seek(screen, place, "number")
-        await screen.until_shown("5 found", "these marks are gone")
-        assert place.selection() == MailSelection(user=alice, messages=(5,), words=own("number 5"))
-        await screen.press("enter")
-        await screen.until(lambda: place.among_rows)
-        await screen.press("enter")
-        await screen.until_shown("Subject  number 5")
-        message = screen.console.screen
-        assert isinstance(message, MessagePlace)
-        assert message.selection() == MailSelection(user=alice, messages=(5,), words=own("number 5"))
-
-
-async def test_nothing_found_means_nothing(archive: Archive) -> None:
-    """Not everything: that is what an empty selection would be."""
-    async with console_on(archive.home) as screen:
-        place = await searching(screen, "unheard")
-        await screen.until_shown("Nothing found")
-        with pytest.raises(Refused, match="No message is chosen"):
-            place.selection()
-        assert not screen.text.count("A All found")
-
-
 # Help and looks ----------------------------------------------------------------------------------------------------------
 
 
@@ -437,59 +288,6 @@ async def test_hostile_mail_and_a_hostile_query_move_no_column(archive: Archive,
         await screen.until(lambda: ("found" in screen.text and "1 found" not in screen.text) or "! " in screen.text)
         assert straight(screen.lines, size)
         assert not set(screen.text) & STRANGE
-
-
-# The desk, and an index that breaks -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def desk(archive: Archive) -> AsyncIterator[Desk]:
-    desk = await open_desk(archive.home.path)
-    yield desk
-    await desk.close()
-
-
-async def test_a_search_that_is_left_is_not_gone_on_with(archive: Archive, desk: Desk) -> None:
-    """The index is closed at once; what was listed can still be looked at."""
-    await homes.store(archive, {uid: mail(1, f"many {uid:04}") for uid in range(1, 301)}, folder="Many")
-    await index(archive)
-
-    def opened() -> bool:
-        return any("search.sqlite" in os.readlink(file) for file in Path("/proc/self/fd").iterdir() if file.is_symlink())
-
-    assert not opened()
-    async with aclosing(desk.search.find(Question("many"))) as found:
-        results = await anext(found)
-        assert (len(results), results.complete) == (100, False)
-        assert opened()
-    assert not opened()
-    assert [row.subject for row in await results.page(99, 5)] == ["many 0201"]
-
-
-async def test_all_that_is_found_is_counted_by_relevance_too(archive: Archive, desk: Desk) -> None:
-    """The list has the best 1,000, the count all."""
-    await homes.store(archive, {uid: mail(1, f"many {uid:04}") for uid in range(1, 1103)}, folder="Many")
-    await index(archive)
-    async with aclosing(desk.search.find(Question("many", order=SearchOrder.RELEVANCE))) as found:
-        [*_, results] = [results async for results in found]
-    assert (len(results), results.total, results.complete) == (1000, 1102, True)
-
-
-async def test_an_error_has_its_place_and_no_words_of_the_command_line(archive: Archive, desk: Desk) -> None:
-    """The position is the one in the text; what was wrong is not kept among what was sought."""
-    with pytest.raises(BadQuery) as caught:
-        await anext(desk.search.find(Question("steel user:nobody")))
-    assert caught.value.position == 11
-    assert "archivar" not in caught.value.hint
-    assert list(desk.search.asked) == []
-
-
-async def test_a_scope_that_is_gone_finds_nothing(archive: Archive, desk: Desk) -> None:
-    """A folder that does not exist any more is no fault."""
-    alice = (await users.find(archive, "alice")).id
-    async with aclosing(desk.search.find(Question("steel", SearchScope(alice, "none")))) as found:
-        [results] = [results async for results in found]
-    assert (len(results), results.complete) == (0, True)
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 1000], ids=["empty", "text"])
