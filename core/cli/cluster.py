@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group.command("init", cls=Command)(init)
     group.command("status", cls=Command)(cluster_status)
     group.command("drain", cls=Command)(drain)
+    group.command("adopt", cls=Command)(adopt)
     app.add_typer(group, name="cluster")
     app.command("worker", cls=Command)(worker)
 
@@ -107,6 +108,18 @@ async def drain(
     count = await setting_up.drain(context.find(), name, back=back)
     what = "takes mailboxes again" if back else "takes no more mailboxes"
     return Answer(json=lambda: {"workers": count}, lines=[f"{counted(count, 'worker')}: each {what}."])
+
+
+async def adopt() -> Answer:
+    """Have workers deliver to this archive, which was restored from a backup, although they have delivered to a later state.
+
+    What they have not delivered yet is left out, and they begin anew. Use it only when the later archive is lost for good.
+    """
+    from core.cluster import setting_up
+
+    async with context.archive() as archive:
+        await setting_up.adopt(archive)
+    return Answer(json=lambda: {"adopted": True}, lines=["Workers deliver to this archive from now on."])
 
 
 def worker(

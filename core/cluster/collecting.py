@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from contextlib import aclosing
@@ -10,20 +10,23 @@ from pathlib import Path
 
 from core import files
 from core.archive.archive import Archive
+from core.archive.catalog.lanes import Lane
 from core.archive.registry import lanes
 from core.archive.store.entries import AnyEntry
 from core.archive.store.entries.mail import Moved
 from core.archive.store.entries.statement import Erased, Newer
 from core.archive.store.volume import Volume
-from core.cluster.place import LanePlace
+from core.cluster import closing
+from core.cluster.holding import Holding
+from core.cluster.place import LanePlace, digest_of
 from core.cluster.postgres import Postgres, Row
 from core.config import IN_LANE
 from core.engine.run import counting
-from core.errors import ArchivarError, BusyError, DamagedError
+from core.errors import ArchivarError, BusyError, DamagedError, HomeError, StorageError
 from core.model import Tally
 from core.problems import cluster as problems
-from core.problems import table
 from core.problems.code import Reason
+from core.storage.keys import VolumeKey
 from core.values import dataclass
 
 #: Volumes that are taken in one go, so that progress is told in between.
@@ -43,11 +46,12 @@ class Refused:
 class Collecting:
     """The taking of volumes. ``counted``: what entries of a run say of a mailbox, by run and the mailbox's name."""
 
-    def __init__(self, archive: Archive, database: Postgres, place: LanePlace) -> None:
+    def __init__(self, archive: Archive, database: Postgres, place: LanePlace, holding: Holding) -> None:
         self.counted: dict[int, dict[str, Tally]] = {}
         self._archive = archive
         self._database = database
         self._place = place
+        self._holding = holding
 
     async def collect(self) -> list[Refused]:
         """Take what was delivered and is not taken; the sessions that must be given up.
@@ -55,7 +59,7 @@ class Collecting:
         What cannot be fetched now stays for the next time. Raises ``AwayError``, and what keeps the archive from being written.
         """
         rows = await self._database.rows(
-            "SELECT v.*, s.lane FROM volume v JOIN session s ON s.id = v.session WHERE NOT v.taken "
+            "SELECT v.*, s.lane, s.lane_id FROM volume v JOIN session s ON s.id = v.session WHERE NOT v.taken "
             "ORDER BY v.session, v.number LIMIT %s",
             AT_ONCE,
         )
@@ -69,6 +73,7 @@ class Collecting:
             if session in stopped:
                 continue
             try:
+                self._check(row, ends.get(row["lane"]))
                 await self._fetch(row)
                 tallies.setdefault(session, {})
                 # A service that died may have anchored it before it could say so.
@@ -78,7 +83,7 @@ class Collecting:
             except BusyError as error:
                 logger.warning("%s", error)
                 stopped.add(session)
-            except DamagedError as error:
+            except (DamagedError, StorageError, HomeError) as error:
                 refused.append(Refused(session, error.reason))
                 stopped.add(session)
                 fetched.pop(session, None)
@@ -87,6 +92,14 @@ class Collecting:
         for one in refused:
             await self._leave_out(one)
         return refused
+
+    def _check(self, row: Row, lane: Lane | None) -> None:
+        """Raise ``DamagedError`` for a volume of a lane that this archive did not open, or one at another's place."""
+        if lane is None or lane.end.id != row["lane_id"]:
+            raise DamagedError(problems.UNKNOWN_LANE(lane=row["lane"] or 0))
+        key = VolumeKey.parse(row["key"])
+        if key is None or (key.archive, key.volume) != (self._archive.archive_id, row["lane"] * IN_LANE + row["number"]):
+            raise DamagedError(problems.OTHER_KEY(lane=row["lane"], key=row["key"][:200]))
 
     async def _granted(self, session: int) -> set[tuple[int, str]]:
         """The runs and mailboxes that a session was given jobs for."""
@@ -98,7 +111,8 @@ class Collecting:
     async def _fetch(self, row: Row) -> None:
         """Copy a volume into the home; whole and compared, or not at all. Raises ``BusyError``, ``DamagedError``."""
         path = self._archive.home.volume(row["lane"] * IN_LANE + row["number"])
-        if path.exists():
+        # A service that died may have fetched it before.
+        if path.exists() and await asyncio.to_thread(digest_of, path) == bytes(row["sha256"]):
             return
         path.parent.mkdir(mode=0o700, exist_ok=True)
         aside = files.aside(path)
@@ -117,8 +131,13 @@ class Collecting:
         self, row: Row, after: int, granted: Collection[tuple[int, str]], tallies: dict[int, dict[str, Tally]]
     ) -> None:
         """Count the entries after ``after``. Raises ``DamagedError`` for one about a mailbox that its worker was not given."""
-        volume = await Volume.open(self._archive.home.volume(row["lane"] * IN_LANE + row["number"]), read_only=True)
+        path = self._archive.home.volume(row["lane"] * IN_LANE + row["number"])
+        volume = await Volume.open(path, read_only=True)
         try:
+            if volume.fault is not None:
+                raise volume.fault
+            if (await volume.head()).seq != row["head"]:
+                raise DamagedError(problems.OTHER_END(lane=row["lane"], file=path.name, entry=row["head"]))
             async with aclosing(volume.entries(after)) as entries:
                 async for entry in entries:
                     value = entry.value
@@ -146,6 +165,8 @@ class Collecting:
         return refused
 
     async def _taken(self, session: int, reached: int, rows: Sequence[Row]) -> None:
+        # Before a worker can know, and delete on the server: so no earlier state of this archive is taken for the present one.
+        await self._holding.note()
         await self._database.change("UPDATE session SET anchored = %s WHERE id = %s", reached, session)
         await self._database.change("UPDATE volume SET taken = true WHERE session = %s AND head <= %s", session, reached)
         for row in rows:
@@ -156,14 +177,13 @@ class Collecting:
 
     async def _leave_out(self, one: Refused) -> None:
         """Take nothing more of a session, and remove what of it was fetched and is no part of the archive."""
-        row = await self._database.one("SELECT lane, anchored FROM session WHERE id = %s", one.session)
-        await self._database.change(
-            "UPDATE session SET state = 'closed', why = %s::jsonb WHERE id = %s", kept_json(one.why), one.session
-        )
+        row = await self._database.one("SELECT lane, lane_id FROM session WHERE id = %s", one.session)
+        await closing.close(self._database, one.session, one.why)
         await self._database.change("DELETE FROM volume WHERE session = %s AND NOT taken", one.session)
-        if row is None or row["lane"] is None:
+        lane = (await lanes.all_of(self._archive)).get(row["lane"]) if row is not None else None
+        if row is None or lane is None or lane.end.id != row["lane_id"]:
             return
-        end = (await lanes.all_of(self._archive))[row["lane"]].end
+        end = lane.end
         for number in self._archive.home.volumes_of(row["lane"]):
             if number > end.volume or not end.head.seq:
                 _remove(self._archive.home.volume(number))
@@ -179,8 +199,3 @@ def _about(value: AnyEntry | Newer | Erased) -> tuple[int, str]:
     if isinstance(value, Moved):
         return run, value.source
     return run, getattr(source, "source", "")
-
-
-def kept_json(reason: Reason) -> str:
-    """A reason for a column of JSON."""
-    return json.dumps(table.as_kept(reason))

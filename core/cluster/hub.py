@@ -7,34 +7,30 @@ do their jobs count as lost.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.archive.archive import Archive
 from core.archive.registry import lanes
-from core.cluster import cluster_file, known, protocol
-from core.cluster.collecting import Collecting, kept_json
-from core.cluster.postgres import AwayError, Postgres, Row
+from core.cluster import answering, closing, cluster_file, following, known, protocol
+from core.cluster.collecting import Collecting
+from core.cluster.following import Following, RunHead
+from core.cluster.holding import Holding
+from core.cluster.postgres import AwayError, Postgres
 from core.cluster.queueing import JobQueue
 from core.cluster.setting_up import place_at
 from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.story import Listener
-from core.errors import BusyError, DamagedError
-from core.model import EventKind, Tally, Told
+from core.errors import BusyError
+from core.model import Tally
 from core.problems import cluster as problems
 from core.problems import table
-from core.problems.code import Reason
 from core.problems.warning import WORKER_LOST
 from core.system.tasks import spawn
-from core.values import dataclass
-
-if TYPE_CHECKING:
-    pass
 
 #: Seconds between two looks.
 LOOK_SECONDS = 0.1
@@ -48,32 +44,6 @@ _FORGET = (
 logger = logging.getLogger("archivar.cluster")
 
 
-@dataclass(frozen=True, slots=True)
-class RunHead:
-    """The common part of a run's jobs: its number in PostgreSQL, the run's number, and the listener of its events."""
-
-    id: int
-    number: int
-    listener: Listener
-
-
-class Following:
-    """A job that was given out, as the home follows it."""
-
-    def __init__(self, job: int, run: RunHead, source: str, progress: MailboxProgress) -> None:
-        self.job = job
-        self.run = run
-        self.source = source
-        self.progress = progress
-        self.taken = asyncio.Event()
-        #: Its server is free for another mailbox.
-        self.visited = asyncio.Event()
-        #: It has a result that is part of the archive, or was lost.
-        self.ended = asyncio.Event()
-        self.outcome: Mapping[str, Any] | None = None
-        self.told = 0
-
-
 class Hub:
     """The hub of an archive. ``used`` keeps it running."""
 
@@ -84,7 +54,7 @@ class Hub:
         self._stack: AsyncExitStack | None = None
         self._loop: asyncio.Task[None] | None = None
         self._following: dict[int, Following] = {}
-        self._lost: list[Reason] = []
+        self._cancelling: set[int] = set()
         self._since = time.monotonic()
         self._error: BaseException | None = None
 
@@ -107,11 +77,12 @@ class Hub:
         file = cluster_file.read(self._archive.home)
         async with AsyncExitStack() as stack:
             self._database = await stack.enter_async_context(Postgres.open(file.address))
-            self._cluster = await self._database.cluster(self._archive.archive_id)
+            self._holding = Holding(self._archive, self._database)
+            self._cluster = await self._holding.take()
             place = await place_at(self._cluster, self._archive.home.path / cluster_file.KEY_NAME)
             self.public_key = file.public_key
             self._queue = JobQueue(self._database)
-            self._collecting = Collecting(self._archive, self._database, place)
+            self._collecting = Collecting(self._archive, self._database, place, self._holding)
             self._error = None
             # The result of what an earlier process of this home gave out is not waited for any more.
             await self._database.change("UPDATE job SET cancelled = true WHERE state IN ('todo', 'doing', 'visited')")
@@ -182,9 +153,9 @@ class Hub:
         await self._database.lasting(lambda: self._queue.put(job, progress.source))
         return following
 
-    async def cancel(self, following: Following) -> None:
-        """Ask for the end of a job."""
-        await self._database.change("UPDATE job SET cancelled = true WHERE id = %s", following.job)
+    def cancel(self, following: Following) -> None:
+        """Ask for the end of a job, as soon as PostgreSQL answers."""
+        self._cancelling.add(following.job)
 
     def forget(self, following: Following) -> None:
         """Follow a job no more."""
@@ -226,58 +197,44 @@ class Hub:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self) -> None:
+        await self._holding.check()
+        await self._cancel()
         await self._give_up()
         await self._queue.look(self._cluster["lease_seconds"])
         await self._open_lanes()
         for one in await self._collecting.collect():
             logger.warning("session %d is left out from here on: %s", one.session, one.why)
-        await self._answer()
+        await answering.answer(self._archive, self._database)
         await self._settle_lost()
-        await self._follow()
+        await following.follow(self._database, self._following)
+
+    async def _cancel(self) -> None:
+        if asked := list(self._cancelling):
+            await self._database.change("UPDATE job SET cancelled = true WHERE id = ANY(%s)", asked)
+            self._cancelling.difference_update(asked)
 
     async def _give_up(self) -> None:
         """Close sessions that gave no sign of life, or have a job past its deadline."""
         if time.monotonic() - self._since < self._cluster["lease_seconds"]:
             return
         lease = self._cluster["lease_seconds"]
-        await self._database.change(
-            "UPDATE session SET state = 'closed', why = %s::jsonb WHERE state <> 'closed' "
-            "AND beat < now() - %s * interval '1 second'",
-            *(kept_json(problems.SILENT(seconds=int(lease))), lease),
-        )
-        await self._database.change(
-            "UPDATE session SET state = 'closed', why = %s::jsonb WHERE state = 'open' AND EXISTS "
-            "(SELECT 1 FROM job WHERE job.session = session.id AND job.state IN ('doing', 'visited') AND deadline < now())",
-            kept_json(problems.STUCK()),
-        )
+        await closing.close_silent(self._database, lease, problems.SILENT(seconds=int(lease)), problems.STUCK())
 
     async def _open_lanes(self) -> None:
-        """Open a lane for each worker that waits for one."""
+        """Open a lane for each worker that waits for one, and speaks this protocol."""
         for row in await self._database.rows("SELECT id, name, protocol FROM session WHERE state = 'waiting' ORDER BY id"):
-            lane = await lanes.open_lane(self._archive, row["name"], actor="service")
+            if row["protocol"] != protocol.PROTOCOL:
+                why = problems.OTHER_VERSION(theirs=row["protocol"], ours=protocol.PROTOCOL)
+                await closing.close(self._database, row["id"], why)
+                continue
+            await self._holding.check()
+            lane = await lanes.open_lane(self._archive, row["name"], after=await self._holding.last_lane(), actor="service")
+            await self._holding.gives(lane.number)
+            await self._holding.note()
             await self._database.change(
                 "UPDATE session SET state = 'open', lane = %s, lane_id = %s WHERE id = %s AND state = 'waiting'",
                 *(lane.number, lane.id, row["id"]),
             )
-
-    async def _answer(self) -> None:
-        for row in await self._database.rows("SELECT id, kind, asked FROM question WHERE answer IS NULL ORDER BY id LIMIT 50"):
-            asked = protocol.unpacked(row["asked"])
-            if row["kind"] == "prove":
-                answer: Any = await self._proved([bytes.fromhex(one) for one in asked])
-            elif row["kind"] == "neighbours":
-                answer = await known.neighbours(self._archive, *asked)
-            else:
-                answer = []
-            await self._database.change("UPDATE question SET answer = %s WHERE id = %s", protocol.packed(answer), row["id"])
-
-    async def _proved(self, messages: list[bytes]) -> list[str]:
-        """Those of ``messages`` that were just read back from this home's disk, whole."""
-        found = []
-        async for sha256, got in self._archive.read_back(messages):
-            if not isinstance(got, DamagedError):
-                found.append(sha256.hex())
-        return found
 
     async def _settle_lost(self) -> None:
         """Count jobs as lost whose session is closed, once all that it delivered is taken."""
@@ -303,52 +260,4 @@ class Hub:
                 why = table.kept(row["why"]) if row["why"] else problems.ENDED()
                 following.run.listener.warn("", WORKER_LOST(worker=row["name"], why=why))
             following.visited.set()
-            following.ended.set()
-
-    async def _follow(self) -> None:
-        """Take progress, events and results of the jobs that are followed."""
-        if not (live := {job for job, one in self._following.items() if not one.ended.is_set()}):
-            return
-        for row in await self._database.rows(
-            "SELECT id, event, job FROM told WHERE job = ANY(%s) ORDER BY id LIMIT 1000", list(live)
-        ):
-            self._tell(row)
-        rows = await self._database.rows(
-            "SELECT j.id, j.state, j.progress, j.head, s.anchored, CASE WHEN j.state = 'done' AND j.head <= s.anchored "
-            "THEN j.result END AS result, EXISTS (SELECT 1 FROM told WHERE told.job = j.id) AS telling "
-            "FROM job j LEFT JOIN session s ON s.id = j.session WHERE j.id = ANY(%s)",
-            list(live),
-        )
-        for row in rows:
-            self._take(self._following[row["id"]], row)
-        if taken := [row["id"] for row in rows if row["telling"]]:
-            await self._database.change(
-                "DELETE FROM told USING unnest(%s::bigint[], %s::bigint[]) t (job, last) "
-                "WHERE told.job = t.job AND told.id <= t.last",
-                *(taken, [self._following[job].told for job in taken]),
-            )
-
-    def _tell(self, row: Row) -> None:
-        following = self._following[row["job"]]
-        if row["id"] <= following.told:
-            return
-        following.told = row["id"]
-        _, kind, mailbox, value = row["event"]
-        told = Told.kept(json.dumps(value))
-        if kind == EventKind.WARNING:
-            following.run.listener.warn(mailbox, told.reason)
-        else:
-            following.run.listener.tell(EventKind(kind), mailbox, told)
-
-    def _take(self, following: Following, row: Row) -> None:
-        from core.cluster.visiting import take_progress
-
-        if row["state"] != "todo":
-            following.taken.set()
-        if row["progress"] is not None and row["result"] is None:
-            take_progress(following.progress, row["progress"])
-        if row["state"] in ("visited", "done"):
-            following.visited.set()
-        if row["result"] is not None and not row["telling"]:
-            following.outcome = protocol.unpacked(row["result"])
             following.ended.set()

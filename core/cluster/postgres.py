@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.cluster.protocol import PROTOCOL
 from core.errors import ArchivarError, InputError
+from core.model import now
 from core.problems import cluster as problems
+from core.text.format import duration
 
 if TYPE_CHECKING:
     from procrastinate import App
@@ -30,6 +32,8 @@ CONNECT_SECONDS, AGAIN_SECONDS = 10, 0.5
 #: Seconds after which PostgreSQL ends a transaction whose process says nothing: one that was stopped in the middle holds locks
 #: that the home waits for.
 SILENT_SECONDS = 5.0
+#: Seconds by which the clocks of a machine and of PostgreSQL may differ.
+CLOCK_SECONDS = 300.0
 #: Connections of one process.
 CONNECTIONS = 6
 #: The name of the task that is queued for each mailbox.
@@ -45,29 +49,35 @@ class GoneError(Exception):
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Context in which the libraries' errors of a lost connection are ``AwayError``, and the queue's refusals ``GoneError``."""
+def _translated(address: str) -> Iterator[None]:
+    """Context in which the libraries' errors are ours: ``AwayError``, ``GoneError`` (the queue's refusals), ``InputError``."""
     import psycopg
-    import psycopg_pool
     from procrastinate.exceptions import ConnectorException
 
-    lost = (
-        psycopg.OperationalError,
-        psycopg.InterfaceError,
-        psycopg.errors.IdleInTransactionSessionTimeout,
-        psycopg_pool.PoolTimeout,
-        psycopg_pool.PoolClosed,
-    )
     try:
         yield
-    except lost as error:
-        raise AwayError(problems.AWAY(seconds=CONNECT_SECONDS, said=_said(error))) from error
+    except psycopg.Error as error:
+        raise _meant(error, address) or error from error
     except ConnectorException as error:
-        if isinstance(error.__cause__, psycopg.errors.RaiseException):
-            raise GoneError(_said(error.__cause__)) from error
-        if isinstance(error.__cause__, lost):
-            raise AwayError(problems.AWAY(seconds=CONNECT_SECONDS, said=_said(error.__cause__))) from error
-        raise
+        raise _meant(error.__cause__, address) or error from error
+
+
+def _meant(error: BaseException | None, address: str) -> Exception | None:
+    """An error of PostgreSQL as ours; None for one that only a fault of this program can cause."""
+    import psycopg
+    from psycopg import errors
+
+    if isinstance(error, errors.RaiseException):
+        return GoneError(_said(error))
+    if isinstance(error, errors.ReadOnlySqlTransaction | errors.DiskFull):
+        return AwayError(problems.TAKES_NOTHING(said=_said(error)))
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | errors.IdleInTransactionSessionTimeout):
+        return AwayError(problems.AWAY(seconds=CONNECT_SECONDS, said=_said(error)))
+    if isinstance(error, errors.InsufficientPrivilege):
+        return InputError(problems.NO_RIGHTS(address=shown(address), said=_said(error)))
+    if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn | errors.UndefinedFunction | errors.InvalidSchemaName):
+        return InputError(problems.OTHER_TABLES(address=shown(address), said=_said(error)))
+    return None
 
 
 class Postgres:
@@ -92,7 +102,7 @@ class Postgres:
     async def run(self, work: Callable[[AsyncConnection[Row]], Awaitable[T]]) -> T:
         """The result of ``work``, which is one transaction. Raises ``AwayError``."""
         connector: Any = self._app.connector
-        with _translated():
+        with _translated(self.address):
             async with connector.pool.connection() as connection:
                 return await work(connection)
 
@@ -119,7 +129,7 @@ class Postgres:
 
     async def queue(self, work: Callable[[JobManager], Awaitable[T]]) -> T:
         """The result of ``work`` with Procrastinate's queue. Raises ``AwayError``, ``GoneError``."""
-        with _translated():
+        with _translated(self.address):
             return await work(self.jobs)
 
     async def lasting(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -135,31 +145,39 @@ class Postgres:
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def make(self) -> None:
-        """Make the tables that are missing."""
-        import psycopg
-
-        try:
-            await self.change(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-            if await self.one("SELECT to_regclass('procrastinate_jobs') IS NULL AS missing") == {"missing": True}:
+        """Make the tables and columns that are missing."""
+        await self.change(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        if await self.one("SELECT to_regclass('procrastinate_jobs') IS NULL AS missing") == {"missing": True}:
+            with _translated(self.address):
                 await self._app.schema_manager.apply_schema_async()
-            script = resources.files("core.cluster").joinpath("schema.sql").read_text(encoding="utf-8")
+        script = resources.files("core.cluster").joinpath("schema.sql").read_text(encoding="utf-8")
 
-            async def work(connection: AsyncConnection[Row]) -> None:
-                await connection.execute(script)
+        async def work(connection: AsyncConnection[Row]) -> None:
+            await connection.execute(script)
 
-            await self.run(work)
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise InputError(problems.NO_RIGHTS(address=shown(self.address), said=_said(error))) from error
+        await self.run(work)
 
     async def refuse_others(self, archive: str) -> None:
-        """Raise ``InputError`` for a database that has the cluster of another archive, or one of a newer program."""
-        if await self.one("SELECT to_regclass('cluster') IS NOT NULL AS there") != {"there": True}:
+        """Raise ``InputError`` for a database that has something else, the cluster of another archive, or a newer one."""
+        tables = {row["tablename"] for row in await self.rows("SELECT tablename FROM pg_tables WHERE schemaname = %s", SCHEMA)}
+        if "cluster" not in tables:
+            # The queue's own tables may be there from a try that was broken off.
+            if any(not name.startswith("procrastinate_") for name in tables):
+                raise InputError(problems.NOT_EMPTY(address=shown(self.address), schema=SCHEMA))
             return
+        columns = await self.rows(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = 'cluster'", SCHEMA
+        )
+        if not {"archive", "protocol", "public_key", "place"} <= {row["column_name"] for row in columns}:
+            raise InputError(problems.NOT_EMPTY(address=shown(self.address), schema=SCHEMA))
         if await self.one("SELECT 1 FROM cluster") is not None:
-            await self.cluster(archive)
+            await self.cluster(archive, older=True)
 
-    async def cluster(self, archive: str = "") -> Row:
-        """The cluster's row: of ``archive``, if that is given. Raises ``InputError`` when there is none, or another's."""
+    async def cluster(self, archive: str = "", *, older: bool = False) -> Row:
+        """The cluster's row: of ``archive``, if that is given. Raises ``InputError`` when there is none, or another's.
+
+        ``older``: one of an older protocol will do.
+        """
         if await self.one("SELECT to_regclass('cluster') IS NOT NULL AS there") != {"there": True}:
             raise InputError(problems.NOT_SET_UP(address=shown(self.address)))
         row = await self.one("SELECT * FROM cluster")
@@ -167,9 +185,18 @@ class Postgres:
             raise InputError(problems.NOT_SET_UP(address=shown(self.address)))
         if archive and row["archive"] != archive:
             raise InputError(problems.OTHER_ARCHIVE(address=shown(self.address)))
-        if row["protocol"] != PROTOCOL:
+        if row["protocol"] != PROTOCOL and not (older and row["protocol"] < PROTOCOL):
             raise InputError(problems.OTHER_PROTOCOL(theirs=row["protocol"], ours=PROTOCOL))
         return row
+
+    async def refuse_other_clock(self) -> None:
+        """Raise ``InputError`` when this machine and PostgreSQL do not agree about the time."""
+        before = now()
+        row = await self.one("SELECT clock_timestamp() AS at")
+        assert row is not None
+        apart = max((row["at"] - now()).total_seconds(), (before - row["at"]).total_seconds())
+        if apart > CLOCK_SECONDS:
+            raise InputError(problems.CLOCK(apart=duration(apart)))
 
 
 async def _app(address: str) -> App:
@@ -185,7 +212,7 @@ async def _app(address: str) -> App:
         parts = conninfo_to_dict(address)
     except psycopg.ProgrammingError as error:
         raise InputError(problems.BAD_ADDRESS(address=shown(address), said=_said(error))) from error
-    if parts.get("password"):
+    if parts.get("password") or parts.get("sslpassword"):
         raise InputError(problems.PASSWORD_IN_ADDRESS())
     settings = f"-c search_path={SCHEMA} -c idle_in_transaction_session_timeout={SILENT_SECONDS * 1000:.0f}"
     options = {"options": settings, "connect_timeout": CONNECT_SECONDS, "row_factory": dict_row}

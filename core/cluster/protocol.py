@@ -20,7 +20,7 @@ else:
     from backports import zstd
 
 #: The number of this protocol. Every change of a value or a table that an older program would misread raises it.
-PROTOCOL = 1
+PROTOCOL = 2
 #: Plain bytes of one value at most: a mailbox of two million messages.
 MOST_BYTES = 1 << 30
 
@@ -53,6 +53,15 @@ def take_result(result: MailboxResult, value: dict[str, Any]) -> None:
     result.tally = tally_of(value)
     result.problems[:] = [Problem.kept(one) for one in value["problems"]]
     result.excluded_folders = dict(value["excluded_folders"])
+
+
+def outcome(data: bytes) -> dict[str, Any]:
+    """The outcome of a visit, whose parts can all be read. Raises ``ValueError``, ``KeyError``, ``TypeError``."""
+    value = unpacked(data)
+    take_result(MailboxResult("", ""), value["result"])
+    if value["error"]:
+        error_of(value["error"])
+    return {"result": value["result"], "error": value["error"], "learnt": dict(value["learnt"])}
 
 
 def tally_of(value: Mapping[str, Any]) -> Tally:

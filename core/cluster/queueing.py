@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from core.cluster.postgres import TASK, GoneError, Postgres
 from core.cluster.protocol import PROTOCOL
-from core.model import now
 
 if TYPE_CHECKING:
     from procrastinate.manager import JobManager
 
 #: Seconds between two looks for jobs that are in the queue no more, or were fetched and never claimed.
 LOOK_SECONDS = 1.0
+#: A time that has come by every clock.
+AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class JobQueue:
@@ -77,4 +79,5 @@ class JobQueue:
 
 
 async def _retry(number: int, jobs: JobManager) -> None:
-    await jobs.retry_job_by_id_async(number, retry_at=now())
+    # A time by the clock of this machine may be hours ahead of PostgreSQL's.
+    await jobs.retry_job_by_id_async(number, retry_at=AT_ONCE)

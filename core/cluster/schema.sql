@@ -9,6 +9,13 @@ CREATE TABLE IF NOT EXISTS cluster (
     made timestamptz NOT NULL DEFAULT now()
 );
 
+-- Since protocol 2. holder: the process of the home that uses the workers now. head: the last entry of the archive's own ledger
+-- that the workers' deliveries have led to. last_lane: the highest number of a lane that was ever given to a worker.
+ALTER TABLE cluster ADD COLUMN IF NOT EXISTS holder uuid;
+ALTER TABLE cluster ADD COLUMN IF NOT EXISTS head_seq bigint NOT NULL DEFAULT 0;
+ALTER TABLE cluster ADD COLUMN IF NOT EXISTS head_hash bytea;
+ALTER TABLE cluster ADD COLUMN IF NOT EXISTS last_lane integer NOT NULL DEFAULT 0;
+
 -- The time of one worker process. state: waiting (for its lane), open, closed (nothing more is taken from it).
 CREATE TABLE IF NOT EXISTS session (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.archive.archive import Archive
-from core.cluster import cluster_file, worker_key
+from core.cluster import cluster_file, holding, worker_key
 from core.cluster.cluster_file import ClusterFile
 from core.cluster.place import LanePlace, place_of
 from core.cluster.postgres import Postgres, Row, shown
@@ -81,6 +81,7 @@ async def set_up(archive: Archive, address: str, place: StoragePlace, secret: Se
     key = home.path / cluster_file.KEY_NAME
     async with Postgres.open(address) as database:
         await database.refuse_others(archive.archive_id)
+        await database.refuse_other_clock()
         await place_of(place, secret).check(archive.archive_id, first=True)
         await database.make()
         public = worker_key.public_half(key) if key.exists() else worker_key.make(key)
@@ -117,7 +118,7 @@ async def look(home: Home) -> ClusterState:
     """The cluster of a home. Raises ``InputError``."""
     file = cluster_file.read(home)
     async with Postgres.open(file.address) as database:
-        row = await database.cluster()
+        row = await database.cluster(older=True)
         rows = await database.rows(
             "SELECT s.*, extract(epoch FROM now() - s.beat)::float8 AS silent, "
             "(SELECT count(*) FROM job WHERE job.session = s.id AND job.state IN ('doing', 'visited')) AS busy "
@@ -134,11 +135,19 @@ async def look(home: Home) -> ClusterState:
     return ClusterState(file.address, str(row["place"]["where"]), workers, waiting["waiting"] if waiting else 0)
 
 
+async def adopt(archive: Archive) -> None:
+    """Have workers deliver to this archive from now on, although they have delivered to a later state or another copy of it."""
+    archive.check_usable()
+    file = cluster_file.read(archive.home)
+    async with Postgres.open(file.address) as database:
+        await holding.adopt(archive, database)
+
+
 async def drain(home: Home, name: str = "", *, back: bool = False) -> int:
     """Have workers take no more mailboxes, all or those of a name, or (``back``) have them take some again; their number."""
     file = cluster_file.read(home)
     async with Postgres.open(file.address) as database:
-        await database.cluster()
+        await database.cluster(older=True)
         return await database.change(
             "UPDATE session SET draining = %s WHERE state <> 'closed' AND (%s = '' OR name = %s)", not back, name, name
         )

@@ -84,6 +84,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         async with Postgres.open(options.address) as database:
             cluster = await database.cluster()
+            await database.refuse_other_clock()
             if worker_key.public_half(options.key) != bytes(cluster["public_key"]):
                 raise InputError(problems.KEY_OTHER(path=str(options.key)))
             place = await place_at(cluster, options.key, options.place)
@@ -113,6 +114,9 @@ class Worker:
                 with suppress(AwayError):
                     await session.end()
                     await database.queue(partial(_unregister, queue))
+            # The reason may be one that a new session does not mend: another protocol, a clock that stood still.
+            await database.lasting(lambda: database.cluster(cluster["archive"]))
+            await database.lasting(database.refuse_other_clock)
 
 
 async def _unregister(queue: int, jobs: JobManager) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from core.archive.archive import Archive
 from core.cluster import known, protocol, worker_key
-from core.cluster.hub import Following, Hub, RunHead
+from core.cluster.following import Following, RunHead
+from core.cluster.hub import Hub
 from core.cluster.visiting import purpose
 from core.engine.run import counting
 from core.engine.run.run import Findings, MailboxTurn, ProfileRun, RunParameters
@@ -163,7 +164,7 @@ class WorkerRun(ProfileRun):
         """Have a job ended, and wait a little for it."""
         if following.ended.is_set():
             return
-        await self._hub.cancel(following)
+        self._hub.cancel(following)
         try:
             await asyncio.wait_for(following.ended.wait(), CANCEL_SECONDS)
         except TimeoutError:

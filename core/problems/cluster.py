@@ -37,6 +37,41 @@ AWAY = Code(
     "PostgreSQL did not answer for {seconds:second} ({said}).",
     "Workers and runs go on when it is back.",
 )
+TAKES_NOTHING = Code(
+    "cluster-takes-nothing",
+    "PostgreSQL answers, and takes nothing now ({said}).",
+    "Workers and runs go on when it takes changes again: look at its disk, and whether it is a standby.",
+)
+OTHER_TABLES = Code(
+    "cluster-other-tables",
+    "The tables in the database at {address} are not those of this program ({said}).",
+    f"Bring service and workers to the same version. {Do.SHOW_CLUSTER}",
+    Family.INPUT,
+)
+NOT_EMPTY = Code(
+    "cluster-not-empty",
+    "The database at {address} has a schema {schema} with tables of another program.",
+    "Take an empty database.",
+    Family.INPUT,
+)
+CLOCK = Code(
+    "cluster-clock",
+    "The clocks of this machine and of PostgreSQL differ by {apart}.",
+    "Set both by NTP.",
+    Family.INPUT,
+)
+LATER = Code(
+    "cluster-later-archive",
+    "Workers have delivered to a later state of this archive: its entry {entry} is not in this one.",
+    f"Use the later archive. If that is lost for good and this one was restored: {Do.ADOPT_CLUSTER}",
+    Family.INPUT,
+)
+TAKEN_OVER = Code(
+    "cluster-taken-over",
+    "Another copy of this archive uses its workers now.",
+    "Let only one of the copies run.",
+    Family.INPUT,
+)
 NOT_SET_UP = Code("cluster-not-set-up", "The database at {address} has no cluster.", f"{Do.SET_UP_CLUSTER}", Family.INPUT)
 NONE_HERE = Code("cluster-none", "This archive has no workers.", f"{Do.SET_UP_CLUSTER}", Family.INPUT)
 THERE = Code(
@@ -105,6 +140,25 @@ OTHER_BYTES = Code("worker-other-bytes", "{file} has other bytes than its worker
 NOT_GIVEN = Code(
     "worker-not-given", "Lane {lane}: entry {entry} is about a mailbox that its worker was not given.", _PLACE, Family.DAMAGE
 )
+OTHER_KEY = Code(
+    "worker-other-key", "Lane {lane}: a volume was reported under the key {key}, which is not its own.", _PLACE, Family.DAMAGE
+)
+OTHER_END = Code(
+    "worker-other-end", "Lane {lane}: {file} does not end at entry {entry}, as its worker said.", _PLACE, Family.DAMAGE
+)
+UNKNOWN_LANE = Code(
+    "worker-lane-unknown",
+    "Lane {lane} is not one that this archive has opened for it.",
+    "Its worker begins anew by itself.",
+    Family.DAMAGE,
+)
+NONSENSE = Code("worker-nonsense", "It said what no worker says ({said}).", f"{Do.SHOW_CLUSTER}")
+OTHER_VERSION = Code(
+    "worker-other-protocol",
+    "It speaks protocol {theirs}, the service {ours}.",
+    "Bring the worker to the version of the service.",
+)
+RESTORED = Code("worker-of-other-state", "It delivered to another state of this archive.", "It begins anew by itself.")
 FENCED = Code(
     "worker-fenced",
     "This worker was given up ({said}); what it had not delivered is left out.",

@@ -111,6 +111,7 @@ class Do(Enum):
     REPAIR_STORAGE = "repair-storage"
     SET_UP_CLUSTER = "set-up-cluster"
     SHOW_CLUSTER = "show-cluster"
+    ADOPT_CLUSTER = "adopt-cluster"
     CHECK_STORAGE = "check-storage"
     PULL_VOLUMES = "pull-volumes"
 

@@ -68,6 +68,7 @@ ACTIONS: dict[Do, str] = {
     Do.PULL_VOLUMES: "archivar storage pull fetches them.",
     Do.CHECK_STORAGE: "archivar storage check tells more.",
     Do.SET_UP_CLUSTER: "archivar cluster init sets it up.",
+    Do.ADOPT_CLUSTER: "archivar cluster adopt has workers deliver to this one.",
     Do.SHOW_CLUSTER: "archivar cluster status shows the workers.",
 }
 #: Sections whose keys need the section to be distinguished.

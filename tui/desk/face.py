@@ -73,6 +73,7 @@ ACTIONS: dict[Do, str] = {
     Do.PULL_VOLUMES: "On the command line, archivar storage pull fetches them.",
     Do.CHECK_STORAGE: "On the command line, archivar storage check tells more.",
     Do.SET_UP_CLUSTER: "On the command line, archivar cluster init sets it up.",
+    Do.ADOPT_CLUSTER: "On the command line, archivar cluster adopt has workers deliver to this one.",
     Do.SHOW_CLUSTER: "On the command line, archivar cluster status shows the workers.",
 }
 #: Labels of settings that have no line of their own name in a form.

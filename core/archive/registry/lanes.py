@@ -51,8 +51,11 @@ async def anchored_entries(archive: Archive, anchor: LanesAnchored) -> AsyncGene
                     yield entry
 
 
-async def open_lane(archive: Archive, name: str, lane: str = "", *, actor: str = "archivar") -> LaneIdentity:
-    """Open a lane for the writer ``name``, with a new id if ``lane`` is empty. Raises ``InputError``."""
+async def open_lane(archive: Archive, name: str, lane: str = "", *, after: int = 0, actor: str = "archivar") -> LaneIdentity:
+    """Open a lane for the writer ``name``, with a new id if ``lane`` is empty. Raises ``InputError``.
+
+    ``after``: a number of a lane that has had its writer, and that a later state of this archive knew.
+    """
     lane = lane or uuid.uuid4().hex
     if not _ID.fullmatch(lane):
         raise InputError(problems.BAD_ID(id=lane))
@@ -60,7 +63,7 @@ async def open_lane(archive: Archive, name: str, lane: str = "", *, actor: str =
         there = await lanes.all_of(archive.database)
         if any(one.end.id == lane for one in there.values()):
             raise InputError(problems.EXISTS(id=lane))
-        number = max(there, default=0) + 1
+        number = max(*there, after, 0) + 1
         await archive.append([Draft(LaneOpened(lane, number, name), actor)])
     return LaneIdentity(archive.archive_id, lane, number)
 
