@@ -43,7 +43,7 @@ def marked(server: ScriptedServer) -> list[int]:
 
 def around(monkeypatch: pytest.MonkeyPatch, name: str, wrap: Callable[[Any], Any]) -> None:
     """Replace a method of the scripted server's sessions by one that knows it."""
-    monkeypatch.setattr(scripted._Session, name, wrap(getattr(scripted._Session, name)))
+    monkeypatch.setattr(scripted.Session, name, wrap(getattr(scripted.Session, name)))
 
 
 async def nothing_lost(box: Sandbox, all_mail: set[str], server: ScriptedServer) -> None:

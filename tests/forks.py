@@ -10,15 +10,12 @@ and all that it starts, goes the product's own way.
 
 from __future__ import annotations
 
-import array
 import atexit
 import ctypes
 import fcntl
 import gc
-import json
 import os
 import pkgutil
-import resource
 import runpy
 import selectors
 import signal
@@ -26,7 +23,6 @@ import socket
 import subprocess
 import sys
 import termios
-import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +35,9 @@ from typing import Any
 import core
 from core.cli.commands import COMMANDS, load
 from core.system import launch, program
+from tests.forking import Fork, Forks, end_as_interpreter, open_streams, reap, received, standing
+
+__all__ = ["Fork", "Forks"]
 
 ROOT = Path(__file__).resolve().parents[1]
 #: The modules that are started as processes of their own.
@@ -53,13 +52,10 @@ _LATE = (
     *("importlib.readers", "importlib.resources.readers", "encodings.idna", "encodings.utf_8_sig", "typer._click.decorators"),
     *("cryptography.hazmat.primitives.ciphers.aead", "rich.cells"),
 )
-_HEADER = 8
 #: Room for the command line of a fork, which the kernel shows where that of the process it came from was.
 _ROOM = 2_000
 #: Descriptors from here on are used while those of a fork are put in their places.
 _HIGH = 500
-#: What a fork has from the process it came from and not from the one that asked for it: both must have the same.
-_LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
 
 
 def fits(environment: Mapping[str, str]) -> bool:
@@ -72,115 +68,7 @@ def _locale(environment: Mapping[str, str]) -> str:
     return (environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or "").upper()
 
 
-class Fork:
-    """One process, with as much of ``subprocess.Popen`` as the product and the tests use."""
-
-    def __init__(self, pid: int, end: int, stdin: int | None, stderr: int | None) -> None:
-        self.pid = pid
-        self.returncode: int | None = None
-        self._end = end
-        self._said = b""
-        self._pipes = {"in": stdin, "err": stderr}
-
-    def poll(self) -> int | None:
-        return self._look(0)
-
-    def wait(self, timeout: float | None = None) -> int:
-        code = self._look(timeout)
-        if code is None:
-            raise subprocess.TimeoutExpired(["fork", str(self.pid)], timeout or 0)
-        return code
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
-
-    def send_signal(self, number: int) -> None:
-        if self.poll() is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
-
-    def communicate(self) -> tuple[None, bytes]:
-        """Close its input and wait for its end; its last words."""
-        self._close("in")
-        said = b""
-        if (pipe := self._pipes["err"]) is not None:
-            while chunk := os.read(pipe, 65536):
-                said += chunk
-        self._close("err")
-        self.wait()
-        return None, said
-
-    def _look(self, timeout: float | None) -> int | None:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        with selectors.DefaultSelector() as selector:
-            if self.returncode is None:
-                selector.register(self._end, selectors.EVENT_READ)
-            while self.returncode is None:
-                if not selector.select(None if deadline is None else max(0.0, deadline - time.monotonic())):
-                    return None
-                chunk = os.read(self._end, 64)
-                self._said += chunk
-                # The end of the file says nothing: a later fork that was stopped at its very start may still have the pipe.
-                if self._said.endswith(b"\n"):
-                    self.returncode = int(self._said)
-                elif not chunk:
-                    # Without a code the process from which all are forked is gone, and so are they.
-                    self.returncode = -signal.SIGKILL
-        return self.returncode
-
-    def _close(self, name: str) -> None:
-        pipe, self._pipes[name] = self._pipes[name], None
-        if pipe is not None:
-            os.close(pipe)
-
-    def __del__(self) -> None:
-        os.close(self._end)
-        for name in self._pipes:
-            self._close(name)
-
-
-class Forks:
-    """The process that is forked, as it is seen by others: it listens at the abstract socket ``name``."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.standing = _standing()
-
-    def ask(self, request: Mapping[str, Any], files: Mapping[int, int]) -> tuple[int, int]:
-        """Fork; ``files`` are the descriptors that it shall have, and ours for them. Its process and a pipe with its end.
-
-        Raises ``OSError``.
-        """
-        umask = os.umask(0)
-        os.umask(umask)
-        end, theirs = os.pipe()
-        data = json.dumps({**request, "umask": umask, "files": [*files]}).encode()
-        given = array.array("i", [theirs, *files.values()])
-        try:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.connect(f"\0{self.name}")
-                connection.sendmsg([len(data).to_bytes(_HEADER)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, given)])
-                connection.sendall(data)
-                pid = int(connection.recv(32) or 0)
-        except BaseException:
-            os.close(end)
-            raise
-        finally:
-            os.close(theirs)
-        if not pid:
-            os.close(end)
-            raise ConnectionError("the process to be forked is gone")
-        return pid, end
-
-
 _forks: Forks | None = None
-
-
-def _standing() -> tuple[Any, ...]:
-    return os.geteuid(), *map(resource.getrlimit, _LIMITS)
 
 
 def _server() -> Forks:
@@ -267,7 +155,7 @@ def _can_be(module: str, env: Mapping[str, str]) -> bool:
     paths = set(env.get("PYTHONPATH", str(ROOT)).split(os.pathsep)) - {str(ROOT)}
     locale = _locale(env)
     plain = not locale or locale.endswith(("UTF-8", "UTF8"))
-    return module in MODULES and plain and not paths and not any(strange) and _standing() == _server().standing
+    return module in MODULES and plain and not paths and not any(strange) and standing() == _server().standing
 
 
 def beside(
@@ -366,7 +254,7 @@ def serve() -> None:
     _forks = Forks(sys.argv[2])
     asked = _wait(int(sys.argv[1]), f"\0{sys.argv[2]}")
     if asked is not None:
-        _end(_become(*asked))
+        end_as_interpreter(_become(*asked))
 
 
 def _wait(life: int, address: str) -> tuple[dict[str, Any], list[int]] | None:
@@ -388,7 +276,7 @@ def _wait(life: int, address: str) -> tuple[dict[str, Any], list[int]] | None:
                 if key.fileobj is wake:
                     with suppress(BlockingIOError):
                         wake.recv(4096)
-                    _reap(children)
+                    reap(children)
                 elif key.fileobj is life:
                     return None
                 elif (asked := _answer(listener, children)) is not None:
@@ -405,7 +293,7 @@ def _answer(listener: socket.socket, children: dict[int, int]) -> tuple[dict[str
     """Fork for a request; None in the remaining process, and for a requester killed in the middle of it."""
     connection, _ = listener.accept()
     with connection:
-        asked, descriptors = _received(connection)
+        asked, descriptors = received(connection)
         if asked is not None:
             if asked.get("console"):
                 _import_console()
@@ -435,31 +323,6 @@ def _import_console() -> None:
     gc.freeze()
 
 
-def _received(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
-    """The request, if all of it came, and its descriptors."""
-    try:
-        head, descriptors, _, _ = socket.recv_fds(connection, _HEADER, 64)
-    except OSError:
-        return None, []
-    length, data = int.from_bytes(head), b""
-    with suppress(OSError):
-        while len(data) < length and (chunk := connection.recv(length - len(data))):
-            data += chunk
-    return (json.loads(data) if data and len(data) == length else None), list(descriptors)
-
-
-def _reap(children: dict[int, int]) -> None:
-    """Tell the exit codes of all children that have ended."""
-    while children:
-        child, status = os.waitpid(-1, os.WNOHANG)
-        if not child:
-            return
-        descriptor = children.pop(child)
-        with suppress(BrokenPipeError):
-            os.write(descriptor, f"{os.waitstatus_to_exitcode(status)}\n".encode())
-        os.close(descriptor)
-
-
 def _become(request: dict[str, Any], descriptors: list[int]) -> Callable[[], object]:
     """Make a fork what a new process would be; what it then does."""
     end, *given = descriptors
@@ -475,7 +338,7 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> Callable[[], obj
     if request.get("terminal"):
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     if os.isatty(1):
-        _open_streams()
+        open_streams()
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
@@ -492,37 +355,6 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> Callable[[], obj
 
         return main
     return lambda: _run(module)
-
-
-def _open_streams() -> None:
-    """Make the standard streams anew, as an interpreter does: they keep what they learnt of the file that was there before."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        old = getattr(sys, name)
-        made = open(number, "w" if number else "r", -1, old.encoding, old.errors, "\n" if number else None, closefd=False)  # noqa: SIM115
-        made.reconfigure(line_buffering=number == 2 or made.isatty())
-        setattr(sys, name, made)
-        setattr(sys, f"__{name}__", made)
-
-
-def _end(work: Callable[[], object]) -> None:
-    """Do the work of a fork, and what an interpreter does at its end but for taking its modules apart, of which each fork
-    would have to copy the pages. An error, and output that cannot be written, are left to the interpreter."""
-    code: object = 0
-    try:
-        work()
-    except SystemExit as end:
-        code = 0 if end.code is None else end.code
-    if not isinstance(code, int):
-        raise SystemExit(code)
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    gc.collect()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        raise SystemExit(code) from None
-    os._exit(code & 0xFF)
 
 
 def _run(module: str) -> None:

@@ -43,7 +43,7 @@ def bodies(server: ScriptedServer) -> list[str]:
 
 def around(monkeypatch: pytest.MonkeyPatch, name: str, wrap: Callable[[Any], Any]) -> None:
     """Replace a method of the scripted server's sessions by one that knows it."""
-    monkeypatch.setattr(scripted._Session, name, wrap(getattr(scripted._Session, name)))
+    monkeypatch.setattr(scripted.Session, name, wrap(getattr(scripted.Session, name)))
 
 
 def warnings(outcome: Outcome) -> list[str]:

@@ -37,7 +37,7 @@ def inbox(count: int, script: Script | None = None) -> ScriptedServer:
 
 def around(monkeypatch: pytest.MonkeyPatch, name: str, wrap: Callable[[Any], Any]) -> None:
     """Replace a method of the scripted server's sessions by one that knows it."""
-    monkeypatch.setattr(scripted._Session, name, wrap(getattr(scripted._Session, name)))
+    monkeypatch.setattr(scripted.Session, name, wrap(getattr(scripted.Session, name)))
 
 
 async def ends_well(box: Sandbox, server: ScriptedServer) -> Outcome:
@@ -84,7 +84,7 @@ async def test_a_second_listing_that_fails_proves_nothing(box: Sandbox, monkeypa
             nonlocal listings
             listings += "RFC822.SIZE" in " ".join(items)
             if listings > 1 and "RFC822.SIZE" in " ".join(items):
-                raise scripted._Ended
+                raise scripted.Ended
             return fetch(session, places, items)
 
         return fetched

@@ -29,7 +29,7 @@ async def run(tmp_path: Path, server: ScriptedServer) -> Outcome:
 
 def around(monkeypatch: pytest.MonkeyPatch, name: str, wrapped: Callable[[Method], Method]) -> None:
     """Replace a method of the scripted server's sessions by one that knows it."""
-    monkeypatch.setattr(scripted._Session, name, wrapped(getattr(scripted._Session, name)))
+    monkeypatch.setattr(scripted.Session, name, wrapped(getattr(scripted.Session, name)))
 
 
 async def test_a_message_that_came_cut_short_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

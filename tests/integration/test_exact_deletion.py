@@ -37,7 +37,7 @@ async def test_what_is_deleted_was_read_in_the_state_in_which_it_goes(box: Sandb
         gone: set[int] = set()
         for line in server.lines()[before:]:
             named = re.search(r"UID (?:FETCH|STORE) (\S+)", line)
-            uids = set(scripted._chosen(named[1], range(1, 251))) if named else set()
+            uids = set(scripted.chosen(named[1], range(1, 251))) if named else set()
             if "SELECT" in line or "EXAMINE" in line:
                 read = set()
             elif "BODY.PEEK[]" in line:
@@ -203,9 +203,9 @@ async def test_mail_that_comes_while_a_folder_is_opened_is_no_reason_to_delete_n
 
     with inbox(6) as server:
         await box.run(profile(server))
-        before = scripted._Session.do_examine
+        before = scripted.Session.do_examine
         around(monkeypatch, "do_select", meanwhile)
-        monkeypatch.setattr(scripted._Session, "do_examine", before)
+        monkeypatch.setattr(scripted.Session, "do_examine", before)
         outcome = await box.run(profile(server, deletion=AT_ONCE))
         assert (outcome.status, outcome.reasons, outcome.tally.deleted, left(server)) == (RunStatus.SUCCEEDED, "", 6, [90])
 

@@ -38,13 +38,13 @@ async def box(tmp_path: Path) -> AsyncIterator[Sandbox]:
 @pytest.fixture(autouse=True)
 def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripted server sends in small pieces; with Nagle's algorithm each would wait for the other side."""
-    begin = scripted._Session.run
+    begin = scripted.Session.run
 
     def run(session: Any) -> None:
         session.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         begin(session)
 
-    monkeypatch.setattr(scripted._Session, "run", run)
+    monkeypatch.setattr(scripted.Session, "run", run)
 
 
 @pytest.mark.parametrize("way", ["cut_literal_after", "bye_in_literal"])
@@ -88,16 +88,16 @@ async def test_a_connection_may_break_after_any_command(box: Sandbox) -> None:
 async def test_a_server_that_stays_away_ends_the_mailbox_with_its_reason(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused after a break: failed after the last try, what was stored stays, the next run has the rest."""
     monkeypatch.setattr(download, "BATCH_BYTES", 100_000)
-    send = scripted._Session.send_item
+    send = scripted.Session.send_item
     with ScriptedServer({"INBOX": stored(*range(1, 51), size=20_000)}) as server, Proxy(server.host, server.port) as proxy:
 
         def leave(session: Any, message: Stored, name: str) -> None:
             if name == "BODY.PEEK[]" and message.uid == 26:
                 proxy.refuse = True
-                raise scripted._Ended
+                raise scripted.Ended
             send(session, message, name)
 
-        monkeypatch.setattr(scripted._Session, "send_item", leave)
+        monkeypatch.setattr(scripted.Session, "send_item", leave)
         outcome = await box.run(profile(proxy))
         assert (outcome.status, proxy.connections) == (RunStatus.FAILED, 4)
         assert 0 < outcome.tally.archived < 26
@@ -127,7 +127,7 @@ async def test_a_slow_server_is_waited_for(box: Sandbox, monkeypatch: pytest.Mon
             session.socket.sendall(data[start : start + 100])
             session.server.stopping.wait(0.06)
 
-    monkeypatch.setattr(scripted._Session, "send_literal", slowly)
+    monkeypatch.setattr(scripted.Session, "send_literal", slowly)
     with inbox(None, 1, 2) as server:
         outcome = await box.run(profile(server, timeout=0.5))
         assert (outcome.tally.archived, server.connections) == (2, 1)
@@ -136,15 +136,15 @@ async def test_a_slow_server_is_waited_for(box: Sandbox, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("size", [10**10, 10**30])
 async def test_an_absurd_literal_is_a_broken_connection(box: Sandbox, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A size that no memory holds does not end the program: the message is named, the others are archived."""
-    send = scripted._Session.send_item
+    send = scripted.Session.send_item
 
     def absurd(session: Any, message: Stored, name: str) -> None:
         if name == "BODY.PEEK[]" and message.uid == 9:
             session.socket.sendall(f"BODY[] {{{size}}}\r\nshort".encode())
-            raise scripted._Ended
+            raise scripted.Ended
         send(session, message, name)
 
-    monkeypatch.setattr(scripted._Session, "send_item", absurd)
+    monkeypatch.setattr(scripted.Session, "send_item", absurd)
     with inbox() as server:
         outcome = await box.run(profile(server))
         assert (outcome.problems, outcome.tally.archived) == ([("INBOX", 9)], 4)
@@ -160,7 +160,7 @@ async def test_a_busy_server_is_asked_again(box: Sandbox, commands: int) -> None
 
 async def test_throttling_in_the_middle_of_a_download_is_waited_for(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some bodies, then NO [UNAVAILABLE]: what came is stored, the rest is asked for again, nothing is blamed."""
-    fetch = scripted._Session.fetch
+    fetch = scripted.Session.fetch
     refused = []
 
     def throttle(session: Any, places: list[int], items: tuple[str, ...]) -> str:
@@ -170,7 +170,7 @@ async def test_throttling_in_the_middle_of_a_download_is_waited_for(box: Sandbox
             return "NO [UNAVAILABLE] slow down"
         return fetch(session, places, items)
 
-    monkeypatch.setattr(scripted._Session, "fetch", throttle)
+    monkeypatch.setattr(scripted.Session, "fetch", throttle)
     with inbox() as server:
         outcome = await box.run(profile(server))
         assert (outcome.result.problems, outcome.tally.archived, refused) == ([], 5, [5, 3])

@@ -27,13 +27,13 @@ async def box(tmp_path: Path) -> AsyncIterator[Sandbox]:
 @pytest.fixture(autouse=True)
 def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripted server sends in small pieces; with Nagle's algorithm each would wait for the other side."""
-    begin = scripted._Session.run
+    begin = scripted.Session.run
 
     def run(session: Any) -> None:
         session.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         begin(session)
 
-    monkeypatch.setattr(scripted._Session, "run", run)
+    monkeypatch.setattr(scripted.Session, "run", run)
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ async def test_a_message_is_not_taken_for_expunged_because_the_server_would_not_
     box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Left out of the bodies, and NO to the question whether it is there: it is a named failure, never passed over."""
-    fetch = scripted._Session.fetch
+    fetch = scripted.Session.fetch
 
     def refuse(session: Any, places: list[int], items: tuple[str, ...]) -> str:
         return "NO not now" if " ".join(items) in ("UID (UID)", "UID UID") else fetch(session, places, items)
 
-    monkeypatch.setattr(scripted._Session, "fetch", refuse)
+    monkeypatch.setattr(scripted.Session, "fetch", refuse)
     with inbox(Script(omit_uids={9})) as server:
         outcome = await box.run(profile(server))
         assert outcome.problems == [("INBOX", 9)]
@@ -123,14 +123,14 @@ async def test_a_message_is_not_taken_for_expunged_because_the_server_would_not_
 
 async def test_a_message_that_ends_the_connection_each_time_is_named(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """One poisonous message: tried alone, named, and all others are archived without doubles."""
-    send = scripted._Session.send_item
+    send = scripted.Session.send_item
 
     def poison(session: Any, message: Stored, name: str) -> None:
         if name == "BODY.PEEK[]" and message.uid == 9:
-            raise scripted._Ended
+            raise scripted.Ended
         send(session, message, name)
 
-    monkeypatch.setattr(scripted._Session, "send_item", poison)
+    monkeypatch.setattr(scripted.Session, "send_item", poison)
     with inbox() as server:
         server.folders["Weitere"] = stored(1, 2)
         outcome = await box.run(profile(server))
@@ -145,14 +145,14 @@ async def test_a_folder_in_which_everything_ends_the_connection_does_not_go_on_f
     box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After some messages in a row the folder is left for the next run; every UID is named, the next folder is archived."""
-    send = scripted._Session.send_item
+    send = scripted.Session.send_item
 
     def poison(session: Any, message: Stored, name: str) -> None:
         if name == "BODY.PEEK[]" and session.selected == "INBOX":
-            raise scripted._Ended
+            raise scripted.Ended
         send(session, message, name)
 
-    monkeypatch.setattr(scripted._Session, "send_item", poison)
+    monkeypatch.setattr(scripted.Session, "send_item", poison)
     with inbox(None, *range(1, 41)) as server:
         server.folders["Weitere"] = stored(1, 2)
         outcome = await box.run(profile(server))

@@ -33,13 +33,13 @@ async def box(tmp_path: Path) -> AsyncIterator[Sandbox]:
 @pytest.fixture(autouse=True)
 def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripted server sends in small pieces; with Nagle's algorithm each would wait for the other side."""
-    begin = scripted._Session.run
+    begin = scripted.Session.run
 
     def run(session: Any) -> None:
         session.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         begin(session)
 
-    monkeypatch.setattr(scripted._Session, "run", run)
+    monkeypatch.setattr(scripted.Session, "run", run)
 
 
 async def test_untagged_noise_and_codes_without_text_do_no_harm(box: Sandbox) -> None:
@@ -69,14 +69,14 @@ async def test_a_folder_emptied_between_opening_and_listing_is_no_failure(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """EXISTS 5, then BAD to the listing because all five are gone: opened again, found empty."""
-    fetch = scripted._Session.fetch
+    fetch = scripted.Session.fetch
 
     def emptied(session: Any, places: list[int], items: tuple[str, ...]) -> str:
         monkeypatch.undo()
         session.server.folders["INBOX"] = []
         return fetch(session, [], items)
 
-    monkeypatch.setattr(scripted._Session, "fetch", emptied)
+    monkeypatch.setattr(scripted.Session, "fetch", emptied)
     with inbox(Script(empty_fetch_bad=True)) as server:
         outcome = await box.run(profile(server))
         assert (outcome.status, outcome.tally.found) == (RunStatus.SUCCEEDED, 0)
@@ -84,12 +84,12 @@ async def test_a_folder_emptied_between_opening_and_listing_is_no_failure(
 
 async def test_a_message_that_is_counted_but_not_listed_is_reported(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """EXISTS says five, the listing has four: the run says so each time, and has the fifth when it is listed (P2)."""
-    fetch = scripted._Session.fetch
+    fetch = scripted.Session.fetch
 
     def hide(session: Any, places: list[int], items: tuple[str, ...]) -> str:
         return fetch(session, [place for place in places if place != 3], items)
 
-    monkeypatch.setattr(scripted._Session, "fetch", hide)
+    monkeypatch.setattr(scripted.Session, "fetch", hide)
     with inbox() as server:
         for _ in range(2):
             outcome = await box.run(profile(server))
@@ -104,8 +104,8 @@ async def test_a_folder_is_not_passed_over_when_status_counts_more_than_is_liste
     box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """STATUS says six, EXAMINE and the listing five: looked at again in each run, never taken for complete (P2)."""
-    status = scripted._Session.status
-    monkeypatch.setattr(scripted._Session, "status", lambda *arguments: status(*arguments).replace("MESSAGES 5", "MESSAGES 6"))
+    status = scripted.Session.status
+    monkeypatch.setattr(scripted.Session, "status", lambda *arguments: status(*arguments).replace("MESSAGES 5", "MESSAGES 6"))
     with inbox() as server:
         for _ in range(3):
             assert (await box.run(profile(server))).tally.found == 5
@@ -114,14 +114,14 @@ async def test_a_folder_is_not_passed_over_when_status_counts_more_than_is_liste
 
 async def test_what_an_incomplete_listing_leaves_out_has_not_vanished(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Known UIDs that are counted but not listed: not recorded as gone, and not taken for moved to where a copy turns up."""
-    fetch = scripted._Session.fetch
+    fetch = scripted.Session.fetch
 
     def hide(session: Any, places: list[int], items: tuple[str, ...]) -> str:
         return fetch(session, [place for place in places if place != 3 or session.selected != "INBOX"], items)
 
     with inbox() as server:
         await box.run(profile(server))
-        monkeypatch.setattr(scripted._Session, "fetch", hide)
+        monkeypatch.setattr(scripted.Session, "fetch", hide)
         server.folders["INBOX"] += stored(21)
         server.folders["Kopie"] = [replace(server.folders["INBOX"][2], uid=1)]
         outcome = await box.run(profile(server))
@@ -136,7 +136,7 @@ async def test_a_folder_whose_messages_are_not_counted_is_not_empty(
     box: Sandbox, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No EXISTS after EXAMINE, or an absurd one: the folder is named, nothing of it is taken for gone (P2)."""
-    send = scripted._Session.send
+    send = scripted.Session.send
 
     def leave_out(session: Any, *lines: str) -> None:
         send(session, *(one for line in lines for one in (told if line.endswith(" EXISTS") else [line])))
@@ -144,7 +144,7 @@ async def test_a_folder_whose_messages_are_not_counted_is_not_empty(
     with inbox() as server:
         await box.run(profile(server))
         server.folders["INBOX"] += stored(21)
-        monkeypatch.setattr(scripted._Session, "send", leave_out)
+        monkeypatch.setattr(scripted.Session, "send", leave_out)
         outcome = await box.run(profile(server))
         assert (outcome.status, outcome.problems) == (RunStatus.WITH_ERRORS, [("INBOX", None)])
         assert "does not say how many messages" in outcome.reasons
@@ -182,7 +182,7 @@ async def test_a_uid_of_more_than_32_bits_is_a_uid(box: Sandbox) -> None:
 
 async def test_lines_of_the_folder_list_that_cannot_be_read_are_reported(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Named in the run, in the folder tree and in missing; a folder that is not in such a list is not taken for gone (P2)."""
-    send = scripted._Session.send
+    send = scripted.Session.send
 
     def garble(session: Any, *lines: str) -> None:
         send(session, *(line.replace('"/" "Zwei Worte"', '"/" Zwei Worte') for line in lines))
@@ -190,7 +190,7 @@ async def test_lines_of_the_folder_list_that_cannot_be_read_are_reported(box: Sa
     with inbox() as server:
         server.folders |= {"Zwei Worte": stored(1, 2), "Zuletzt": stored(7)}
         await box.run(profile(server))
-        monkeypatch.setattr(scripted._Session, "send", garble)
+        monkeypatch.setattr(scripted.Session, "send", garble)
         outcome = await box.run(profile(server))
         shown = '() "/" Zwei Worte'
         assert (outcome.status, outcome.problems, outcome.reasons) == (
@@ -228,12 +228,12 @@ async def test_a_folder_that_refuses_does_not_stop_the_mailbox(
 ) -> None:
     """NO to EXAMINE names that folder; NO to its STATUS does not even matter; the others are archived (P6)."""
     method = f"do_{verb.lower()}"
-    act = getattr(scripted._Session, method)
+    act = getattr(scripted.Session, method)
 
     def refuse(session: Any, name: str, *rest: str) -> str:
         return "NO [NOPERM] not for you" if name == "Gesperrt" else str(act(session, name, *rest))
 
-    monkeypatch.setattr(scripted._Session, method, refuse)
+    monkeypatch.setattr(scripted.Session, method, refuse)
     with inbox() as server:
         server.folders |= {"Gesperrt": stored(1, 2), "Zuletzt": stored(7)}
         outcome = await box.run(profile(server))
@@ -247,14 +247,14 @@ async def test_a_folder_that_ends_the_connection_does_not_stop_the_mailbox(
     box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A folder whose EXAMINE kills the session every time is named after the last try; the others are archived (P6)."""
-    act = scripted._Session.do_examine
+    act = scripted.Session.do_examine
 
     def end(session: Any, name: str, *rest: str) -> str:
         if name == "Kaputt":
-            raise scripted._Ended
+            raise scripted.Ended
         return act(session, name, *rest)
 
-    monkeypatch.setattr(scripted._Session, "do_examine", end)
+    monkeypatch.setattr(scripted.Session, "do_examine", end)
     with inbox() as server:
         server.folders |= {"Kaputt": stored(1, 2), "Zuletzt": stored(7)}
         outcome = await box.run(profile(server))
@@ -346,7 +346,7 @@ async def test_a_listing_of_200000_messages_and_lines_of_a_megabyte_are_read(
             session.send(*(f"* {n} FETCH (UID {n * 3} FLAGS () RFC822.SIZE 10)" for n in numbers))
         return "OK done"
 
-    monkeypatch.setattr(scripted._Session, "fetch", flood)
+    monkeypatch.setattr(scripted.Session, "fetch", flood)
     with inbox() as server:
         opened = await Session.open(profile(server).server, Credentials(Method.PASSWORD, ALICE, Secret("x")))
         folders = await opened.folders()

@@ -164,27 +164,27 @@ def _lie(name: str, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> 
         inbox.insert(7, Stored(8, mail("from before 8")))
     elif name == "gone and come":
         # Between EXAMINE and FETCH: the count is of before.
-        fetch = scripted._Session.fetch
+        fetch = scripted.Session.fetch
 
         def changed(session: Any, places: list[int], items: tuple[str, ...]) -> str:
-            monkeypatch.setattr(scripted._Session, "fetch", fetch)
+            monkeypatch.setattr(scripted.Session, "fetch", fetch)
             del server.folders["INBOX"][2]
             server.folders["INBOX"].append(Stored(14, mail("new 14")))
             return fetch(session, places, items)
 
-        monkeypatch.setattr(scripted._Session, "fetch", changed)
+        monkeypatch.setattr(scripted.Session, "fetch", changed)
     elif name == "listed in part":
-        fetch = scripted._Session.fetch
+        fetch = scripted.Session.fetch
 
         def hidden(session: Any, places: list[int], items: tuple[str, ...]) -> str:
             return fetch(session, [place for place in places if place != 3 or session.selected != "INBOX"], items)
 
-        monkeypatch.setattr(scripted._Session, "fetch", hidden)
+        monkeypatch.setattr(scripted.Session, "fetch", hidden)
         del inbox[7]
     elif name == "no UIDNEXT":
-        send = scripted._Session.send
+        send = scripted.Session.send
         monkeypatch.setattr(
-            scripted._Session, "send", lambda session, *lines: send(session, *(one for one in lines if "UIDNEXT" not in one))
+            scripted.Session, "send", lambda session, *lines: send(session, *(one for one in lines if "UIDNEXT" not in one))
         )
 
 
@@ -321,7 +321,7 @@ async def test_the_servers_memory_may_be_long_and_is_never_needed(
     first = [Stored(uid, mail(f"message {uid}")) for uid in range(1, 101)]
     script = Script(capabilities=["IMAP4rev1", "UIDPLUS", "SASL-IR", "ENABLE", "CONDSTORE", "QRESYNC", "UNSELECT"])
     script.highestmodseq["INBOX"] = 5
-    fetch = scripted._Session.do_uid_fetch
+    fetch = scripted.Session.do_uid_fetch
 
     def remembering(session: Any, uids: str, *items: str) -> str:
         if "CHANGEDSINCE" not in " ".join(items):
@@ -335,7 +335,7 @@ async def test_the_servers_memory_may_be_long_and_is_never_needed(
 
     with ScriptedServer({"INBOX": first}, script) as server, looked_at(monkeypatch, in_ranges=True):
         await box.run(profile(server))
-        monkeypatch.setattr(scripted._Session, "do_uid_fetch", remembering)
+        monkeypatch.setattr(scripted.Session, "do_uid_fetch", remembering)
         monkeypatch.setattr(protocol, "ORDINARY", 4000)
         monkeypatch.setattr(resync, "LISTING", 1000, raising=False)
         del server.folders["INBOX"][6]

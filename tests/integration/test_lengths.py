@@ -95,7 +95,7 @@ async def test_a_second_connection_that_fails_while_lengths_are_confirmed_is_no_
 
         return selected
 
-    monkeypatch.setattr(scripted._Session, "do_examine", refuse(scripted._Session.do_examine))
+    monkeypatch.setattr(scripted.Session, "do_examine", refuse(scripted.Session.do_examine))
     with inbox(10, Script(size_lies={3: 90_000})) as server:
         server.folders["Filed"] = stored(1, 2, subject="filed")
         outcome = await box.run(profile(server))

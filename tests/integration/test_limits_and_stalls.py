@@ -72,13 +72,13 @@ BUSY = ["OVERQUOTA", "THROTTLED", "LIMIT", "UNAVAILABLE", "INUSE"]
 async def test_bodies_that_are_refused_for_now_are_not_hammered(box: Sandbox, code: str) -> None:
     """300 messages and one answer to all of them: some requests and not hundreds, the mailbox is named, it was waited."""
     with inbox(Script(), 300) as server:
-        fetch = scripted._Session.do_uid_fetch
+        fetch = scripted.Session.do_uid_fetch
 
         def refuse(session: Any, uids: str, *items: str) -> str:
             return f"NO [{code}] slow down" if "BODY" in " ".join(items) else fetch(session, uids, *items)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(scripted._Session, "do_uid_fetch", refuse)
+            patch.setattr(scripted.Session, "do_uid_fetch", refuse)
             outcome = await box.run(profile(server))
         assert outcome.status is not RunStatus.SUCCEEDED
         assert f"[{code}]" in outcome.reasons
@@ -99,7 +99,7 @@ async def test_what_is_refused_for_now_is_had_a_little_later(box: Sandbox, code:
 
 async def test_one_message_that_is_always_refused_for_now_does_not_keep_the_others(box: Sandbox) -> None:
     """It alone is named after three requests; wherever it stands, those before and behind it are archived."""
-    fetch = scripted._Session.fetch
+    fetch = scripted.Session.fetch
 
     def refuse(session: Any, places: list[int], items: tuple[str, ...]) -> str:
         bodies = "BODY.PEEK[]" in " ".join(items)
@@ -107,7 +107,7 @@ async def test_one_message_that_is_always_refused_for_now_does_not_keep_the_othe
 
     for bad in (1, 7, 20):
         with inbox(Script(), 20) as server, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(scripted._Session, "fetch", refuse)
+            patch.setattr(scripted.Session, "fetch", refuse)
             outcome = await box.run(profile(server, username=f"user{bad}"))
             assert outcome.problems == [("INBOX", bad)]
             assert outcome.tally.archived == 19
@@ -117,13 +117,13 @@ async def test_a_mailbox_that_is_not_served_is_left_after_two_folders(box: Sandb
     """Ten folders and the same answer in each: not ten times three requests."""
     with ScriptedServer({f"F{number}": stored(1, 2, 3) for number in range(10)}) as server:
         server.folders["INBOX"] = stored(1)
-        fetch = scripted._Session.fetch
+        fetch = scripted.Session.fetch
 
         def refuse(session: Any, places: list[int], items: tuple[str, ...]) -> str:
             return "NO [OVERQUOTA] enough" if "BODY.PEEK[]" in " ".join(items) else fetch(session, places, items)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(scripted._Session, "fetch", refuse)
+            patch.setattr(scripted.Session, "fetch", refuse)
             outcome = await box.run(profile(server))
         assert outcome.status is RunStatus.FAILED
         assert "OVERQUOTA" in outcome.reasons
@@ -166,14 +166,14 @@ async def test_a_tls_handshake_that_is_cut_is_tried_again(box: Sandbox, monkeypa
     """Closed before a word of TLS was said, as a server that is full or starts does."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    run = scripted._Session.run
+    run = scripted.Session.run
 
     def cut(session: Any) -> None:
         if session.number > 2:
             run(session)
         session.socket.close()
 
-    monkeypatch.setattr(scripted._Session, "run", cut)
+    monkeypatch.setattr(scripted.Session, "run", cut)
     with inbox(tls=context) as server:
         outcome = await box.run(profile(server, access=Access.IMAP_SSL, accept_all=True))
         assert (outcome.status, server.connections) == (RunStatus.SUCCEEDED, 3)
@@ -235,7 +235,7 @@ async def test_a_mailbox_in_which_everything_drips_ends_soon(box: Sandbox, hasty
 @pytest.mark.parametrize("verb", ["LIST", "UID FETCH"])
 async def test_a_line_that_drips_is_given_up(box: Sandbox, verb: str, hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not only messages: folder list and listing too; after the second folder nothing more is asked for."""
-    pour = scripted._Session.pour
+    pour = scripted.Session.pour
 
     def drip(session: Any, said: str) -> None:
         if said == verb:
@@ -243,7 +243,7 @@ async def test_a_line_that_drips_is_given_up(box: Sandbox, verb: str, hasty: Non
                 session.socket.sendall(b"*")
         pour(session, said)
 
-    monkeypatch.setattr(scripted._Session, "pour", drip)
+    monkeypatch.setattr(scripted.Session, "pour", drip)
     with ScriptedServer({name: stored(1) for name in ("INBOX", "Weitere", "Yet another", "Zuletzt")}) as server:
         outcome = await asyncio.wait_for(box.run(profile(server)), 60)
         assert outcome.status is RunStatus.FAILED
@@ -260,7 +260,7 @@ async def test_a_slow_server_above_the_floor_is_waited_for(box: Sandbox, hasty: 
             session.socket.sendall(data[start : start + 500])
             session.server.stopping.wait(0.04)
 
-    monkeypatch.setattr(scripted._Session, "send_literal", slowly)
+    monkeypatch.setattr(scripted.Session, "send_literal", slowly)
     with ScriptedServer({"INBOX": stored(1, size=20_000)}) as server:
         outcome = await box.run(profile(server))
         assert (outcome.status, server.connections) == (RunStatus.SUCCEEDED, 1)
@@ -299,7 +299,7 @@ async def test_an_answer_without_end_is_cut_off(box: Sandbox, verb: str, kind: s
 
 async def test_unasked_lines_do_not_add_up_over_commands(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that tells a megabyte of small talk with every command is not stored."""
-    answer = scripted._Session.answer
+    answer = scripted.Session.answer
     kept: list[int] = []
 
     def chatter(session: Any, verb: str, arguments: list[str]) -> str:
@@ -307,7 +307,7 @@ async def test_unasked_lines_do_not_add_up_over_commands(box: Sandbox, monkeypat
             session.socket.sendall(b"* OK still here\r\n* X9 what\r\n" * 20_000)
         return answer(session, verb, arguments)
 
-    monkeypatch.setattr(scripted._Session, "answer", chatter)
+    monkeypatch.setattr(scripted.Session, "answer", chatter)
     with inbox() as server:
         opened = await Session.open(profile(server).server, Credentials(Method.PASSWORD, ALICE, Secret("x")))
         [folder] = await opened.folders()

@@ -116,14 +116,14 @@ async def test_one_bad_folder_among_many_is_named_and_the_others_are_archived(
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, folder: str, item: str) -> None:
-    fetch = scripted._Session.fetch
+    fetch = scripted.Session.fetch
 
     def refused(session: Any, places: list[int], items: tuple[str, ...]) -> str:
         if session.selected == folder and item in " ".join(items):
             return "NO not this one"
         return fetch(session, places, items)
 
-    monkeypatch.setattr(scripted._Session, "fetch", refused)
+    monkeypatch.setattr(scripted.Session, "fetch", refused)
 
 
 @pytest.mark.parametrize("way", ["dropped", "refused", "closed"])
@@ -142,14 +142,14 @@ async def test_a_folder_that_was_made_anew_in_between_gives_no_other_ones_messag
     box: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another UIDVALIDITY when the bodies are read: the folder is named, nothing of it is filed under the old UIDs (P9)."""
-    fetch = scripted._Session.fetch
+    fetch = scripted.Session.fetch
 
     def renumber(session: Any, places: list[int], items: tuple[str, ...]) -> str:
         if session.selected == "Folder 011" and "RFC822.SIZE" in " ".join(items):
             session.script.uidvalidity["Folder 003"] = 99
         return fetch(session, places, items)
 
-    monkeypatch.setattr(scripted._Session, "fetch", renumber)
+    monkeypatch.setattr(scripted.Session, "fetch", renumber)
     with ScriptedServer(scripted_folders(12), Script()) as server:
         outcome = await box.run(profile(server))
         assert (outcome.problems[0], outcome.tally.archived) == (("Folder 003", None), 24)

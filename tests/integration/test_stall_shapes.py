@@ -65,13 +65,13 @@ async def test_a_refusal_for_now_in_the_greeting_is_tried_again(
     box: Sandbox, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Any kind of greeting is tried again."""
-    run = scripted._Session.run
+    run = scripted.Session.run
 
     def refuse(session: Any) -> None:
         session.script.greeting = form.format(code) if session.number <= 2 else "* OK ready"
         run(session)
 
-    monkeypatch.setattr(scripted._Session, "run", refuse)
+    monkeypatch.setattr(scripted.Session, "run", refuse)
     for code in CODES:
         with inbox() as server:
             outcome = await box.run(profile(server))
@@ -96,7 +96,7 @@ async def test_a_refusal_for_now_of_a_master_login_blames_no_password(box: Sandb
 @pytest.mark.parametrize("tagged", ["NO FETCH failed", "BAD FETCH failed"])
 async def test_a_code_in_an_untagged_answer_counts(box: Sandbox, tagged: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tagged one says nothing of it: waited for, not hammered, not taken for messages that cannot be had."""
-    fetch = scripted._Session.fetch
+    fetch = scripted.Session.fetch
     refusals = 2
 
     def refuse(session: Any, places: list[int], items: tuple[str, ...]) -> str:
@@ -107,7 +107,7 @@ async def test_a_code_in_an_untagged_answer_counts(box: Sandbox, tagged: str, mo
         session.send(f"* NO [{code}] you have had enough")
         return tagged
 
-    monkeypatch.setattr(scripted._Session, "fetch", refuse)
+    monkeypatch.setattr(scripted.Session, "fetch", refuse)
     for code in CODES:
         for refusals, status in ((2, RunStatus.SUCCEEDED), (1000, RunStatus.FAILED)):
             with inbox(Script(), 300) as server:
@@ -122,7 +122,7 @@ async def test_what_is_before_a_body_may_drip_as_well(
     box: Sandbox, item: str, hasty: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line before a message, the listing, or a header: other folders are archived, the slow one is named."""
-    send_item = scripted._Session.send_item
+    send_item = scripted.Session.send_item
 
     class Dripping:
         def __init__(self, session: Any) -> None:
@@ -132,7 +132,7 @@ async def test_what_is_before_a_body_may_drip_as_well(
             for byte in data:
                 self.inner.sendall(bytes([byte]))
                 if self.session.server.stopping.wait(0.02):
-                    raise scripted._Ended
+                    raise scripted.Ended
 
         def shutdown(self, how: int) -> None:
             self.inner.shutdown(how)
@@ -146,7 +146,7 @@ async def test_what_is_before_a_body_may_drip_as_well(
         finally:
             session.socket = inner
 
-    monkeypatch.setattr(scripted._Session, "send_item", drip)
+    monkeypatch.setattr(scripted.Session, "send_item", drip)
     with ScriptedServer({"INBOX": stored(1, 2), "Slow": stored(7, size=3000)}) as server:
         outcome = await asyncio.wait_for(box.run(profile(server)), 60)
         assert outcome.tally.archived >= 2
@@ -167,11 +167,11 @@ async def test_mailboxes_that_drip_do_not_hold_the_others(box: Sandbox, hasty: N
         for byte in data if slow[session.number] else b"":
             session.socket.sendall(bytes([byte]))
             if session.server.stopping.wait(0.02):
-                raise scripted._Ended
+                raise scripted.Ended
         session.socket.sendall(b"" if slow[session.number] else data)
 
-    monkeypatch.setattr(scripted._Session, "do_x_setuser", open_one)
-    monkeypatch.setattr(scripted._Session, "send_literal", send)
+    monkeypatch.setattr(scripted.Session, "do_x_setuser", open_one)
+    monkeypatch.setattr(scripted.Session, "send_literal", send)
     with inbox(Script(master_password="word")) as server:
         work = box.run(many(server, Method.KERIO_MASTER, connections=2), "word")
         outcome = await asyncio.wait_for(work, 90)

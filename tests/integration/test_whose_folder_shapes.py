@@ -147,7 +147,7 @@ class Lending:
         self.server = server
         self.mine = {"INBOX": stored("a"), "Mine": stored("m"), "Lent": stored("b 1", "b 2", "b 3")}
         self.bobs = {"INBOX": list(self.mine["Lent"])}
-        patch.setattr(scripted._Session, "do_x_setuser", lambda session, name: self.open(name))
+        patch.setattr(scripted.Session, "do_x_setuser", lambda session, name: self.open(name))
 
     def open(self, name: str) -> str:
         shown = self.server.folders
@@ -205,12 +205,12 @@ async def test_an_inbox_that_is_not_listed_is_archived(
     box: Sandbox, others: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every mailbox has one; where there is none nothing is named."""
-    send = scripted._Session.send
+    send = scripted.Session.send
 
     def hide(session: Any, *lines: str) -> None:
         send(session, *(line for line in lines if not (line.startswith("* LIST") and line.endswith("INBOX"))))
 
-    monkeypatch.setattr(scripted._Session, "send", hide)
+    monkeypatch.setattr(scripted.Session, "send", hide)
     folders = {"INBOX": stored("one", "two")} | {name: stored(name) for name in others}
     with ScriptedServer(folders) as server:
         outcome = await box.run(profile(server))

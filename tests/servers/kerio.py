@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 import socket
 import ssl
 import threading
@@ -31,27 +30,19 @@ from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from io import BufferedReader
 from types import TracebackType
-from typing import Literal, NoReturn, Self
+from typing import Literal, Self
 
-from tests.servers.dovecot import SPECIAL_USE, Dovecot
+from tests.servers.dovecot import Dovecot
+from tests.servers.kerio_relay import AT_ONCE, LITERAL, NEVER, Command, Ended, Relay, read_line, stream
 
 HOST = "127.0.0.1"
 TRASH = "Deleted Items"
-_AT_ONCE = 65536
-_USES = {"INBOX": r"\Inbox"} | SPECIAL_USE
 _STRING = r'"((?:[^"\\]|\\.)*)"'
 _VERB = re.compile(rb"(?:UID +)?[^\s{(\"]+")
-_LITERAL = re.compile(rb"\{(\d+)(\+?)\}$")
 _NAME = re.compile(rf"\S+ +(?:{_STRING}|(\S+))")
 _SECRET = re.compile(r'(?is)^(LOGIN +(?:"(?:[^"\\]|\\.)*"|\S+)|AUTHENTICATE +\S+|X-MASTERAUTH) .*')
 _DELETES = re.compile(r"(?i)(UID +)?STORE +(\S+) .*FLAGS.*\\Deleted")
-_LISTED = re.compile(rb'(\* LIST \()([^)]*)(\) \S+ )("[^"]*"|[^"\s]+)(.*)', re.DOTALL)
-_CODE = re.compile(rb"((?:\* )?(?:OK|NO) )\[(CAPABILITY|APPENDUID|COPYUID|HIGHESTMODSEQ) [^\]]*\] ?")
-_COUNT = re.compile(rb"\* (?:(\d+) (EXISTS|EXPUNGE)|VANISHED ([\d:,]+))\r\n")
-_NEVER = {"IDLE", "STARTTLS"}  # what the front itself cannot do
-_CODE_NEEDS = {b"APPENDUID": "UIDPLUS", b"COPYUID": "UIDPLUS", b"HIGHESTMODSEQ": "CONDSTORE"}
 # Commands and options that belong to a capability by another name than the verb's.
 _COMMAND_NEEDS = {
     "UIDPLUS": r"UID +EXPUNGE",
@@ -124,7 +115,7 @@ class Kerio:
         self.logins: list[str] = []
         self.commands: list[tuple[int, str]] = []
         self.lock = threading.Lock()
-        self._open: set[_Session] = set()
+        self._open: set[Relay] = set()
         self._sessions: list[_Session] = []
         self._threads: list[threading.Thread] = []
         self._listener: socket.socket | None = None
@@ -161,7 +152,7 @@ class Kerio:
         with self.lock:
             return [line for number, line in self.commands if connection in (None, number)]
 
-    def release(self, session: _Session) -> None:
+    def release(self, session: Relay) -> None:
         """Count this connection as closed."""
         with self.lock:
             self._open.discard(session)
@@ -191,36 +182,8 @@ class Kerio:
             self._threads[-1].start()
 
 
-class _Ended(Exception):
-    """The connection is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Command:
-    """A command: ``raw`` is what Dovecot gets behind the tag, ``shown`` the same with quoted strings for literals."""
-
-    tag: bytes
-    verb: str
-    raw: bytes
-    shown: str
-
-
-class _Session:
+class _Session(Relay):
     """One connection."""
-
-    def __init__(self, kerio: Kerio, client: socket.socket, number: int, *, refused: bool) -> None:
-        self.kerio = kerio
-        self.behaviour = kerio.behaviour
-        self.client = client
-        self.lines = client.makefile("rb")
-        self.number = number
-        self.refused = refused
-        self.challenge = kerio.behaviour.challenge or f"<{number}.{secrets.token_hex(8)}@mail.example.test>"
-        self.is_master = False
-        self.refusals = 0
-        self.exists: int | None = None  # messages in the selected folder
-        self.writable: str | None = None  # the selected folder, unless it is read-only
-        self.mute = False
 
     def run(self) -> None:
         try:
@@ -233,12 +196,12 @@ class _Session:
                 self.server.makefile("rb") as self.replies,
             ):
                 self.server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                _line(self.replies)
+                read_line(self.replies)
                 version = self.behaviour.version
                 self.say(f"* OK {f'Kerio Connect {version} ' if version else ''}IMAP4rev1 server ready")
                 while True:
                     self.take()
-        except (_Ended, OSError):
+        except (Ended, OSError):
             # Over: by our own doing, by the client or by Dovecot.
             pass
         finally:
@@ -246,47 +209,9 @@ class _Session:
             self.lines.close()
             self.client.close()
 
-    # -- to and from the client
-
-    def say(self, line: str | bytes) -> None:
-        self.pass_on((line.encode() if isinstance(line, str) else line) + b"\r\n")
-
-    def end(self, *lines: bytes) -> NoReturn:
-        """Say this and close; the client may connect anew as soon as it has read it."""
-        self.kerio.release(self)
-        for line in lines:
-            self.say(line)
-        raise _Ended
-
-    def pass_on(self, data: bytes) -> None:
-        if not self.mute:
-            self.client.sendall(data)
-
-    def ask(self, prompt: bytes) -> None:
-        """A continuation request: part of the question, so it is sent even when the answer is not."""
-        self.client.sendall(prompt + b"\r\n")
-
-    def with_literals(self, line: bytes) -> tuple[bytes, str]:
-        """``raw`` and ``shown`` of a command that begins with this line."""
-        raw = shown = b""
-        while found := _LITERAL.search(line):
-            if not found[2]:
-                self.ask(b"+ go on")
-            head, literal = line[: found.start()], self.lines.read(int(found[1]))
-            raw += head + b"{%d+}\r\n" % len(literal) + literal
-            shown += head + b'"' + re.sub(rb'(["\\])', rb"\\\1", literal) + b'"'
-            line = _line(self.lines)
-        return raw + line, (shown + line).decode("utf-8", "surrogateescape")
-
-    def drop_literals(self, line: bytes) -> None:
-        """Read what follows a first line that is refused: literals for which the client does not wait to be asked."""
-        while (found := _LITERAL.search(line)) and found[2]:
-            self.lines.read(int(found[1]))
-            line = _line(self.lines)
-
     def take(self) -> None:
         """Take one command and answer it."""
-        tag, _, first = _line(self.lines).partition(b" ")
+        tag, _, first = read_line(self.lines).partition(b" ")
         found = _VERB.match(first)
         if not found:
             self.say(b"* BAD no command")
@@ -294,116 +219,33 @@ class _Session:
         verb = " ".join(found[0].decode("ascii", "replace").upper().split())
         # APPEND alone carries literals of any size; they pass without being kept.
         raw, shown = (first, first.decode("utf-8", "surrogateescape")) if verb == "APPEND" else self.with_literals(first)
-        command = _Command(tag, verb, raw, shown)
+        command = Command(tag, verb, raw, shown)
         with self.kerio.lock:
             self.kerio.commands.append((self.number, _SECRET.sub(r"\1 ***", shown)))
         hook = self.behaviour.before.pop(verb, None)
         if hook is not None:
             hook()
         if self.happens("drop_at", verb):
-            raise _Ended
+            raise Ended
         if self.happens("silent_at", verb):
-            while self.lines.read1(_AT_ONCE):
+            while self.lines.read1(AT_ONCE):
                 pass
-            raise _Ended
+            raise Ended
         dropping = self.mute = self.happens("drop_after", verb)
         answer = self.answer(command)
         if dropping:
-            raise _Ended
+            raise Ended
         self.say(tag + b" " + answer)
         if verb == "LOGOUT":
-            raise _Ended
-
-    def happens(self, knob: str, verb: str) -> bool:
-        """True when this once-knob is set to this verb; then it is switched off."""
-        with self.kerio.lock:
-            if getattr(self.behaviour, knob) != verb:
-                return False
-            setattr(self.behaviour, knob, None)
-            return True
-
-    # -- to and from Dovecot
-
-    def forward(self, command: _Command) -> bytes:
-        """Have Dovecot do a command; untagged replies are passed on, the tagged answer comes back without its tag."""
-        self.server.sendall(command.tag + b" " + command.raw + b"\r\n")
-        answer = self.relay(command.tag)
-        while answer.startswith(b"+"):
-            self.ask(answer)
-            self.server.sendall(_line(self.lines) + b"\r\n")
-            answer = self.relay(command.tag)
-        return answer
-
-    def own(self, line: str) -> bytes:
-        """Have Dovecot do a command of ours: the client sees only what happens to the folder."""
-        tag = b"double-" + secrets.token_hex(4).encode()
-        self.server.sendall(tag + b" " + line.encode("utf-8", "surrogateescape") + b"\r\n")
-        return self.relay(tag, own=True)
-
-    def relay(self, tag: bytes, *, own: bool = False) -> bytes:
-        """Pass untagged replies on until the tagged answer or a continuation request, which is returned."""
-        listing = False
-        while True:
-            line = _line(self.replies) + b"\r\n"
-            if line.startswith((tag + b" ", b"+")):
-                return self.without_codes(line.removeprefix(tag + b" ").removesuffix(b"\r\n"))
-            if own and line.startswith((b"* OK [", b"* CAPABILITY ")):
-                continue
-            if re.match(rb"\* (LIST|\d+ FETCH) ", line):
-                if listing and self.behaviour.noise and self.exists is not None:
-                    self.pass_on(b"* %d EXISTS\r\n* 0 RECENT\r\n" % self.exists)
-                listing = True
-            if line.startswith(b"* BYE "):
-                self.kerio.release(self)
-            self.count(line)
-            self.pass_on(self.edited(line))
-            while found := _LITERAL.search(line.removesuffix(b"\r\n")):
-                _stream(self.replies, int(found[1]), self.pass_on)
-                line = _line(self.replies) + b"\r\n"
-                self.pass_on(line)
-
-    def count(self, line: bytes) -> None:
-        found = _COUNT.match(line)
-        if not found or self.exists is None:
-            return
-        number, kind, vanished = found.groups()
-        if kind == b"EXISTS":
-            self.exists = int(number)
-        elif kind == b"EXPUNGE":
-            self.exists -= 1
-        else:
-            ends = [[int(end) for end in part.split(b":")] for part in vanished.split(b",")]
-            self.exists -= sum(end[-1] - end[0] + 1 for end in ends)
-
-    def edited(self, line: bytes) -> bytes:
-        """A reply as Kerio would send it."""
-        if line.startswith(b"* CAPABILITY "):
-            shut = {item.encode() for item in self.behaviour.hidden | _NEVER}
-            return b" ".join(item for item in line.split() if item not in shut) + b"\r\n"
-        if line.startswith(b"* OK [PERMANENTFLAGS "):
-            return re.sub(rb" ?\\\*", b"", line)
-        if found := _LISTED.match(line):
-            head, attributes, middle, name, end = found.groups()
-            use = _USES.get(name.strip(b'"').decode("ascii", "replace"), "").encode()
-            if use not in attributes.split():
-                attributes = (attributes + b" " + use).strip()
-            return head + attributes + middle + name + end
-        return self.without_codes(line)
-
-    def without_codes(self, line: bytes) -> bytes:
-        """A status reply without codes that list capabilities or belong to a hidden one."""
-        found = _CODE.match(line)
-        if found and (found[2] == b"CAPABILITY" or _CODE_NEEDS[found[2]] in self.behaviour.hidden):
-            return found[1] + line[found.end() :]
-        return line
+            raise Ended
 
     # -- commands
 
-    def answer(self, command: _Command) -> bytes:
+    def answer(self, command: Command) -> bytes:
         """Do a command: untagged replies are sent, the tagged answer is what comes back."""
         behaviour, verb = self.behaviour, command.verb
         needs = {name for name, pattern in _COMMAND_NEEDS.items() if re.match(rf"(?is)(?:{pattern})", command.shown)}
-        missing = (needs | {verb.removeprefix("UID ")}) & (behaviour.hidden | _NEVER)
+        missing = (needs | {verb.removeprefix("UID ")}) & (behaviour.hidden | NEVER)
         known = verb not in behaviour.unknown and not missing
         refusal = behaviour.answers.pop(verb, None if known else "BAD unknown command")
         if refusal is not None:
@@ -431,12 +273,12 @@ class _Session:
                 return self.expunge(command)
         return self.forward(command)
 
-    def master_auth(self, command: _Command) -> bytes:
+    def master_auth(self, command: Command) -> bytes:
         behaviour = self.behaviour
         if behaviour.master_answer == "bad":
             return b"BAD unknown command"
         self.ask(b"+ " + self.challenge.encode())
-        digest = _line(self.lines).decode("ascii", "replace")
+        digest = read_line(self.lines).decode("ascii", "replace")
         if behaviour.master_answer == "bye":
             self.end(b"* BYE not for you")
         password = self.kerio.master_password[: 24 if behaviour.first_24 else None]
@@ -449,7 +291,7 @@ class _Session:
         self.is_master = True
         return b"OK X-MASTERAUTH Welcome to server, master"
 
-    def set_user(self, command: _Command) -> bytes:
+    def set_user(self, command: Command) -> bytes:
         found = _NAME.fullmatch(command.shown)
         if not found or found[1] is None:
             return b"BAD X-SETUSER takes one string"
@@ -464,7 +306,7 @@ class _Session:
             self.kerio.logins.append(login)
         return b"OK X-SETUSER completed"
 
-    def select(self, command: _Command) -> bytes:
+    def select(self, command: Command) -> bytes:
         self.exists, self.writable = 0, None
         answer = self.forward(command)
         if not answer.startswith(b"OK"):
@@ -475,7 +317,7 @@ class _Session:
             self.writable = found[2] or _unescaped(found[1])
         return re.sub(rb"^(OK (?:\[[^]]*\] )?).*", rb"\1SELECT completed", answer)
 
-    def close(self, command: _Command) -> bytes:
+    def close(self, command: Command) -> bytes:
         if command.verb == "CLOSE" and self.moves():
             before, self.mute = self.mute, True
             self.own("NOOP")
@@ -488,28 +330,28 @@ class _Session:
             self.exists = self.writable = None
         return answer
 
-    def append(self, command: _Command) -> bytes:
+    def append(self, command: Command) -> bytes:
         line = command.raw
         self.server.sendall(command.tag + b" " + line + b"\r\n")
-        while found := _LITERAL.search(line):
+        while found := LITERAL.search(line):
             if not found[2]:
                 answer = self.relay(command.tag)
                 if not answer.startswith(b"+"):
                     return answer
                 self.ask(answer)
-            _stream(self.lines, int(found[1]), self.server.sendall)
-            line = _line(self.lines)
+            stream(self.lines, int(found[1]), self.server.sendall)
+            line = read_line(self.lines)
             self.server.sendall(line + b"\r\n")
         return self.relay(command.tag)
 
-    def store(self, command: _Command) -> bytes:
+    def store(self, command: Command) -> bytes:
         answer = self.forward(command)
         found = _DELETES.match(command.shown)
         if found and answer.startswith(b"OK") and self.moves() and self.behaviour.moves_at == "store":
             return self.to_trash(f"{found[1] or ''}{found[2]} DELETED") or answer
         return answer
 
-    def expunge(self, command: _Command) -> bytes:
+    def expunge(self, command: Command) -> bytes:
         # Dovecot would leave what others have flagged since the last command; a server may as well expunge it.
         self.own("NOOP")
         if not self.moves():
@@ -530,22 +372,6 @@ class _Session:
             if not answer.startswith((b"OK", b"NO [ALREADYEXISTS]")):
                 return answer
         return None
-
-
-def _line(source: BufferedReader) -> bytes:
-    line = source.readline()
-    if not line.endswith(b"\n"):
-        raise _Ended
-    return line.removesuffix(b"\n").removesuffix(b"\r")
-
-
-def _stream(source: BufferedReader, size: int, sink: Callable[[bytes], object]) -> None:
-    while size:
-        data = source.read1(min(size, _AT_ONCE))
-        if not data:
-            raise _Ended
-        size -= len(data)
-        sink(data)
 
 
 def _unescaped(text: str) -> str:
