@@ -2,6 +2,7 @@
 # make fuzz    the tests of properties with new examples, 5,000 of each                 (TESTS=tests/unit/test_content.py)
 # make demo    sample mailboxes on an embedded server, archived, in the console         (ARGS=--headless)
 # make bench   speed against mbsync and a bare socket                                   (ARGS=...)
+# make bench-cluster  runs by workers, and what they foretell of a large archive
 # make pictures  the pictures of the console in the README and the manual
 # make check   the static checks alone
 # make lock    requirements.lock from pyproject.toml
@@ -31,7 +32,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # An environment whose interpreter has gone, or which came here from another folder, is made anew.
 FIT := $(shell grep -qsF '$(CURDIR)/$(VENV)/bin/python' $(BIN)/pip && $(BIN)/python -c '' 2>/dev/null && echo fit)
 
-.PHONY: test fuzz demo bench bench-scale pictures check lock wheel man clean stale
+.PHONY: test fuzz demo bench bench-scale bench-cluster pictures check lock wheel man clean stale
 
 # The tests are compiled once beside the checks, not by each worker at the same moment.
 test: $(READY)
@@ -58,6 +59,11 @@ bench: $(READY)
 # Takes up to 20 minutes; ARGS="--messages 100000" takes one.
 bench-scale: $(READY)
 	@$(BIN)/python -m tests.benchmarks.scale $(ARGS)
+
+# Takes up to 10 minutes on a quiet machine of two processors.
+bench-cluster: $(READY)
+	@.ci/needs dovecot-imapd postgresql
+	@$(BIN)/python -m tests.benchmarks.cluster $(ARGS)
 
 pictures: $(READY)
 	@$(BIN)/python -m tests.pictures $(ARGS)

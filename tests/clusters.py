@@ -87,11 +87,12 @@ def cluster(
     lease: float = 30.0,
     patience: float = 900.0,
     place: Sequence[str] = (),
+    first: int = 1,
 ) -> Iterator[ClusterHome]:
-    """Context of an archive with ``count`` users, and a cluster that waits for workers."""
+    """Context of an archive with ``count`` users from the number ``first`` on, and a cluster that waits for workers."""
     (folder / "place").mkdir(parents=True)
     home = config.find_or_create(folder / "home")
-    asyncio.run(_filled(home, server, range(1, count + 1), connections, deletion))
+    asyncio.run(filled(home, server, range(first, first + count), connections, deletion))
     with PostgresServer() as database:
         made = ClusterHome(home, database, folder)
         where = place or ("--place", str(made.place))
@@ -104,14 +105,23 @@ def cluster(
             made.stop()
 
 
-async def _filled(home: Home, server: Dovecot, numbers: Iterable[int], connections: int, deletion: Deletion | None) -> None:
+async def filled(
+    home: Home,
+    server: Dovecot,
+    numbers: Iterable[int],
+    connections: int,
+    deletion: Deletion | None = None,
+    *,
+    workers: bool = True,
+) -> None:
+    """Add users, and a profile for their mailboxes, which are visited by workers or by the service itself."""
     archive = await Archive.open(home)
     try:
         for number in numbers:
             await users.add(archive, f"user{number:03}", [address(number)])
         at = At(server.host, server.plain_port)
         profile = many(at, Method.MASTER_USER, username=MASTER[0], connections=connections)
-        profile = replace(profile, name=PROFILE, server=replace(profile.server, workers=True))
+        profile = replace(profile, name=PROFILE, server=replace(profile.server, workers=workers))
         if deletion is not None:
             profile = replace(profile, deletion=deletion)
         await saved_profiles.save(archive, profile, Secret(MASTER[1]))

@@ -41,10 +41,20 @@ def environment() -> dict[str, str]:
 class Home:
     """A home with a user and a profile for each mailbox."""
 
-    def __init__(self, path: Path, server: Dovecot, *, port: int = 0) -> None:
+    def __init__(self, path: Path, server: Dovecot | None = None, *, port: int = 0) -> None:
         self.path = path
-        self._server = server
-        self._port = port or server.plain_port
+        self._given = server
+        self._wanted_port = port
+
+    @property
+    def _server(self) -> Dovecot:
+        """The server of its profiles: none is needed where they are there already."""
+        assert self._given is not None
+        return self._given
+
+    @property
+    def _port(self) -> int:
+        return self._wanted_port or self._server.plain_port
 
     def add(self, login: str) -> str:
         """A user and a profile for one mailbox; the profile's name."""
@@ -119,7 +129,7 @@ include = ["**", "Junk E-mail"]
         begun = time.perf_counter()
         result = self.command("run", profile)
         wall = time.perf_counter() - begun
-        started, finished = (_seconds(result[key]) for key in ("started", "finished"))
+        started, finished = (seconds_of(result[key]) for key in ("started", "finished"))
         return Measured(wall, finished - started, watch.stop() if watch else 0, result)
 
     def service(self) -> int | None:
@@ -176,7 +186,8 @@ def _resident(pid: int) -> int:
     return found
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
+    """A time of a result, in seconds."""
     from datetime import datetime
 
     return datetime.fromisoformat(text).timestamp()

@@ -47,11 +47,12 @@ class Moods:
 
 @dataclass(frozen=True, slots=True)
 class BucketServer:
-    """A running server with one bucket: ``direct`` is its own address, ``endpoint`` that of the front."""
+    """A running server with one bucket: ``direct`` is its own address, ``endpoint`` that of the front, ``pid`` its process."""
 
     endpoint: str
     direct: str
     moods: Moods
+    pid: int
 
     def objects(self) -> list[str]:
         """The keys in the bucket."""
@@ -88,7 +89,7 @@ def bucket_server() -> Iterator[BucketServer]:
         httpx.put(f"{direct}/{BUCKET}", headers=_SIGNED).raise_for_status()
         moods = Moods()
         with _front(direct, moods) as endpoint:
-            yield BucketServer(endpoint, direct, moods)
+            yield BucketServer(endpoint, direct, moods, process.pid)
     finally:
         process.kill()
         process.wait()
