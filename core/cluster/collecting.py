@@ -48,6 +48,8 @@ class Collecting:
 
     def __init__(self, archive: Archive, database: Postgres, place: LanePlace, holding: Holding) -> None:
         self.counted: dict[int, dict[str, Tally]] = {}
+        #: The reason why something could not be taken at the last look; None without one.
+        self.waits_for: Reason | None = None
         self._archive = archive
         self._database = database
         self._place = place
@@ -63,6 +65,7 @@ class Collecting:
             "ORDER BY v.session, v.number LIMIT %s",
             AT_ONCE,
         )
+        self.waits_for = None
         refused: list[Refused] = []
         fetched: dict[int, list[Row]] = {}
         stopped: set[int] = set()
@@ -81,7 +84,7 @@ class Collecting:
                 await self._look_through(row, after, await self._granted(session), tallies[session])
                 fetched.setdefault(session, []).append(row)
             except BusyError as error:
-                logger.warning("%s", error)
+                self.waits_for = error.reason
                 stopped.add(session)
             except (DamagedError, StorageError, HomeError) as error:
                 refused.append(Refused(session, error.reason))

@@ -27,6 +27,8 @@ class Holding:
         self._archive = archive
         self._database = database
         self._id = uuid.uuid4()
+        #: True when the cluster was one of an older program.
+        self.upgraded = False
 
     async def take(self) -> Row:
         """Take hold; the cluster's row. Brings an older cluster up to this program. Raises ``InputError``."""
@@ -35,6 +37,7 @@ class Holding:
         await database.refuse_other_clock()
         if row["protocol"] < PROTOCOL:
             await self._upgrade()
+            self.upgraded = True
             row = await database.cluster(self._archive.archive_id)
         await self._refuse_earlier(row)
         await database.change("UPDATE cluster SET holder = %s", self._id)

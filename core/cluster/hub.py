@@ -19,6 +19,7 @@ from core.archive.registry import lanes
 from core.cluster import answering, closing, cluster_file, following, known, protocol
 from core.cluster.collecting import Collecting
 from core.cluster.following import Following, RunHead
+from core.cluster.hindrance import Hindrance
 from core.cluster.holding import Holding
 from core.cluster.postgres import AwayError, Postgres
 from core.cluster.queueing import JobQueue
@@ -34,6 +35,8 @@ from core.system.tasks import spawn
 
 #: Seconds between two looks.
 LOOK_SECONDS = 0.1
+#: Seconds for PostgreSQL to forget a run that has ended.
+END_SECONDS = 0.5
 
 #: Forgets runs of which no job is live and no volume is on its way: what volumes may be about stands in the jobs.
 _FORGET = (
@@ -56,6 +59,7 @@ class Hub:
         self._following: dict[int, Following] = {}
         self._cancelling: set[int] = set()
         self._since = time.monotonic()
+        self._away, self._untaken = Hindrance(), Hindrance()
         self._error: BaseException | None = None
 
     @asynccontextmanager
@@ -79,7 +83,8 @@ class Hub:
             self._database = await stack.enter_async_context(Postgres.open(file.address))
             self._holding = Holding(self._archive, self._database)
             self._cluster = await self._holding.take()
-            place = await place_at(self._cluster, self._archive.home.path / cluster_file.KEY_NAME)
+            key = self._archive.home.path / cluster_file.KEY_NAME
+            place = await place_at(self._cluster, key, first=self._holding.upgraded)
             self.public_key = file.public_key
             self._queue = JobQueue(self._database)
             self._collecting = Collecting(self._archive, self._database, place, self._holding)
@@ -88,9 +93,17 @@ class Hub:
             await self._database.change("UPDATE job SET cancelled = true WHERE state IN ('todo', 'doing', 'visited')")
             await self._database.change(_FORGET)
             await self._database.change("DELETE FROM session WHERE state = 'closed' AND beat < now() - interval '7 days'")
+            await place.clear(self._archive.archive_id, await self._lanes_in_use())
             self._stack = stack.pop_all()
         self._since = time.monotonic()
         self._loop = spawn(self._run(), name="cluster")
+
+    async def _lanes_in_use(self) -> set[int]:
+        rows = await self._database.rows(
+            "SELECT lane FROM session s WHERE lane IS NOT NULL AND (state <> 'closed' OR EXISTS "
+            "(SELECT 1 FROM volume v WHERE v.session = s.id AND NOT v.taken))"
+        )
+        return {row["lane"] for row in rows}
 
     async def _stop(self) -> None:
         if self._loop is not None:
@@ -117,9 +130,10 @@ class Hub:
     async def end(self, run: RunHead) -> None:
         """Forget a run and its jobs."""
         self._collecting.counted.pop(run.number, None)
-        # If something of it is still on its way, the next hub forgets it.
-        with suppress(AwayError):
-            await self._database.change(f"{_FORGET} AND run.id = %s", run.id)
+        # If something of it is still on its way, or PostgreSQL does not answer, the next hub forgets it.
+        with suppress(AwayError, TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                await self._database.change(f"{_FORGET} AND run.id = %s", run.id)
 
     async def settle(self, source: str) -> None:
         """Wait until no earlier job of the mailbox is live any more, so that what is known of it is all there is."""
@@ -173,19 +187,16 @@ class Hub:
     # The loop ------------------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        away = 0.0
         while True:
             try:
                 await self._look()
-                away = 0.0
+                self._away.is_over()
             except AwayError as error:
                 # No worker is given up for a silence that PostgreSQL itself was the reason of.
                 self._since = time.monotonic()
-                if not away:
-                    logger.warning("%s", error)
-                away = away or time.monotonic()
+                self._away.happens(error.reason, self._listeners())
             except BusyError as error:
-                logger.warning("%s", error)
+                self._untaken.happens(error.reason, self._listeners())
             except Exception as error:
                 # The archive cannot be written: all runs end with it.
                 logger.exception("the cluster's loop ended")
@@ -204,9 +215,16 @@ class Hub:
         await self._open_lanes()
         for one in await self._collecting.collect():
             logger.warning("session %d is left out from here on: %s", one.session, one.why)
+        if (why := self._collecting.waits_for) is not None:
+            self._untaken.happens(why, self._listeners())
+        else:
+            self._untaken.is_over()
         await answering.answer(self._archive, self._database)
         await self._settle_lost()
         await following.follow(self._database, self._following)
+
+    def _listeners(self) -> list[Listener]:
+        return list({id(one.run): one.run.listener for one in self._following.values()}.values())
 
     async def _cancel(self) -> None:
         if asked := list(self._cancelling):

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import logging
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +25,8 @@ from core.storage.keys import VolumeKey
 from core.storage.opening import opened
 from core.storage.place import StoragePlace
 from core.storage.port import VolumeStorage
+
+logger = logging.getLogger("archivar.cluster")
 
 #: Bytes copied at once.
 PIECE = 1 << 20
@@ -44,6 +49,9 @@ class LanePlace(Protocol):
     async def taken(self, key: str) -> None:
         """The home has made what lies under the key part of the archive, and keeps it."""
 
+    async def clear(self, archive: str, lanes: Collection[int]) -> None:
+        """Remove what workers that ended have left there, and no home will take. ``lanes``: those still in use."""
+
 
 class FolderPlace:
     """A folder that service and workers see, by whatever file system."""
@@ -58,11 +66,16 @@ class FolderPlace:
             raise InputError(problems.PLACE(path=str(self._folder), said="there is no such folder"))
         if not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
             raise InputError(problems.PLACE(path=str(self._folder), said="it cannot be written to"))
+        mark = self._folder / keys.mark(archive)
+        if first:
+            await asyncio.to_thread(_make_mark, mark, archive)
+        elif not mark.is_file():
+            raise InputError(problems.STRANGE_PLACE(path=str(self._folder), mark=keys.mark(archive)))
 
     async def put(self, key: VolumeKey, path: Path, sha256: bytes) -> str:
         try:
-            # A share that is not mounted is no folder to be made.
-            self._folder.stat()
+            # A share that is not mounted is no folder to be made, nor is the one below it the place.
+            (self._folder / keys.mark(key.archive)).stat()
             await asyncio.to_thread(_put, path, self._folder / str(key), sha256)
         except OSError as error:
             raise BusyError(problems.NOT_DELIVERED(file=path.name, said=str(error.strerror or error))) from error
@@ -72,11 +85,14 @@ class FolderPlace:
         try:
             return await asyncio.to_thread(_copied, self._folder / key, path)
         except OSError as error:
-            raise BusyError(problems.NOT_DELIVERED(file=path.name, said=str(error.strerror or error))) from error
+            raise BusyError(problems.NOT_FETCHED(file=key, said=str(error.strerror or error))) from error
 
     async def taken(self, key: str) -> None:
         # It lies in the home, and would be there twice.
         (self._folder / key).unlink(missing_ok=True)
+
+    async def clear(self, archive: str, lanes: Collection[int]) -> None:
+        await asyncio.to_thread(_clear, self._folder, archive, lanes)
 
 
 class BucketPlace:
@@ -128,18 +144,34 @@ class BucketPlace:
                 into.flush()
                 os.fsync(into.fileno())
         except (ArchivarError, OSError) as error:
-            raise _undelivered(path, error) from error
+            raise BusyError(problems.NOT_FETCHED(file=key, said=_said(error))) from error
         if digest is None:
-            raise BusyError(problems.NOT_DELIVERED(file=path.name, said="it is not there"))
+            raise BusyError(problems.NOT_FETCHED(file=key, said="it is not there"))
         return digest
 
     async def taken(self, key: str) -> None:
         """Leave it: the right to delete is none that workers or home need."""
 
+    async def clear(self, archive: str, lanes: Collection[int]) -> None:
+        """Leave it, for the same reason."""
+
 
 def _undelivered(path: Path, error: Exception) -> BusyError:
-    said = error.message if isinstance(error, ArchivarError) else str(error)
-    return BusyError(problems.NOT_DELIVERED(file=path.name, said=said))
+    return BusyError(problems.NOT_DELIVERED(file=path.name, said=_said(error)))
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, ArchivarError) else str(error)
+
+
+def _make_mark(mark: Path, archive: str) -> None:
+    """Mark the folder as the place of an archive's workers. Raises ``InputError``."""
+    try:
+        mark.parent.mkdir(mode=0o700, exist_ok=True)
+        if not mark.exists():
+            files.create_whole(mark, json.dumps({"archive": archive}).encode() + b"\n")
+    except OSError as error:
+        raise InputError(problems.PLACE(path=str(mark.parent.parent), said=str(error.strerror))) from error
 
 
 def _put(path: Path, target: Path, sha256: bytes) -> None:
@@ -156,6 +188,21 @@ def _put(path: Path, target: Path, sha256: bytes) -> None:
         files.durable(target.parent)
     if digest_of(target) != sha256:
         raise OSError(f"{target.name} reads back as another file")
+
+
+def _clear(folder: Path, archive: str, lanes: Collection[int]) -> None:
+    """Remove volumes of other lanes, and what was half written by a worker that ended in the middle."""
+    try:
+        for path in (folder / archive).glob("lane-*/*.sqlite*"):
+            key = VolumeKey.parse(f"{archive}/{path.parent.name}/{path.name}")
+            lane = int(path.parent.name.removeprefix("lane-"))
+            if lane not in lanes and (key is not None or path.name.startswith(".")):
+                path.unlink(missing_ok=True)
+        for path in (folder / archive).glob("lane-*"):
+            with suppress(OSError):
+                path.rmdir()
+    except (OSError, ValueError) as error:
+        logger.warning("the place could not be cleared: %s", error)
 
 
 def _copied(source: Path, target: Path) -> bytes:

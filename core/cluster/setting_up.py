@@ -101,8 +101,11 @@ def _purpose(archive: str, place: StoragePlace) -> str:
     return f"{archive}:place:{place.account}"
 
 
-async def place_at(cluster: Row, key: Path, elsewhere: str = "") -> LanePlace:
-    """The place of a cluster, which can be used from here; ``elsewhere``: its folder on this machine. Raises ``InputError``."""
+async def place_at(cluster: Row, key: Path, elsewhere: str = "", *, first: bool = False) -> LanePlace:
+    """The place of a cluster, which can be used from here. Raises ``InputError``.
+
+    ``elsewhere``: its folder on this machine; ``first``: no worker of this protocol has used it.
+    """
     place = StoragePlace.from_json(cluster["place"])
     if elsewhere:
         place = replace(place, where=elsewhere)
@@ -110,7 +113,7 @@ async def place_at(cluster: Row, key: Path, elsewhere: str = "") -> LanePlace:
     if box is not None and place.is_bucket:
         secret = worker_key.unseal(key, bytes(box), purpose=_purpose(cluster["archive"], place))
     found = place_of(place, secret)
-    await found.check(cluster["archive"])
+    await found.check(cluster["archive"], first=first)
     return found
 
 

@@ -27,7 +27,7 @@ TRIES = 5
 #: Mailboxes that may wait for their entries to become part of the archive, for each connection to the server.
 SETTLING = 4
 #: Seconds without any worker after which the run says that it waits, and for a worker to end a job that is cancelled.
-ALONE_SECONDS, CANCEL_SECONDS = 20.0, 4.0
+ALONE_SECONDS, CANCEL_SECONDS = 20.0, 3.5
 
 
 class WorkerRun(ProfileRun):

@@ -136,6 +136,18 @@ NOT_DELIVERED = Code(
     "It stays with the worker and is tried again.",
     Family.BUSY,
 )
+NOT_FETCHED = Code(
+    "worker-not-fetched",
+    "{file}, which a worker has delivered, could not be fetched ({said}).",
+    "See that the machine of the archive reaches the place, and has room. It is tried again.",
+    Family.BUSY,
+)
+STRANGE_PLACE = Code(
+    "cluster-place-strange",
+    "{path} is not the place of this archive's workers: it has no {mark}.",
+    "See that the share is mounted there, and that the path is the right one on this machine.",
+    Family.INPUT,
+)
 OTHER_BYTES = Code("worker-other-bytes", "{file} has other bytes than its worker has delivered.", _PLACE, Family.DAMAGE)
 NOT_GIVEN = Code(
     "worker-not-given", "Lane {lane}: entry {entry} is about a mailbox that its worker was not given.", _PLACE, Family.DAMAGE

@@ -323,6 +323,9 @@ NOT_NOTED = _warning("not-noted", "This could not be noted in the ledger: {why}"
 WORKER_LOST = _warning(
     "worker-lost", "The worker {worker} was lost: {why:clause}. Its mailboxes are visited again.", f"{Do.SHOW_CLUSTER}"
 )
+RUN_WAITS = _warning(
+    "run-waits-for-cluster", "The run waits since {seconds:second}: {why:clause}. It goes on by itself.", "{why:remedy}"
+)
 NO_WORKER = _warning(
     "no-worker", "No worker has taken a mailbox for {seconds:second}; the run waits.", f"Start one. {Do.SHOW_CLUSTER}"
 )

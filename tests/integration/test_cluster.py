@@ -185,13 +185,13 @@ def test_nothing_is_deleted_before_it_is_part_of_the_archive(server: Dovecot, tm
     with cluster(tmp_path / "c", server, 2, deletion=Deletion(When.IMMEDIATELY)) as made:
         made.worker("one")
         [(archive,)] = homes.rows(made.home.catalog, "SELECT archive_id FROM applied")
-        (made.place / archive).write_text("in the way")
+        (made.place / archive / "lane-000001").write_text("in the way")
         number = starts(made)
         wait(lambda: made.change("SELECT 1 FROM session WHERE waiting_bytes > 0"), made, "something waits to be delivered")
         sleep(3.0)
         assert [len(server.messages(address(number), "INBOX")) for number in (1, 2)] == [40, 40]
         assert archived(made) == 0
-        (made.place / archive).unlink()
+        (made.place / archive / "lane-000001").unlink()
         found = ended(made, number)
         assert (found["status"], found["archived"], found["deleted"]) == ("succeeded", 80, 80), (found, made.logs())
         assert [len(server.messages(address(number), "INBOX")) for number in (1, 2)] == [0, 0]
@@ -223,17 +223,50 @@ def test_a_run_is_cancelled_within_seconds(server: Dovecot, tmp_path: Path) -> N
     with cluster(tmp_path / "c", server, 2) as made:
         made.worker("one")
         [(archive,)] = homes.rows(made.home.catalog, "SELECT archive_id FROM applied")
-        (made.place / archive).write_text("in the way")
+        (made.place / archive / "lane-000001").write_text("in the way")
         number = starts(made)
         wait(lambda: made.change("SELECT 1 FROM job WHERE (progress->>'messages_done')::int > 0"), made, "messages come")
         begun = monotonic()
         homes.cli(made.home, "cancel", str(number))
         assert ended(made, number)["status"] == "cancelled"
         assert monotonic() - begun < 8
-        (made.place / archive).unlink()
+        (made.place / archive / "lane-000001").unlink()
         found = run(made)
         assert (found["status"], found["archived"] + found["known"]) == ("succeeded", 80), (found, made.logs())
         is_whole(made, 2, 40)
+
+
+def test_a_run_is_cancelled_while_postgresql_is_away(large: Dovecot, tmp_path: Path) -> None:
+    """Within seconds too; its jobs are ended when PostgreSQL is back, before the next run visits the same mailboxes."""
+    with cluster(tmp_path / "c", large, MAILBOXES) as made:
+        made.worker("one")
+        number = starts(made)
+        wait(lambda: archived(made) > 0, made, "some mail is in the archive")
+        made.database.stop()
+        begun = monotonic()
+        homes.cli(made.home, "cancel", str(number))
+        assert ended(made, number)["status"] == "cancelled"
+        assert monotonic() - begun < 8
+        made.database.start()
+        found = run(made)
+        assert (found["status"], found["archived"] + found["known"]) == ("succeeded", MAILBOXES * COUNT), (found, made.logs())
+        is_whole(made, MAILBOXES, COUNT)
+
+
+def test_no_password_is_left_with_postgresql_or_a_worker(server: Dovecot, tmp_path: Path) -> None:
+    """Neither in its tables nor in its log of all statements; nor in the worker's files, words and surroundings."""
+    server.fill(address(1), "INBOX", messages(1, 5))
+    with cluster(tmp_path / "c", server, 1) as made:
+        made.change("ALTER SYSTEM SET log_statement = 'all'")
+        made.change("SELECT pg_reload_conf()")
+        process = made.worker("one")
+        assert run(made)["status"] == "succeeded"
+        made.change("CHECKPOINT")
+        places = [made.database.folder, made.folder / "one", made.folder / "one.err", made.home.log]
+        files = [path for place in places for path in (place.rglob("*") if place.is_dir() else [place]) if path.is_file()]
+        files += [Path(f"/proc/{process.pid}/{name}") for name in ("environ", "cmdline")]
+        assert b"INSERT INTO run" in (made.database.folder / "log").read_bytes()
+        assert [path for path in files if MASTER[1].encode() in path.read_bytes()] == []
 
 
 def test_a_bucket_that_refuses_and_changes_what_is_put_costs_nothing_but_time(server: Dovecot, tmp_path: Path) -> None:
