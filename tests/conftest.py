@@ -22,6 +22,7 @@ from core import masking
 from core.config import Home
 from core.demo.odd import odd_messages
 from tests import forks, homes, memory, scheduling
+from tests.servers.bucket import BucketServer, bucket_server
 from tests.servers.dovecot import Dovecot, missing
 
 #: The environment variable that names a tar archive of odd mail, one raw message a file, to be tested beside what is made.
@@ -140,3 +141,19 @@ def odd_mail(request: pytest.FixtureRequest) -> list[bytes]:
     """Odd mail, one raw message an item: what the demo makes and, where an archive of more is named, that too."""
     made = [message.raw for message in odd_messages(1)]
     return [*made, *request.getfixturevalue("further_odd_mail")] if os.environ.get(ODD_MAIL) else made
+
+
+@pytest.fixture(scope="session")
+def bucket_process() -> Iterator[BucketServer]:
+    with bucket_server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(bucket_process: BucketServer) -> Iterator[BucketServer]:
+    """A bucket on a server of object storage: empty, and of no mood."""
+    for name in bucket_process.objects():
+        bucket_process.delete(name)
+    bucket_process.moods.calm()
+    yield bucket_process
+    bucket_process.moods.calm()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,22 +13,7 @@ from core.secrets import Secret
 from core.storage import copies
 from core.storage.place import StoragePlace
 from tests import homes
-from tests.servers.bucket import BUCKET, BucketServer, bucket_server
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[BucketServer]:
-    with bucket_server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(served: BucketServer) -> Iterator[BucketServer]:
-    for name in served.objects():
-        served.delete(name)
-    yield served
-    moods = served.moods
-    moods.refuse, moods.only, moods.change, moods.dropped, moods.forgetful = None, (), None, False, False
+from tests.servers.bucket import BUCKET, BucketServer
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -37,7 +21,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> StoragePlace:
     if request.param == "folder":
         (tmp_path / "storage").mkdir()
         return StoragePlace(str(tmp_path / "storage"))
-    return in_bucket(request.getfixturevalue("server"))
+    return in_bucket(request.getfixturevalue("bucket"))
 
 
 @pytest.fixture
@@ -46,8 +30,8 @@ def folder(tmp_path: Path) -> StoragePlace:
     return StoragePlace(str(tmp_path / "storage"))
 
 
-def in_bucket(server: BucketServer) -> StoragePlace:
-    return StoragePlace(f"s3://{BUCKET}/mail", server.endpoint, "", "key-id")
+def in_bucket(bucket: BucketServer) -> StoragePlace:
+    return StoragePlace(f"s3://{BUCKET}/mail", bucket.endpoint, "", "key-id")
 
 
 async def archive_with(tmp_path: Path, place: StoragePlace, *, volumes: int = 4) -> Archive:

@@ -133,7 +133,10 @@ async def show() -> Answer:
 
 
 async def test() -> Answer:
-    """Try out everything that storing needs: list, put, refuse a second object of one key, read. Exit code 2 if not."""
+    """Try out everything that storing needs: list, put, refuse a second object of one key, read. Exit code 2 if not.
+
+    Where the answer does not name parts, a line that is cut costs the whole volume.
+    """
     from core.storage import configuration, proving
 
     steps: list[str] = []

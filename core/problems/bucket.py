@@ -45,6 +45,32 @@ FULL = Code("bucket-full", "{where}: {server} has no more space ({said}).", f"Ma
 TOO_LARGE_THERE = Code(
     "bucket-refuses-size", "{where}: {server} does not take so large a volume ({said}).", "Choose a smaller volume size."
 )
+BUSY = Code("bucket-busy", "{where}: {server} is busy ({said}).", _WAITS)
+CERTIFICATE = Code(
+    "bucket-certificate",
+    "{where}: the certificate of {server} is not from an authority that this machine knows, or is not its own.",
+    f"Give the authority as a PEM file. {_SET}",
+)
+PROXY = Code(
+    "bucket-proxy",
+    "{where}: the proxy in the way to {server} does not answer.",
+    "Check the variables HTTPS_PROXY and HTTP_PROXY of the service; NO_PROXY names servers that need none.",
+)
+NO_KEY = Code(
+    "bucket-no-key",
+    "{where}: this machine has no rights of its own for {server}.",
+    f"Give the id of a key, or set up the machine's role. {_SET}",
+)
+NOT_LOCKED = Code(
+    "bucket-not-locked",
+    "{where}: {server} does not lock what is put ({said}).",
+    f"Make a bucket with object lock, which must be chosen when it is made, or give up the lock. {_SET}",
+)
+UPLOAD_LOST = Code(
+    "bucket-upload-lost",
+    "{where}: {file} was begun several times, and the server forgot each time what it had of it.",
+    "See what the server's log says, and whether it removes unfinished uploads at once.",
+)
 UNREACHABLE = Code(
     "bucket-unreachable",
     "{where}: {server} does not answer.",

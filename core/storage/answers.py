@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from core.problems import bucket as problems
 from core.problems.code import Code, Reason
 from core.storage.place import StoragePlace
 
-#: The server's own code of an error, in its answer (Amazon S3 API, "Error responses").
-_CODE = re.compile(r"<Code>([A-Za-z0-9]{1,60})</Code>")
-_STATUS = re.compile(r"non-2xx status code: ([0-9]{3})")
-_MESSAGE = re.compile(r"<Message>([^<]{1,300})</Message>")
-#: The library's name for an answer that redirects to nowhere, of which it gives no status.
-_REDIRECT = "BareRedirect"
 #: Codes of S3 by what is wrong.
 _OF_CODES: dict[str, Code] = {
     "NoSuchBucket": problems.BUCKET_MISSING,
@@ -31,6 +23,9 @@ _OF_CODES: dict[str, Code] = {
     "TemporaryRedirect": problems.REGION,
     "AuthorizationHeaderMalformed": problems.REGION,
     "IllegalLocationConstraintException": problems.REGION,
+    "SlowDown": problems.BUSY,
+    "ServiceUnavailable": problems.BUSY,
+    "InternalError": problems.BUSY,
     "EntityTooLarge": problems.TOO_LARGE_THERE,
     "QuotaExceeded": problems.FULL,
     "XMinioStorageFull": problems.FULL,
@@ -40,20 +35,22 @@ _OF_STATUS: dict[str, Code] = {
     "401": problems.KEY_REFUSED,
     "403": problems.DENIED,
     "301": problems.REGION,
+    "307": problems.REGION,
+    "429": problems.BUSY,
+    "500": problems.BUSY,
+    "502": problems.BUSY,
+    "503": problems.BUSY,
+    "504": problems.BUSY,
     "507": problems.FULL,
 }
+#: Codes with which a lock is refused: the bucket has none, or its mode is not known.
+_OF_LOCKS = ("InvalidRequest", "InvalidArgument", "MalformedXML", "NotImplemented", "ObjectLockConfigurationNotFoundError")
 
 
-def reason(text: str, place: StoragePlace) -> Reason:
-    """The reason for an error of the library, which has the server's answer in its ``text``."""
-    code, status, message = (pattern.search(text) for pattern in (_CODE, _STATUS, _MESSAGE))
-    kind = _OF_CODES.get(code[1]) if code else None
-    if kind is None and status is not None:
-        kind = _OF_STATUS.get(status[1])
-    if kind is None and _REDIRECT in text:
-        kind = problems.REGION
-    where, server = place.where, place.endpoint or "Amazon S3"
-    if kind is None and status is None:
-        return problems.UNREACHABLE(server=server, where=where)
-    said = " ".join(found[1] for found in (status, code, message) if found) or "301"
-    return (kind or problems.REFUSED)(server=server, where=where, said=said)
+def reason(status: str, code: str, message: str, place: StoragePlace) -> Reason:
+    """The reason for an answer: its status, the server's own code (Amazon S3 API, "Error responses"), and what it says."""
+    kind = _OF_CODES.get(code) or _OF_STATUS.get(status) or problems.REFUSED
+    if place.lock and code in _OF_LOCKS:
+        kind = problems.NOT_LOCKED
+    told = dict.fromkeys(text for text in (status, code, message[:300]) if text)
+    return kind(server=place.endpoint or "Amazon S3", where=place.where, said=" ".join(told))

@@ -1,192 +1,169 @@
-"""A bucket of object storage (S3, and servers that speak like it) as a storage of volumes, by the library obstore.
+"""A bucket of object storage (S3, and servers that speak like it) as a storage of volumes, by the library botocore.
 
-An object is put in one request, which S3 takes up to 5 GB; the file is mapped and not read into memory. ``If-None-Match: *``
-(RFC 9110, section 13.1.2) has the server refuse what is there already. The request is signed with the SHA-256 of its content,
-so that the server refuses what was changed on the way.
+``If-None-Match: *`` (RFC 9110, section 13.1.2) has the server refuse what is there already. What is put goes with its SHA-256,
+so that the server refuses what was changed on the way. What is larger than one part is put in parts (``parts``), and read on
+from where a line was cut.
 """
 
 from __future__ import annotations
 
+import base64
+import functools
 import hashlib
-import mmap
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from core.errors import InputError, StorageError
-from core.masking import masked
+from core.errors import StorageError
 from core.problems import bucket as problems
+from core.secrets import Secret
 from core.storage import answers
+from core.storage.client import asked, client
+from core.storage.parts import MOST_BYTES, PART_BYTES, PartedPut, joins_only_if_absent
+from core.storage.piece import FilePiece, pacing
 from core.storage.place import StoragePlace
-from core.storage.port import CHUNK, StoredObject, nothing
+from core.storage.port import CHUNK, ObjectLock, Pace, StoredObject, nothing
 
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore, S3Credential
-
-    from core.secrets import Secret
-
-#: The most that S3 takes in one request.
-MOST_BYTES = 5 * 1024**3
-#: Seconds without a byte after which a server counts as silent.
-SILENT_SECONDS = 60
-#: Bytes a second below which putting is given up, however long it is.
-SLOWEST = 128 * 1024
-#: Seconds within which tries are repeated.
-TRYING_SECONDS = 30
+#: The most that S3 takes in one request, for servers that put no parts together under a condition.
+MOST_AT_ONCE = 5 * 1024**3
+#: Codes for an object that is not there; that of an answer without content is its status.
+_MISSING = ("NoSuchKey", "404")
+_BEYOND = ("InvalidRange", "416")
+#: Statuses that are all that an answer to HEAD says.
+_BARE = ("301", "400", "403", "404")
+_THERE = ("PreconditionFailed", "412")
+#: Another request puts the same object now: it is to be sent again (Amazon S3, "Conditional writes").
+_CONFLICT = ("ConditionalRequestConflict", "409")
 
 
 class BucketStorage:
-    """The objects of a bucket below the prefix of ``place``. ``tries``: how often a request is sent until it is given up."""
+    """The objects of a bucket below the prefix of ``place``. ``tries``: how often a request is sent until it is given up.
 
-    def __init__(self, place: StoragePlace, secret: Secret | None, *, tries: int = 3) -> None:
+    ``pace`` is asked before bytes are moved, and waits where a line has a limit.
+    """
+
+    def __init__(self, place: StoragePlace, secret: Secret | None, *, tries: int = 3, pace: Pace = nothing) -> None:
         self._place = place
-        self._secret = secret
         self._tries = tries
-        self._reading = self._store(read_timeout=timedelta(seconds=SILENT_SECONDS), timeout=timedelta(days=1))
+        self._pace = pace
+        # Held, since a secret is taken out of what a server says for as long as it lives.
+        self._secret = secret
+        self._client = client(place, secret, tries)
+        self._client.meta.events.register("before-send.s3", pacing(pace))
 
     @property
     def where(self) -> str:
         return self._place.where
 
-    def _store(self, **times: timedelta) -> ObjectStore:
-        try:
-            from obstore.store import S3Store
-        except ImportError as error:
-            raise InputError(problems.NO_LIBRARY()) from error
+    def _named(self, key: str) -> dict[str, Any]:
+        prefix = self._place.prefix
+        return {"Bucket": self._place.bucket, "Key": f"{prefix}/{key}" if prefix else key}
+
+    def _demands(self, lock: ObjectLock | None) -> dict[str, Any]:
+        """The demands on the server for an object: to encrypt it, to lock it."""
         place = self._place
-        config: dict[str, Any] = {"region": place.region or "us-east-1", "checksum_algorithm": "SHA256"}
-        config |= {"endpoint": place.endpoint} if place.endpoint else {}
-        config |= {"server_side_encryption": place.encryption} if place.encryption else {}
-        config |= {"sse_kms_key_id": place.encryption_key} if place.encryption_key else {}
-        options: dict[str, Any] = {"connect_timeout": timedelta(seconds=10), **times}
-        options["allow_http"] = place.endpoint.startswith("http://")
-        if place.ca_file:
-            options["root_certificate"] = _content(Path(place.ca_file))
-        with self._translating():
-            return S3Store(
-                place.bucket,
-                prefix=place.prefix or None,
-                config=config,  # type: ignore[arg-type]
-                client_options=options,  # type: ignore[arg-type]
-                retry_config={"max_retries": self._tries - 1, "retry_timeout": timedelta(seconds=TRYING_SECONDS)},
-                credential_provider=self._credential if place.access_key else None,
-            )
+        found: dict[str, Any] = {"ServerSideEncryption": place.encryption} if place.encryption else {}
+        found |= {"SSEKMSKeyId": place.encryption_key} if place.encryption_key else {}
+        if lock is not None:
+            found |= {"ObjectLockMode": lock.mode, "ObjectLockRetainUntilDate": lock.until}
+        return found
 
-    def _credential(self) -> S3Credential:
-        # Given when asked for, so that no representation of the store shows it.
-        revealed = self._secret.reveal() if self._secret is not None else ""
-        return {"access_key_id": self._place.access_key, "secret_access_key": revealed, "token": None, "expires_at": None}
-
-    def put_if_absent(self, key: str, file: Path, sha256: bytes) -> bool:
-        import obstore
-        from obstore.exceptions import AlreadyExistsError
-
+    def put_if_absent(self, key: str, file: Path, sha256: bytes, lock: ObjectLock | None = None) -> bool:
         size = file.stat().st_size
-        if size > MOST_BYTES:
-            raise StorageError(problems.TOO_LARGE(file=file.name, size=size, most=MOST_BYTES))
-        # The whole request has one limit of time, since nothing is read while it is sent.
-        store = self._store(timeout=timedelta(seconds=SILENT_SECONDS + size / SLOWEST))
-        with self._translating(), _mapped(file) as content:
-            try:
-                obstore.put(
-                    store, key, content, mode="create", use_multipart=False, attributes={"archivar-sha256": sha256.hex()}
-                )
-            except AlreadyExistsError:
-                return False
-        return True
+        demands = {**self._demands(lock), "Metadata": {"archivar-sha256": sha256.hex()}}
+        if size > PART_BYTES and self.joins_parts(key.partition("/")[0]):
+            if size > MOST_BYTES:
+                raise StorageError(problems.TOO_LARGE(file=file.name, size=size, most=MOST_BYTES))
+            return PartedPut(self._client, self._place, self._named(key), file, sha256).put(demands)
+        if size > MOST_AT_ONCE:
+            raise StorageError(problems.TOO_LARGE(file=file.name, size=size, most=MOST_AT_ONCE))
+        demands["ChecksumSHA256"] = base64.b64encode(sha256).decode()
+        for last in [False] * (self._tries - 1) + [True]:
+            with open(file, "rb") as source:
+                body = FilePiece(source, 0, size)
+                put = functools.partial(self._client.put_object, **self._named(key), Body=body, IfNoneMatch="*", **demands)
+                _, refused = asked(self._place, put, but=_THERE if last else (*_THERE, *_CONFLICT))
+            if refused not in _CONFLICT:
+                break
+        return not refused
+
+    def joins_parts(self, archive: str) -> bool:
+        return joins_only_if_absent(self._client, self._place, self._named, archive)
 
     def head(self, key: str) -> StoredObject | None:
-        import obstore
-
-        with self._translating():
-            try:
-                facts = obstore.head(self._reading, key)
-            except FileNotFoundError as error:
-                self._refuse_missing_bucket(error)
-                return None
-        return StoredObject(key, facts["size"], facts["last_modified"])
+        facts, bare = asked(self._place, lambda: self._client.head_object(**self._named(key)), but=_BARE)
+        if not bare:
+            return StoredObject(key, facts["ContentLength"], facts["LastModified"])
+        # An answer to HEAD has no words: a listing tells whether it is the bucket that is missing, a right, or else the object.
+        there = next((one for one in self.list(key.rpartition("/")[0]) if one.key == key), None)
+        if bare != "404":
+            reason = answers.reason(bare, "", "", self._place)
+            raise StorageError(reason)
+        return there
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        import obstore
-
-        with self._translating():
-            pages = obstore.list(self._reading, prefix=prefix or None)
+        place = self._place
+        begin = f"{place.prefix}/" if place.prefix else ""
+        wanted = f"{begin}{prefix}/" if prefix else begin
+        pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=place.bucket, Prefix=wanted))
         while True:
-            with self._translating():
-                page = next(pages, None)
+            page, _ = asked(place, lambda: next(pages, None))
             if page is None:
                 return
-            for facts in page:
-                yield StoredObject(facts["path"], facts["size"], facts["last_modified"])
+            for facts in page.get("Contents", ()):
+                # A console makes an empty object of the folder's own name.
+                if name := facts["Key"].removeprefix(begin):
+                    yield StoredObject(name, facts["Size"], facts["LastModified"])
 
     def read_whole(self, key: str, into: BinaryIO, count: Callable[[int], None] = nothing) -> bytes | None:
-        import obstore
-
-        with self._translating():
+        digest, at, tag, size, idle = hashlib.sha256(), 0, "", None, 0
+        while size is None or at < size:
+            before = at
+            answer = self._get(key, f"bytes={at}-" if at else "", tag)
+            if answer is None:
+                # Gone, or another one, in the middle: what was read is not what was stored.
+                return digest.digest() if at else None
+            tag, size = tag or answer.get("ETag", ""), size if size is not None else int(answer["ContentLength"])
             try:
-                pieces = iter(obstore.get(self._reading, key).stream(min_chunk_size=CHUNK))
-            except FileNotFoundError as error:
-                self._refuse_missing_bucket(error)
-                return None
-        digest = hashlib.sha256()
-        while True:
-            with self._translating():
-                piece = next(pieces, None)
-            if piece is None:
-                return digest.digest()
-            content = memoryview(piece)
-            digest.update(content)
-            into.write(content)
-            count(len(content))
+                for piece in self._pieces(answer):
+                    digest.update(piece)
+                    into.write(piece)
+                    at += len(piece)
+                    count(len(piece))
+            except StorageError:
+                idle = idle + 1 if at == before else 0
+                if idle >= self._tries:
+                    raise
+            if at == before and size:
+                idle += 1
+                if idle > self._tries:
+                    raise StorageError(problems.UNREACHABLE(server=self._place.endpoint or "Amazon S3", where=self.where))
+        return digest.digest()
+
+    def _pieces(self, answer: Any) -> Iterator[bytes]:
+        pieces = answer["Body"].iter_chunks(CHUNK)
+        try:
+            while True:
+                piece, _ = asked(self._place, lambda: next(pieces, None))
+                if not piece:
+                    return
+                self._pace(len(piece))
+                yield piece
+        finally:
+            answer["Body"].close()
+
+    def _get(self, key: str, span: str, tag: str = "") -> Any:
+        """The answer with an object, or a span of it; None when it is not there, or is not the one of ``tag``."""
+        wanted = {"Range": span} if span else {}
+        wanted |= {"IfMatch": tag} if tag else {}
+        answer, _ = asked(
+            self._place, lambda: self._client.get_object(**self._named(key), **wanted), but=(*_MISSING, *_THERE, *_BEYOND)
+        )
+        return answer
 
     def read_range(self, key: str, start: int, length: int) -> bytes | None:
-        import obstore
-
-        there = self.head(key)
-        if there is None:
-            return None
-        length = min(length, there.size - start)
-        if length <= 0:
-            return b""
-        with self._translating():
-            try:
-                return bytes(obstore.get_range(self._reading, key, start=start, length=length))
-            except FileNotFoundError:
-                return None
-
-    def _refuse_missing_bucket(self, error: FileNotFoundError) -> None:
-        """Raise ``StorageError`` when it is the bucket that is not there, and not the object."""
-        reason = answers.reason(masked(str(error)), self._place)
-        if reason.code == problems.BUCKET_MISSING:
-            raise StorageError(reason) from error
-
-    @contextmanager
-    def _translating(self) -> Iterator[None]:
-        """Context in which the library's errors become ``StorageError``."""
-        from obstore.exceptions import BaseError
-
-        try:
-            yield
-        except (BaseError, FileNotFoundError, TimeoutError, ConnectionError, ValueError) as error:
-            reason = answers.reason(masked(str(error)), self._place)
-            raise StorageError(reason) from error
-
-
-@contextmanager
-def _mapped(file: Path) -> Iterator[Any]:
-    """Context of a file's bytes without reading them into memory."""
-    with open(file, "rb") as source:
-        if not file.stat().st_size:
-            yield b""
-            return
-        with mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            yield content
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(problems.AUTHORITY_UNREAD(path=str(path), said=str(error.strerror))) from error
+        answer = self._get(key, f"bytes={start}-{start + length - 1}") if length > 0 else None
+        if answer is None:
+            # Beyond the end, or no object at all.
+            return b"" if self.head(key) is not None else None
+        return b"".join(self._pieces(answer))[:length]

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from core import files
 from core.errors import StorageError
 from core.problems import bucket as problems
-from core.storage.port import CHUNK, StoredObject, nothing
+from core.storage.port import CHUNK, ObjectLock, Pace, StoredObject, nothing
 
 #: Endings of files that are being written.
 _PART = ".part"
@@ -23,14 +23,15 @@ _PART = ".part"
 class FolderStorage:
     """The folder at ``path``, which must be there: a disk that is not mounted is no empty storage."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, pace: Pace = nothing) -> None:
         self.path = path
+        self._pace = pace
 
     @property
     def where(self) -> str:
         return str(self.path)
 
-    def put_if_absent(self, key: str, file: Path, sha256: bytes) -> bool:
+    def put_if_absent(self, key: str, file: Path, sha256: bytes, lock: ObjectLock | None = None) -> bool:
         self._check()
         place = self.path / key
         if place.exists():
@@ -41,11 +42,15 @@ class FolderStorage:
         except OSError as error:
             raise self._failed(place, error) from error
 
+    def joins_parts(self, archive: str) -> bool:
+        return False
+
     def _put(self, place: Path, file: Path) -> bool:
         descriptor, name = mkstemp(prefix=f".{place.name}.", suffix=_PART, dir=place.parent)
         try:
             with open(descriptor, "wb") as into, open(file, "rb") as source:
                 while piece := source.read(CHUNK):
+                    self._pace(len(piece))
                     into.write(piece)
                 into.flush()
                 os.fsync(into.fileno())
@@ -116,6 +121,7 @@ class FolderStorage:
                     raise self._failed(place, error) from error
                 if not piece:
                     return digest.digest()
+                self._pace(len(piece))
                 digest.update(piece)
                 into.write(piece)
                 count(len(piece))

@@ -19,6 +19,9 @@ _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _TOKEN = re.compile(r"[!-~]{0,200}")
 #: What the server is asked to encrypt an object with; empty: what the bucket is set to.
 ENCRYPTIONS = ("", "AES256", "aws:kms", "aws:kms:dsse")
+#: How firmly seals and time stamps are locked in the bucket; empty: not by us.
+LOCKS = ("", "GOVERNANCE", "COMPLIANCE")
+_DAYS = re.compile(r"[1-9][0-9]{0,4}")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -26,6 +29,7 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 class StoragePlace:
     """A storage. ``where``: ``s3://bucket/prefix``, or the full path of a folder; the rest is about buckets.
 
+    ``lock``: the mode in which seals and time stamps are locked, for ``lock_days``.
     ``endpoint``: the address of a server other than Amazon's. ``access_key``: the id of the key pair, whose other half is a
     secret and not here; empty: the rights of this machine. ``encryption_key``: the id of a key that the server has.
     """
@@ -37,6 +41,8 @@ class StoragePlace:
     ca_file: str = ""
     encryption: str = ""
     encryption_key: str = ""
+    lock: str = ""
+    lock_days: str = ""
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> StoragePlace:
@@ -93,6 +99,10 @@ def checked(place: StoragePlace) -> StoragePlace:
         raise _wrong("encryption", place.encryption, ", ".join(ENCRYPTIONS[1:]))
     if place.encryption_key and not place.encryption.startswith("aws:kms"):
         raise _wrong("encryption_key", place.encryption_key, "a key only with the encryption aws:kms")
+    if place.lock not in LOCKS:
+        raise _wrong("lock", place.lock, ", ".join(LOCKS[1:]))
+    if bool(place.lock) != bool(place.lock_days) or (place.lock_days and not _DAYS.fullmatch(place.lock_days)):
+        raise _wrong("lock_days", place.lock_days, "a number of days from 1 to 99999, with a lock")
     if place.ca_file:
         path = Path(place.ca_file).expanduser().absolute()
         if not path.is_file():

@@ -22,6 +22,18 @@ class StoredObject:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectLock:
+    """The demand that an object cannot be removed ``until`` then. ``mode``: GOVERNANCE or COMPLIANCE, as S3 has it."""
+
+    mode: str
+    until: datetime
+
+
+#: Is asked before that many bytes are moved, and returns when they may be.
+Pace = Callable[[int], None]
+
+
 def nothing(count: int) -> None:
     """Take no notice of ``count`` bytes that were moved."""
 
@@ -36,12 +48,15 @@ class VolumeStorage(Protocol):
     def where(self) -> str:
         """The storage in a few words, for display."""
 
-    def put_if_absent(self, key: str, file: Path, sha256: bytes) -> bool:
+    def put_if_absent(self, key: str, file: Path, sha256: bytes, lock: ObjectLock | None = None) -> bool:
         """Store ``file``; False, and nothing is changed, when an object with this key is there, whatever it contains.
 
         ``sha256``: that of the file, which is stored beside it where that can be. No object is ever seen half written. Whether
-        what is there is right, ``prove`` tells.
+        what is there is right, ``prove`` tells. ``lock``: asked of a bucket; a folder has none.
         """
+
+    def joins_parts(self, archive: str) -> bool:
+        """True when large objects are put in parts, so that a cut line costs one part; ``archive`` has its mark there."""
 
     def head(self, key: str) -> StoredObject | None:
         """The object with that key; None when there is none."""

@@ -40,7 +40,8 @@ def try_out(storage: VolumeStorage, archive: str, step: Callable[[str], None] = 
     """Try everything that storing volumes of ``archive`` needs. Raises ``InputError``, mostly before anything is written.
 
     Only the mark of the archive (``keys.mark``) is put, and stays: it shows later whose folder it is. ``step`` is called with
-    the word of each thing that went well: list, put, only-if-absent, read, range.
+    the word of each thing that went well: list, put, only-if-absent, parts, read, range; without
+    ``parts`` a cut line costs a whole volume.
     """
     try:
         refuse_others(storage, archive)
@@ -76,6 +77,8 @@ def _try_mark(storage: VolumeStorage, archive: str, step: Callable[[str], None])
         if storage.put_if_absent(key, Path(file.name), sha256(content + b" ").digest()):
             raise StorageError(problems.REPLACES(where=storage.where))
     step("only-if-absent")
+    if storage.joins_parts(archive):
+        step("parts")
     prove(storage, key, digest)
     step("read")
     if storage.read_range(key, 1, _RANGE) != content[1 : 1 + _RANGE]:

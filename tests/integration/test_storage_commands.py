@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,9 @@ from core.archive.store.entries.upkeep import VolumeStored
 from core.config import Home
 from core.storage import notes
 from tests import homes
-from tests.servers.bucket import BUCKET, BucketServer, bucket_server
+from tests.servers.bucket import BUCKET, BucketServer
 
 pytestmark = pytest.mark.xdist_group("bucket")
-
-
-@pytest.fixture
-def server() -> Iterator[BucketServer]:
-    with bucket_server() as served:
-        yield served
 
 
 def filled(path: Path, *, messages: int = 4) -> Home:
@@ -43,10 +36,10 @@ def filled(path: Path, *, messages: int = 4) -> Home:
     return asyncio.run(make())
 
 
-def setting(server: BucketServer, tmp_path: Path) -> list[str]:
+def setting(bucket: BucketServer, tmp_path: Path) -> list[str]:
     secret = tmp_path / "secret"
     secret.write_text("the-secret-half\n")
-    return [f"s3://{BUCKET}/mail", "--endpoint", server.endpoint, "--key", "key-id", "--secret-file", str(secret)]
+    return [f"s3://{BUCKET}/mail", "--endpoint", bucket.endpoint, "--key", "key-id", "--secret-file", str(secret)]
 
 
 def said(home: Home | Path, *words: str, code: int = 0) -> Any:
@@ -56,11 +49,11 @@ def said(home: Home | Path, *words: str, code: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
-def test_an_archive_goes_to_a_bucket_and_comes_back_from_it_alone(server: BucketServer, tmp_path: Path) -> None:
+def test_an_archive_goes_to_a_bucket_and_comes_back_from_it_alone(bucket: BucketServer, tmp_path: Path) -> None:
     home = filled(tmp_path / "home")
     assert said(home, "storage", "show")["storage"] is None
-    said(home, "storage", "set", *setting(server, tmp_path))
-    assert said(home, "storage", "test")["steps"] == ["list", "put", "only-if-absent", "read", "range"]
+    said(home, "storage", "set", *setting(bucket, tmp_path))
+    assert said(home, "storage", "test")["steps"] == ["list", "put", "only-if-absent", "parts", "read", "range"]
     pushed = said(home, "storage", "push", "--free")
     assert pushed["failed"] == {}
     assert len(pushed["removed"]) >= 4
@@ -75,7 +68,7 @@ def test_an_archive_goes_to_a_bucket_and_comes_back_from_it_alone(server: Bucket
     assert exported.returncode in (0, 2)
     said(home, "storage", "push")
     other = tmp_path / "other"
-    made = said(other, "rebuild", "--from-storage", *setting(server, tmp_path))
+    made = said(other, "rebuild", "--from-storage", *setting(bucket, tmp_path))
     assert made["missing"] == []
     assert made["findings"] == {}
     again = said(other, "search", "message")["messages"]
@@ -83,47 +76,47 @@ def test_an_archive_goes_to_a_bucket_and_comes_back_from_it_alone(server: Bucket
     assert said(other, "verify")["ok"] is True
 
 
-def test_a_wrong_storage_is_refused_with_exit_code_2_and_nothing_changes(server: BucketServer, tmp_path: Path) -> None:
+def test_a_wrong_storage_is_refused_with_exit_code_2_and_nothing_changes(bucket: BucketServer, tmp_path: Path) -> None:
     home = filled(tmp_path / "home", messages=1)
-    server.moods.refuse = (403, "AccessDenied")
+    bucket.moods.refuse = (403, "AccessDenied")
     before = homes.files(home.volumes)
-    done = homes.cli(home, "storage", "set", *setting(server, tmp_path))
+    done = homes.cli(home, "storage", "set", *setting(bucket, tmp_path))
     assert done.returncode == 2
     assert "denies access" in done.stderr
     assert homes.files(home.volumes) == before
-    assert server.objects() == []
+    assert bucket.objects() == []
     assert said(home, "storage", "show")["storage"] is None
 
 
-def test_changed_and_removed_objects_are_named_and_repaired_from_a_backup(server: BucketServer, tmp_path: Path) -> None:
+def test_changed_and_removed_objects_are_named_and_repaired_from_a_backup(bucket: BucketServer, tmp_path: Path) -> None:
     home = filled(tmp_path / "home")
-    said(home, "storage", "set", *setting(server, tmp_path))
+    said(home, "storage", "set", *setting(bucket, tmp_path))
     said(home, "storage", "push")
     said(home, "backup", str(tmp_path / "backup"))
     said(home, "storage", "push", "--free")
-    first, second = sorted(key for key in server.objects() if key.endswith(".sqlite"))[:2]
-    server.put(first, server.content(first)[:-1] + b"?")
-    server.delete(second)
+    first, second = sorted(key for key in bucket.objects() if key.endswith(".sqlite"))[:2]
+    bucket.put(first, bucket.content(first)[:-1] + b"?")
+    bucket.delete(second)
     found = said(home, "verify", "--storage", code=4)
     assert set(found["findings"]) == {first.removeprefix("mail/"), second.removeprefix("mail/")}
     mended = said(home, "repair", "--from", str(tmp_path / "backup"))
     assert mended["stored"] == ["000001.sqlite", "000002.sqlite"]
     assert said(home, "verify", "--storage")["ok"] is True
-    assert first.replace(".g1.", ".g2.") in server.objects()
+    assert first.replace(".g1.", ".g2.") in bucket.objects()
     assert said(home, "verify")["ok"] is True
 
 
-def test_the_service_stores_by_itself_and_goes_on_after_a_minute_without_a_bucket(server: BucketServer, tmp_path: Path) -> None:
+def test_the_service_stores_by_itself_and_goes_on_after_a_minute_without_a_bucket(bucket: BucketServer, tmp_path: Path) -> None:
     home = filled(tmp_path / "home")
-    said(home, "storage", "set", *setting(server, tmp_path))
+    said(home, "storage", "set", *setting(bucket, tmp_path))
     said(home, "settings", "set", "volume_bytes", "64MiB")
-    server.moods.refuse = (503, "SlowDown")
+    bucket.moods.refuse = (503, "SlowDown")
     service = homes.start_service(home, stays=True)
     try:
         homes.wait_for(lambda: _shown(home)["failure"], "the failure is told")
         status = homes.cli(home, "status")
         assert "wait for the storage" in " ".join((status.stdout + status.stderr).split())
-        server.moods.refuse = None
+        bucket.moods.refuse = None
         # The pause after a failure is a minute.
         homes.wait_for(lambda: _shown(home)["waiting"] == [], "all is stored", seconds=150)
         assert homes.wait_for(lambda: _shown(home)["failure"] is None, "the failure is over")
@@ -146,10 +139,10 @@ async def _entries(home: Home) -> list[VolumeStored]:
 
 @pytest.mark.parametrize("point", ["put", "prove", "entry", "note", "unlink"])
 def test_a_process_that_is_killed_between_two_steps_leaves_nothing_wrong(
-    server: BucketServer, tmp_path: Path, point: str
+    bucket: BucketServer, tmp_path: Path, point: str
 ) -> None:
     home = filled(tmp_path / "home")
-    said(home, "storage", "set", *setting(server, tmp_path))
+    said(home, "storage", "set", *setting(bucket, tmp_path))
     program = f"""
 import asyncio, os, signal
 from pathlib import Path
@@ -202,7 +195,7 @@ def test_a_home_without_a_storage_loads_nothing_of_one(tmp_path: Path) -> None:
         "import asyncio, sys\nfrom pathlib import Path\n"
         "from core.archive.archive import Archive\nfrom core.config import Home\n"
         f"async def main():\n    archive = await Archive.open(Home(Path({str(home.path)!r})))\n    await archive.close()\n"
-        "asyncio.run(main())\nprint([name for name in sys.modules if name.startswith(('obstore', 'core.storage.'))])\n"
+        "asyncio.run(main())\nprint([name for name in sys.modules if name.startswith(('botocore', 'core.storage.'))])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=homes.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() in ("[]", "['core.storage.limits']")

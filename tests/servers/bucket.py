@@ -33,8 +33,10 @@ _SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 {_CREDENTIAL}, SignedHeaders=host
 class Moods:
     """The behaviour of the front. ``refuse``: status and code of the answer, None to pass requests on.
 
-    ``only``: the methods that are meant; ``forgetful``: conditions of puts are forgotten; ``change``: makes other bytes of
-    what is put; ``dropped``: every connection is closed without an answer.
+    ``only``: the methods that are meant; ``forgetful``: conditions of puts are forgotten; ``joining``: false, those of objects
+    put together from parts; ``change``: makes other bytes of what is put; ``dropped``: every connection is closed without an
+    answer; ``lost``: methods of which so many answers are lost on the way; ``cut``: bytes that are taken until the line is
+    cut, for each request from then on; ``cut_answer``: bytes of the next answer's content, after which it is cut.
     """
 
     refuse: tuple[int, str] | None = None
@@ -42,7 +44,19 @@ class Moods:
     change: Callable[[bytes], bytes] | None = None
     dropped: bool = False
     forgetful: bool = False
+    joining: bool = True
+    lost: dict[str, int] = field(default_factory=dict)
+    cut: int | None = None
+    cut_answer: int | None = None
     requests: list[tuple[str, str]] = field(default_factory=list)
+    #: Bytes of content that were taken.
+    taken: int = 0
+
+    def calm(self) -> None:
+        """Be what a server should be."""
+        self.refuse, self.only, self.change, self.dropped, self.forgetful, self.joining = None, (), None, False, False, True
+        self.lost, self.cut, self.cut_answer, self.taken = {}, None, None, 0
+        self.requests.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +147,9 @@ def _handler(direct: str, moods: Moods) -> type[BaseHTTPRequestHandler]:
                 super().handle_one_request()
 
         def _pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             moods.requests.append((self.command, self.path))
-            if moods.dropped:
+            body = self._body()
+            if body is None or moods.dropped:
                 self.close_connection = True
                 return
             if moods.refuse is not None and (not moods.only or self.command in moods.only):
@@ -146,10 +160,14 @@ def _handler(direct: str, moods: Moods) -> type[BaseHTTPRequestHandler]:
                 body = moods.change(body)
                 headers = {name: text for name, text in headers.items() if "checksum" not in name.lower()}
                 headers["Content-Length"] = str(len(body))
-            if moods.forgetful:
+            if moods.forgetful or (self.command == "POST" and not moods.joining):
                 headers = {name: text for name, text in headers.items() if name.lower() != "if-none-match"}
             with httpx.Client(timeout=60) as client:
                 answer = client.request(self.command, f"{direct}{self.path}", headers=headers, content=body)
+            if moods.lost.get(self.command, 0):
+                moods.lost[self.command] -= 1
+                self.close_connection = True
+                return
             self.send_response(answer.status_code)
             for name, text in answer.headers.items():
                 if name.lower() not in ("connection", "transfer-encoding", "content-length", "date", "server"):
@@ -157,8 +175,22 @@ def _handler(direct: str, moods: Moods) -> type[BaseHTTPRequestHandler]:
             length = answer.headers.get("Content-Length") if self.command == "HEAD" else str(len(answer.content))
             self.send_header("Content-Length", length or "0")
             self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(answer.content)
+            content = answer.content if self.command != "HEAD" else b""
+            if moods.cut_answer is not None and content:
+                content, moods.cut_answer, self.close_connection = content[: moods.cut_answer], None, True
+            self.wfile.write(content)
+
+        def _body(self) -> bytes | None:
+            """The content of a request; None when the line is cut."""
+            length, pieces = int(self.headers.get("Content-Length") or 0), []
+            while length:
+                piece = self.rfile.read(min(length, 65536))
+                if not piece or (moods.cut is not None and moods.taken >= moods.cut):
+                    return None
+                pieces.append(piece)
+                moods.taken += len(piece)
+                length -= len(piece)
+            return b"".join(pieces)
 
         def _refuse(self, status: int, code: str) -> None:
             text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>So it is.</Message></Error>".encode()

@@ -27,7 +27,7 @@ HOMES = {
     "httpx": ("core.directory",),
     "ldap3": ("core.directory",),
     "markdown_it": ("core.manual",),
-    "obstore": ("core.storage.bucket",),
+    "botocore": ("core.storage.client", "core.storage.parts"),
     "procrastinate": ("core.cluster",),
     "psycopg": ("core.cluster",),
     "psycopg_pool": ("core.cluster",),

@@ -306,7 +306,7 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.db.shape": (TEXT, _text(schemas._plain)),
     "core.storage.answers": (
         TEXT,
-        _text(lambda text: (answers.reason(text, _BUCKET), answers.reason(f"<Code>{text}", _BUCKET))),
+        _text(lambda text: answers.reason("400", text, text, _BUCKET)),
     ),
     "core.storage.keys": (TEXT, _text(lambda text: (VolumeKey.parse(text), archive_of(text), is_plain(text)))),
     "core.masking": (TEXT, _text(lambda text: (_PASSWORD.out_of(text), _PASSWORD.out_of_name(text)))),

@@ -27,8 +27,6 @@ from tests.servers.bucket import BucketServer
 from tests.stored_archives import archive_with, free, in_bucket, stored
 from tests.support import coded
 
-served = stored_archives.served
-server = stored_archives.server
 place = stored_archives.place
 folder = stored_archives.folder
 
@@ -135,7 +133,7 @@ async def test_what_is_open_stays_readable_when_its_copy_goes(tmp_path: Path, fo
 
 
 async def test_without_the_library_a_bucket_is_refused_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    monkeypatch.setitem(sys.modules, "botocore.config", None)
     archive = await homes.begin(tmp_path / "home")
     try:
         with pytest.raises(InputError, check=coded(problems.NO_LIBRARY)):
@@ -230,13 +228,13 @@ async def test_a_storage_of_another_archive_changes_nothing(tmp_path: Path, fold
 # The definition ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_secret_is_kept_encrypted_and_goes_to_its_server_alone(tmp_path: Path, server: BucketServer) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
+async def test_a_secret_is_kept_encrypted_and_goes_to_its_server_alone(tmp_path: Path, bucket: BucketServer) -> None:
+    archive = await archive_with(tmp_path, in_bucket(bucket))
     try:
         home = archive.home
         assert "secret-half" not in configuration.path_of(home).read_text()
         assert configuration.path_of(home).stat().st_mode & 0o077 == 0
-        assert configuration.secret(home, in_bucket(server)) == Secret("secret-half")
+        assert configuration.secret(home, in_bucket(bucket)) == Secret("secret-half")
         elsewhere = StoragePlace("s3://bucket", "https://elsewhere.example.test", "", "key-id")
         assert configuration.secret(home, elsewhere) is None
         with pytest.raises(InputError, check=coded(problems.NO_SECRET)):
@@ -245,15 +243,15 @@ async def test_a_secret_is_kept_encrypted_and_goes_to_its_server_alone(tmp_path:
         await archive.close()
 
 
-async def test_a_rotation_of_the_key_takes_the_secret_along(tmp_path: Path, server: BucketServer) -> None:
+async def test_a_rotation_of_the_key_takes_the_secret_along(tmp_path: Path, bucket: BucketServer) -> None:
     from core.archive.registry import passwords
 
-    archive = await archive_with(tmp_path, in_bucket(server))
+    archive = await archive_with(tmp_path, in_bucket(bucket))
     try:
         before = json.loads(configuration.path_of(archive.home).read_text())["box"]
         await passwords.rotate_key(archive)
         assert json.loads(configuration.path_of(archive.home).read_text())["box"] != before
-        assert configuration.secret(archive.home, in_bucket(server)) == Secret("secret-half")
+        assert configuration.secret(archive.home, in_bucket(bucket)) == Secret("secret-half")
     finally:
         await archive.close()
 
@@ -275,8 +273,8 @@ async def test_a_storage_is_not_switched_off_while_volumes_are_there_alone(tmp_p
 # Backups, and notes that are lost ------------------------------------------------------------------------------------------
 
 
-async def test_a_backup_has_all_volumes_and_is_not_fetched_twice(tmp_path: Path, server: BucketServer) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
+async def test_a_backup_has_all_volumes_and_is_not_fetched_twice(tmp_path: Path, bucket: BucketServer) -> None:
+    archive = await archive_with(tmp_path, in_bucket(bucket))
     try:
         await free(archive)
         numbers = archive.home.volume_numbers()
@@ -285,12 +283,12 @@ async def test_a_backup_has_all_volumes_and_is_not_fetched_twice(tmp_path: Path,
         copy = Home(tmp_path / "backup")
         assert [number for number in numbers if not copy.volume(number).exists()] == []
         await free(archive)
-        server.moods.requests.clear()
+        bucket.moods.requests.clear()
         await back_up(archive, tmp_path / "backup")
         known = {one.key for one in await stored(archive) if one.volume in numbers[:-1]}
         assert known
         assert [
-            path for method, path in server.moods.requests if method == "GET" and path.partition("/mail/")[2] in known
+            path for method, path in bucket.moods.requests if method == "GET" and path.partition("/mail/")[2] in known
         ] == []
     finally:
         await archive.close()

@@ -19,8 +19,6 @@ from tests.servers.bucket import BucketServer
 from tests.stored_archives import archive_with, free, in_bucket, stored
 from tests.support import coded
 
-served = stored_archives.served
-server = stored_archives.server
 folder = stored_archives.folder
 
 pytestmark = pytest.mark.xdist_group("bucket")
@@ -52,50 +50,50 @@ async def test_a_copy_that_is_not_what_was_stored_is_never_removed(tmp_path: Pat
 
 
 async def test_a_storage_that_does_not_answer_is_told_and_keeps_nothing_from_being_archived(
-    tmp_path: Path, server: BucketServer
+    tmp_path: Path, bucket: BucketServer
 ) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
+    archive = await archive_with(tmp_path, in_bucket(bucket))
     try:
-        server.moods.refuse = (503, "SlowDown")
+        bucket.moods.refuse = (503, "SlowDown")
         done = await storing.push(archive, actor="test")
         assert not done.stored
-        assert {why.code for why in done.failed.values()} == {problems.REFUSED}
+        assert {why.code for why in done.failed.values()} == {problems.BUSY}
         trouble = await storage_state.trouble(archive.home, archive.database)
         assert trouble is not None
         await homes.store(archive, {50: homes.message(50)})
-        server.moods.refuse = None
+        bucket.moods.refuse = None
         assert (await storing.push(archive, actor="test")).failed == {}
         assert await storage_state.trouble(archive.home, archive.database) is None
     finally:
         await archive.close()
 
 
-async def test_a_volume_that_cannot_be_fetched_is_no_damage(tmp_path: Path, server: BucketServer) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
+async def test_a_volume_that_cannot_be_fetched_is_no_damage(tmp_path: Path, bucket: BucketServer) -> None:
+    archive = await archive_with(tmp_path, in_bucket(bucket))
     try:
         await free(archive)
-        server.moods.refuse = (503, "SlowDown")
+        bucket.moods.refuse = (503, "SlowDown")
         with pytest.raises(UnfetchedError, check=coded(problems.AWAY)):
             await archive.volumes.at(1)
         with pytest.raises(UnfetchedError):
             await verify.verify(archive.home)
-        server.moods.refuse = None
+        bucket.moods.refuse = None
         assert (await archive.volumes.at(1)).fault is None
     finally:
         await archive.close()
 
 
 async def test_a_catalog_that_is_made_anew_lacks_nothing_of_a_volume_that_cannot_be_fetched(
-    tmp_path: Path, server: BucketServer
+    tmp_path: Path, bucket: BucketServer
 ) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
+    archive = await archive_with(tmp_path, in_bucket(bucket))
     try:
         before = await archive.database.read("SELECT sha256 FROM message ORDER BY sha256")
         await free(archive)
-        server.moods.refuse = (503, "SlowDown")
+        bucket.moods.refuse = (503, "SlowDown")
         with pytest.raises(UnfetchedError):
             await archive.rebuild()
-        server.moods.refuse = None
+        bucket.moods.refuse = None
     finally:
         await archive.close()
     again = await Archive.open(archive.home)
@@ -106,10 +104,10 @@ async def test_a_catalog_that_is_made_anew_lacks_nothing_of_a_volume_that_cannot
         await again.close()
 
 
-async def test_a_put_that_was_acknowledged_and_changed_keeps_the_copy(tmp_path: Path, server: BucketServer) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
+async def test_a_put_that_was_acknowledged_and_changed_keeps_the_copy(tmp_path: Path, bucket: BucketServer) -> None:
+    archive = await archive_with(tmp_path, in_bucket(bucket))
     try:
-        server.moods.change = lambda body: body[:-1] + bytes([body[-1] ^ 1])
+        bucket.moods.change = lambda body: body[:-1] + bytes([body[-1] ^ 1])
         done = await storing.push(archive, actor="test")
         assert {why.code for why in done.failed.values()} == {problems.CHANGED}
         assert await stored(archive) == []
@@ -120,19 +118,19 @@ async def test_a_put_that_was_acknowledged_and_changed_keeps_the_copy(tmp_path: 
 
 @pytest.mark.parametrize("how", ["truncated", "changed", "removed"])
 async def test_an_object_that_was_changed_is_named_and_put_back_from_a_copy(
-    tmp_path: Path, server: BucketServer, how: str
+    tmp_path: Path, bucket: BucketServer, how: str
 ) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
+    archive = await archive_with(tmp_path, in_bucket(bucket))
     try:
         await storing.push(archive, actor="test")
         await archive.volumes.release()
         key = next(one.key for one in await stored(archive) if one.volume == 1)
-        content = server.content(f"mail/{key}")
+        content = bucket.content(f"mail/{key}")
         assert content == archive.home.volume(1).read_bytes()
         if how == "removed":
-            server.delete(f"mail/{key}")
+            bucket.delete(f"mail/{key}")
         else:
-            server.put(f"mail/{key}", content[:-7] if how == "truncated" else content[:-1] + b"?")
+            bucket.put(f"mail/{key}", content[:-7] if how == "truncated" else content[:-1] + b"?")
         found = await storing.check(archive, deep=True)
         assert {name: why.code for name, why in found.findings.items()} == {
             key: problems.GONE if how == "removed" else problems.CHANGED
@@ -144,12 +142,12 @@ async def test_an_object_that_was_changed_is_named_and_put_back_from_a_copy(
         await archive.close()
 
 
-async def test_a_changed_object_is_never_believed(tmp_path: Path, server: BucketServer) -> None:
-    archive = await archive_with(tmp_path, in_bucket(server))
+async def test_a_changed_object_is_never_believed(tmp_path: Path, bucket: BucketServer) -> None:
+    archive = await archive_with(tmp_path, in_bucket(bucket))
     try:
         await free(archive)
         key = next(one.key for one in await stored(archive) if one.volume == 1)
-        server.put(f"mail/{key}", server.content(f"mail/{key}")[:-1] + b"?")
+        bucket.put(f"mail/{key}", bucket.content(f"mail/{key}")[:-1] + b"?")
         assert not archive.home.volume(1).exists()
         with pytest.raises(DamagedError, check=coded(problems.CHANGED)):
             await archive.volumes.at(1)
