@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-import tui.desk.directory
+import tui.desk.users.directory
 from core.archive.archive import Archive
 from core.directory.entry import DirectoryEntry
 from core.directory.group_notes import GroupNote
@@ -80,7 +80,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
 def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     played = Played()
     monkeypatch.setattr(directory_sync, "people", played.answer)
-    monkeypatch.setattr(tui.desk.directory, "connection_test", played.test)
+    monkeypatch.setattr(tui.desk.users.directory, "connection_test", played.test)
     return played
 
 

@@ -15,9 +15,9 @@ from tests import homes
 from tests.screens import Shown
 from tui.console import Console
 from tui.desk.desk import Desk, open_desk
-from tui.desk.draft import ExampleRow, FolderRow, FolderTree, ProfileDraft
-from tui.desk.drafts import Drafts
 from tui.desk.present import BLANK, Safe, Tone, badge, own, text
+from tui.desk.profiles.draft import ExampleRow, FolderRow, FolderTree, ProfileDraft
+from tui.desk.profiles.drafts import Drafts
 from tui.desk.refusals import Refused
 from tui.desk.trial import StepRow
 

@@ -34,7 +34,7 @@ from core.service.run_work import TICK_SECONDS
 from core.text.format import size
 from tests.benchmarks.console import Row, Screen, row, verdict
 from tui.desk.desk import open_desk
-from tui.desk.runs import RunLooks
+from tui.desk.runs.runs import RunLooks
 from tui.text.format import MailboxTable
 
 FEW, SMALL, LARGE = 32, 1000, 20_000

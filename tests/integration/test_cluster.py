@@ -24,7 +24,7 @@ from tests.conftest import StartDovecot
 from tests.servers import postgres
 from tests.servers.bucket import BUCKET, bucket_server
 from tests.servers.dovecot import Dovecot
-from tui.desk.workers import WorkersDesk
+from tui.desk.runs.workers import WorkersDesk
 
 pytestmark = [
     pytest.mark.server,

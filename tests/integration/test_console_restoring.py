@@ -19,12 +19,12 @@ from tests.emptied import BOB, fill, on_server, wipe
 from tests.servers.dovecot import Dovecot
 from tests.servers.proxy import Proxy
 from tests.support import ALICE, At, mail, many, profile, sandbox
-from tui.desk.archive import MailSelection
+from tui.desk.archive.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
 from tui.desk.jobs import JobView
 from tui.desk.present import own
 from tui.desk.refusals import Refused
-from tui.desk.restores import Looking, RestoreWish
+from tui.desk.transfer.restores import Looking, RestoreWish
 
 pytestmark = pytest.mark.server
 

@@ -12,13 +12,14 @@ from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, Told, User, no
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import select
 from tests.terminal.staged_mail import NoJobs, StagedMail
-from tui.desk import face, home, present, runs
-from tui.desk.described import facts
+from tui.desk import face, home, present
 from tui.desk.desk import Desk
 from tui.desk.home import Condition, HomeView, ProfileView, attention
 from tui.desk.present import own, text
+from tui.desk.profiles.described import facts
 from tui.desk.refusals import Refused
-from tui.desk.runs import RunView
+from tui.desk.runs import runs
+from tui.desk.runs.runs import RunView
 
 #: Escapes that set a title, move, colour and clear; markup; direction and width tricks; and length.
 HOSTILE = (

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from core.archive.read.browsing import FolderEntry, Owner
 from core.archive.read.reading import Stored
 from core.message.content import Attachment, Content
-from tui.desk import archive, message
-from tui.desk.archive import ArchiveDesk, ArchiveFolder, FolderSnapshot, OwnerRow
+from tui.desk.archive import archive, message
+from tui.desk.archive.archive import ArchiveDesk, ArchiveFolder, FolderSnapshot, OwnerRow
+from tui.desk.archive.message import MessageRow, MessageView, PlaceRow, SourceLines, message_view
 from tui.desk.jobs import Jobs, JobView
-from tui.desk.message import MessageRow, MessageView, PlaceRow, SourceLines, message_view
 from tui.desk.present import BLANK, Safe, own
 from tui.desk.refusals import Refused
 

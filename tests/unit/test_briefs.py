@@ -14,7 +14,7 @@ from core.db.database import Database
 from core.engine.run import briefs
 from core.model import COUNTERS, Run, RunStatus, now
 from core.service.queue import Queue
-from tui.desk.run_words import failed_mailboxes, run_facts
+from tui.desk.runs.run_words import failed_mailboxes, run_facts
 
 FOLDER = st.fixed_dictionaries(
     {"new": st.integers(0, 9), "bytes": st.integers(0, 10**12), "delete": st.lists(st.integers(1, 9), max_size=3)}

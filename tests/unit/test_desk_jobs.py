@@ -23,7 +23,7 @@ from tests import homes, jobs
 from tests.jobs import contents, ended, over
 from tests.shown_mail import fill, mail
 from tui.desk import face
-from tui.desk.archive import MailSelection
+from tui.desk.archive.archive import MailSelection
 from tui.desk.desk import Desk
 from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import own

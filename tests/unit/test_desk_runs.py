@@ -11,7 +11,7 @@ from core.problems.unnamed import EARLIER
 from core.service.queue import Queue
 from tests import homes
 from tui.desk.desk import open_desk
-from tui.desk.runs import RUNS_KEPT
+from tui.desk.runs.runs import RUNS_KEPT
 
 
 async def test_only_the_last_runs_that_were_looked_at_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ from core.archive.registry import users
 from tests import homes, sought_mail
 from tests.shown_mail import mail
 from tests.sought_mail import index
+from tui.desk.archive.search import BadQuery, Question, SearchOrder, SearchScope
 from tui.desk.desk import Desk, open_desk
-from tui.desk.search import BadQuery, Question, SearchOrder, SearchScope
 
 starts = sought_mail.starts
 archive = sought_mail.archive

@@ -14,7 +14,7 @@ from core.archive.registry import saved_profiles
 from core.profiles.profile import Access, Profile, Target
 from core.secrets import Secret
 from tests import homes
-from tui.desk.drafts import Drafts
+from tui.desk.profiles.drafts import Drafts
 from tui.desk.refusals import Refused
 
 

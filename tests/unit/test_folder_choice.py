@@ -12,9 +12,9 @@ from core.archive.archive import Archive
 from core.profiles import folder_choice
 from core.profiles.folder_choice import FolderChoice
 from core.profiles.ownership import Evidence, Standing, Whose
-from tui.desk.draft import FolderRow, FolderTree, ProfileDraft
-from tui.desk.drafts import Drafts
 from tui.desk.present import BLANK, text
+from tui.desk.profiles.draft import FolderRow, FolderTree, ProfileDraft
+from tui.desk.profiles.drafts import Drafts
 
 TREE: list[tuple[str, tuple[str, ...]]] = [
     ("INBOX", ("\\inbox",)),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import tui.desk.directory
+import tui.desk.users.directory
 from core.archive.archive import Archive
 from core.archive.registry import saved_directory, saved_profiles
 from core.engine.examine import directory_sync
@@ -21,13 +21,13 @@ from core.secrets import Secret
 from core.trial import TrialStep
 from tests import homes
 from tests.reasons import said
-from tui.desk.archive import MailSelection
+from tui.desk.archive.archive import MailSelection
 from tui.desk.desk import Desk
-from tui.desk.directory import DirectoryDraft
-from tui.desk.draft import ProfileDraft
+from tui.desk.profiles.draft import ProfileDraft
 from tui.desk.refusals import Refused
-from tui.desk.restores import RestoreWish
-from tui.desk.users import UserDraft
+from tui.desk.transfer.restores import RestoreWish
+from tui.desk.users.directory import DirectoryDraft
+from tui.desk.users.users import UserDraft
 
 WORD = "geheim-4711"
 REFUSED = ConnectError("login", said("The server refused the login.", "Check the password."))
@@ -47,7 +47,7 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
     monkeypatch.setattr(Session, "open", refuse)
     monkeypatch.setattr(directory_sync, "people", refuse)
-    monkeypatch.setattr(tui.desk.directory, "connection_test", fail)
+    monkeypatch.setattr(tui.desk.users.directory, "connection_test", fail)
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {1: homes.message(1)})
     await saved_profiles.save(archive, homes.profile("mail.example.test", 993), Secret(WORD))

@@ -56,7 +56,7 @@ from tests.payloads import encode
 from tests.sources import walk
 from tui import keys
 from tui.desk import present
-from tui.desk.message import SourceLines, message_view
+from tui.desk.archive.message import SourceLines, message_view
 from tui.desk.present import Safe
 from tui.text import format as shapes
 from tui.text import mail as lines
@@ -86,7 +86,7 @@ INSIDE = frozenset(
             "core.archive.registry.users",
             "core.archive.transfer.manifest",
             "tui.desk.present",
-            "tui.desk.users",
+            "tui.desk.users.users",
         ),
         *("core.manual.pages", "core.profiles.schema.directory_fields", "tui.desk.home"),
         *("tui.keymap", "tui.text.prose", "core.profiles.age", "core.profiles.cron", "core.profiles.schema.kinds"),
@@ -330,7 +330,7 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     "core.text.format": (TEXT, _text(lambda text: safe(text, len(text) + 1))),
     "core.text.layout": (TEXT, _text(lambda text: layout.wrapped(safe(text, len(text) + 1), 80))),
     "tui.text.format": (TEXT, _text(lambda text: shapes.wrap(Safe(present.steady(safe(text, len(text) + 1))), 80))),
-    "tui.desk.message": (MAIL, lambda raw: len(SourceLines(raw, 80))),
+    "tui.desk.archive.message": (MAIL, lambda raw: len(SourceLines(raw, 80))),
 }
 
 

@@ -18,7 +18,7 @@ from core.engine.visit.run_progress import Progress
 from core.model import COUNTERS, MailboxResult, Phase, Problem, RunStatus
 from core.problems.message import NOT_ARCHIVED
 from core.text.format import clock
-from tui.desk.run_mailboxes import LiveMailboxes
+from tui.desk.runs.run_mailboxes import LiveMailboxes
 
 
 @dataclass

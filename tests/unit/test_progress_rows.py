@@ -24,8 +24,8 @@ from core.problems.message import NOT_ARCHIVED
 from core.service import progress_rows
 from core.service.queue import Queue
 from tests import homes
-from tui.desk import run_mailboxes
-from tui.desk.runs import FollowedMailboxes, RunLooks
+from tui.desk.runs import run_mailboxes
+from tui.desk.runs.runs import FollowedMailboxes, RunLooks
 
 ORDER = list(Phase)
 #: What depends on the times of looks, and is tested with them.

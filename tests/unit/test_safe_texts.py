@@ -27,7 +27,7 @@ MAKERS = {
 #: Modules that hand no text to the toolkit themselves.
 SCREENS = ("tui.places", "tui.console", "tui.failing")
 SNIPPET = """\
-from tui.desk.message import AttachmentRow
+from tui.desk.archive.message import AttachmentRow
 from tui.desk.present import Badge, Tone, joined, own, text
 from tui.text.format import Span, cut
 from tui.widgets.shown import shown

@@ -24,8 +24,8 @@ from tests.past_runs import at_runs, with_runs
 from tests.screens import straight
 from tests.terminal.consoles import add_run, console_on
 from tests.terminal.staged import HOSTILE, problem
-from tui.desk import activity
 from tui.desk.desk import open_desk
+from tui.desk.runs import activity
 from tui.places.home.home import HomePlace
 from tui.places.listing import ListingPlace
 from tui.places.page import Page
@@ -292,7 +292,7 @@ async def test_workers_and_their_states_are_a_list(
     states = [worker("one", "open", 2), worker("two", "closed", 0)]
     look = AsyncMock(return_value=ClusterState("postgresql:///a", "/srv/lanes", tuple(states), 3))
     monkeypatch.setattr("core.cluster.setting_up.look", look)
-    monkeypatch.setattr("tui.desk.workers.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("tui.desk.runs.workers.FRESH_SECONDS", 0.0)
     await with_runs(archive)
     async with console_on(archive.home, size) as screen:
         await at_runs(screen)

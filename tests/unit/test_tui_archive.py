@@ -13,7 +13,7 @@ from tests.homes import ALICE, SOURCE
 from tests.screens import straight
 from tests.shown_mail import BOTH_SIZES, fill, in_folders, in_inbox, mail
 from tests.terminal.consoles import console_on
-from tui.desk.archive import MailSelection
+from tui.desk.archive.archive import MailSelection
 from tui.desk.desk import open_desk
 from tui.desk.present import own, text
 from tui.desk.refusals import Refused

@@ -17,7 +17,7 @@ from tests import played_directory, reasons
 from tests.played_directory import LDAP, WORD, Played, at_directory, filled, go, write
 from tests.screens import straight
 from tests.terminal.consoles import console_on, names
-from tui.desk.directory import DirectoryDesk, DirectoryDraft
+from tui.desk.users.directory import DirectoryDesk, DirectoryDraft
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.home.home import HomePlace
 from tui.places.users.users import UsersPlace

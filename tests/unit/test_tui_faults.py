@@ -15,8 +15,8 @@ from core.config import Home
 from core.profiles.profile import Login, Profile, Server, Target
 from core.secrets import Secret
 from tests.terminal.consoles import console_on
-from tui.desk.drafts import Drafts
 from tui.desk.present import BLANK, own
+from tui.desk.profiles.drafts import Drafts
 from tui.keymap import read
 from tui.places.confirm import Confirm
 from tui.places.home.home import HomePlace

@@ -21,10 +21,11 @@ from core.profiles.schedule import Schedule
 from core.text.cells import cell_len
 from core.text.format import safe
 from tests.terminal.staged import HOSTILE, StagedDesk, line, problem, profile, result, snapshot
-from tui.desk import home, present, run_words, runs
+from tui.desk import home, present
 from tui.desk.home import HomeView, ProfileRow
 from tui.desk.present import Safe, Tone, own, steady
-from tui.desk.runs import RunView
+from tui.desk.runs import run_words, runs
+from tui.desk.runs.runs import RunView
 from tui.text.details import mailbox_details, problem_details
 from tui.text.format import (
     GAP,

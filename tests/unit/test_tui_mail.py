@@ -15,8 +15,8 @@ from core.model import now
 from core.text.cells import cell_len
 from tests.terminal.staged import HOSTILE
 from tests.unit.test_octets import Cut
-from tui.desk.archive import OwnerRow, tree
-from tui.desk.message import AttachmentRow, MessageView, SourceLines, _line_ends, message_row, message_view
+from tui.desk.archive.archive import OwnerRow, tree
+from tui.desk.archive.message import AttachmentRow, MessageView, SourceLines, _line_ends, message_row, message_view
 from tui.desk.present import BLANK, Safe, own
 from tui.desk.present import text as shown
 from tui.text import mail

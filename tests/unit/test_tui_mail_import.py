@@ -19,8 +19,8 @@ from tests.screens import Shown, straight
 from tests.shown_mail import STRANGE, fill, mail
 from tests.terminal.consoles import console_on
 from tui.desk.desk import Desk, open_desk
-from tui.desk.imports import ImportWish, WrongField
 from tui.desk.refusals import Refused
+from tui.desk.transfer.imports import ImportWish, WrongField
 from tui.places.archive.archive import ArchivePlace
 from tui.places.runs.job import JobPlace
 from tui.places.transfer.mail_import import ImportForm

@@ -11,7 +11,7 @@ from tests.homes import ALICE
 from tests.shown_mail import in_folders, mail
 from tests.sought_mail import searching, seek
 from tests.terminal.consoles import console_on
-from tui.desk.archive import MailSelection
+from tui.desk.archive.archive import MailSelection
 from tui.desk.present import own
 from tui.desk.refusals import Refused
 from tui.places.archive.archive_message import MessagePlace

@@ -16,7 +16,7 @@ from tests.screens import straight
 from tests.shown_mail import BOTH_SIZES, STRANGE, fill, in_folders, in_inbox, mail
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
-from tui.desk.archive import GLANCE, ArchiveDesk
+from tui.desk.archive.archive import GLANCE, ArchiveDesk
 from tui.places.archive.archive_list import PATIENCE
 
 archive = shown_mail.archive
@@ -185,7 +185,7 @@ async def test_a_message_whose_reading_fails_is_told_as_such(archive: Archive, m
     def failing(raw: bytes) -> Any:
         raise RecursionError
 
-    monkeypatch.setattr("tui.desk.archive.content.read", failing)
+    monkeypatch.setattr("tui.desk.archive.archive.content.read", failing)
     async with console_on(archive.home) as screen:
         await in_inbox(screen)
         await screen.press("enter")

@@ -32,7 +32,7 @@ from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tui.desk.desk import open_desk
 from tui.desk.home import Remedy
-from tui.desk.proof import hint, last_sentence, short, under_way
+from tui.desk.proof.proof import hint, last_sentence, short, under_way
 from tui.places.ask import Ask
 from tui.places.confirm import Confirm
 from tui.places.home.home import HomePlace
@@ -59,8 +59,8 @@ async def archive(home: Home) -> AsyncIterator[Archive]:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service is there, as far as the console can see."""
-    monkeypatch.setattr("tui.desk.proof.is_running", lambda _home: True)
-    monkeypatch.setattr("tui.desk.proof.ensure_running", AsyncMock())
+    monkeypatch.setattr("tui.desk.proof.proof.is_running", lambda _home: True)
+    monkeypatch.setattr("tui.desk.proof.proof.ensure_running", AsyncMock())
 
 
 async def _damage(archive: Archive) -> str:
@@ -205,7 +205,7 @@ async def test_a_repair_goes_on_when_the_page_is_left(archive: Archive, monkeypa
         begun.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("tui.desk.proof.mending.repair", wait)
+    monkeypatch.setattr("tui.desk.proof.proof.mending.repair", wait)
     async with console_on(archive.home) as screen:
         await at_proof(screen)
         await screen.press("r", "y")

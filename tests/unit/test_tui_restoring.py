@@ -23,7 +23,7 @@ from tests.screens import Shown, straight
 from tests.shown_mail import STRANGE, fill, in_folders, in_inbox, mail
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
-from tui.desk.archive import MailSelection
+from tui.desk.archive.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
 from tui.desk.present import own
 from tui.desk.refusals import Refused

@@ -15,9 +15,9 @@ from core.profiles.selection import UserSelection
 from tests.screens import BOTH_SIZES, Shown, shown, straight
 from tests.terminal.staged import HOSTILE, StagedDesk, hostile, ordinary, profile, result
 from tui.console import Console
-from tui.desk.draft import ProfileDraft
 from tui.desk.home import Condition
 from tui.desk.present import own
+from tui.desk.profiles.draft import ProfileDraft
 from tui.desk.refusals import NoArchive, Refused, fault
 from tui.places.guide import GuidePage
 from tui.places.home.home import HomePlace

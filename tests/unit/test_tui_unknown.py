@@ -21,7 +21,7 @@ from tests.screens import Shown, straight
 from tests.terminal.consoles import console_on
 from tui.desk.desk import open_desk
 from tui.desk.refusals import Refused
-from tui.desk.unknown import UnknownDesk, proposed
+from tui.desk.users.unknown import UnknownDesk, proposed
 from tui.places.home.home import HomePlace
 from tui.places.users.unknown import UnknownPlace
 

@@ -16,7 +16,7 @@ from tests import homes
 from tests.screens import Shown, straight
 from tests.terminal.consoles import add_users, console_on, names
 from tests.terminal.staged import HOSTILE
-from tui.desk.users import SavedUser, UserDraft, UsersDesk
+from tui.desk.users.users import SavedUser, UserDraft, UsersDesk
 from tui.places.confirm import Confirm
 from tui.places.home.home import HomePlace
 from tui.places.users.importing import ImportPlace

@@ -17,7 +17,7 @@ from core.problems import subjects, table, unnamed, warning
 from core.problems.code import Family, Reason
 from core.problems.login import REFUSED
 from tests import coded
-from tui.desk import runs
+from tui.desk.runs import runs
 
 RUN = Run(7, "Staff", RunStatus.SUCCEEDED, now(), now(), now())
 WARNINGS = [

@@ -17,9 +17,9 @@ from core.secrets import Secret
 from tests import homes
 from tests.screens import straight
 from tests.stages import Stage, staged
-from tui.desk.draft import FolderTree, ProfileDraft
-from tui.desk.drafts import Drafts
 from tui.desk.present import own
+from tui.desk.profiles.draft import FolderTree, ProfileDraft
+from tui.desk.profiles.drafts import Drafts
 from tui.desk.refusals import Refused
 from tui.places.home.home import HomePlace
 from tui.places.wizard.wizard import WizardPlace

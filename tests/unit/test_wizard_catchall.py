@@ -16,8 +16,8 @@ from core.secrets import Secret
 from tests import homes
 from tests.screens import straight
 from tests.stages import Stage, staged
-from tui.desk import everybody
 from tui.desk.present import own
+from tui.desk.profiles import everybody
 from tui.desk.refusals import Refused
 from tui.places.wizard.filing import example_lines
 

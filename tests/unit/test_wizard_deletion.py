@@ -18,8 +18,8 @@ from core.secrets import Secret
 from core.service.queue import Queue
 from tests import homes
 from tests.stages import Stage, staged
-from tui.desk.draft import ProfileDraft
 from tui.desk.present import own, sentences
+from tui.desk.profiles.draft import ProfileDraft
 from tui.desk.refusals import Refused
 from tui.places.profiles.deletion import DeletionQuestion
 from tui.places.wizard.wizard import WizardPlace

@@ -26,11 +26,12 @@ from core.profiles.schema.table import Where
 from core.secrets import Secret
 from core.trial import TrialStep
 from tests import homes, reasons
-from tui.desk import face, run_words, runs, trial
-from tui.desk.activity import run_row
-from tui.desk.draft import ProfileDraft
-from tui.desk.drafts import Drafts
+from tui.desk import face, trial
+from tui.desk.profiles.draft import ProfileDraft
+from tui.desk.profiles.drafts import Drafts
 from tui.desk.refusals import Refused, translated
+from tui.desk.runs import run_words, runs
+from tui.desk.runs.activity import run_row
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.wizard.step import RUN_NOW, TRY_WITH, FormStep
 from tui.places.wizard.wizard import STEPS

@@ -26,28 +26,29 @@ from core.service.queue import Queue
 from core.service.scheduler import next_starts
 from core.system import log
 from core.system.tasks import spawn
-from tui.desk import face, home, present, runs
-from tui.desk.activity import ActivityDesk
-from tui.desk.archive import ArchiveDesk
-from tui.desk.backups import BackupDesk
-from tui.desk.comparisons import ComparisonDesk
-from tui.desk.described import facts
-from tui.desk.directory import DirectoryDesk, trouble
-from tui.desk.drafts import Drafts
-from tui.desk.exports import ExportDesk
+from tui.desk import face, home, present
+from tui.desk.archive.archive import ArchiveDesk
+from tui.desk.archive.search import SearchDesk
 from tui.desk.home import Condition, HomeView, ProfileView, attention, told
-from tui.desk.imports import ImportDesk
 from tui.desk.jobs import Jobs
-from tui.desk.proof import Brief, ProofDesk
+from tui.desk.profiles.described import facts
+from tui.desk.profiles.drafts import Drafts
+from tui.desk.proof.proof import Brief, ProofDesk
+from tui.desk.proof.seals import SealDesk
 from tui.desk.refusals import NoArchive, NoProfile, translated
-from tui.desk.restores import RestoreDesk
-from tui.desk.runs import RunLooks, RunView
-from tui.desk.seals import SealDesk
-from tui.desk.search import SearchDesk
+from tui.desk.runs import runs
+from tui.desk.runs.activity import ActivityDesk
+from tui.desk.runs.comparisons import ComparisonDesk
+from tui.desk.runs.runs import RunLooks, RunView
+from tui.desk.runs.workers import WorkersDesk
 from tui.desk.settings import SettingsDesk
-from tui.desk.unknown import UnknownDesk
-from tui.desk.users import UsersDesk
-from tui.desk.workers import WorkersDesk
+from tui.desk.transfer.backups import BackupDesk
+from tui.desk.transfer.exports import ExportDesk
+from tui.desk.transfer.imports import ImportDesk
+from tui.desk.transfer.restores import RestoreDesk
+from tui.desk.users.directory import DirectoryDesk, trouble
+from tui.desk.users.unknown import UnknownDesk
+from tui.desk.users.users import UsersDesk
 
 #: Seconds before another try after a service could not be started.
 PATIENCE = 15.0

@@ -15,8 +15,8 @@ from core.text import format as texts
 from tui.desk import face
 from tui.desk.jobs import JobView
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, count, own, sentence, sentences, text
-from tui.desk.run_words import failed_mailboxes, run_facts, state, totals
-from tui.desk.runs import RunRow
+from tui.desk.runs.run_words import failed_mailboxes, run_facts, state, totals
+from tui.desk.runs.runs import RunRow
 
 
 @dataclass(frozen=True, slots=True)

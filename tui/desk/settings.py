@@ -23,7 +23,7 @@ from core.service.queue import Queue
 from core.text import format as texts
 from tui.desk import face, present
 from tui.desk.present import Safe
-from tui.desk.proof import last_sentence
+from tui.desk.proof.proof import last_sentence
 from tui.desk.refusals import translated
 
 

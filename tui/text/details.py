@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from tui.desk.present import BLANK, Safe, Tone, joined, named, own
-from tui.desk.run_mailboxes import MailboxRow, ProblemRow
+from tui.desk.runs.run_mailboxes import MailboxRow, ProblemRow
 from tui.text import prose
 from tui.text.format import Line, percent
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tui.desk.home import HomeView, ProfileRow
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, blanks, cell_len, joined, layout, own, sentence
-from tui.desk.run_mailboxes import ProblemRow, RunMailboxes
+from tui.desk.runs.run_mailboxes import ProblemRow, RunMailboxes
 
 GAP = 2
 GAP_BETWEEN = blanks(GAP)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from tui.desk.archive import ArchiveFolder, OwnerRow
-from tui.desk.message import AttachmentRow, MessageRow, MessageView, PlaceRow
+from tui.desk.archive.archive import ArchiveFolder, OwnerRow
+from tui.desk.archive.message import AttachmentRow, MessageRow, MessageView, PlaceRow
 from tui.desk.present import BLANK, Safe, Tone, blanks, cell_len, joined, own
 from tui.text import prose
 from tui.text.format import Line, Span, cut, fit, wrap

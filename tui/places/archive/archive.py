@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 
 from tui.actions import ARCHIVE_ACTIONS
 from tui.bindings import bindings
-from tui.desk.archive import OwnerRow
+from tui.desk.archive.archive import OwnerRow
 from tui.desk.present import BLANK, Safe, own
 from tui.places.archive.archive_mail import MailPlace
 from tui.places.archive.searching import SearchPlace

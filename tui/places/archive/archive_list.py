@@ -11,8 +11,8 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Static
 
-from tui.desk.archive import MailSelection
-from tui.desk.message import MessageRow
+from tui.desk.archive.archive import MailSelection
+from tui.desk.archive.message import MessageRow
 from tui.desk.present import BLANK, Safe, Tone, joined, own
 from tui.desk.refusals import Refused
 from tui.places.archive.archive_message import MessagePlace

@@ -17,10 +17,10 @@ from textual.widgets import Static
 
 from tui.actions import NEWS, OWNER_MAIL_ACTIONS
 from tui.bindings import bindings
-from tui.desk.archive import ArchiveFolder, FolderSnapshot, MailSelection, OwnerRow
-from tui.desk.message import MessageRow
+from tui.desk.archive.archive import ArchiveFolder, FolderSnapshot, MailSelection, OwnerRow
+from tui.desk.archive.message import MessageRow
+from tui.desk.archive.search import SearchScope
 from tui.desk.present import BLANK, Safe, own, text
-from tui.desk.search import SearchScope
 from tui.places.archive.archive_list import MessageList
 from tui.places.archive.searching import SearchPlace
 from tui.text.format import header

@@ -12,8 +12,8 @@ from textual.binding import Binding, BindingType
 
 from tui.actions import MESSAGE_ACTIONS
 from tui.bindings import bindings
-from tui.desk.archive import MailSelection
-from tui.desk.message import MessageView, SourceLines
+from tui.desk.archive.archive import MailSelection
+from tui.desk.archive.message import MessageView, SourceLines
 from tui.desk.present import BLANK, Safe, Tone, joined, own
 from tui.places.archive.selected import SelectedPlace
 from tui.places.ask import Ask

@@ -15,11 +15,11 @@ from textual.widgets import Input, Static
 from tui.actions import SEARCH_ACTIONS
 from tui.bindings import bindings
 from tui.desk import present
-from tui.desk.archive import MailSelection
-from tui.desk.message import MessageRow
+from tui.desk.archive.archive import MailSelection
+from tui.desk.archive.message import MessageRow
+from tui.desk.archive.search import EVERYTHING, BadQuery, IndexProgress, Question, Results, SearchOrder, SearchScope
 from tui.desk.present import BLANK, Safe, blanks, cell_len, joined, own
 from tui.desk.refusals import Refused
-from tui.desk.search import EVERYTHING, BadQuery, IndexProgress, Question, Results, SearchOrder, SearchScope
 from tui.places.archive.archive_list import MessageList
 from tui.places.archive.search_line import LABEL, QueryLine
 from tui.places.page import Page

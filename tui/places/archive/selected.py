@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.desk.archive import MailSelection
+from tui.desk.archive.archive import MailSelection
 from tui.places.place import Place
 from tui.places.runs.job_form import ask_for_job
 from tui.places.transfer.exporting import ExportForm

@@ -13,9 +13,9 @@ from textual.widgets import Static
 from tui.actions import DIRECTORY_ACTIONS
 from tui.bindings import bindings
 from tui.desk import fields
-from tui.desk.directory import DirectoryDraft
-from tui.desk.draft import Secret
 from tui.desk.present import BLANK, joined, own
+from tui.desk.profiles.draft import Secret
+from tui.desk.users.directory import DirectoryDraft
 from tui.places.confirm import Confirm
 from tui.places.directory.synchronising import SyncPlace
 from tui.places.form_lines import spec

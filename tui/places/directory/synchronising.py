@@ -11,9 +11,9 @@ from textual.widgets import Static
 
 from tui.actions import SYNC_ACTIONS
 from tui.bindings import bindings
-from tui.desk.directory import DirectoryDraft, SyncView
 from tui.desk.present import BLANK, Safe, joined, own
 from tui.desk.refusals import Refused
+from tui.desk.users.directory import DirectoryDraft, SyncView
 from tui.places.confirm import Confirm
 from tui.places.place import Place
 from tui.places.users.importing import marked_lines

@@ -10,9 +10,9 @@ from textual.widgets import Static
 
 from tui.actions import DIGITS, HOME_ACTIONS
 from tui.bindings import bindings
-from tui.desk.draft import ProfileDraft
 from tui.desk.home import Attention, HomeView, ProfileRow, Remedy
 from tui.desk.present import BLANK, Tone, joined, own
+from tui.desk.profiles.draft import ProfileDraft
 from tui.places.archive.searching import SearchPlace
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.place import BESIDE

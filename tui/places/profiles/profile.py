@@ -12,7 +12,7 @@ from tui.bindings import bindings
 from tui.desk.home import ProfileRow, ProfileView
 from tui.desk.present import BLANK, Tone, blanks, own
 from tui.desk.refusals import NoProfile
-from tui.desk.runs import RunRow
+from tui.desk.runs.runs import RunRow
 from tui.places.place import BESIDE
 from tui.places.profiles.profile_work import ProfileWork
 from tui.places.runs.run import RunPlace

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tui.desk.comparisons import COMPARISONS
-from tui.desk.draft import ProfileDraft
 from tui.desk.home import ProfileRow
 from tui.desk.present import own
+from tui.desk.profiles.draft import ProfileDraft
+from tui.desk.runs.comparisons import COMPARISONS
 from tui.places.confirm import Confirm
 from tui.places.pick import Pick
 from tui.places.place import Place

@@ -9,8 +9,8 @@ from textual.binding import BindingType
 
 from tui.actions import FILTER_KIND, LEDGER_ACTIONS
 from tui.bindings import bindings
-from tui.desk.activity import EntryRow, EntryView, SealView
 from tui.desk.present import Safe, Tone, own
+from tui.desk.runs.activity import EntryRow, EntryView, SealView
 from tui.places.listing import ListingPlace, cells
 from tui.places.page import Page
 from tui.places.pick import Pick

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from tui.actions import PROOF_ACTIONS
 from tui.bindings import bindings
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, blanks, cell_len, own, text
-from tui.desk.proof import FindingRow, ProofView
+from tui.desk.proof.proof import FindingRow, ProofView
 from tui.places.confirm import Confirm
 from tui.places.page import Page
 from tui.places.pick import Pick

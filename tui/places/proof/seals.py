@@ -13,8 +13,8 @@ from textual.widgets import Static
 from tui.actions import SEALS_ACTIONS
 from tui.bindings import bindings
 from tui.desk.present import BLANK, Safe, Tone, own, text
+from tui.desk.proof.seals import SealRow, SealsView
 from tui.desk.refusals import Refused
-from tui.desk.seals import SealRow, SealsView
 from tui.places.confirm import Confirm
 from tui.places.page import Page
 from tui.places.pick import Pick

@@ -9,8 +9,8 @@ from textual.binding import BindingType
 
 from tui.actions import ACTIVITY_ACTIONS, FILTER_PROFILE, FILTER_STATE
 from tui.bindings import bindings
-from tui.desk.activity import PastRun
 from tui.desk.present import Safe, Tone, cell_len, own, sentence
+from tui.desk.runs.activity import PastRun
 from tui.places.listing import ListingPlace, cells
 from tui.places.pick import Pick
 from tui.places.proof.ledger import LedgerPlace

@@ -9,8 +9,8 @@ from textual.binding import BindingType
 
 from tui.actions import PROBLEMS_ACTIONS
 from tui.bindings import bindings
-from tui.desk.activity import PastProblem
 from tui.desk.present import BLANK, Safe, Tone, joined, own
+from tui.desk.runs.activity import PastProblem
 from tui.places.listing import ListingPlace, cells
 from tui.places.runs.run import RunPlace
 from tui.text.format import Line, join

@@ -11,8 +11,8 @@ from textual.binding import BindingType
 from tui.actions import RUN_ACTIONS
 from tui.bindings import bindings
 from tui.desk.present import BLANK, Safe, Tone, blanks, joined, own
-from tui.desk.run_mailboxes import LiveMailboxes, MailboxRow, ProblemRow, RunMailboxes
-from tui.desk.runs import RunView
+from tui.desk.runs.run_mailboxes import LiveMailboxes, MailboxRow, ProblemRow, RunMailboxes
+from tui.desk.runs.runs import RunView
 from tui.places.confirm import Confirm
 from tui.places.page import Page
 from tui.places.place import BESIDE, Place

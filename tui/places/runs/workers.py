@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from tui.actions import WORKERS_ACTIONS
 from tui.bindings import bindings
 from tui.desk.present import BLANK, Safe, Tone, own
-from tui.desk.workers import WorkerRow
+from tui.desk.runs.workers import WorkerRow
 from tui.places.listing import ListingPlace, cells
 from tui.text.format import Line
 

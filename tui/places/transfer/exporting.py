@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from tui.desk.archive import MailSelection
+from tui.desk.archive.archive import MailSelection
 from tui.desk.present import Safe, joined, own
 from tui.desk.refusals import Refused
 from tui.places.runs.job_form import JobForm

@@ -6,9 +6,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from tui.desk.imports import ImportWish, WrongField
 from tui.desk.present import BLANK, Safe, own
 from tui.desk.refusals import Refused
+from tui.desk.transfer.imports import ImportWish, WrongField
 from tui.places.place import Place
 from tui.places.runs.job_form import JobForm, ask_for_job
 from tui.widgets.fields import Choices, Spec, TextField

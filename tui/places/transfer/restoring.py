@@ -13,11 +13,11 @@ from textual.binding import BindingType
 
 from tui.actions import LOOK, RESTORE_ACTIONS
 from tui.bindings import bindings
-from tui.desk.archive import MailSelection
+from tui.desk.archive.archive import MailSelection
 from tui.desk.present import BLANK, Safe, Tone, joined, own
 from tui.desk.refusals import Refused
-from tui.desk.restores import Looking, LookView, RestoreView, RestoreWish
-from tui.desk.users import UserRow
+from tui.desk.transfer.restores import Looking, LookView, RestoreView, RestoreWish
+from tui.desk.users.users import UserRow
 from tui.places.ask import Ask
 from tui.places.confirm import Confirm
 from tui.places.pick import Pick

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from tui.actions import USER_IMPORT_ACTIONS
 from tui.bindings import bindings
 from tui.desk.present import BLANK, Safe, Tone, joined, own
-from tui.desk.users import ImportRow, ImportView, Mark
+from tui.desk.users.users import ImportRow, ImportView, Mark
 from tui.places.place import Place
 from tui.text.format import Line, Span, fit, header, wrap
 from tui.widgets.lines import Lines

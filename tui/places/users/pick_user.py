@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 
 from tui.desk.present import BLANK, Safe, Tone, own
 from tui.desk.refusals import Refused
-from tui.desk.users import UserRow
+from tui.desk.users.users import UserRow
 from tui.shell import shell_of
 from tui.text.format import Line as Row
 from tui.text.format import Span, fit

@@ -10,8 +10,8 @@ from textual.binding import BindingType
 from tui.actions import SHOW_SETTLED, UNKNOWN_ACTIONS
 from tui.bindings import bindings
 from tui.desk.present import BLANK, Safe, Tone, joined, own, text
-from tui.desk.unknown import FilingView, UnknownRow
-from tui.desk.users import UserRow
+from tui.desk.users.unknown import FilingView, UnknownRow
+from tui.desk.users.users import UserRow
 from tui.places.confirm import Confirm
 from tui.places.listing import ListingPlace, cells
 from tui.places.page import Page

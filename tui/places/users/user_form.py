@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from tui.desk.present import BLANK, Safe, own
 from tui.desk.refusals import Refused
-from tui.desk.users import UserDraft
+from tui.desk.users.users import UserDraft
 from tui.places.confirm import Confirm
 from tui.places.transfer.saving import SavingForm
 from tui.widgets.fields import TextField

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from tui.actions import IMPORT_MAIL, USERS_ACTIONS
 from tui.bindings import bindings
 from tui.desk.present import BLANK, Safe, Tone, joined, own, sentence
-from tui.desk.users import UserDraft, UserRow
+from tui.desk.users.users import UserDraft, UserRow
 from tui.places.confirm import Confirm
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.place import Place

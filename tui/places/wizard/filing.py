@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from tui.desk.draft import ExampleRow
 from tui.desk.present import BLANK, Safe, Tone, blanks, joined, own
+from tui.desk.profiles.draft import ExampleRow
 from tui.desk.refusals import Refused
 from tui.places.page import Page
 from tui.places.wizard.step import FormStep

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from textual.app import ComposeResult
 from textual.widgets import Static
 
-from tui.desk.draft import FolderRow, FolderTree
-from tui.desk.drafts import Drafts
 from tui.desk.present import BLANK, Safe, Tone, blanks, joined, own
+from tui.desk.profiles.draft import FolderRow, FolderTree
+from tui.desk.profiles.drafts import Drafts
 from tui.desk.refusals import Refused
 from tui.places.ask import Ask
 from tui.places.confirm import Confirm

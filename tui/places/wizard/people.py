@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 
 from tui.desk import fields
 from tui.desk.present import BLANK, Safe, Tone, joined, own
-from tui.desk.users import UserRow
+from tui.desk.users.users import UserRow
 from tui.places.wizard.step import Step
 from tui.text.format import Line, Span, fit
 from tui.widgets.fields import Changed, Options, Tick

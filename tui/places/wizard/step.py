@@ -11,8 +11,8 @@ from textual.widgets import Static
 
 from tui.desk import fields
 from tui.desk.desk import Desk
-from tui.desk.draft import ProfileDraft, Secret
 from tui.desk.present import BLANK, Safe, joined
+from tui.desk.profiles.draft import ProfileDraft, Secret
 from tui.places import form_lines
 from tui.shell import Shell, shell_of
 from tui.widgets.fields import Spec, TextField

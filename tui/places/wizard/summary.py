@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from tui.desk.draft import Summary
 from tui.desk.present import Tone, blanks, own
+from tui.desk.profiles.draft import Summary
 from tui.desk.refusals import Refused
 from tui.places.wizard.step import Step
 from tui.text.format import Line, Span, fit, wrap

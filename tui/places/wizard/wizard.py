@@ -14,10 +14,10 @@ from textual.widgets import Input
 
 from tui.actions import WIZARD_ACTIONS
 from tui.bindings import bindings
-from tui.desk.draft import ProfileDraft
 from tui.desk.present import BLANK, Safe, joined, own, sentence, text
+from tui.desk.profiles.draft import ProfileDraft
 from tui.desk.refusals import Refused
-from tui.desk.users import UserDraft
+from tui.desk.users.users import UserDraft
 from tui.places.confirm import Confirm
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.guide import GuidePage, load

@@ -14,7 +14,7 @@ from core.archive.transfer import export as exporting
 from core.archive.transfer.export import ExportFormat, ExportProgress
 from core.text import format as texts
 from tui.desk import face, present, typed
-from tui.desk.archive import MailSelection
+from tui.desk.archive.archive import MailSelection
 from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import Safe
 from tui.desk.refusals import translated

@@ -22,7 +22,16 @@ from core.problems.volume import NOT_ARCHIVED
 from core.system import log
 from core.text import format as texts
 from tui.desk import present, typed
-from tui.desk.message import MessageRow, MessageView, PlaceRow, SourceLines, message_row, message_view, place_row, unread_view
+from tui.desk.archive.message import (
+    MessageRow,
+    MessageView,
+    PlaceRow,
+    SourceLines,
+    message_row,
+    message_view,
+    place_row,
+    unread_view,
+)
 from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import fault, translated, way
 

@@ -10,8 +10,8 @@ from core.engine.examine.examples import Example
 from core.errors import InputError
 from core.text import format as texts
 from tui.desk import face, present
-from tui.desk.draft import ExampleRow, ProfileDraft
-from tui.desk.drafted import stand_in
+from tui.desk.profiles.draft import ExampleRow, ProfileDraft
+from tui.desk.profiles.drafted import stand_in
 
 
 async def problems(archive: Archive, draft: ProfileDraft) -> dict[str, str]:

@@ -15,7 +15,7 @@ from core.profiles.schema.faults import FieldError
 from core.profiles.schema.profile_rules import HOW, How
 from core.profiles.schema.profiles import PROFILES
 from core.profiles.selection import SelectionMode
-from tui.desk.draft import ProfileDraft
+from tui.desk.profiles.draft import ProfileDraft
 
 _MISFITS = {
     Misfit.NOT_STORED: console.PASSWORD_NOT_KEPT,

@@ -19,7 +19,7 @@ from core.archive.search.search import Order as CoreOrder
 from core.archive.search.search import Search
 from core.model import now
 from tui.desk import face, present
-from tui.desk.message import MessageRow, message_row
+from tui.desk.archive.message import MessageRow, message_row
 from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import Refused, translated
 

@@ -27,12 +27,13 @@ from core.profiles.schema.profiles import PROFILES
 from core.profiles.selection import SelectionMode, UserSelection
 from core.secrets import Secret
 from core.text import format as texts
-from tui.desk import everybody, face, present, trial
-from tui.desk.described import DELETION, facts
-from tui.desk.draft import ExampleRow, FolderRow, FolderTree, ProfileDraft, Summary, Turned
-from tui.desk.drafted import complete, filled, login_of, made, needed, stand_in
+from tui.desk import face, present, trial
 from tui.desk.face import CONSOLE, sentence
 from tui.desk.present import Safe
+from tui.desk.profiles import everybody
+from tui.desk.profiles.described import DELETION, facts
+from tui.desk.profiles.draft import ExampleRow, FolderRow, FolderTree, ProfileDraft, Summary, Turned
+from tui.desk.profiles.drafted import complete, filled, login_of, made, needed, stand_in
 from tui.desk.refusals import translated
 from tui.desk.trial import StepRow
 

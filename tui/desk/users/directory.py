@@ -32,7 +32,7 @@ from tui.desk.face import CONSOLE
 from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import translated
 from tui.desk.trial import StepRow
-from tui.desk.users import ImportRow, Mark
+from tui.desk.users.users import ImportRow, Mark
 
 
 @dataclass(slots=True)

@@ -12,9 +12,10 @@ from core.engine.visit.progress import UNLISTED, MailboxLine
 from core.model import COUNTERS, Phase, RunStatus
 from core.problems.table import kept
 from core.text import format as texts
-from tui.desk import face, run_words
+from tui.desk import face
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, sentence, text
-from tui.desk.run_words import STATES
+from tui.desk.runs import run_words
+from tui.desk.runs.run_words import STATES
 
 
 @dataclass(frozen=True, slots=True)

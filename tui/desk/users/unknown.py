@@ -18,7 +18,7 @@ from core.text import format as texts
 from tui.desk import present
 from tui.desk.present import Badge, Safe, Tone
 from tui.desk.refusals import translated
-from tui.desk.users import UserDraft
+from tui.desk.users.users import UserDraft
 
 
 @dataclass(frozen=True, slots=True)

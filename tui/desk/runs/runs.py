@@ -14,9 +14,10 @@ from core.service import progress_rows
 from core.service.progress_rows import Changes
 from core.service.queue import Queue
 from core.text import format as texts
-from tui.desk import face, run_words
+from tui.desk import face
 from tui.desk.present import BLANK, Badge, Safe, sentence, sentences, text
-from tui.desk.run_mailboxes import (
+from tui.desk.runs import run_words
+from tui.desk.runs.run_mailboxes import (
     LONGEST_REASON,
     EndedMailboxes,
     LiveMailboxes,
@@ -24,7 +25,7 @@ from tui.desk.run_mailboxes import (
     Problems,
     RunMailboxes,
 )
-from tui.desk.run_words import failed_mailboxes, run_facts, state, summary, times
+from tui.desk.runs.run_words import failed_mailboxes, run_facts, state, summary, times
 
 
 @dataclass(frozen=True, slots=True)

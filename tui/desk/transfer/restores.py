@@ -19,11 +19,11 @@ from core.problems import restore
 from core.profiles.profile import Profile
 from core.text import format as texts
 from tui.desk import face, present
-from tui.desk.archive import MailSelection
-from tui.desk.exports import core, resolved
+from tui.desk.archive.archive import MailSelection
 from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import BLANK, Safe
 from tui.desk.refusals import translated
+from tui.desk.transfer.exports import core, resolved
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,11 @@ from core.problems.ledger import NO_ENTRY
 from core.service.queue import Queue, RunProblem
 from core.system.actor import Actor
 from core.text import format as texts
-from tui.desk import face, present, run_words
+from tui.desk import face, present
 from tui.desk.jobs import Job, JobOutcome, Jobs, Stage
 from tui.desk.present import Badge, Safe
 from tui.desk.refusals import translated
+from tui.desk.runs import run_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Archived mail for the console: owners, folders and lists, one message, and the search."""

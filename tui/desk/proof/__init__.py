@@ -1,0 +1,1 @@
+"""Proof for the console: verifications, findings and repair, and the places of seals."""

@@ -1,0 +1,1 @@
+"""Runs for the console: under way and past, their mailboxes and problems, comparisons, and workers on other machines."""

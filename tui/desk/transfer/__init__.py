@@ -1,0 +1,1 @@
+"""Files and mailboxes for the console: exports, imports, backups and restores, as jobs."""
