@@ -41,11 +41,15 @@ class ClusterHome:
         self.place = folder / "place"
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
 
-    def worker(self, name: str, *, mailboxes: int = 4) -> subprocess.Popen[bytes]:
-        """Start a worker."""
+    def worker(self, name: str, *, mailboxes: int = 4, protocol: int = 0) -> subprocess.Popen[bytes]:
+        """Start a worker; ``protocol``: as a program of that one would be, if not 0."""
         words = ["worker", "--database", self.database.address, "--key", str(self.home.path / "worker.key")]
         words += ["--state", str(self.folder / name), "--mailboxes", str(mailboxes)]
         command = [sys.executable, "-P", "-m", "tui", *words]
+        if protocol:
+            other = f"from core.cluster import protocol; protocol.PROTOCOL = {protocol}"
+            run = f"import sys; {other}; sys.argv[0] = 'archivar'; from tui.__main__ import main; sys.exit(main())"
+            command = [sys.executable, "-c", run, *words]
         with (self.folder / f"{name}.err").open("ab") as said:
             process = subprocess.Popen(
                 command, cwd="/", env=homes.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.cli.answer import Answer, Line, Table
+from core.cli.answer import Answer, Line, Table, Verbatim
 from core.cli.context import context, run
 from core.cli.help import Command, Group
 from core.cli.output import output
@@ -122,6 +123,13 @@ async def adopt() -> Answer:
     return Answer(json=lambda: {"adopted": True}, lines=["Workers deliver to this archive from now on."])
 
 
+class WorkerAction(StrEnum):
+    """The actions of ``archivar worker``."""
+
+    RUN = "run"
+    UNIT = "unit"
+
+
 def worker(
     database: Annotated[str, typer.Option("--database", metavar="ADDRESS", help="The cluster's PostgreSQL database.")],
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The workers' key, worker.key of the archive's home.")],
@@ -132,13 +140,36 @@ def worker(
     place: Annotated[
         str, typer.Option("--place", metavar="FOLDER", help="Where the cluster's place is on this machine, if elsewhere.")
     ] = "",
-) -> None:
+    action: Annotated[
+        WorkerAction, typer.Argument(metavar="unit", help="unit: print a systemd unit for this worker instead.")
+    ] = WorkerAction.RUN,
+) -> Answer | None:
     """Visit mailboxes for an archive on another machine, until stopped (SIGTERM, SIGINT)."""
     from core.cluster.worker import Worker, WorkerOptions
 
+    if action is WorkerAction.UNIT:
+        words = ["--mailboxes", str(mailboxes), *(["--place", place] if place else [])]
+        return run(_unit(database, key.absolute(), state and state.absolute(), words, place))
     where = (state or Path.home() / ".archivar-worker").absolute()
     options = WorkerOptions(database, key.absolute(), where, mailboxes, place)
     run(Worker(options, ready=lambda: _ready(options.log)).run())
+    return None
+
+
+async def _unit(database: str, key: Path, state: Path | None, more: list[str], elsewhere: str) -> Answer:
+    """A systemd unit for a worker with these options. Raises ``InputError`` for a database or a key that cannot be used."""
+    from core.cluster import setting_up
+    from core.service import worker_unit
+    from core.service.program import account_of, command
+
+    place = await setting_up.place_for(database, key)
+    folder = state or worker_unit.STATE
+    words = ["worker", "--database", database, "--key", str(key), "--state", str(folder), *more]
+    share = None if place.is_bucket else Path(elsewhere or place.where)
+    user, _ = account_of(key)
+    text = worker_unit.worker_unit(worker_unit.WorkerInstallation(user, command(), words, key, folder, share))
+    value = {"unit": text, "path": str(worker_unit.PLACE), "user": user}
+    return Answer(json=lambda: value, lines=map(Verbatim, text.splitlines()))
 
 
 def _ready(path: Path) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import grp
-import os
-import pwd
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +11,6 @@ from pathlib import Path
 
 import typer
 
-import core
 from core.archive import opening
 from core.archive.proof import seal_places
 from core.archive.registry import saved_profiles
@@ -29,7 +25,7 @@ from core.problems import command_line
 from core.problems import service as service_problems
 from core.profiles import zones
 from core.profiles.seal_place import PlaceKind
-from core.service import liveness, unit
+from core.service import liveness, program, unit
 from core.service.detach import ensure_running
 from core.service.liveness import Presence
 from core.service.lock import end_holder, is_running
@@ -104,29 +100,10 @@ async def show_unit() -> Answer:
 
 def _installation(home: Home, files: list[Path]) -> unit.Installation:
     """The call of this program, and the owner of the home."""
-    status = home.path.stat()
-    try:
-        owner = pwd.getpwuid(status.st_uid)
-        user, gid = owner.pw_name, owner.pw_gid
-    except KeyError:
-        user, gid = str(status.st_uid), status.st_gid
-    try:
-        group = grp.getgrgid(gid).gr_name
-    except KeyError:
-        group = str(gid)
-    script = next((path for path in _scripts() if os.access(path, os.X_OK) and path.is_file()), None)
-    source = Path(core.__file__).resolve().parent.parent
-    command, python_path = ([str(script)], "") if script else ([sys.executable, "-P", "-m", "tui"], str(source))
-    program = [Path(command[0]), Path(command[0]).resolve(), source, Path(sys.prefix), Path(sys.base_prefix)]
-    return unit.Installation(home.path, user, group, command, python_path, [*program, *files])
-
-
-def _scripts() -> Iterator[Path]:
-    """Yield paths where the command may be: as called, and beside the interpreter."""
-    called = Path(sys.argv[0])
-    if called.name == "archivar":
-        yield called.absolute()
-    yield Path(sys.executable).absolute().with_name("archivar")
+    user, group = program.account_of(home.path)
+    command, python_path = program.command()
+    parts = program.parts(command)
+    return unit.Installation(home.path, user, group, command, python_path, [*parts, *files])
 
 
 async def stop() -> Answer:

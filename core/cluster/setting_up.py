@@ -117,6 +117,15 @@ async def place_at(cluster: Row, key: Path, elsewhere: str = "", *, first: bool 
     return found
 
 
+async def place_for(address: str, key: Path) -> StoragePlace:
+    """The place that a worker with this key delivers to. Raises ``InputError``."""
+    async with Postgres.open(address) as database:
+        cluster = await database.cluster()
+    if worker_key.public_half(key) != bytes(cluster["public_key"]):
+        raise InputError(problems.KEY_OTHER(path=str(key)))
+    return StoragePlace.from_json(cluster["place"])
+
+
 async def look(home: Home) -> ClusterState:
     """The cluster of a home. Raises ``InputError``."""
     file = cluster_file.read(home)

@@ -17,11 +17,11 @@ PLACE = Path("/etc/systemd/system/archivar.service")
 #: less.
 WATCHDOG_SECONDS = 180
 #: Folders that systemd can hide from a service.
-_HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
-_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
+HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
 
 #: Rights that the service does without, whatever the home.
-_SANDBOX = (
+SANDBOX = (
     "PrivateDevices=yes",
     "DevicePolicy=closed",
     "PrivateMounts=yes",
@@ -75,7 +75,7 @@ def unit(installation: Installation) -> str:
     home = installation.home
     read = [home, *installation.files, *installation.written]
     # Everything else under /home is at most readable then.
-    protect_home = "read-only" if _any_below(read, _HOMES) else "yes"
+    protect_home = "read-only" if any_below(read, HOMES) else "yes"
     command = [*installation.command, "--home", str(home), "service", "run"]
     lines = [
         *_comment(installation),
@@ -84,14 +84,14 @@ def unit(installation: Installation) -> str:
         "Description=Archivar, the mail archive",
         "Wants=network-online.target",
         "After=network-online.target",
-        f"RequiresMountsFor={_quoted(str(home))}",
+        f"RequiresMountsFor={quoted(str(home))}",
         "",
         "[Service]",
         "Type=notify",
-        "ExecStart=" + " ".join(_quoted(word).replace("$", "$$") for word in command),
-        f"User={_plain(installation.user)}",
-        f"Group={_plain(installation.group)}",
-        *([f"Environment={_quoted(f'PYTHONPATH={installation.python_path}')}"] if installation.python_path else []),
+        exec_start(command),
+        f"User={plain(installation.user)}",
+        f"Group={plain(installation.group)}",
+        *([f"Environment={quoted(f'PYTHONPATH={installation.python_path}')}"] if installation.python_path else []),
         "Restart=on-failure",
         "RestartSec=10",
         "# An archive that was restored or upgraded is brought up to date before the service is ready.",
@@ -100,11 +100,11 @@ def unit(installation: Installation) -> str:
         "UMask=0077",
         "LimitCORE=0",
         "",
-        *(f"ReadWritePaths={_quoted(str(path))}" for path in (home, *installation.written)),
+        *(f"ReadWritePaths={quoted(str(path))}" for path in (home, *installation.written)),
         "ProtectSystem=strict",
         f"ProtectHome={protect_home}",
-        f"PrivateTmp={'no' if _any_below(read, _TEMPORARY) else 'yes'}",
-        *_SANDBOX,
+        f"PrivateTmp={'no' if any_below(read, TEMPORARY) else 'yes'}",
+        *SANDBOX,
         "",
         "[Install]",
         "WantedBy=multi-user.target",
@@ -112,11 +112,16 @@ def unit(installation: Installation) -> str:
     return "\n".join(lines) + "\n"
 
 
+def exec_start(command: Iterable[str]) -> str:
+    """The setting of the command."""
+    return "ExecStart=" + " ".join(quoted(word).replace("$", "$$") for word in command)
+
+
 def _comment(installation: Installation) -> list[str]:
     """Instructions for installing it."""
-    home = _shell_quoted(str(installation.home))
+    home = _shellquoted(str(installation.home))
     lines = [
-        f"Keeps the service of {_visible(str(installation.home))} running. To install it, as root:",
+        f"Keeps the service of {visible(str(installation.home))} running. To install it, as root:",
         "",
         f"  archivar --home {home} service unit > {PLACE}",
         f"  archivar --home {home} service stop",
@@ -137,25 +142,27 @@ def _comment(installation: Installation) -> list[str]:
     return [f"# {line}".rstrip() for line in lines]
 
 
-def _any_below(paths: Iterable[Path], folders: Sequence[Path]) -> bool:
+def any_below(paths: Iterable[Path], folders: Sequence[Path]) -> bool:
+    """True when one of ``paths`` is one of ``folders`` or in it."""
     return any(path == folder or folder in path.parents for path in paths for folder in folders)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A quoted word of a unit file: blanks kept, specifiers and escapes neutralised."""
-    text = _visible(text).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    text = visible(text).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"' if any(character in text for character in " '\"\\;") else text
 
 
-def _plain(name: str) -> str:
-    return _visible(name).replace("%", "%%")
+def plain(name: str) -> str:
+    """A word of a unit file that has no blanks."""
+    return visible(name).replace("%", "%%")
 
 
-def _shell_quoted(text: str) -> str:
-    return "'" + _visible(text).replace("'", "'\\''") + "'"
+def _shellquoted(text: str) -> str:
+    return "'" + visible(text).replace("'", "'\\''") + "'"
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """``text``, if all of it is visible and can be copied. Raises ``InputError``."""
     if safe(text, len(text) + 1) != text or not text.isprintable():
         raise InputError(NO_UNIT(text=repr(text)))

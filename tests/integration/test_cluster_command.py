@@ -108,6 +108,22 @@ def test_a_worker_that_does_not_fit_ends_at_once(home: Path, empty: PostgresServ
     assert empty.query("SELECT count(*) FROM session") == "0"
 
 
+def test_the_unit_of_a_worker_is_printed(home: Path, empty: PostgresServer, tmp_path: Path) -> None:
+    """With the call that was named, and the place that it writes to; for a key that does not fit there is none."""
+    assert init(home, empty.address).returncode == 0
+    words = ("worker", "unit", "--database", empty.address, "--mailboxes", "3", "--key")
+    done = homes.cli(home, *words, str(home / "worker.key"), "--json")
+    found = json.loads(done.stdout)
+    lines = found["unit"].splitlines()
+    [start] = [line for line in lines if line.startswith("ExecStart=")]
+    assert " worker --database " in start
+    assert "--mailboxes 3" in start
+    assert f"ReadWritePaths={home.parent / 'place'}" in lines
+    assert empty.query("SELECT count(*) FROM session") == "0"
+    (tmp_path / "other").write_bytes(bytes(32))
+    refused(homes.cli(home, *words, str(tmp_path / "other")), "not the key")
+
+
 def test_only_some_profiles_can_have_workers(home: Path, tmp_path: Path) -> None:
     """Not a catch-all mailbox, and not beside a daily share."""
     file = tmp_path / "profile.toml"
