@@ -33,17 +33,22 @@ async def brought_up(home: config.Home, older: Database, refusal: StorageError) 
         folder = _made(home, refusal)
         left.callback(shutil.rmtree, folder, ignore_errors=True)
         left.enter_context(files.lock(folder))
-        place = folder / home.catalog.name
-        await older.backup(place)
-        copy = await Database.open(place, pragmas=("temp_store = MEMORY",), damaged=problems.CATALOG_DAMAGED)
-        try:
-            await migrate(copy, keep=False)
-        except BaseException:
-            await copy.close()
-            raise
+        copy = await copied(older, folder / home.catalog.name)
         copy.unseen = older.unseen
         await older.close()
         copy.at_close = left.pop_all().close
+    return copy
+
+
+async def copied(older: Database, place: Path) -> Database:
+    """The catalog ``older`` copied to ``place`` and brought up to the present version."""
+    await older.backup(place)
+    copy = await Database.open(place, pragmas=("temp_store = MEMORY",), damaged=problems.CATALOG_DAMAGED)
+    try:
+        await migrate(copy, keep=False)
+    except BaseException:
+        await copy.close()
+        raise
     return copy
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from core import config, files
 from core.db import glimpse
 from core.db.database import Database
-from core.db.migrate import check, migrate, migrations, refuse_newer
+from core.db.migrate import check, is_older, migrate, refuse_newer
 from core.errors import DamagedError, HomeError, ReadOnlyError, StorageError
 from core.problems import archive as problems
 from core.problems import volume
@@ -102,7 +102,7 @@ async def open_catalog(home: config.Home, pragmas: Sequence[str]) -> tuple[Datab
         home.catalog, pragmas=("temp_store = MEMORY",), read_only=True, damaged=problems.CATALOG_DAMAGED
     )
     try:
-        if await check(database) < migrations()[-1].number:
+        if await is_older(database):
             # Loaded for such a one alone.
             from core.archive import copied_catalog
 
@@ -145,6 +145,9 @@ async def set_aside_damaged(home: config.Home) -> Path | None:
         try:
             await check(database)
             sound = await database.value("PRAGMA quick_check(1)") == "ok"
+            if sound:
+                # Of an older version it may have rows that no script can bring up to date.
+                await migrate(database)
         finally:
             await database.close()
     except DamagedError:

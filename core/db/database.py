@@ -56,6 +56,7 @@ _DAMAGE = (
     "Could not decode to UTF-8",
     "vtable constructor failed",
     "access to view",
+    "malformed JSON",
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from core.model import now, timestamp
 from core.problems import archive as problems
 from core.values import dataclass
 
+#: SQLite's codes for a row that a table does not take.
+_REFUSED = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG)
 #: The scripts are files beside this module.
 _HERE = Path(__file__).parent
 
@@ -64,6 +67,11 @@ async def check(database: Database) -> int:
     return int(await database.value("PRAGMA user_version"))
 
 
+async def is_older(database: Database) -> bool:
+    """True when ``database`` lacks scripts of this program. Raises as ``check`` does."""
+    return await check(database) < migrations()[-1].number
+
+
 @lru_cache
 def _statistics() -> Shape:
     """The tables that ANALYZE makes in every release of SQLite."""
@@ -106,13 +114,25 @@ async def migrate(database: Database, *, keep: bool = True) -> None:
             # Another process may have been first.
             if int(await transaction.value("PRAGMA user_version")) >= migration.number:
                 continue
-            for statement in statements(migration.sql):
-                await transaction.execute(statement)
+            with _damage(database.path):
+                for statement in statements(migration.sql):
+                    await transaction.execute(statement)
             await transaction.execute(
                 "INSERT INTO migration (number, name, at) VALUES (?, ?, ?)",
                 (migration.number, migration.name, timestamp(now())),
             )
             await transaction.execute(f"PRAGMA user_version = {migration.number}")
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Context of the statements of a script: rows that it fails on are none that the program wrote."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _REFUSED:
+            raise DamagedError(problems.CATALOG_DAMAGED(file=path.name, said=str(error))) from error
+        raise
 
 
 def statements(sql: str) -> Iterator[str]:

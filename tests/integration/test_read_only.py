@@ -23,12 +23,10 @@ from core.config import Home
 from core.errors import StorageError
 from core.problems import archive as problems
 from core.service.lock import is_running
-from tests import homes
+from tests import homes, older
 from tests.homes import message
 from tests.integration.test_full_disk import fill
 
-#: An archive of format 1, whose catalog is of that time.
-OLD = homes.ROOT / "tests" / "format-1.tar.xz"
 READING: list[tuple[str, ...]] = [
     ("show", "1"),
     ("search", "message"),
@@ -189,7 +187,7 @@ def test_a_backup_of_a_read_only_home_is_complete(disk: Path, tmp_path: Path) ->
 def test_a_catalog_of_an_older_version_is_read_from_a_copy(disk: Path, tmp_path: Path) -> None:
     """Every reading command tells what it tells where the catalog can be brought up to date; nothing is left of the copy."""
     for place in (disk, tmp_path):
-        with tarfile.open(OLD) as packed:
+        with tarfile.open(older.FORMAT_1) as packed:
             packed.extractall(place, filter="data")
     there, here = Home(disk / "format-1"), Home(tmp_path / "format-1")
     before = homes.files(there.path)
@@ -208,9 +206,26 @@ def test_a_catalog_of_an_older_version_is_read_from_a_copy(disk: Path, tmp_path:
     assert homes.files(there.path) == before
 
 
+@pytest.mark.parametrize("version", [1, 10, 15, 17])
+def test_an_archive_of_an_older_version_is_backed_up_and_verified_where_it_is_only_read(
+    version: int, disk: Path, tmp_path: Path
+) -> None:
+    """The second backup brings the first up to it; both are whole, and are archives of today once they are made such."""
+    there = older.unpacked(disk, version)
+    _remount(disk, "ro")
+    assert homes.findings(there) == []
+    for _ in range(2):
+        done = homes.cli(there, "backup", str(tmp_path / "backup"))
+        assert done.returncode == 0, done.stderr
+    assert homes.findings(Home(tmp_path / "backup")) == []
+    for command in (("verify",), ("rebuild",), ("verify",)):
+        done = homes.cli(tmp_path / "backup", *command)
+        assert done.returncode == 0, (command, done.stderr)
+
+
 async def test_a_copy_that_has_no_room_is_said_to_have_none(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The remedies are named: the disk of the archive, or another folder for temporary files."""
-    with tarfile.open(OLD) as packed:
+    with tarfile.open(older.FORMAT_1) as packed:
         packed.extractall(disk, filter="data")
     _remount(disk, "ro")
     monkeypatch.setattr(copied_catalog, "_ROOM", 10**9)

@@ -17,7 +17,7 @@ from core import files
 from core.archive.catalog import catalog
 from core.archive.catalog.proven_details import KnownDetails, ProvenDetails
 from core.archive.catalog.replay import replay
-from core.archive.proof import lane_check
+from core.archive.proof import lane_check, older_catalog
 from core.archive.proof.check_place import CheckPosition
 from core.archive.proof.findings import Finding, Verdict
 from core.archive.proof.volume_check import walk
@@ -63,7 +63,9 @@ async def check_rest(home: Home, verdict: Verdict, proven: ProvenDetails) -> Non
     if not home.volume_numbers():
         verdict.add("volumes", found.NO_VOLUMES())
     await lane_check.check(home, verdict)
-    with _own_folder(home) as folder:
+    with _own_folder(home, await older_catalog.room(home)) as folder:
+        # Beside other damage it is not compared.
+        in_use = home.catalog if verdict.findings else await older_catalog.brought_up(home, folder, verdict)
         replayed = folder / "replayed.sqlite"
         replayed.touch(0o600)
         # A damaged ledger cannot be replayed and compared; its findings are there already. The long part of it comes first:
@@ -71,10 +73,10 @@ async def check_rest(home: Home, verdict: Verdict, proven: ProvenDetails) -> Non
         head = Head(0, ZERO_HASH)
         if not verdict.findings:
             try:
-                head = await _replay(home, replayed, head, min(verdict.head.seq, await _applied(home)), proven)
+                head = await _replay(home, in_use, replayed, head, min(verdict.head.seq, await _applied(in_use)), proven)
             except DamagedError as error:
                 verdict.add("catalog", error.reason)
-        snapshot = await _Snapshot.take(home, replayed, verdict)
+        snapshot = await _Snapshot.take(in_use, replayed, verdict)
         if snapshot is not None:
             try:
                 await _check_catalog(home, snapshot, replayed, head, verdict, proven)
@@ -83,14 +85,14 @@ async def check_rest(home: Home, verdict: Verdict, proven: ProvenDetails) -> Non
 
 
 @contextmanager
-def _own_folder(home: Home) -> Iterator[Path]:
-    """Context of a folder for the replayed catalog; removes those that killed verifications left."""
+def _own_folder(home: Home, more: int) -> Iterator[Path]:
+    """Context of a folder for the replayed catalog and ``more`` bytes; removes those that killed verifications left."""
     for leftover in home.path.glob(f"{FOLDER}*"):
         with files.lock(leftover) as claimed:
             if claimed:
                 shutil.rmtree(leftover)
     try:
-        folder = _made(home)
+        folder = _made(home, more)
     except OSError as error:
         raise StorageError(UNWRITTEN(path=str(home.path), said=str(error.strerror))) from error
     try:
@@ -100,10 +102,10 @@ def _own_folder(home: Home) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _made(home: Home) -> Path:
-    """Make the folder beside the catalog if its disk has room for another one, else among temporary files."""
+def _made(home: Home, more: int) -> Path:
+    """Make the folder beside the catalog if its disk has room for another one and ``more``, else among temporary files."""
     status = os.statvfs(home.path)
-    room = home.catalog.stat().st_size if home.catalog.exists() else 0
+    room = (home.catalog.stat().st_size if home.catalog.exists() else 0) + more
     if os.access(home.path, os.W_OK) and status.f_bavail * status.f_frsize > room:
         return Path(mkdtemp(prefix=FOLDER, dir=home.path))
     return Path(mkdtemp(prefix=f"archivar-{FOLDER}"))
@@ -118,13 +120,13 @@ class _Snapshot:
     volume: int
 
     @classmethod
-    async def take(cls, home: Home, replayed: Path, verdict: Verdict) -> _Snapshot | None:
-        if not home.catalog.exists():
+    async def take(cls, in_use: Path, replayed: Path, verdict: Verdict) -> _Snapshot | None:
+        if not in_use.exists():
             verdict.add("catalog", found.CATALOG_MISSING())
             return None
         database = None
         try:
-            database = await Database.open(home.catalog, read_only=True)
+            database = await Database.open(in_use, read_only=True)
             await check(database)
             # Attached now, since a transaction does not allow it; filled and first read later.
             await database.read("ATTACH DATABASE ? AS replayed", (str(replayed),))
@@ -156,7 +158,7 @@ async def _check_catalog(
     if snapshot.head.seq < head.seq:
         raise BusyError(CATALOG_BEING_MADE())
     try:
-        last = await _replay(home, replayed, head, snapshot.head.seq, proven)
+        last = await _replay(home, snapshot.database.path, replayed, head, snapshot.head.seq, proven)
         ends = "SELECT number, seq FROM {}.lane ORDER BY number"
         if await snapshot.database.read(ends.format("main")) != await snapshot.database.read(ends.format("replayed")):
             # What an anchor names is being applied.
@@ -168,11 +170,11 @@ async def _check_catalog(
         verdict.add("catalog", error.reason)
 
 
-async def _applied(home: Home) -> int:
+async def _applied(in_use: Path) -> int:
     """The last entry that the catalog has applied; 0 when it cannot be read."""
-    if not home.catalog.exists():
+    if not in_use.exists():
         return 0
-    database = await Database.open(home.catalog, read_only=True)
+    database = await Database.open(in_use, read_only=True)
     try:
         return int(await database.value("SELECT seq FROM applied") or 0)
     finally:
@@ -194,13 +196,13 @@ async def ledger_end(home: Home) -> int:
         return 0
 
 
-async def _replay(home: Home, target: Path, head: Head, last: int, proven: ProvenDetails) -> Head:
+async def _replay(home: Home, in_use: Path, target: Path, head: Head, last: int, proven: ProvenDetails) -> Head:
     """Apply the ledger from after ``head`` up to entry ``last`` to a separate catalog; the entry reached."""
     if head.seq >= last:
         return head
     if not target.stat().st_size:
         await _begin(target)
-    async with _opened(target) as database, _opened(home.catalog, read_only=True) as known:
+    async with _opened(target) as database, _opened(in_use, read_only=True) as known:
         return await replay(database, home, last, None, KnownDetails(proven, known).of_entries)
 
 
@@ -233,10 +235,8 @@ _HINTS = {"volume_row"}
 
 
 async def _compare(database: Database, verdict: Verdict) -> None:
-    for row in await database.read("PRAGMA main.integrity_check(5)"):
-        if row[0] != "ok":
-            verdict.add("catalog", found.CATALOG_PAGES(said=str(row[0])))
-            return
+    if not await older_catalog.check_pages(database, verdict):
+        return
     for table in catalog.TABLES:
         columns = await database.read(f"PRAGMA replayed.table_info({table})")
         if not await _is_same(database, table, columns):

@@ -32,7 +32,6 @@ from core.archive.transfer import catalog_copy, last_backup
 from core.archive.transfer.catalog_copy import CatalogCopy
 from core.archive.transfer.last_backup import LastBackup
 from core.config import IN_LANE, Home
-from core.db.database import Database
 from core.errors import BusyError, DamagedError, HomeError, InputError, StorageError
 from core.model import now, timestamp
 from core.problems import backup as problems
@@ -110,7 +109,7 @@ async def back_up(
             _refuse_strange_files(folder)
             archive_id = str(await archive.database.value("SELECT archive_id FROM applied"))
             _begin(place, archive_id)
-            await _copy(archive.home, place, done, tick, with_key=with_key)
+            await _copy(archive, place, done, tick, with_key=with_key)
             if done.damaged:
                 return done
             _note(place, archive_id, complete={"at": timestamp(now()), "seq": done.head.seq, "hash": done.head.hash.hex()})
@@ -203,23 +202,24 @@ def _note(place: Home, archive_id: str, complete: dict[str, Any] | None = None) 
     files.write(place.backup_note, json.dumps(value).encode() + b"\n")
 
 
-async def _copy(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: bool) -> None:
+async def _copy(archive: Archive, place: Home, done: Backup, tick: Tick, *, with_key: bool) -> None:
     try:
-        await _copy_once(home, place, done, tick, with_key=with_key)
+        await _copy_once(archive, place, done, tick, with_key=with_key)
     except catalog_copy.Unfit:
         # The volumes are there by now: only what came since is copied again.
         done.already = 0
         done.damaged.clear()
-        await _copy_once(home, place, done, tick, with_key=with_key, whole=True)
+        await _copy_once(archive, place, done, tick, with_key=with_key, whole=True)
 
 
-async def _copy_once(home: Home, place: Home, done: Backup, tick: Tick, *, with_key: bool, whole: bool = False) -> None:
+async def _copy_once(archive: Archive, place: Home, done: Backup, tick: Tick, *, with_key: bool, whole: bool = False) -> None:
+    home = archive.home
     # Before the list of volumes is read: the entries that the catalog has applied are then in them.
     done.where = home.catalog.name
     tick(done)
     state, keys = await _take_state(home, place, whole=whole)
     try:
-        await _copy_volumes(home, place, done, tick)
+        await _copy_volumes(archive, place, done, tick)
         last = home.volume((home.volume_numbers() or [1])[-1]).name
         if place.catalog.exists() and any(one.file == last for one in done.damaged):
             # The copy keeps an older end of the ledger, and the catalog that fits it.
@@ -267,8 +267,9 @@ def _copy_stamps(home: Home, place: Home) -> None:
             files.write(target, source.read_bytes())
 
 
-async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> None:
-    numbers = await _numbers(home, place)
+async def _copy_volumes(archive: Archive, place: Home, done: Backup, tick: Tick) -> None:
+    home = archive.home
+    numbers = await _numbers(archive, place)
     if more := sorted(set(place.all_volume_numbers()) - set(numbers)):
         raise InputError(problems.COPY_OF_NONE(path=str(place.volume(more[0]))))
     done.total = sum(_missing(home.volume(number), place.volume(number)) for number in numbers)
@@ -280,7 +281,7 @@ async def _copy_volumes(home: Home, place: Home, done: Backup, tick: Tick) -> No
     for number in [number for number in numbers if number < IN_LANE]:
         await _copy_volume(home, place, number, done, count)
     # Listed only now: what the volumes that were copied have anchored is there by then.
-    for number in [number for number in await _numbers(home, place) if number >= IN_LANE]:
+    for number in [number for number in await _numbers(archive, place) if number >= IN_LANE]:
         folder = place.lane(number // IN_LANE)
         if not folder.exists():
             folder.mkdir(mode=0o700)
@@ -323,13 +324,10 @@ async def _is_copied(source: Path, target: Path) -> bool:
         await volume.close()
 
 
-async def _numbers(home: Home, place: Home) -> list[int]:
+async def _numbers(archive: Archive, place: Home) -> list[int]:
     """The volumes to be copied. Lanes come last: they then have what the archive's own volumes have anchored."""
-    catalog = await Database.open(home.catalog, read_only=True)
-    try:
-        ends = {number: lane.end for number, lane in (await lanes.all_of(catalog)).items()}
-    finally:
-        await catalog.close()
+    ends = {number: lane.end for number, lane in (await lanes.all_of(archive.database)).items()}
+    home = archive.home
     found = lane_volumes.numbers(home, (home.volume_numbers() or [0])[-1], ends)
     # A volume of a lane that only the backup has is missing, and its copy is kept.
     return sorted({*found, *(number for number in place.all_volume_numbers() if number >= IN_LANE)})

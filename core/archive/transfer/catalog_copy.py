@@ -19,7 +19,7 @@ from core import files
 from core.archive.store.ledger import Head
 from core.config import Home
 from core.db.database import Database
-from core.db.migrate import check
+from core.db.migrate import check, is_older
 from core.errors import BusyError, DamagedError, HomeError
 from core.problems.archive import CATALOG_DAMAGED
 from core.values import dataclass
@@ -157,7 +157,8 @@ class _NewRows:
     async def take(cls, source: Database, place: Home) -> CatalogCopy:
         database = await Database.open(place.catalog, make=False)
         try:
-            if await check(database) != await check(source):
+            # An older program's, in a home that can only be read, may lack tables.
+            if await check(database) != await check(source) or await is_older(source):
                 raise Unfit
             await database.read("ATTACH DATABASE '' AS changed")
             await database.read("ATTACH DATABASE ? AS source", (source.uri,))
