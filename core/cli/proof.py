@@ -320,6 +320,10 @@ async def rebuild(
     key: stored.KEY = "",
     secret_file: stored.SECRET_FILE = "",
     ca_file: stored.CA_FILE = "",
+    encryption: stored.ENCRYPTION = "",
+    encryption_key: stored.ENCRYPTION_KEY = "",
+    lock: stored.LOCK = "",
+    lock_days: stored.LOCK_DAYS = "",
 ) -> Answer:
     """Make catalog and search index anew from the volumes; a restored backup becomes an archive of its own.
 
@@ -330,22 +334,23 @@ async def rebuild(
         return await _rebuilt()
     from core.storage.place import StoragePlace
 
-    place = StoragePlace(from_storage, endpoint, region, key, ca_file)
+    place = StoragePlace(from_storage, endpoint, region, key, ca_file, encryption, encryption_key, lock, lock_days)
     return await _returned(place, secret_file)
 
 
 async def _returned(place: StoragePlace, secret_file: str) -> Answer:
     count = await stored.fetch_all(place, secret_file)
     answer = await _rebuilt()
-    found, missing = await stored.compared()
+    found, missing, later = await stored.compared()
     notes = [
         f"{counted(count, 'volume')} fetched from {place.where}.",
         "What was archived after the last of them was sealed is not in it: the next run archives it again.",
         *(f"! Volume {name} is not there." for name in missing),
+        *([f"! {counted(later, 'seal')} there stand for entries that were lost with the home."] if later else []),
     ]
     return replace(
         answer,
-        json=lambda: {"fetched": count, "missing": missing, "findings": stored.as_json(found)},
+        json=lambda: {"fetched": count, "missing": missing, "later_seals": later, "findings": stored.as_json(found)},
         lines=list(stored.failures(found)),
         notes=[*notes, *answer.notes],
         exit_code=answer.exit_code or (4 if found or missing else 0),

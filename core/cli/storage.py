@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,17 +13,20 @@ from core.cli.answer import Answer, Line, Note, Part
 from core.cli.context import actor, context
 from core.cli.help import Command, Group
 from core.cli.output import output
+from core.errors import DamagedError, StorageError
 from core.problems import bucket as problems
 from core.problems.command_line import coded, told
 from core.text.format import counted, size
 
 if TYPE_CHECKING:
+    from core.archive.archive import Archive
+    from core.archive.proof.stored_seals import SealsThere
     from core.archive.registry.storing import StorageCheck
     from core.problems.code import Reason
     from core.secrets import Secret
     from core.storage.place import StoragePlace
+    from core.storage.port import VolumeStorage
 
-WHERE = Annotated[str, typer.Argument(metavar="WHERE", help="s3://BUCKET/PREFIX, or the full path of a folder.")]
 ENDPOINT = Annotated[str, typer.Option("--endpoint", metavar="URL", help="The server, if it is not Amazon's.")]
 REGION = Annotated[str, typer.Option("--region", metavar="R", help="The region of the bucket, such as eu-central-1.")]
 KEY = Annotated[
@@ -31,6 +34,16 @@ KEY = Annotated[
 ]
 SECRET_FILE = Annotated[str, typer.Option("--secret-file", metavar="FILE", help="The file that holds the secret now.")]
 CA_FILE = Annotated[str, typer.Option("--ca-file", metavar="PEM", help="The authority of the server's certificate.")]
+ENCRYPTION = Annotated[
+    str, typer.Option("--encryption", metavar="E", help="Asked of the server: AES256, aws:kms or aws:kms:dsse.")
+]
+ENCRYPTION_KEY = Annotated[
+    str, typer.Option("--encryption-key", metavar="ID", help="The id of the server's key, with aws:kms.")
+]
+LOCK = Annotated[
+    str, typer.Option("--lock", metavar="MODE", help="Lock seals and time stamps there: GOVERNANCE or COMPLIANCE.")
+]
+LOCK_DAYS = Annotated[str, typer.Option("--lock-days", metavar="N", help="For so many days from when each is put.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -48,18 +61,16 @@ def register(app: typer.Typer) -> None:
 
 
 async def set_storage(
-    where: WHERE,
+    where: Annotated[str, typer.Argument(metavar="WHERE", help="s3://BUCKET/PREFIX, or the full path of a folder.")],
     endpoint: ENDPOINT = "",
     region: REGION = "",
     key: KEY = "",
     secret_file: SECRET_FILE = "",
     ca_file: CA_FILE = "",
-    encryption: Annotated[
-        str, typer.Option("--encryption", metavar="E", help="Asked of the server: AES256, aws:kms or aws:kms:dsse.")
-    ] = "",
-    encryption_key: Annotated[
-        str, typer.Option("--encryption-key", metavar="ID", help="The id of the server's key, with aws:kms.")
-    ] = "",
+    encryption: ENCRYPTION = "",
+    encryption_key: ENCRYPTION_KEY = "",
+    lock: LOCK = "",
+    lock_days: LOCK_DAYS = "",
 ) -> Answer:
     """Store sealed volumes there from now on, once everything that this needs was tried out.
 
@@ -69,13 +80,27 @@ async def set_storage(
     from core.archive.registry import storing
     from core.storage.place import StoragePlace
 
-    place = StoragePlace(where, endpoint, region, key, ca_file, encryption, encryption_key)
+    place = StoragePlace(where, endpoint, region, key, ca_file, encryption, encryption_key, lock, lock_days)
     async with context.archive() as archive:
-        saved = await storing.configure(archive, place, secret_of(place, secret_file), actor=actor())
+        trial = await _trial(archive, place)
+        saved = await storing.configure(archive, place, secret_of(place, secret_file), actor=actor(), trial=trial)
     notes = [f"Sealed volumes are stored in {saved.where} from now on. Store what is here already: archivar storage push"]
     if saved.is_open_to_view:
         notes.append(f"! What is sent to {saved.endpoint} can be read on the way: https protects it.")
     return Answer(json=saved.as_json, notes=notes)
+
+
+async def _trial(archive: Archive, place: StoragePlace) -> Callable[[VolumeStorage, StoragePlace], None]:
+    """The trial of the lock: a seal that is put, if seals are to be locked."""
+    from core.archive.proof import seal, stored_seals
+
+    now = await seal.current(archive) if place.lock else None
+
+    def lock(storage: VolumeStorage, wanted: StoragePlace) -> None:
+        if now is not None:
+            stored_seals.try_lock(storage, wanted, archive.archive_id, now)
+
+    return lock
 
 
 def secret_of(place: StoragePlace, file: str) -> Secret | None:
@@ -153,21 +178,33 @@ async def push(
     free: Annotated[
         bool, typer.Option("--free", help="Remove the local copies of all stored volumes; they are fetched when needed.")
     ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Although the last seal there is of another state: you put the archive back.")
+    ] = False,
 ) -> Answer:
-    """Store all sealed volumes now; exit code 1 if some could not be.
+    """Store all sealed volumes, time stamps, and the present seal now; exit code 1 if some could not be.
 
-    Each is read back and compared before the ledger says that it is stored, and before its local copy may go.
+    Each is read back and compared before the ledger says that it is stored, and before its local copy may go. Exit code 4 if
+    the archive is not the one of which a seal is there.
     """
-    from core.archive.registry import storing
+    from core.archive.proof import stored_seals
+    from core.archive.registry import storage_state, storing
     from core.storage import copies
 
     async with context.archive() as archive:
         done = await storing.push(archive, actor=actor(), report=report)
+        seals: list[str] = []
+        if not done.failed:
+            try:
+                seals = await stored_seals.push(archive, accept=accept)
+            except (StorageError, DamagedError) as error:
+                await storage_state.failed(archive.database, error.reason)
+                raise
         freed = await asyncio.to_thread(copies.free, archive.home, 0, recent=0.0) if free else []
     _ended()
     removed = [*done.removed, *freed]
     return Answer(
-        json=lambda: {"stored": list(done.stored), "removed": removed, "failed": as_json(done.failed)},
+        json=lambda: {"stored": list(done.stored), "seals": seals, "removed": removed, "failed": as_json(done.failed)},
         lines=[*(Line(f"✔ {name} is stored") for name in done.stored), *failures(done.failed)],
         notes=[f"{counted(len(done.stored), 'volume')} stored, {counted(len(removed), 'local copy', 'local copies')} removed."],
         exit_code=1 if done.failed else 0,
@@ -196,29 +233,34 @@ async def check(
 
     A volume whose note was lost is found again by it.
     """
+    from core.archive.proof import stored_seals
     from core.archive.registry import storing
 
     async with context.archive() as archive:
         done = await storing.check(archive, deep=deep, report=report)
+        seals = await stored_seals.check(archive, deep=deep)
     _ended()
-    return checked(done)
+    return checked(done, seals)
 
 
-def checked(done: StorageCheck) -> Answer:
+def checked(done: StorageCheck, seals: SealsThere) -> Answer:
     """The answer to a check of the storage."""
-    mark = "✘ damaged" if done.findings else "✔ clean"
-    found = f"{counted(done.objects, 'object')}, {done.read} of them read whole"
+    findings = {**done.findings, **seals.findings}
+    mark = "✘ damaged" if findings else "✔ clean"
+    found = f"{counted(done.objects, 'object')}, {done.read + seals.read} of them read whole"
+    found += f"; {counted(seals.count, 'seal or time stamp', 'seals and time stamps')} among them"
     return Answer(
         json=lambda: {
-            "ok": not done.findings,
+            "ok": not findings,
             "objects": done.objects,
-            "read": done.read,
-            "findings": as_json(done.findings),
+            "read": done.read + seals.read,
+            "seals": seals.count,
+            "findings": as_json(findings),
             "noted": list(done.noted),
         },
-        lines=[*failures(done.findings), f"{mark}: {found}"],
+        lines=[*failures(findings), f"{mark}: {found}"],
         notes=[f"{name} was found in the storage again." for name in done.noted],
-        exit_code=4 if done.findings else 0,
+        exit_code=4 if findings else 0,
     )
 
 
@@ -230,22 +272,31 @@ def as_json(failed: Mapping[str, Reason]) -> dict[str, Any]:
 async def fetch_all(place: StoragePlace, secret_file: str) -> int:
     """Fetch all volumes of an archive from its storage alone into an empty home; their number."""
     from core import config
+    from core.archive.proof import stored_seals
     from core.archive.registry import returning
 
     secret = secret_of(place, secret_file)
-    count = await returning.fetch_all(config.find_or_create(context.home), place, secret, report)
+    home = config.find_or_create(context.home)
+    count = await returning.fetch_all(home, place, secret, report)
+    await asyncio.to_thread(stored_seals.fetch_tokens, home, place)
     _ended()
     return count
 
 
-async def compared() -> tuple[dict[str, Reason], list[str]]:
-    """The volumes that are not as the ledger says after that, by key, and the names of those of which there is nothing."""
+async def compared() -> tuple[dict[str, Reason], list[str], int]:
+    """The objects that are not as the ledger says after that, by key, the names of volumes of which there is nothing, and the
+    number of seals of entries that were lost with the home.
+    """
+    from core.archive.proof import stored_seals
     from core.archive.registry import returning
 
     async with context.archive() as archive:
         home, found = archive.home, await returning.differences(archive)
+        seals = await stored_seals.check(archive, deep=True, returned=True)
+        found |= seals.findings
+        await stored_seals.accept_later(archive)
     numbers = home.volume_numbers()
-    return found, [home.volume(number).name for number in range(1, (numbers or [0])[-1]) if number not in numbers]
+    return found, [home.volume(number).name for number in range(1, (numbers or [0])[-1]) if number not in numbers], seals.later
 
 
 def failures(failed: Mapping[str, Reason]) -> Iterator[Line]:

@@ -114,6 +114,13 @@ NO_ARCHIVE_STORED = Code("no-archive-stored", "{where} has no volumes of an arch
 SEVERAL_ARCHIVES = Code(
     "several-archives-stored", "{where} has more than one archive: {archives}.", "Name the prefix of one.", Family.INPUT
 )
+SEAL_NOT_CONTAINED = Code(
+    "stored-seal-not-contained",
+    "The archive does not contain what was sealed at entry {entry} and stored in {where}: it was changed, or put back to an "
+    "older state.",
+    f"{Do.ACCEPT_STORED_SEALS}",
+    Family.DAMAGE,
+)
 NOT_SEALED = Code("volume-not-sealed", "{file} is not sealed.", f"{Do.VERIFY}", Family.DAMAGE)
 STILL_AWAY = Code(
     "volumes-still-away", "{count:volume is|volumes are} in the storage alone.", f"{Do.PULL_VOLUMES}", Family.INPUT

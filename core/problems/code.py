@@ -107,6 +107,7 @@ class Do(Enum):
     COMPARE_DEEPLY = "compare-deeply"
     ACCEPT_STATE = "accept-state"
     KEEP_BY_HAND = "keep-by-hand"
+    ACCEPT_STORED_SEALS = "accept-stored-seals"
     SET_STORAGE = "set-storage"
     REPAIR_STORAGE = "repair-storage"
     SET_UP_CLUSTER = "set-up-cluster"

@@ -11,7 +11,7 @@ import time
 
 from core.archive.archive import Archive
 from core.config import Home
-from core.errors import ArchivarError
+from core.errors import ArchivarError, DamagedError, StorageError
 from core.service.companion import Companion, main
 from core.storage import configuration, copies
 
@@ -42,17 +42,21 @@ class VolumeStoring:
                 if code := self._companion.ended():
                     self._failed = moment
                     logger.error("storing ended with code %d", code)
-            elif moment - self._failed > AGAIN_SECONDS and self._is_due():
+            elif moment - self._failed > AGAIN_SECONDS and await self._is_due():
                 self._companion.start(self._archive.home)
         except (ArchivarError, OSError) as error:
             self._failed = moment
             logger.warning("volumes cannot be stored: %s", error)
         return self._companion.started
 
-    def _is_due(self) -> bool:
+    async def _is_due(self) -> bool:
         home = self._archive.home
         # The first question costs nothing where no storage is set.
-        return configuration.path_of(home).exists() and not home.is_backup and any(True for _ in copies.waiting(home))
+        if not configuration.path_of(home).exists() or home.is_backup:
+            return False
+        from core.archive.proof import stored_seals
+
+        return any(True for _ in copies.waiting(home)) or await stored_seals.due(self._archive)
 
     def close(self) -> None:
         """End the process; the next service stores the rest."""
@@ -61,11 +65,18 @@ class VolumeStoring:
 
 async def store(home: Home) -> None:
     """Store what waits. Raises ``SystemExit`` when something could not be stored, which is noted for Home."""
-    from core.archive.registry import storing
+    from core.archive.proof import stored_seals
+    from core.archive.registry import storage_state, storing
 
     archive = await Archive.open(home, actor="storing", follow=False)
     try:
         done = await storing.push(archive, actor="storing")
+        if not done.failed:
+            try:
+                await stored_seals.push(archive)
+            except (StorageError, DamagedError) as error:
+                await storage_state.failed(archive.database, error.reason)
+                raise SystemExit(1) from error
     finally:
         await archive.close()
     if done.failed:

@@ -78,6 +78,10 @@ class BucketStorage:
         if size > MOST_AT_ONCE:
             raise StorageError(problems.TOO_LARGE(file=file.name, size=size, most=MOST_AT_ONCE))
         demands["ChecksumSHA256"] = base64.b64encode(sha256).decode()
+        if lock is not None:
+            # The one checksum that every server with locks knows; what is locked is small.
+            md5 = hashlib.md5(file.read_bytes(), usedforsecurity=False)
+            demands["ContentMD5"] = base64.b64encode(md5.digest()).decode()
         for last in [False] * (self._tries - 1) + [True]:
             with open(file, "rb") as source:
                 body = FilePiece(source, 0, size)
@@ -93,7 +97,7 @@ class BucketStorage:
     def head(self, key: str) -> StoredObject | None:
         facts, bare = asked(self._place, lambda: self._client.head_object(**self._named(key)), but=_BARE)
         if not bare:
-            return StoredObject(key, facts["ContentLength"], facts["LastModified"])
+            return StoredObject(key, facts["ContentLength"], facts["LastModified"], facts.get("ObjectLockRetainUntilDate"))
         # An answer to HEAD has no words: a listing tells whether it is the bucket that is missing, a right, or else the object.
         there = next((one for one in self.list(key.rpartition("/")[0]) if one.key == key), None)
         if bare != "404":

@@ -14,6 +14,7 @@ from core.values import dataclass
 
 _KEY = re.compile(r"([0-9a-f]{32})/lane-([0-9]{6})/(?!000000)([0-9]{6})\.g([1-9][0-9]{0,5})\.sqlite")
 _ARCHIVE = re.compile(r"[0-9a-f]{32}")
+_SEAL = re.compile(r"[0-9]{12}-([0-9a-f]{16})\.(?:seal|tsr)")
 #: A part of a key: what every file system and every object storage takes as it is.
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -46,6 +47,17 @@ class VolumeKey:
 def mark(archive: str) -> str:
     """The key of the object that marks the folder of an archive."""
     return f"{archive}/archive.json"
+
+
+def of_seals(archive: str, name: str) -> str:
+    """The key of a seal, or of a time stamp, of an archive."""
+    return f"{archive}/seals/{name}"
+
+
+def seal_digits(name: str) -> str:
+    """The digits of the SHA-256 in the name of a seal or time stamp; empty when it is no such name."""
+    found = _SEAL.fullmatch(name)
+    return found[1] if found is not None else ""
 
 
 def archive_of(key: str) -> str:

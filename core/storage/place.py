@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from core.errors import InputError
 from core.problems import bucket as problems
 from core.storage import keys
+from core.storage.port import ObjectLock
 from core.values import dataclass
 
 _S3 = "s3://"
@@ -109,6 +111,13 @@ def checked(place: StoragePlace) -> StoragePlace:
             raise _wrong("ca_file", place.ca_file, "the path of a PEM file")
         place = replace(place, ca_file=str(path))
     return place
+
+
+def lock_of(place: StoragePlace, now: datetime) -> ObjectLock | None:
+    """The lock of a seal that is put ``now``; None when the storage is not set to lock."""
+    if not place.lock:
+        return None
+    return ObjectLock(place.lock, now + timedelta(days=int(place.lock_days)))
 
 
 def _folder(place: StoragePlace) -> StoragePlace:

@@ -15,11 +15,15 @@ CHUNK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object of a storage: its key, its size in bytes, and when it was put there."""
+    """An object of a storage: its key, its size in bytes, and when it was put there.
+
+    ``locked``: the time until which it is locked, as ``head`` tells it to those who may know.
+    """
 
     key: str
     size: int
     at: datetime
+    locked: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import signal
 import subprocess
@@ -68,12 +69,21 @@ def test_an_archive_goes_to_a_bucket_and_comes_back_from_it_alone(bucket: Bucket
     assert exported.returncode in (0, 2)
     said(home, "storage", "push")
     other = tmp_path / "other"
+    token = home.path / "seals" / f"{3:012}-{hashlib.sha256(b'a token').hexdigest()[:16]}.tsr"
+    token.parent.mkdir()
+    token.write_bytes(b"a token")
+    assert token.name in said(home, "storage", "push")["seals"]
+    assert said(home, "storage", "check", "--deep")["seals"] >= 2
     made = said(other, "rebuild", "--from-storage", *setting(bucket, tmp_path))
     assert made["missing"] == []
     assert made["findings"] == {}
     again = said(other, "search", "message")["messages"]
     assert [one["sha256"] for one in again] == [one["sha256"] for one in found]
     assert said(other, "verify")["ok"] is True
+    assert (other / "seals" / token.name).read_bytes() == b"a token"
+    assert made["later_seals"] >= 1
+    # The seals of what was lost with the home keep it from nothing: that it was is known.
+    assert said(other, "storage", "push")["failed"] == {}
 
 
 def test_a_wrong_storage_is_refused_with_exit_code_2_and_nothing_changes(bucket: BucketServer, tmp_path: Path) -> None:

@@ -80,6 +80,16 @@ class BucketServer:
         """Replace an object behind everybody's back."""
         httpx.put(f"{self.direct}/{BUCKET}/{key}", content=content, headers=_SIGNED).raise_for_status()
 
+    def make_locking(self, name: str) -> None:
+        """Make another bucket, of which objects can be locked."""
+        locking = {"x-amz-bucket-object-lock-enabled": "true"}
+        httpx.put(f"{self.direct}/{name}", headers={**_SIGNED, **locking}).raise_for_status()
+
+    def locked(self, name: str, key: str) -> tuple[str, str]:
+        """The mode of an object's lock, and the time until which it holds; empty texts without one."""
+        found = httpx.head(f"{self.direct}/{name}/{key}", headers=_SIGNED).headers
+        return found.get("x-amz-object-lock-mode", ""), found.get("x-amz-object-lock-retain-until-date", "")
+
     def delete(self, key: str) -> None:
         httpx.delete(f"{self.direct}/{BUCKET}/{key}", headers=_SIGNED).raise_for_status()
 

@@ -46,7 +46,7 @@ from core.message import html_text as pages
 from core.message.octets import Held
 from core.profiles import addresses, correspondents, journal
 from core.storage import answers
-from core.storage.keys import VolumeKey, archive_of, is_plain
+from core.storage.keys import VolumeKey, archive_of, is_plain, seal_digits
 from core.storage.place import StoragePlace
 from core.text import layout, normal, utf7
 from core.text.format import safe
@@ -308,7 +308,10 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
         TEXT,
         _text(lambda text: answers.reason("400", text, text, _BUCKET)),
     ),
-    "core.storage.keys": (TEXT, _text(lambda text: (VolumeKey.parse(text), archive_of(text), is_plain(text)))),
+    "core.storage.keys": (
+        TEXT,
+        _text(lambda text: (VolumeKey.parse(text), archive_of(text), is_plain(text), seal_digits(text))),
+    ),
     "core.masking": (TEXT, _text(lambda text: (_PASSWORD.out_of(text), _PASSWORD.out_of_name(text)))),
     "core.text.utf7": (TEXT, _text(lambda text: utf7.decoded_utf7(utf7.modified_utf7(text) + text))),
     "tui.keys": (TEXT, _text(lambda text: keys._length(f"\x1b[{text}", ""))),

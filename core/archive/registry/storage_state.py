@@ -64,6 +64,8 @@ async def trouble(home: Home, database: Database) -> Reason | None:
     found = await failure(database)
     if found is None:
         return None
+    if found.why.code == problems.SEAL_NOT_CONTAINED:
+        return found.why
     waiting = list(copies.waiting(home))
     return NOT_STORED(count=len(waiting), since=timestamp(found.since), why=found.why)
 

@@ -45,11 +45,17 @@ class Pushed:
 
 
 async def configure(
-    archive: Archive, wanted: StoragePlace, secret: Secret | None, *, actor: str, step: Report = lambda name: None
+    archive: Archive,
+    wanted: StoragePlace,
+    secret: Secret | None,
+    *,
+    actor: str,
+    step: Report = lambda name: None,
+    trial: Callable[[VolumeStorage, StoragePlace], None] = lambda storage, place: None,
 ) -> StoragePlace:
     """Try a storage out, and save it. Raises ``InputError`` with nothing changed when it is not fit for this archive.
 
-    ``secret``: None keeps the one that is stored for the same server and key.
+    ``secret``: None keeps the one that is stored for the same server and key. ``trial``: what is to be tried besides.
     """
     wanted = place.checked(wanted)
     home = archive.home
@@ -62,6 +68,7 @@ async def configure(
     archive.check_usable()
     storage = opening.opened(wanted, secret, tries=1)
     await asyncio.to_thread(proving.try_out, storage, archive.archive_id, step)
+    await asyncio.to_thread(trial, storage, wanted)
     async with archive.changing():
         # The entry first, so that no definition changes without one.
         await archive.append([Draft(SettingSaved("storage", wanted.where), actor)])
