@@ -7,7 +7,7 @@ is stored.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,18 +25,26 @@ IN_USE_SECONDS = 60.0
 
 
 def waiting(home: Home) -> Iterator[int]:
-    """The numbers of sealed volumes that are not stored as they are now."""
-    for lane in (0, *home.lane_numbers()):
-        # The last one is written to; of lanes too, as far as is known without opening it.
-        for number in home.volumes_of(lane)[:-1]:
-            volume = home.volume(number)
-            with suppress(FileNotFoundError):
-                if volume.stat().st_mode & 0o222:
-                    # Its last indexes are being written.
-                    continue
-                note = _note(volume)
-                if note is None or not note.is_of(volume):
-                    yield number
+    """The numbers of sealed volumes that are not stored as they are now; of lanes those that are part of the archive."""
+    # The last one is written to.
+    numbers = home.volumes_of(0)[:-1]
+    # What a worker delivered is sealed to the last volume. One that may be left out yet is not stored.
+    for lane, reached in glimpse.rows(home.catalog, "SELECT number, volume FROM lane WHERE seq > 0 ORDER BY number"):
+        numbers += [number for number in home.volumes_of(lane) if number <= reached]
+    yield from _unstored(home, numbers)
+
+
+def _unstored(home: Home, numbers: Iterable[int]) -> Iterator[int]:
+    """Those of the volumes that are sealed and not stored as they are now."""
+    for number in numbers:
+        volume = home.volume(number)
+        with suppress(FileNotFoundError):
+            if volume.stat().st_mode & 0o222:
+                # It is written to, or its last indexes are.
+                continue
+            note = _note(volume)
+            if note is None or not note.is_of(volume):
+                yield number
 
 
 def waiting_bytes(home: Home) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 
+from core.archive.store import volume_file
 from core.archive.store.entries.lanes import LANE_KINDS
 from core.archive.store.ledger import ZERO_HASH, Entry, Head
 from core.archive.store.message_rows import Locator
@@ -73,7 +74,7 @@ async def read(
     """
     reached, number = start, start.volume
     while last is None or reached.head.seq < last:
-        if not home.volume(number).exists():
+        if not volume_file.is_there(home.volume(number)):
             # Of a lane that had entries the volume of the last one must be there.
             is_next = number > start.volume or not start.head.seq
             if last is None and is_next and number not in range(*_extent(home, start.number)):

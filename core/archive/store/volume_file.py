@@ -104,6 +104,11 @@ def is_at(path: Path, file: tuple[int, int]) -> bool:
     return identity(path) == file or is_away(path)
 
 
+def is_there(path: Path) -> bool:
+    """True when the volume is here, or stored elsewhere."""
+    return path.exists() or path.with_suffix(STORED).exists()
+
+
 def is_away(path: Path) -> bool:
     """True when the volume is stored elsewhere alone."""
     return not path.exists() and path.with_suffix(STORED).exists()
