@@ -24,6 +24,7 @@ from core.cluster.holding import Holding
 from core.cluster.postgres import AwayError, Postgres
 from core.cluster.queueing import JobQueue
 from core.cluster.setting_up import place_at
+from core.cluster.waking import HOME, Bell, listening
 from core.engine.visit.progress import MailboxProgress
 from core.engine.visit.story import Listener
 from core.errors import BusyError
@@ -37,6 +38,8 @@ from core.system.tasks import spawn
 LOOK_SECONDS = 0.1
 #: Seconds for PostgreSQL to forget a run that has ended.
 END_SECONDS = 0.5
+#: Seconds for more to come together with what has rung the bell.
+TOGETHER_SECONDS = 0.01
 
 #: Forgets runs of which no job is live and no volume is on its way: what volumes may be about stands in the jobs.
 _FORGET = (
@@ -94,8 +97,10 @@ class Hub:
             await self._database.change(_FORGET)
             await self._database.change("DELETE FROM session WHERE state = 'closed' AND beat < now() - interval '7 days'")
             await place.clear(self._archive.archive_id, await self._lanes_in_use())
+            self._bell = Bell()
+            await stack.enter_async_context(listening(self._database, self._bell, [HOME]))
             self._stack = stack.pop_all()
-        self._since = time.monotonic()
+        self._since = self._looked = time.monotonic()
         self._loop = spawn(self._run(), name="cluster")
 
     async def _lanes_in_use(self) -> set[int]:
@@ -188,6 +193,7 @@ class Hub:
 
     async def _run(self) -> None:
         while True:
+            rings = self._bell.rings
             try:
                 await self._look()
                 self._away.is_over()
@@ -205,14 +211,19 @@ class Hub:
                     following.visited.set()
                     following.ended.set()
                 return
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(TOGETHER_SECONDS)
+            await self._bell.wait(LOOK_SECONDS, rings)
 
     async def _look(self) -> None:
+        """Take what workers report; what becomes due by time alone only as often as without a bell."""
+        due = time.monotonic() - self._looked >= LOOK_SECONDS
         await self._holding.check()
         await self._cancel()
-        await self._give_up()
-        await self._queue.look(self._cluster["lease_seconds"])
-        await self._open_lanes()
+        if due:
+            self._looked = time.monotonic()
+            await self._give_up()
+            await self._queue.look(self._cluster["lease_seconds"])
+            await self._open_lanes()
         for one in await self._collecting.collect():
             logger.warning("session %d is left out from here on: %s", one.session, one.why)
         if (why := self._collecting.waits_for) is not None:
@@ -220,7 +231,8 @@ class Hub:
         else:
             self._untaken.is_over()
         await answering.answer(self._archive, self._database)
-        await self._settle_lost()
+        if due:
+            await self._settle_lost()
         await following.follow(self._database, self._following)
 
     def _listeners(self) -> list[Listener]:

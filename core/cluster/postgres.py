@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -106,13 +106,27 @@ class Postgres:
             async with connector.pool.connection() as connection:
                 return await work(connection)
 
+    async def _run_alone(self, work: Callable[[AsyncConnection[Row]], Awaitable[T]]) -> T:
+        """The result of ``work``, a single statement: it is a transaction by itself, without two more turns to the server."""
+
+        async def alone(connection: AsyncConnection[Row]) -> T:
+            await connection.set_autocommit(True)
+            try:
+                return await work(connection)
+            finally:
+                # One that is lost is not put back.
+                if not connection.closed:
+                    await connection.set_autocommit(False)
+
+        return await self.run(alone)
+
     async def rows(self, sql: str, *values: Any) -> list[Row]:
         """All rows of a statement."""
 
         async def work(connection: AsyncConnection[Row]) -> list[Row]:
             return await (await connection.execute(sql, values)).fetchall()
 
-        return await self.run(work)
+        return await self._run_alone(work)
 
     async def one(self, sql: str, *values: Any) -> Row | None:
         """The first row of a statement, or None."""
@@ -125,12 +139,29 @@ class Postgres:
         async def work(connection: AsyncConnection[Row]) -> int:
             return (await connection.execute(sql, values)).rowcount
 
-        return await self.run(work)
+        return await self._run_alone(work)
 
     async def queue(self, work: Callable[[JobManager], Awaitable[T]]) -> T:
         """The result of ``work`` with Procrastinate's queue. Raises ``AwayError``, ``GoneError``."""
         with _translated(self.address):
             return await work(self.jobs)
+
+    async def listen(self, channels: Iterable[str], heard: Callable[[str, str], None]) -> None:
+        """Call ``heard`` with the channel and the words of each notification, over a connection of its own.
+
+        It is called once at the beginning for each channel, for what was told before. Raises ``AwayError`` when it is lost.
+        """
+        import psycopg
+
+        with _translated(self.address):
+            async with await psycopg.AsyncConnection.connect(
+                self.address, autocommit=True, connect_timeout=CONNECT_SECONDS
+            ) as connection:
+                for channel in channels:
+                    await connection.execute(f"LISTEN {channel}")
+                    heard(channel, "")
+                async for told in connection.notifies():
+                    heard(told.channel, told.payload)
 
     async def lasting(self, work: Callable[[], Awaitable[T]]) -> T:
         """The result of ``work``, tried again for as long as PostgreSQL does not answer."""

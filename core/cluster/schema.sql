@@ -88,6 +88,29 @@ CREATE TABLE IF NOT EXISTS question (
 );
 CREATE INDEX IF NOT EXISTS question_open ON question (id) WHERE answer IS NULL;
 
+-- Notifications, which come sooner than the next look: the home is told of what workers report, a worker of its answers.
+CREATE OR REPLACE FUNCTION tell_home() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM pg_notify('archivar_home', '');
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION tell_worker() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM pg_notify('archivar_worker', (SELECT session::text FROM job WHERE id = NEW.job));
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS told_volume ON volume;
+CREATE TRIGGER told_volume AFTER INSERT ON volume FOR EACH STATEMENT EXECUTE FUNCTION tell_home();
+DROP TRIGGER IF EXISTS told_question ON question;
+CREATE TRIGGER told_question AFTER INSERT ON question FOR EACH STATEMENT EXECUTE FUNCTION tell_home();
+DROP TRIGGER IF EXISTS told_answer ON question;
+CREATE TRIGGER told_answer AFTER UPDATE OF answer ON question FOR EACH ROW EXECUTE FUNCTION tell_worker();
+DROP TRIGGER IF EXISTS told_state ON job;
+CREATE TRIGGER told_state AFTER UPDATE OF state ON job FOR EACH ROW
+    WHEN (NEW.state IN ('visited', 'done')) EXECUTE FUNCTION tell_home();
+
 -- The connections to mail servers that workers have open or are about to open.
 CREATE TABLE IF NOT EXISTS connection (
     job bigint PRIMARY KEY REFERENCES job (id) ON DELETE CASCADE,

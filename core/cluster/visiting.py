@@ -16,6 +16,7 @@ from core.cluster import known, protocol, worker_key
 from core.cluster.lane_archive import LaneArchive, LaneHand
 from core.cluster.postgres import Postgres
 from core.cluster.session import Claimed, WorkerSession
+from core.cluster.waking import Bell
 from core.db.database import Database
 from core.engine.run.mailbox import archive_mailbox
 from core.engine.run.run import rules_of
@@ -90,13 +91,14 @@ class Telling:
 class HomeAsked:
     """The home as one visit asks it, by questions in PostgreSQL (``lane_archive.AskedHome``).
 
-    ``secured`` waits until all that was written is part of the archive.
+    ``secured`` waits until all that was written is part of the archive; ``bell`` rings when there is an answer.
     """
 
     database: Postgres
     session: WorkerSession
     job: int
     secured: Callable[[], Awaitable[None]]
+    bell: Bell
 
     async def secure(self) -> None:
         await self.secured()
@@ -120,9 +122,10 @@ class HomeAsked:
         lasting = self.database.lasting
         question = await lasting(lambda: self.session.ask(self.job, kind, value))
         while True:
+            rings = self.bell.rings
             if (answer := await lasting(lambda: self.session.answer(question))) is not None:
                 return protocol.unpacked(answer)
-            await asyncio.sleep(ANSWER_SECONDS)
+            await self.bell.wait(ANSWER_SECONDS, rings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from core.cluster.postgres import AwayError, GoneError, Postgres, Row
 from core.cluster.session import Claimed, FencedError, WorkerSession
 from core.cluster.setting_up import place_at
 from core.cluster.visiting import HomeAsked, MailboxValues, MailboxVisit, Outcome, progress_as_json
+from core.cluster.waking import JOBS, WORKERS, Bell, listening
 from core.config import Home
 from core.engine.visit.limits import Budget
 from core.errors import BusyError, InputError
@@ -136,6 +137,7 @@ class SessionWork:
         self._cancelled: set[int] = set()
         self._moved: dict[int, tuple[int, Phase, int]] = {}
         self._draining = False
+        self._bell = Bell()
 
     async def run(self, cluster: Row, place: LanePlace, processes: Processes, budget: Budget, stopping: asyncio.Event) -> None:
         """Work until the worker is stopped. Raises ``FencedError``."""
@@ -143,7 +145,10 @@ class SessionWork:
         if lane is None:
             return
         home = Home(self._options.state)
-        async with LaneWriter.open(home, lane, volume_bytes=NEVER_FULL) as writer:
+        async with (
+            LaneWriter.open(home, lane, volume_bytes=NEVER_FULL) as writer,
+            listening(self._database, self._bell, [WORKERS, JOBS], self._session.id),
+        ):
             hand = LaneHand(writer, lane, processes)
             delivery = Delivery(self._database, self._session, place, hand, home)
             try:
@@ -200,16 +205,22 @@ class SessionWork:
     async def _take(self, hand: LaneHand, delivery: Delivery, budget: Budget) -> None:
         """Take jobs as long as there is room for them. Raises what a visit raises."""
         while True:
+            rings = self._bell.rings
             for job in [job for job, task in self._tasks.items() if task.done()]:
                 self._tasks.pop(job).result()
             claimed = None
-            if len(self._tasks) < self._options.mailboxes and not self._draining:
+            if self._at_work() < self._options.mailboxes and not self._draining:
                 claimed = await self._claim()
             if claimed is not None:
                 work = self._visit(*claimed, hand, delivery, budget)
                 self._tasks[claimed[0].id] = spawn(work, name=f"mailbox {claimed[0].id}")
             else:
-                await asyncio.sleep(LOOK_SECONDS)
+                await self._bell.wait(LOOK_SECONDS, rings)
+
+    def _at_work(self) -> int:
+        """The mailboxes that are visited: one whose mail only waits to be delivered keeps no other from being taken."""
+        over = sum(visit.over for visit in self._visits.values())
+        return len(self._tasks) - over
 
     async def _claim(self) -> tuple[Claimed, int] | None:
         """The next job, with its number in the queue."""
@@ -247,7 +258,7 @@ class SessionWork:
             finally:
                 visit.delivering = False
 
-        asked = HomeAsked(self._database, self._session, job, secured)
+        asked = HomeAsked(self._database, self._session, job, secured, self._bell)
         visit = self._visits[job] = MailboxVisit(claimed, MailboxValues.of(claimed), hand, asked)
         try:
             try:
@@ -258,6 +269,7 @@ class SessionWork:
                 visit.progress.result.status = RunStatus.CANCELLED
                 outcome = Outcome(visit.progress.result, {})
             visit.over = visit.delivering = True
+            self._bell.ring()
             await lasting(lambda: self._session.visited(job))
             await self._tell(job, visit)
             head = await delivery.deliver()
