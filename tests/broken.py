@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from core.config import Home
 from tests.homes import change, rows
-
-
-@pytest.fixture
-def home(several_volumes: Home) -> Home:
-    return several_volumes
 
 
 def break_message(home: Home, number: int) -> tuple[bytes, int]:

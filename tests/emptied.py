@@ -15,7 +15,7 @@ from core.engine.restore.restoring import Restored, Restoring
 from core.profiles.profile import Profile
 from core.secrets import Secret
 from tests.servers.dovecot import Dovecot, modified_utf7
-from tests.support import ALICE, SHORT_BACKOFF, Sandbox, mail, sandbox, sha256
+from tests.support import ALICE, SHORT_BACKOFF, At, Sandbox, mail, profile, sandbox, sha256
 
 WHEN = datetime(2019, 7, 5, 3, 2, 1, tzinfo=UTC)
 BOB = "bob@example.test"
@@ -73,13 +73,21 @@ def wipe(server: Dovecot, who: str = ALICE) -> None:
                 client.delete(f'"{_wire(folder)}"')
 
 
-async def planned(box: Sandbox, profile: Profile, selection: Selection | None = None, **options: str) -> RestorePlan:
-    return await plan(box.archive, profile, selection or Selection(), **options)
+async def archived_and_wiped(box: Sandbox, server: Dovecot) -> Profile:
+    """The profile of alice's mailbox, which a run has archived, and which is empty now."""
+    one = profile(At(server.host, server.plain_port))
+    await box.run(one)
+    wipe(server)
+    return one
+
+
+async def planned(box: Sandbox, one: Profile, selection: Selection | None = None, **options: str) -> RestorePlan:
+    return await plan(box.archive, one, selection or Selection(), **options)
 
 
 async def restore(
     box: Sandbox,
-    profile: Profile,
+    one: Profile,
     selection: Selection | None = None,
     *,
     password: str = "secret",
@@ -87,5 +95,5 @@ async def restore(
     backoff: Sequence[float] = SHORT_BACKOFF,
     **options: str,
 ) -> Restored:
-    found = await planned(box, profile, selection, **options)
+    found = await planned(box, one, selection, **options)
     return await Restoring(box.archive, found, Secret(password), backoff=tuple(backoff)).run(dry_run=dry_run)

@@ -11,7 +11,7 @@ import pytest
 
 from core.archive.archive import Archive
 from tests import homes
-from tui.desk.desk import Desk, open_desk
+from tui.desk.desk import Desk
 from tui.desk.jobs import Jobs, JobView
 
 
@@ -22,13 +22,6 @@ async def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     archive = await homes.begin(tmp_path / "home")
     yield archive
     await archive.close()
-
-
-@pytest.fixture
-async def desk(archive: Archive) -> AsyncIterator[Desk]:
-    desk = await open_desk(archive.home.path)
-    yield desk
-    await desk.close()
 
 
 async def over(desk: Desk, key: int) -> JobView:

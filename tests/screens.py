@@ -24,6 +24,8 @@ LOOK = 0.005
 #: Seconds for which a key waits for what the key before it opens.
 PATIENCE = 1.0
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+#: Characters that would change a terminal, or hide what is shown.
+STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
 
 
 class Shown:

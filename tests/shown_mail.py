@@ -16,7 +16,6 @@ from tests.screens import Shown
 from tui.places.archive.archive_mail import MailPlace
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40), (170, 50)])
-STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from textual.widgets import Input
 
 from core.archive.archive import Archive
@@ -161,3 +162,12 @@ async def staged(path: Path, size: tuple[int, int] = (80, 24)) -> AsyncIterator[
             yield Stage(archive, desk, drafts, screen)
     finally:
         await archive.close()
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    """The wizard on a stage, with colours and with settings of its own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    async with staged(tmp_path) as stage:
+        yield stage

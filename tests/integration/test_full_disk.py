@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from core.config import Home
 from core.errors import StorageError
 from core.model import RunStatus
 from core.service.lock import is_running
-from tests import homes
+from tests import disks, homes
 from tests.conftest import StartDovecot
 from tests.homes import ALICE, message, profile
 from tests.support import all_digests
@@ -27,13 +26,8 @@ MEGABYTE = 1024 * 1024
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 8 MB of its own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "archivar-test", str(disk)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    with disks.small_disk(tmp_path / "disk", "8m") as disk:
+        yield disk
 
 
 def _free(disk: Path) -> int:

@@ -23,7 +23,7 @@ from core.config import Home
 from core.errors import StorageError
 from core.problems import archive as problems
 from core.service.lock import is_running
-from tests import homes, older
+from tests import disks, homes, older
 from tests.homes import message
 from tests.integration.test_full_disk import fill
 
@@ -44,13 +44,8 @@ READING: list[tuple[str, ...]] = [
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, of 16 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "archivar-test", str(place)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with disks.small_disk(tmp_path / "disk", "16m") as place:
+        yield place
 
 
 def _remount(disk: Path, how: str) -> None:

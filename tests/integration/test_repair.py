@@ -25,16 +25,13 @@ from core.errors import DamagedError
 from core.profiles.deletion import Deletion, When
 from core.secrets import Secret
 from core.service.salvaging import salvage_if_needed
-from tests import homes
+from tests import homes, several
 from tests.broken import break_message
 from tests.conftest import StartDovecot
 from tests.homes import ALICE, change, findings, message, profile, rows
 from tests.support import all_digests
 
-
-@pytest.fixture
-def home(several_volumes: Home) -> Home:
-    return several_volumes
+home = several.home
 
 
 async def _read(home: Home, sha256: bytes) -> bytes:

@@ -23,7 +23,7 @@ from core.errors import HomeError
 from core.service.identity import HomeIdentity
 from core.service.lock import ServiceLock, is_running
 from core.system import log
-from tests import forks, homes
+from tests import disks, forks, homes
 from tests.homes import wait_for
 
 #: Seconds within which such a service has ended, on a busy machine.
@@ -144,13 +144,8 @@ def test_the_new_home_has_its_own_service_at_once(home: Home, other: Home, servi
 
 
 def test_a_home_that_was_unmounted_ends_its_service(tmp_path: Path, silent: int) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "archivar-test", str(disk)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
     with ExitStack() as ending:
-        ending.callback(subprocess.run, ["umount", "-l", str(disk)], capture_output=True)
+        disk = ending.enter_context(disks.small_disk(tmp_path / "disk", "16m", lazily=True))
         home = asyncio.run(_made(disk / "home", silent, mail=False))
         homes.enqueue(home)
         process = homes.start_service(home, stays=True)

@@ -22,7 +22,7 @@ from core.profiles.deletion import Deletion, When
 from core.profiles.profile import Method
 from tests import emptied, homes
 from tests.conftest import StartDovecot
-from tests.emptied import BOB, WHEN, fill, on_server, planned, restore, wipe
+from tests.emptied import BOB, WHEN, archived_and_wiped, fill, on_server, planned, restore, wipe
 from tests.reasons import said
 from tests.servers.dovecot import served_bytes
 from tests.servers.kerio import Kerio
@@ -88,9 +88,7 @@ async def test_a_large_message_that_becomes_unreadable_is_named(
     fill(server, count=2)
     large = mail("large", "A line of its text.\r\n" * 100_000)
     server.deliver(ALICE, "INBOX", large)
-    one = profile(At(server.host, server.plain_port))
-    await box.run(one)
-    wipe(server)
+    one = await archived_and_wiped(box, server)
     server.deliver(ALICE, "INBOX", large)
     message = Archive.message
 
@@ -114,9 +112,7 @@ async def test_what_was_restored_elsewhere_keeps_its_one_place_in_the_archive(bo
     """In a folder of its own the mail is known to the next run: not fetched, no second place, no move; a rebuild agrees."""
     server = dovecot()
     fill(server)
-    one = profile(At(server.host, server.plain_port))
-    await box.run(one)
-    wipe(server)
+    one = await archived_and_wiped(box, server)
     await box.run(one)
     history = await box.history()
     done = await restore(box, one, to="inbox/Zurück")
@@ -153,9 +149,7 @@ async def test_what_lies_there_without_our_doing_is_recognised(box: Sandbox, dov
     server = dovecot()
     fill(server)
     before = on_server(server)
-    one = profile(At(server.host, server.plain_port))
-    await box.run(one)
-    wipe(server)
+    one = await archived_and_wiped(box, server)
     await box.run(one)
     server.deliver(ALICE, "Sent Items", mail("twins", "two", message_id="same"), ("\\Seen",), WHEN)
     done = await restore(box, one)
@@ -191,9 +185,7 @@ async def test_a_dry_run_changes_nothing(box: Sandbox, dovecot: StartDovecot) ->
     """It counts what is missing there, names the folders to be made, and makes none."""
     server = dovecot()
     fill(server)
-    one = profile(At(server.host, server.plain_port))
-    await box.run(one)
-    wipe(server)
+    one = await archived_and_wiped(box, server)
     fill_one = mail("note 0")
     server.deliver(ALICE, "INBOX", fill_one, (), WHEN)
     done = await restore(box, one, dry_run=True)

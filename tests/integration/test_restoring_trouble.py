@@ -23,7 +23,7 @@ from core.profiles.profile import Profile
 from core.secrets import Secret
 from tests import emptied
 from tests.conftest import StartDovecot
-from tests.emptied import fill, on_server, planned, restore, wipe
+from tests.emptied import archived_and_wiped, fill, on_server, planned, restore, wipe
 from tests.reasons import said
 from tests.servers.kerio import Kerio
 from tests.servers.proxy import Proxy
@@ -126,9 +126,7 @@ async def test_a_message_over_the_announced_limit_is_not_sent(
     server = dovecot()
     fill(server)
     server.deliver(ALICE, "INBOX", mail("large", "x" * 5000))
-    one = profile(At(server.host, server.plain_port))
-    await box.run(one)
-    wipe(server)
+    one = await archived_and_wiped(box, server)
     opened = Session.open
 
     async def limited(*arguments: object) -> Session:
@@ -149,9 +147,7 @@ async def test_a_message_that_breaks_every_connection_is_named(
     """A server that hangs up over one message: after two tries that one is named, and the rest comes."""
     server = dovecot()
     fill(server)
-    one = profile(At(server.host, server.plain_port))
-    await box.run(one)
-    wipe(server)
+    one = await archived_and_wiped(box, server)
     append = appending.append
 
     async def hang_up(session: Session, name: str, message: bytes, *rest: object) -> tuple[int, int] | None:
@@ -183,9 +179,7 @@ async def test_a_folder_that_may_only_be_read_is_named(
     """Nothing is appended there; the other folders are filled."""
     server = dovecot()
     fill(server)
-    one = profile(At(server.host, server.plain_port))
-    await box.run(one)
-    wipe(server)
+    one = await archived_and_wiped(box, server)
     select = deleting.select
 
     async def read_only(session: Session, folder: Folder) -> Selected:
@@ -204,9 +198,7 @@ async def test_a_message_damaged_in_the_archive_is_named(
     """Nothing half read goes to a server; the others come, and the result says that the archive is damaged."""
     server = dovecot()
     fill(server)
-    one = profile(At(server.host, server.plain_port))
-    await box.run(one)
-    wipe(server)
+    one = await archived_and_wiped(box, server)
     broken, message = bytes.fromhex(sha256(mail("note 1"))), Archive.message
 
     async def damaged(archive: Archive, digest: bytes) -> Bytes:
@@ -224,9 +216,7 @@ async def test_a_restore_that_is_stopped_has_written_down_what_it_did(box: Sandb
     server = dovecot()
     fill(server)
     before = on_server(server)
-    one = profile(At(server.host, server.plain_port))
-    await box.run(one)
-    wipe(server)
+    one = await archived_and_wiped(box, server)
     await box.run(one)
 
     def stop(done: Restored) -> None:
@@ -246,9 +236,7 @@ async def test_two_restores_at_once_put_nothing_there_twice(box: Sandbox, doveco
     server = dovecot()
     fill(server, count=12)
     before = on_server(server)
-    one = profile(At(server.host, server.plain_port))
-    await box.run(one)
-    wipe(server)
+    one = await archived_and_wiped(box, server)
     await box.run(one)
     found = await planned(box, one)
     other = await Archive.open(box.archive.home)

@@ -13,7 +13,7 @@ from core.archive.proof import seal_check
 from core.archive.proof.seal import Seal, parse
 from core.config import Home
 from core.errors import InputError
-from tests import homes
+from tests import homes, several
 from tests.homes import change, message
 from tests.tampering import chain_anew
 
@@ -21,9 +21,7 @@ HASH = "0123456789abcdef" * 4
 AT = "2026-11-25T05:12:54.123456Z"
 
 
-@pytest.fixture
-def home(several_volumes: Home) -> Home:
-    return several_volumes
+home = several.home
 
 
 def _head(home: Home) -> str:

@@ -28,7 +28,7 @@ from core.config import Home
 from core.demo.mail import sample_mailbox
 from core.demo.odd import odd_messages
 from core.message import mbox
-from tests import forks, homes
+from tests import disks, forks, homes
 from tests.command import Archivar
 from tests.conftest import StartDovecot
 from tests.homes import ALICE, message
@@ -259,12 +259,7 @@ async def test_signed_mail_still_verifies_after_export(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ExportFormat)
 def test_an_export_to_a_full_disk_says_so_and_completes_after_space_is_made(form: ExportFormat, tmp_path: Path) -> None:
     """A real full file system: an error of storage, no half file, the archive unharmed; then the rest comes."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "archivar-test", str(disk)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
-    try:
+    with disks.small_disk(tmp_path / "disk", "512k") as disk:
         home = asyncio.run(homes.filled(tmp_path / "home", batches=1, count=24, size=60_000))
         words = ("export", "--format", form.value)
         assert homes.cli(home, *words, str(tmp_path / "whole")).returncode == 0
@@ -278,8 +273,6 @@ def test_an_export_to_a_full_disk_says_so_and_completes_after_space_is_made(form
         assert _mail(disk / "out") == whole
         _sums(disk / "out")
         assert homes.findings(home) == []
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_export_and_import_tell_numbers_problems_and_exit_codes(tmp_path: Path) -> None:

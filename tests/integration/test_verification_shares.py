@@ -15,14 +15,11 @@ from core.archive.proof.volume_check import walk
 from core.config import Home
 from core.engine.restore import repair as mending
 from core.model import now
-from tests import homes
+from tests import homes, several
 from tests.broken import break_message
 from tests.homes import change, message, rows
 
-
-@pytest.fixture
-def home(several_volumes: Home) -> Home:
-    return several_volumes
+home = several.home
 
 
 async def test_a_verification_is_carried_on_by_another_process_wherever_it_was_ended(volumes_template: Home) -> None:

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from core.service.lock import is_running
 from core.service.verifying import verify
 from core.system.actor import Actor
 from core.system.tasks import spawn
-from tests import homes
+from tests import homes, several
 from tests.homes import rows, wait_for
 from tui.desk.desk import open_desk
 from tui.desk.home import Remedy
@@ -35,16 +35,7 @@ Hold = Callable[["subprocess.Popen[bytes]"], int]
 Start = Callable[[Home, str], "subprocess.Popen[bytes]"]
 
 
-@pytest.fixture
-def home(several_volumes: Home) -> Home:
-    return several_volumes
-
-
-@pytest.fixture
-async def archive(home: Home) -> AsyncIterator[Archive]:
-    archive = await Archive.open(home)
-    yield archive
-    await archive.close()
+home, archive = several.home, several.archive
 
 
 @pytest.fixture

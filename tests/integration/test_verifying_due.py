@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from unittest.mock import AsyncMock
 
@@ -13,29 +12,19 @@ from core.archive.archive import Archive
 from core.archive.proof import last_verification
 from core.archive.proof.findings import Verdict
 from core.archive.registry import saved_settings
-from core.config import Home
 from core.db import kept
 from core.model import moment, now, timestamp
 from core.service import verifications
 from core.service.queue import Queue
 from core.service.verifications import VerificationOutcome
 from core.service.verifying import Verifying, verify
-from tests import homes
+from tests import homes, several
 from tests.reasons import said
 
 LONG_AGO = "2020-01-01T00:00:00.000Z"
 
 
-@pytest.fixture
-def home(several_volumes: Home) -> Home:
-    return several_volumes
-
-
-@pytest.fixture
-async def archive(home: Home) -> AsyncIterator[Archive]:
-    archive = await Archive.open(home)
-    yield archive
-    await archive.close()
+home, archive = several.home, several.archive
 
 
 async def test_a_verification_does_not_begin_while_a_run_is_under_way(archive: Archive) -> None:

@@ -19,7 +19,7 @@ from core.archive.transfer import export_files, last_backup
 from core.config import Home
 from core.errors import StorageError
 from core.problems import storage
-from tests import homes, jobs
+from tests import desks, homes, jobs
 from tests.jobs import contents, ended, over
 from tests.shown_mail import fill, mail
 from tui.desk import face
@@ -30,7 +30,7 @@ from tui.desk.present import own
 from tui.desk.refusals import Refused
 
 archive = jobs.archive
-desk = jobs.desk
+desk = desks.desk
 
 # The desk -------------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.registry import users
-from tests import homes, sought_mail
+from tests import desks, homes, sought_mail
 from tests.shown_mail import mail
 from tests.sought_mail import index
 from tui.desk.archive.search import BadQuery, Question, SearchOrder, SearchScope
-from tui.desk.desk import Desk, open_desk
+from tui.desk.desk import Desk
 
 starts = sought_mail.starts
 archive = sought_mail.archive
@@ -23,11 +22,7 @@ archive = sought_mail.archive
 # The desk, and an index that breaks -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-async def desk(archive: Archive) -> AsyncIterator[Desk]:
-    desk = await open_desk(archive.home.path)
-    yield desk
-    await desk.close()
+desk = desks.desk
 
 
 async def test_a_search_that_is_left_is_not_gone_on_with(archive: Archive, desk: Desk) -> None:

@@ -21,7 +21,7 @@ from core.service.queue import Queue, RunProblem
 from core.text.cells import cell_len
 from tests import homes, past_runs
 from tests.past_runs import at_runs, with_runs
-from tests.screens import straight
+from tests.screens import BOTH_SIZES, STRANGE, straight
 from tests.terminal.consoles import add_run, console_on
 from tests.terminal.staged import HOSTILE, problem
 from tui.desk.desk import open_desk
@@ -36,9 +36,6 @@ from tui.places.runs.problems import ProblemsPlace
 from tui.places.runs.run import RunPlace
 
 archive = past_runs.archive
-
-BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
 
 
 @BOTH_SIZES

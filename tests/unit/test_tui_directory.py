@@ -15,7 +15,7 @@ from core.errors import DirectoryError
 from core.secrets import Secret
 from tests import played_directory, reasons
 from tests.played_directory import LDAP, WORD, Played, at_directory, filled, go, write
-from tests.screens import straight
+from tests.screens import BOTH_SIZES, straight
 from tests.terminal.consoles import console_on, names
 from tui.desk.users.directory import DirectoryDesk, DirectoryDraft
 from tui.places.directory.directory import DirectoryPlace
@@ -24,8 +24,6 @@ from tui.places.users.users import UsersPlace
 
 archive = played_directory.archive
 played = played_directory.played
-
-BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
 
 @BOTH_SIZES

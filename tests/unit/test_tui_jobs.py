@@ -15,7 +15,7 @@ from core.archive.proof import seal
 from core.archive.read import originals
 from tests import jobs
 from tests.jobs import contents
-from tests.screens import straight
+from tests.screens import BOTH_SIZES, straight
 from tests.shown_mail import fill, in_folders, in_inbox, mail
 from tests.terminal.consoles import console_on
 from tui.desk.home import Remedy
@@ -25,8 +25,6 @@ from tui.places.runs.job import JobPlace
 from tui.places.transfer.exporting import ExportForm
 
 archive = jobs.archive
-
-BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
 
 # The pages ---------------------------------------------------------------------------------------------------------------

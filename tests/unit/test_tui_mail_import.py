@@ -13,12 +13,12 @@ from core.archive.archive import Archive
 from core.archive.read.selection import Selection
 from core.archive.registry import users
 from core.archive.transfer import export
-from tests import homes
+from tests import desks, homes
 from tests.jobs import over
-from tests.screens import Shown, straight
-from tests.shown_mail import STRANGE, fill, mail
+from tests.screens import BOTH_SIZES, STRANGE, Shown, straight
+from tests.shown_mail import fill, mail
 from tests.terminal.consoles import console_on
-from tui.desk.desk import Desk, open_desk
+from tui.desk.desk import Desk
 from tui.desk.refusals import Refused
 from tui.desk.transfer.imports import ImportWish, WrongField
 from tui.places.archive.archive import ArchivePlace
@@ -26,7 +26,6 @@ from tui.places.runs.job import JobPlace
 from tui.places.transfer.mail_import import ImportForm
 from tui.places.users.users import UsersPlace
 
-BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 AUTO = ImportWish("", "auto", "", "")
 
 
@@ -38,11 +37,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
     await archive.close()
 
 
-@pytest.fixture
-async def desk(archive: Archive) -> AsyncIterator[Desk]:
-    desk = await open_desk(archive.home.path)
-    yield desk
-    await desk.close()
+desk = desks.desk
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from core.archive.archive import Archive
 from core.archive.registry import users
 from tests import homes, shown_mail
 from tests.homes import ALICE, SOURCE
-from tests.screens import straight
-from tests.shown_mail import BOTH_SIZES, STRANGE, fill, in_folders, in_inbox, mail
+from tests.screens import STRANGE, straight
+from tests.shown_mail import BOTH_SIZES, fill, in_folders, in_inbox, mail
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tui.desk.archive.archive import GLANCE, ArchiveDesk

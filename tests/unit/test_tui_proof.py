@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from unittest.mock import AsyncMock
@@ -25,9 +24,9 @@ from core.profiles.rhythm import Rhythm
 from core.service import verifications
 from core.service.verifications import VerificationOutcome, VerificationProgress, VerificationRequest, VerificationState
 from core.system.actor import Actor
-from tests import homes
+from tests import homes, several
 from tests.reasons import said
-from tests.screens import Shown, straight
+from tests.screens import BOTH_SIZES, Shown, straight
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tui.desk.desk import open_desk
@@ -41,19 +40,7 @@ from tui.places.proof.proof import ProofPlace
 from tui.places.runs.job import JobPlace
 from tui.places.settings.settings import SettingsPlace
 
-BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-
-
-@pytest.fixture
-def home(several_volumes: Home) -> Home:
-    return several_volumes
-
-
-@pytest.fixture
-async def archive(home: Home) -> AsyncIterator[Archive]:
-    archive = await Archive.open(home)
-    yield archive
-    await archive.close()
+home, archive = several.home, several.archive
 
 
 @pytest.fixture

@@ -17,14 +17,14 @@ from core.profiles.mailboxes import of_target
 from core.profiles.profile import Login, Method, Profile
 from core.profiles.selection import SelectionMode, UserSelection
 from core.secrets import Secret
-from tests import homes
+from tests import desks, homes
 from tests.homes import ALICE
-from tests.screens import Shown, straight
-from tests.shown_mail import STRANGE, fill, in_folders, in_inbox, mail
+from tests.screens import BOTH_SIZES, STRANGE, Shown, straight
+from tests.shown_mail import fill, in_folders, in_inbox, mail
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tui.desk.archive.archive import MailSelection
-from tui.desk.desk import Desk, open_desk
+from tui.desk.desk import Desk
 from tui.desk.present import own
 from tui.desk.refusals import Refused
 from tui.places.ask import Ask
@@ -32,7 +32,6 @@ from tui.places.transfer.restoring import RestorePlace
 
 #: No listener there.
 HOST, PORT = "127.0.0.1", 1
-BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
 
 @pytest.fixture
@@ -42,11 +41,7 @@ async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
     await archive.close()
 
 
-@pytest.fixture
-async def desk(archive: Archive) -> AsyncIterator[Desk]:
-    desk = await open_desk(archive.home.path)
-    yield desk
-    await desk.close()
+desk = desks.desk
 
 
 def alone(name: str, *, user: str = "alice", login: str = ALICE, host: str = HOST) -> Profile:

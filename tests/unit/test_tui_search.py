@@ -13,8 +13,8 @@ from core.archive.search import query as language
 from tests import homes, sought_mail
 from tests.homes import ALICE
 from tests.reasons import said
-from tests.screens import straight
-from tests.shown_mail import BOTH_SIZES, STRANGE, mail
+from tests.screens import STRANGE, straight
+from tests.shown_mail import BOTH_SIZES, mail
 from tests.sought_mail import index, searching, seek
 from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE

@@ -16,13 +16,11 @@ from core.archive.proof import last_verification
 from core.archive.proof.verify import Finding, Verdict
 from core.problems import finding
 from tests import homes
-from tests.screens import Shown, straight
+from tests.screens import BOTH_SIZES, Shown, straight
 from tests.terminal.consoles import console_on
 from tui.desk.start import glance
 from tui.places.home.home import HomePlace
 from tui.places.settings.settings import SettingForm, SettingsPlace, ThemePick
-
-BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from core.imap.replies import Listed
 from core.profiles.catchall import CatchAll
 from core.profiles.routing import AddressBook
 from tests import homes
-from tests.screens import Shown, straight
+from tests.screens import BOTH_SIZES, STRANGE, Shown, straight
 from tests.terminal.consoles import console_on
 from tui.desk.desk import open_desk
 from tui.desk.refusals import Refused
@@ -25,8 +25,6 @@ from tui.desk.users.unknown import UnknownDesk, proposed
 from tui.places.home.home import HomePlace
 from tui.places.users.unknown import UnknownPlace
 
-BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-STRANGE = set("\x1b\x07\x9b\u202e\u2066\u200b\ufeff")
 INBOX = Folder("INBOX", "INBOX")
 
 

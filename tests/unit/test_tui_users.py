@@ -13,7 +13,7 @@ from textual.widgets import Input
 from core.archive.archive import Archive
 from core.archive.registry import users
 from tests import homes
-from tests.screens import Shown, straight
+from tests.screens import BOTH_SIZES, Shown, straight
 from tests.terminal.consoles import add_users, console_on, names
 from tests.terminal.staged import HOSTILE
 from tui.desk.users.users import SavedUser, UserDraft, UsersDesk
@@ -24,8 +24,6 @@ from tui.places.users.user_form import UserForm
 from tui.places.users.users import UsersPlace
 from tui.places.wizard.people import TargetStep, UsersStep
 from tui.places.wizard.wizard import WizardPlace
-
-BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from textual.events import Key
@@ -14,9 +12,9 @@ from core.engine.examine.examine import ServerFolder
 from core.profiles.ownership import Evidence, Standing, Whose
 from core.profiles.profile import Target
 from core.secrets import Secret
-from tests import homes
+from tests import homes, stages
 from tests.screens import straight
-from tests.stages import Stage, staged
+from tests.stages import Stage
 from tui.desk.present import own
 from tui.desk.profiles.draft import FolderTree, ProfileDraft
 from tui.desk.profiles.drafts import Drafts
@@ -25,13 +23,7 @@ from tui.places.home.home import HomePlace
 from tui.places.wizard.wizard import WizardPlace
 from tui.widgets.form import Form
 
-
-@pytest.fixture
-async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    async with staged(tmp_path) as stage:
-        yield stage
+stage = stages.stage
 
 
 async def test_what_is_wrong_stands_beside_its_field_until_it_is_changed(stage: Stage) -> None:

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from core.archive.registry import saved_profiles
 from core.engine.examine.examples import Example, ExamplePlace
 from core.profiles.catchall import CatchAll, UnknownPolicy
 from core.profiles.profile import Login, Method
 from core.secrets import Secret
-from tests import homes
+from tests import homes, stages
 from tests.screens import straight
-from tests.stages import Stage, staged
+from tests.stages import Stage
 from tui.desk.present import own
 from tui.desk.profiles import everybody
 from tui.desk.refusals import Refused
 from tui.places.wizard.filing import example_lines
 
-
-@pytest.fixture
-async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    async with staged(tmp_path) as stage:
-        yield stage
+stage = stages.stage
 
 
 async def test_a_catch_all_profile_is_made_page_by_page(stage: Stage) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from core.archive.registry import saved_profiles
 from core.profiles.age import Age
@@ -16,21 +12,15 @@ from core.profiles.profile import Login, Method
 from core.profiles.selection import SelectionMode, UserSelection
 from core.secrets import Secret
 from core.service.queue import Queue
-from tests import homes
-from tests.stages import Stage, staged
+from tests import homes, stages
+from tests.stages import Stage
 from tui.desk.present import own, sentences
 from tui.desk.profiles.draft import ProfileDraft
 from tui.desk.refusals import Refused
 from tui.places.profiles.deletion import DeletionQuestion
 from tui.places.wizard.wizard import WizardPlace
 
-
-@pytest.fixture
-async def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    async with staged(tmp_path) as stage:
-        yield stage
+stage = stages.stage
 
 
 async def test_deletion_is_switched_on_by_a_yes_alone(stage: Stage) -> None:
