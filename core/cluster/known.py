@@ -7,7 +7,8 @@ else refer to them. What a visit has learnt beside the ledger (complete folders,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any
 
@@ -74,27 +75,40 @@ async def all_users(archive: Archive) -> list[dict[str, Any]]:
     return [user.as_json() for user in await users.all_users(archive)]
 
 
-async def empty() -> Database:
-    """An empty catalog, which ends with its connection. Raises ``StorageError``."""
+async def with_people(people: Sequence[Mapping[str, Any]]) -> Database:
+    """A catalog with these users alone, which ends with its connection. Raises ``StorageError``."""
+    async with _made() as database:
+        await database.script(resources.files("core.db").joinpath("schema.sql").read_text(encoding="utf-8"))
+        async with database.transaction() as transaction:
+            saved = [User(**{**one, "addresses": tuple(one["addresses"]), **_addresses(one)}) for one in people]
+            if not await records.users_saved(transaction, saved, 1):
+                for user in saved:
+                    await records.user_saved(transaction, 1, user)
+        return database
+
+
+async def copied(people: Database) -> Database:
+    """A new catalog with the users of another one. Raises ``StorageError``."""
+    async with _made() as database:
+        await people.copy_into(database)
+        return database
+
+
+@asynccontextmanager
+async def _made() -> AsyncIterator[Database]:
+    """Context of a new scratch database, which is closed when that fails."""
     database = await Database.scratch()
     try:
         await database.define("casefold", str.casefold)
-        await database.script(resources.files("core.db").joinpath("schema.sql").read_text(encoding="utf-8"))
+        yield database
     except BaseException:
         await database.close()
         raise
-    return database
 
 
-async def put(
-    database: Database, known: Mapping[str, Any], source: str, owner: str, people: Sequence[Mapping[str, Any]]
-) -> None:
-    """Put what ``of_mailbox`` has read, and ``people``, into an empty catalog."""
+async def put(database: Database, known: Mapping[str, Any], source: str, owner: str) -> None:
+    """Put what ``of_mailbox`` has read into a catalog that has users alone."""
     async with database.transaction() as transaction:
-        saved = [User(**{**one, "addresses": tuple(one["addresses"]), **_addresses(one)}) for one in people]
-        if not await records.users_saved(transaction, saved, 1):
-            for user in saved:
-                await records.user_saved(transaction, 1, user)
         await _put_messages(transaction, known["messages"])
         paths = {path for _, path in known["placed"]}
         paths |= {row[2] for _, _, rows in known["folders"] for row in rows if row[2] is not None}

@@ -27,14 +27,13 @@ class FencedError(ArchivarError):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A job that this session has claimed, with what its run's jobs have in common."""
+    """A job that this session has claimed."""
 
     id: int
     run: int
     number: int
     mailbox: str
     values: bytes
-    common: bytes
     secret: bytes
 
 
@@ -130,14 +129,21 @@ class WorkerSession:
                 "UPDATE job SET state = 'doing', session = %s, "
                 "deadline = now() + (SELECT patience_seconds FROM cluster) * interval '1 second' FROM run "
                 "WHERE job.id = %s AND job.state = 'todo' AND NOT job.cancelled AND run.id = job.run "
-                "RETURNING job.id, job.run, run.number, job.mailbox, job.values, run.values AS common, run.secret"
+                "RETURNING job.id, job.run, run.number, job.mailbox, job.values, run.secret"
             )
             return await (await connection.execute(sql, (self.id, job))).fetchone()
 
         row = await self._database.run(work)
         if row is None:
             return None
-        return Claimed(*(row[name] for name in ("id", "run", "number", "mailbox", "values", "common", "secret")))
+        return Claimed(*(row[name] for name in ("id", "run", "number", "mailbox", "values", "secret")))
+
+    async def common(self, run: int) -> bytes:
+        """The packed values that all jobs of a run have in common. Raises ``FencedError`` when the home has forgotten it."""
+        row = await self._database.one("SELECT values FROM run WHERE id = %s", run)
+        if row is None:
+            raise FencedError(problems.FENCED(said="the run is gone"))
+        return bytes(row["values"])
 
     async def delivered(self, volume: Delivered) -> None:
         """Report a volume: from here on the home takes it. Nothing is reported for a job that is not this session's."""

@@ -15,6 +15,7 @@ from core.archive.read.siblings import Sibling
 from core.cluster import known, protocol, worker_key
 from core.cluster.lane_archive import LaneArchive, LaneHand
 from core.cluster.postgres import Postgres
+from core.cluster.run_values import KnownRuns
 from core.cluster.session import Claimed, WorkerSession
 from core.cluster.waking import Bell
 from core.db.database import Database
@@ -58,11 +59,9 @@ class MailboxValues:
     common: Mapping[str, Any]
 
     @classmethod
-    def of(cls, claimed: Claimed) -> MailboxValues:
+    def of(cls, claimed: Claimed, common: Mapping[str, Any]) -> MailboxValues:
         """The values of a claimed job. Raises ``ValueError``, ``KeyError`` for what no home of this protocol writes."""
-        common, value = protocol.unpacked(claimed.common), protocol.unpacked(claimed.values)
-        if common["protocol"] != protocol.PROTOCOL:
-            raise ValueError(f"protocol {common['protocol']}")
+        value = protocol.unpacked(claimed.values)
         user = value["user"]
         lists = {name: tuple(user[name]) for name in ("addresses", "directory_addresses")}
         mailbox = Mailbox(User(**{**user, **lists}), value["login"], value["top"])
@@ -186,12 +185,13 @@ class Outcome:
 class MailboxVisit:
     """The visit of the mailbox of a claimed job. ``progress`` and ``telling`` may be read at any time."""
 
-    def __init__(self, claimed: Claimed, values: MailboxValues, hand: LaneHand, asked: HomeAsked) -> None:
+    def __init__(self, claimed: Claimed, values: MailboxValues, hand: LaneHand, asked: HomeAsked, runs: KnownRuns) -> None:
         self.job = claimed.id
         self._claimed = claimed
         self._values = values
         self._hand = hand
         self._asked = asked
+        self._runs = runs
         mailbox = values.mailbox
         source = mailbox.source(values.profile.server)
         self.progress = MailboxProgress(MailboxResult(mailbox.top, mailbox.user.name), source=source)
@@ -204,9 +204,9 @@ class MailboxVisit:
     async def run(self, key: Path, budget: Budget, name: str) -> Outcome:
         """Visit the mailbox. Raises what concerns the worker as a whole; all else is in the result."""
         values, source = self._values, self.progress.source
-        database = await known.empty()
+        database = await self._runs.catalog(self._claimed.run)
         try:
-            await known.put(database, values.known, source, values.mailbox.user.id, values.common["people"])
+            await known.put(database, values.known, source, values.mailbox.user.id)
             archive = LaneArchive(database, self._hand, self._asked, self.job)
             try:
                 password = worker_key.unseal(key, self._claimed.secret, purpose=purpose(values.common))

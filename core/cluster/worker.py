@@ -25,6 +25,7 @@ from core.cluster.delivering import Delivery
 from core.cluster.lane_archive import LaneHand
 from core.cluster.place import LanePlace
 from core.cluster.postgres import AwayError, GoneError, Postgres, Row
+from core.cluster.run_values import KnownRuns
 from core.cluster.session import Claimed, FencedError, WorkerSession
 from core.cluster.setting_up import place_at
 from core.cluster.visiting import HomeAsked, MailboxValues, MailboxVisit, Outcome, progress_as_json
@@ -138,6 +139,7 @@ class SessionWork:
         self._moved: dict[int, tuple[int, Phase, int]] = {}
         self._draining = False
         self._bell = Bell()
+        self._runs = KnownRuns(lambda run: database.lasting(lambda: session.common(run)))
 
     async def run(self, cluster: Row, place: LanePlace, processes: Processes, budget: Budget, stopping: asyncio.Event) -> None:
         """Work until the worker is stopped. Raises ``FencedError``."""
@@ -163,6 +165,7 @@ class SessionWork:
                 if self._tasks:
                     await asyncio.wait(self._tasks.values())
                 await hand.close()
+                await self._runs.close()
 
     async def _lane(self, archive: str, stopping: asyncio.Event) -> LaneIdentity | None:
         """The lane of this session, once the home has opened it; None when the worker is stopped before."""
@@ -259,7 +262,8 @@ class SessionWork:
                 visit.delivering = False
 
         asked = HomeAsked(self._database, self._session, job, secured, self._bell)
-        visit = self._visits[job] = MailboxVisit(claimed, MailboxValues.of(claimed), hand, asked)
+        values = MailboxValues.of(claimed, await self._runs.common(claimed.run))
+        visit = self._visits[job] = MailboxVisit(claimed, values, hand, asked, self._runs)
         try:
             try:
                 outcome = await visit.run(self._options.key, budget, self._options.name)

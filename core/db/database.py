@@ -309,6 +309,11 @@ class Database(Queries):
                 await copy.close()
         files.put(aside, target)
 
+    async def copy_into(self, other: Database) -> None:
+        """Make a copy of this database of ``other``, which must not be in use at the same time."""
+        with translated(other.path):
+            await self._connection.backup(other._connection)
+
     async def script(self, sql: str) -> None:
         """Run several statements; the caller begins and ends the transaction."""
         with translated(self.path):
