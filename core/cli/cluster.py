@@ -140,6 +140,9 @@ def worker(
     place: Annotated[
         str, typer.Option("--place", metavar="FOLDER", help="Where the cluster's place is on this machine, if elsewhere.")
     ] = "",
+    line: Annotated[
+        str, typer.Option("--line", metavar="HOURS", help="The most of the line to a bucket, such as 7-19=250 (kB a second).")
+    ] = "",
     action: Annotated[
         WorkerAction, typer.Argument(metavar="unit", help="unit: print a systemd unit for this worker instead.")
     ] = WorkerAction.RUN,
@@ -148,10 +151,10 @@ def worker(
     from core.cluster.worker import Worker, WorkerOptions
 
     if action is WorkerAction.UNIT:
-        words = ["--mailboxes", str(mailboxes), *(["--place", place] if place else [])]
+        words = ["--mailboxes", str(mailboxes), *(["--place", place] if place else []), *(["--line", line] if line else [])]
         return run(_unit(database, key.absolute(), state and state.absolute(), words, place))
     where = (state or Path.home() / ".archivar-worker").absolute()
-    options = WorkerOptions(database, key.absolute(), where, mailboxes, place)
+    options = WorkerOptions(database, key.absolute(), where, mailboxes, place, line)
     run(Worker(options, ready=lambda: _ready(options.log)).run())
     return None
 

@@ -39,6 +39,7 @@ from core.service.lock import is_running
 from core.service.queue import Queue
 from core.service.scheduler import next_starts
 from core.service.verifications import VerificationOutcome
+from core.storage.line import Backlog
 from core.system.exposure import Exposure
 from core.text.format import counted, number, size, soon, when
 from core.values import dataclass
@@ -72,6 +73,7 @@ class _Glance:
     places: list[PlaceState]
     seal_troubles: list[Reason]
     unstored: Reason | None
+    backlog: Backlog | None
     head: Head
     exposed: list[Exposure]
     keyless: Reason | None
@@ -106,6 +108,7 @@ class _Glance:
             "verification": self.verifying.as_json(),
             "backed_up": self.backed_up.as_json() if self.backed_up else None,
             "seals": [one.as_json() for one in self.places],
+            "storage": self.backlog.as_json() | {"waiting": self.backlog.volumes} if self.backlog is not None else None,
             "head": {"seq": self.head.seq, "hash": self.head.hash.hex()},
             "exposed": [one.as_json() for one in self.exposed],
             **warned(self.warnings(self.refusal)),
@@ -167,6 +170,7 @@ async def _look() -> _Glance:
             places=places,
             seal_troubles=await seal_troubles.troubles(archive, places),
             unstored=await storage_state.trouble(home, archive.database),
+            backlog=await storage_state.known_backlog(home, archive.database),
             head=await archive.applied(),
             exposed=await exposures.look(archive),
             keyless=await passwords.without_key(archive),

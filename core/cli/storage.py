@@ -12,8 +12,10 @@ import typer
 from core.cli.answer import Answer, Line, Note, Part
 from core.cli.context import actor, context
 from core.cli.help import Command, Group
+from core.cli.moments import minute
 from core.cli.output import output
 from core.errors import DamagedError, StorageError
+from core.model import timestamp
 from core.problems import bucket as problems
 from core.problems.command_line import coded, told
 from core.text.format import counted, size
@@ -52,6 +54,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command("set", cls=Command)(set_storage)
     group.command("off", cls=Command)(off)
+    group.command("line", cls=Command)(line)
     group.command("show", cls=Command)(show)
     group.command("test", cls=Command)(test)
     group.command("push", cls=Command)(push)
@@ -125,6 +128,27 @@ async def off() -> Answer:
     return Answer(json=lambda: {"storage": None}, notes=["Volumes are stored on this machine alone from now on."])
 
 
+async def line(
+    hours: Annotated[
+        str,
+        typer.Argument(metavar="HOURS", help="Such as 7-19=250 (kB a second), 7-19=250,19-7=0 or off; without: what is set."),
+    ] = "",
+) -> Answer:
+    """Limit the line to the storage by the hour, for all that the service and archivar storage push move; 0 is nothing.
+
+    By this machine's clock; hours that are not named have no limit. A volume that is fetched to be read is not limited. Workers
+    have a limit of their own (archivar worker --line).
+    """
+    from core.archive.registry import storing
+    from core.storage import configuration
+
+    async with context.archive(follow=False) as archive:
+        if hours:
+            await storing.limit_line(archive, hours, actor=actor())
+        limit = configuration.line(archive.home)
+    return Answer(json=lambda: {"line": limit or None}, lines=[Line(f"Line: {limit or 'no limit'}")])
+
+
 async def show() -> Answer:
     """Show the storage, and which volumes are in it; exit code 1 if volumes wait and the last attempt failed."""
     from core.archive.registry import storage_state
@@ -134,6 +158,7 @@ async def show() -> Answer:
         home = archive.home
         place = configuration.read(home)
         failure = await storage_state.failure(archive.database)
+        backlog = await storage_state.backlog(home, archive.database)
     waiting = [home.volume(number).name for number in copies.waiting(home)]
     there = [one for one in copies.volumes(home) if notes.path_of(one).exists()]
     away = [one.name for one in there if notes.is_away(one)]
@@ -142,7 +167,8 @@ async def show() -> Answer:
         "stored": len(there),
         "away": away,
         "waiting": waiting,
-        "waiting_bytes": copies.waiting_bytes(home),
+        **backlog.as_json(),
+        "line": configuration.line(home) or None,
         "cache": copies.cache_bytes(home),
         "failure": coded(failure.why) if failure is not None else None,
     }
@@ -151,6 +177,15 @@ async def show() -> Answer:
         yield f"Storage: {place.where if place is not None else 'none, all volumes are on this machine alone'}"
         yield f"Stored:  {counted(len(there), 'volume')}, {len(away)} of them in the storage alone"
         yield f"Waiting: {counted(len(waiting), 'volume')}, {size(found['waiting_bytes'])}"
+        if backlog.since is not None:
+            until = (
+                f"all there {minute(timestamp(backlog.until))}, at the present rate"
+                if backlog.until
+                else "no rate is known yet"
+            )
+            yield f"         the oldest since {minute(timestamp(backlog.since))}; {until}"
+        if found["line"]:
+            yield f"Line:    {found['line']} (kB a second by the hour)"
         if failure is not None:
             yield Note(f"! {told(failure.why)}")
 
@@ -194,7 +229,7 @@ async def push(
     async with context.archive() as archive:
         done = await storing.push(archive, actor=actor(), report=report)
         seals: list[str] = []
-        if not done.failed:
+        if not done.failed and done.held is None:
             try:
                 seals = await stored_seals.push(archive, accept=accept)
             except (StorageError, DamagedError) as error:
@@ -204,10 +239,16 @@ async def push(
     _ended()
     removed = [*done.removed, *freed]
     return Answer(
-        json=lambda: {"stored": list(done.stored), "seals": seals, "removed": removed, "failed": as_json(done.failed)},
+        json=lambda: (
+            {"stored": list(done.stored), "seals": seals, "removed": removed, "failed": as_json(done.failed)}
+            | ({"held": coded(done.held)} if done.held is not None else {})
+        ),
         lines=[*(Line(f"✔ {name} is stored") for name in done.stored), *failures(done.failed)],
-        notes=[f"{counted(len(done.stored), 'volume')} stored, {counted(len(removed), 'local copy', 'local copies')} removed."],
-        exit_code=1 if done.failed else 0,
+        notes=[
+            f"{counted(len(done.stored), 'volume')} stored, {counted(len(removed), 'local copy', 'local copies')} removed.",
+            *([f"! {told(done.held)}"] if done.held is not None else []),
+        ],
+        exit_code=1 if done.failed or done.held is not None else 0,
     )
 
 

@@ -22,6 +22,7 @@ from core.problems import cluster as problems
 from core.secrets import Secret
 from core.storage import keys, proving
 from core.storage.keys import VolumeKey
+from core.storage.line import LineLimit, LinePace
 from core.storage.opening import opened
 from core.storage.place import StoragePlace
 from core.storage.port import VolumeStorage
@@ -224,6 +225,10 @@ def digest_of(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def place_of(place: StoragePlace, secret: Secret | None) -> LanePlace:
-    """The place that ``place`` defines. Raises ``InputError`` where a library is missing."""
-    return BucketPlace(opened(place, secret)) if place.is_bucket else FolderPlace(Path(place.where))
+def place_of(place: StoragePlace, secret: Secret | None, line: str = "") -> LanePlace:
+    """The place that ``place`` defines. ``line``: the limit of the line to a bucket. Raises ``InputError``."""
+    return (
+        BucketPlace(opened(place, secret, pace=LinePace(LineLimit.parse(line))))
+        if place.is_bucket
+        else FolderPlace(Path(place.where))
+    )

@@ -101,10 +101,11 @@ def _purpose(archive: str, place: StoragePlace) -> str:
     return f"{archive}:place:{place.account}"
 
 
-async def place_at(cluster: Row, key: Path, elsewhere: str = "", *, first: bool = False) -> LanePlace:
+async def place_at(cluster: Row, key: Path, elsewhere: str = "", *, first: bool = False, line: str = "") -> LanePlace:
     """The place of a cluster, which can be used from here. Raises ``InputError``.
 
-    ``elsewhere``: its folder on this machine; ``first``: no worker of this protocol has used it.
+    ``elsewhere``: its folder on this machine; ``first``: no worker of this protocol has used it; ``line``: the limit of
+    this machine's line to it.
     """
     place = StoragePlace.from_json(cluster["place"])
     if elsewhere:
@@ -112,7 +113,7 @@ async def place_at(cluster: Row, key: Path, elsewhere: str = "", *, first: bool 
     box, secret = cluster["place_secret"], None
     if box is not None and place.is_bucket:
         secret = worker_key.unseal(key, bytes(box), purpose=_purpose(cluster["archive"], place))
-    found = place_of(place, secret)
+    found = place_of(place, secret, line)
     await found.check(cluster["archive"], first=first)
     return found
 

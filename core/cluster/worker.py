@@ -53,13 +53,15 @@ logger = logging.getLogger("archivar.cluster")
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """The options of a worker. ``state``: its own folder; ``mailboxes``: visited at once; ``place``: if elsewhere."""
+    """The options of a worker. ``state``: its own folder; ``mailboxes``: visited at once; ``place``: if elsewhere;
+    ``line``: the limit of the line to it (``core.storage.line``)."""
 
     address: str
     key: Path
     state: Path
     mailboxes: int = 4
     place: str = ""
+    line: str = ""
 
     @property
     def name(self) -> str:
@@ -89,7 +91,7 @@ class Worker:
             await database.refuse_other_clock()
             if worker_key.public_half(options.key) != bytes(cluster["public_key"]):
                 raise InputError(problems.KEY_OTHER(path=str(options.key)))
-            place = await place_at(cluster, options.key, options.place)
+            place = await place_at(cluster, options.key, options.place, line=options.line)
             with _own(options.state):
                 for number in (signal.SIGTERM, signal.SIGINT):
                     loop.add_signal_handler(number, self._stopping.set)

@@ -45,6 +45,9 @@ FULL = Code("bucket-full", "{where}: {server} has no more space ({said}).", f"Ma
 TOO_LARGE_THERE = Code(
     "bucket-refuses-size", "{where}: {server} does not take so large a volume ({said}).", "Choose a smaller volume size."
 )
+LINE_CLOSED = Code(
+    "storage-line-closed", "The line is not to be used at this hour; it is again at {until}.", f"{Do.SHOW_STORAGE}"
+)
 BUSY = Code("bucket-busy", "{where}: {server} is busy ({said}).", _WAITS)
 CERTIFICATE = Code(
     "bucket-certificate",

@@ -108,6 +108,7 @@ class Do(Enum):
     ACCEPT_STATE = "accept-state"
     KEEP_BY_HAND = "keep-by-hand"
     ACCEPT_STORED_SEALS = "accept-stored-seals"
+    SHOW_STORAGE = "show-storage"
     SET_STORAGE = "set-storage"
     REPAIR_STORAGE = "repair-storage"
     SET_UP_CLUSTER = "set-up-cluster"

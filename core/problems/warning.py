@@ -311,6 +311,18 @@ SEAL_OVERDUE = _warning("seal-overdue", "No seal was sent to {place} for days: n
 
 # Stored volumes ------------------------------------------------------------------------------------------------------------
 
+NOT_YET_STORED = _warning(
+    "volumes-not-yet-stored",
+    "{count:volume waits|volumes wait} for the line to the storage since {since:moment}, {bytes:bytes}; {until:moment} at the "
+    "present rate.",
+    f"{_NOTHING} {Do.SHOW_STORAGE}",
+)
+NEVER_STORED = _warning(
+    "volumes-wait-for-line",
+    "{count:volume waits|volumes wait} for the line to the storage since {since:moment}, {bytes:bytes}; it cannot be told "
+    "when they will be there.",
+    f"{Do.SHOW_STORAGE}",
+)
 NOT_STORED = _warning(
     "volumes-not-stored",
     "{count:volume waits|volumes wait} for the storage since {since:moment}: {why}",

@@ -12,6 +12,8 @@ import time
 from core.archive.archive import Archive
 from core.config import Home
 from core.errors import ArchivarError, DamagedError, StorageError
+from core.model import now
+from core.problems import bucket as problems
 from core.service.companion import Companion, main
 from core.storage import configuration, copies
 
@@ -55,7 +57,10 @@ class VolumeStoring:
         if not configuration.path_of(home).exists() or home.is_backup:
             return False
         from core.archive.proof import stored_seals
+        from core.storage.line import LineLimit
 
+        if LineLimit.parse(configuration.line(home)).rate(now()) == 0:
+            return False
         return any(True for _ in copies.waiting(home)) or await stored_seals.due(self._archive)
 
     def close(self) -> None:
@@ -71,10 +76,12 @@ async def store(home: Home) -> None:
     archive = await Archive.open(home, actor="storing", follow=False)
     try:
         done = await storing.push(archive, actor="storing")
-        if not done.failed:
+        if not done.failed and done.held is None:
             try:
                 await stored_seals.push(archive)
             except (StorageError, DamagedError) as error:
+                if error.reason.code == problems.LINE_CLOSED:
+                    return
                 await storage_state.failed(archive.database, error.reason)
                 raise SystemExit(1) from error
     finally:

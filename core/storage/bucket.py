@@ -69,12 +69,13 @@ class BucketStorage:
         return found
 
     def put_if_absent(self, key: str, file: Path, sha256: bytes, lock: ObjectLock | None = None) -> bool:
+        self._pace(0)
         size = file.stat().st_size
         demands = {**self._demands(lock), "Metadata": {"archivar-sha256": sha256.hex()}}
         if size > PART_BYTES and self.joins_parts(key.partition("/")[0]):
             if size > MOST_BYTES:
                 raise StorageError(problems.TOO_LARGE(file=file.name, size=size, most=MOST_BYTES))
-            return PartedPut(self._client, self._place, self._named(key), file, sha256).put(demands)
+            return PartedPut(self._client, self._place, self._named(key), file, sha256).put(demands, self._pace)
         if size > MOST_AT_ONCE:
             raise StorageError(problems.TOO_LARGE(file=file.name, size=size, most=MOST_AT_ONCE))
         demands["ChecksumSHA256"] = base64.b64encode(sha256).decode()
@@ -120,6 +121,7 @@ class BucketStorage:
                     yield StoredObject(name, facts["Size"], facts["LastModified"])
 
     def read_whole(self, key: str, into: BinaryIO, count: Callable[[int], None] = nothing) -> bytes | None:
+        self._pace(0)
         digest, at, tag, size, idle = hashlib.sha256(), 0, "", None, 0
         while size is None or at < size:
             before = at

@@ -17,8 +17,9 @@ from core.problems import bucket as problems
 from core.problems.disk import UNWRITTEN
 from core.secrets import KeyFile, Secret
 from core.storage import opening
+from core.storage.line import LineLimit, LinePace
 from core.storage.place import StoragePlace
-from core.storage.port import VolumeStorage
+from core.storage.port import VolumeStorage, nothing
 
 
 def read(home: Home) -> StoragePlace | None:
@@ -43,6 +44,8 @@ def secret(home: Home, place: StoragePlace) -> Secret | None:
 def write(home: Home, place: StoragePlace, secret: Secret | None) -> None:
     """Save the storage. Raises ``HomeError``, ``StorageError``."""
     value: dict[str, Any] = {"place": place.as_json()}
+    # The line stays what it is, wherever it leads.
+    value |= {"line": limit} if (limit := (_content(home) or {}).get("line")) else {}
     if secret is not None:
         box = home.key.encrypt(secret, purpose=_purpose(place.account))
         value |= {"account": place.account, "box": base64.b64encode(box).decode()}
@@ -68,15 +71,32 @@ def encrypt_anew(home: Home, key: KeyFile) -> None:
     _write(path_of(home), value | {"box": base64.b64encode(key.encrypt(plain, purpose=purpose)).decode()})
 
 
-def opened(home: Home, *, tries: int = 3) -> VolumeStorage:
-    """The storage of ``home``. Raises ``InputError`` without one, or without the secret of its key."""
+def line(home: Home) -> str:
+    """The limit of the line to the storage, as it was given; empty without one."""
+    return str((_content(home) or {}).get("line", ""))
+
+
+def limit_line(home: Home, text: str) -> None:
+    """Save the limit of the line. Raises ``InputError`` without a storage, or when ``text`` is none."""
+    value = _content(home)
+    if value is None:
+        raise InputError(problems.NOT_SET())
+    limit = LineLimit.parse(text)
+    _write(path_of(home), {**value, "line": text if limit.is_set else ""})
+
+
+def opened(home: Home, *, tries: int = 3, limited: bool = False) -> VolumeStorage:
+    """The storage of ``home``. ``limited``: over its line as it was limited; what is fetched to be read is not.
+
+    Raises ``InputError`` without one, or without the secret of its key.
+    """
     place = read(home)
     if place is None:
         raise InputError(problems.NOT_SET())
     known = secret(home, place) if place.access_key else None
     if place.access_key and known is None:
         raise InputError(problems.NO_SECRET(key=place.access_key))
-    return opening.opened(place, known, tries=tries)
+    return opening.opened(place, known, tries=tries, pace=LinePace(LineLimit.parse(line(home))) if limited else nothing)
 
 
 def path_of(home: Home) -> Path:

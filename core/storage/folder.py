@@ -32,6 +32,7 @@ class FolderStorage:
         return str(self.path)
 
     def put_if_absent(self, key: str, file: Path, sha256: bytes, lock: ObjectLock | None = None) -> bool:
+        self._pace(0)
         self._check()
         place = self.path / key
         if place.exists():

@@ -25,7 +25,7 @@ from core.storage import keys
 from core.storage.client import asked
 from core.storage.piece import FilePiece
 from core.storage.place import StoragePlace
-from core.storage.port import CHUNK
+from core.storage.port import CHUNK, Pace, nothing
 
 #: Bytes of one part, the fewest that S3 takes of any but the last; parts of one object, and its bytes, at most.
 PART_BYTES = 5 * 1024**2
@@ -61,13 +61,16 @@ class PartedPut:
         where = f"{self._place.account} {self._place.bucket} {self._named['Key']}"
         return {"where": where, "sha256": self._sha256.hex(), "size": self._size, "part": self._part}
 
-    def put(self, demands: dict[str, Any]) -> bool:
-        """Put what is missing, and have it put together; False when there is an object with that key. ``demands``: of it."""
+    def put(self, demands: dict[str, Any], pace: Pace = nothing) -> bool:
+        """Put what is missing, and have it put together; False when there is an object with that key.
+
+        ``demands``: of the object; ``pace``: asked before each part.
+        """
         path = self._file.with_suffix(SUFFIX)
         try:
             with _alone(path) as record, open(self._file, "rb") as source:
                 for _ in range(_AGAIN):
-                    done = self._carried_on(record, source, demands)
+                    done = self._carried_on(record, source, demands, pace)
                     if done is not None:
                         path.unlink(missing_ok=True)
                         return done
@@ -75,7 +78,7 @@ class PartedPut:
             raise StorageError(UNWRITTEN(path=str(path), said=str(error.strerror))) from error
         raise StorageError(problems.UPLOAD_LOST(where=self._place.where, file=self._file.name))
 
-    def _carried_on(self, record: BinaryIO, source: BinaryIO, demands: dict[str, Any]) -> bool | None:
+    def _carried_on(self, record: BinaryIO, source: BinaryIO, demands: dict[str, Any], pace: Pace) -> bool | None:
         """True when the object was put, False when there is one already, None when the server does not know the upload."""
         upload, known = self._recorded(record)
         there = self._there(upload) if upload else None
@@ -86,6 +89,7 @@ class PartedPut:
             upload, known, there = self._begun(record, demands), {}, {}
         parts = []
         for number, start in enumerate(range(0, self._size, self._part), 1):
+            pace(0)
             length = min(self._part, self._size - start)
             part = self._found(number, length, there, known) or self._sent(upload, number, source, start, length)
             if part is None:

@@ -72,7 +72,7 @@ async def push(archive: Archive, *, accept: bool = False) -> list[str]:
     ``accept``: although a seal there is not of this ledger. Raises ``StorageError``, ``DamagedError``.
     """
     archive.check_usable()
-    storage, wanted = configuration.opened(archive.home), configuration.read(archive.home)
+    storage, wanted = configuration.opened(archive.home, limited=True), configuration.read(archive.home)
     there = await asyncio.to_thread(_listed, storage, archive.archive_id)
     state = await _state(archive)
     accepted = set(state.get("accepted", ()))

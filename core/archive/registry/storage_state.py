@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from core.archive.catalog import settings
 from core.config import Home
@@ -15,12 +16,21 @@ from core.model import moment, now, timestamp
 from core.problems import bucket as problems
 from core.problems import table
 from core.problems.code import Reason
-from core.problems.warning import NOT_STORED
-from core.storage import configuration, copies
+from core.problems.warning import NEVER_STORED, NOT_STORED, NOT_YET_STORED
+from core.storage import configuration, copies, notes
+from core.storage.line import Backlog, LineLimit, predicted
 from core.values import dataclass
 
 #: The kept text with the failure: ``{"since", "reason", "code", "values"}``.
 FAILURE = "storage_failure"
+
+
+#: The kept text with the bytes a second of what was put and read back, in hours without a limit.
+RATE = "storage_rate"
+#: Bytes of a volume from which on its time tells of the line, and not of the single requests.
+TELLING_BYTES = 1024**2
+#: Time for which volumes may wait for the line before it is told on Home.
+PATIENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +67,59 @@ def _read(text: str | None) -> StorageFailure | None:
     return None
 
 
+async def measured(home: Home, database: Database, volume: Path, seconds: float) -> None:
+    """Remember how long a volume took, if that tells of the line."""
+    size = notes.size_of(volume)
+    if size < TELLING_BYTES or LineLimit.parse(configuration.line(home)).rate(now()) is not None:
+        return
+    async with database.transaction() as transaction:
+        before, new = _number(await kept.value(transaction, RATE)), size / max(seconds, 0.001)
+        await kept.keep(transaction, RATE, str(new if before is None else (before + new) / 2))
+
+
+def _number(text: str | None) -> float | None:
+    with suppress(ValueError):
+        return float(text or "")
+    return None
+
+
+async def backlog(home: Home, database: Database) -> Backlog:
+    """The volumes that wait for the storage, and when they will be there."""
+    waiting = [home.volume(number) for number in copies.waiting(home)]
+    rate, at = _number(await kept.value(database, RATE)), now()
+    if not waiting:
+        return Backlog(0, 0, rate=rate)
+    times = []
+    for volume in waiting:
+        with suppress(FileNotFoundError):
+            times.append(datetime.fromtimestamp(volume.stat().st_mtime, UTC))
+    count = sum(notes.size_of(volume) for volume in waiting)
+    until = predicted(LineLimit.parse(configuration.line(home)), count, rate, at)
+    return Backlog(len(waiting), count, min(times, default=at), until, rate)
+
+
+async def known_backlog(home: Home, database: Database) -> Backlog | None:
+    """The volumes that wait for the storage; None without one."""
+    return await backlog(home, database) if configuration.path_of(home).exists() else None
+
+
+def _slow(found: Backlog) -> Reason | None:
+    """The warning of volumes that wait for the line alone."""
+    if found.since is None or now() - found.since < PATIENCE:
+        return None
+    since = timestamp(found.since)
+    if found.until is None:
+        return NEVER_STORED(count=found.volumes, bytes=found.bytes, since=since)
+    return NOT_YET_STORED(count=found.volumes, bytes=found.bytes, since=since, until=timestamp(found.until))
+
+
 async def trouble(home: Home, database: Database) -> Reason | None:
     """The warning of volumes that are not stored; None when all is well, or no storage is set."""
     if not configuration.path_of(home).exists():
         return None
     found = await failure(database)
     if found is None:
-        return None
+        return _slow(await backlog(home, database))
     if found.why.code == problems.SEAL_NOT_CONTAINED:
         return found.why
     waiting = list(copies.waiting(home))

@@ -24,6 +24,7 @@ from core.problems.code import Reason
 from core.secrets import Secret
 from core.storage import configuration, copies, fetching, notes, opening, place, proving
 from core.storage.keys import VolumeKey
+from core.storage.line import LineLimit
 from core.storage.notes import StoredNote
 from core.storage.place import StoragePlace
 from core.storage.port import CHUNK, StoredObject, VolumeStorage
@@ -34,11 +35,15 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """The result of a push: names of the volumes stored and of the copies removed, and what failed, by volume."""
+    """The result of a push: names of the volumes stored and of the copies removed, and what failed, by volume.
+
+    ``held``: the reason why the rest waits for another hour, which is no failure.
+    """
 
     stored: tuple[str, ...]
     removed: tuple[str, ...]
     failed: Mapping[str, Reason]
+    held: Reason | None = None
 
 
 # The definition ------------------------------------------------------------------------------------------------------------
@@ -87,6 +92,16 @@ async def forget(archive: Archive, *, actor: str) -> None:
         await storage_state.succeeded(archive.database)
 
 
+async def limit_line(archive: Archive, text: str, *, actor: str) -> None:
+    """Save the limit of the line to the storage (``core.storage.line``). Raises ``InputError``."""
+    LineLimit.parse(text)
+    if configuration.read(archive.home) is None:
+        raise InputError(problems.NOT_SET())
+    async with archive.changing():
+        await archive.append([Draft(SettingSaved("storage_line", text), actor)])
+        configuration.limit_line(archive.home, text)
+
+
 # Storing -------------------------------------------------------------------------------------------------------------------
 
 
@@ -94,18 +109,23 @@ async def push(archive: Archive, *, actor: str, report: Report = lambda name: No
     """Store all volumes that wait. Raises ``InputError`` without a storage; what fails is in the result, and kept for Home."""
     home = archive.home
     archive.check_usable()
-    storage = configuration.opened(home)
-    stored, failed = [], {}
+    storage = configuration.opened(home, limited=True)
+    stored, failed, held = [], {}, None
     await archive.catch_up()
     numbers = list(copies.waiting(home))
     known = {one.key: one for one in await stored_volumes(archive)} if numbers else {}
     for number in numbers:
         volume = home.volume(number)
         report(volume.name)
+        began = time.monotonic()
         try:
             await store(archive, storage, number, known, actor=actor)
             stored.append(volume.name)
+            await storage_state.measured(home, archive.database, volume, time.monotonic() - began)
         except (StorageError, DamagedError) as error:
+            if error.reason.code == problems.LINE_CLOSED:
+                held = error.reason
+                break
             failed[volume.name] = error.reason
             if error.reason.code in _FOR_ALL:
                 break
@@ -114,13 +134,14 @@ async def push(archive: Archive, *, actor: str, report: Report = lambda name: No
         await storage_state.failed(archive.database, next(iter(failed.values())))
     else:
         await storage_state.succeeded(archive.database)
-    return Pushed(tuple(stored), tuple(removed), failed)
+    return Pushed(tuple(stored), tuple(removed), failed, held)
 
 
 #: What keeps every volume from being stored, and not one.
 _FOR_ALL = {
     *(problems.UNREACHABLE, problems.DENIED, problems.KEY_REFUSED, problems.CLOCK, problems.REGION, problems.BUCKET_MISSING),
-    *(problems.FULL, problems.FOLDER_MISSING, problems.REFUSED),
+    *(problems.FULL, problems.FOLDER_MISSING, problems.REFUSED, problems.BUSY, problems.CERTIFICATE, problems.PROXY),
+    problems.NO_KEY,
 }
 
 
