@@ -69,6 +69,15 @@ class Home:
         return self.path / "search.sqlite"
 
     @property
+    def cluster(self) -> Path:
+        """The address of the workers' database."""
+        return self.path / "cluster.json"
+
+    @property
+    def worker_key(self) -> Path:
+        return self.path / "worker.key"
+
+    @property
     def lock(self) -> Path:
         return self.path / "service.lock"
 

@@ -43,7 +43,9 @@ class ClusterHome:
 
     def worker(self, name: str, *, mailboxes: int = 4, protocol: int = 0) -> subprocess.Popen[bytes]:
         """Start a worker; ``protocol``: as a program of that one would be, if not 0."""
-        words = ["worker", "--database", self.database.address, "--key", str(self.home.path / "worker.key")]
+        key = self.folder / f"{name}.key"
+        key.write_bytes(self.home.worker_key.read_bytes())
+        words = ["worker", "--database", self.database.address, "--key", str(key)]
         words += ["--state", str(self.folder / name), "--mailboxes", str(mailboxes)]
         command = [sys.executable, "-P", "-m", "tui", *words]
         if protocol:

@@ -12,8 +12,6 @@ from core.problems import cluster as problems
 from core.problems.disk import UNWRITTEN
 from core.values import dataclass
 
-NAME, KEY_NAME = "cluster.json", "worker.key"
-
 
 @dataclass(frozen=True, slots=True)
 class ClusterFile:
@@ -35,7 +33,7 @@ class ClusterFile:
 
 def path_of(home: Home) -> Path:
     """The file in a home."""
-    return home.path / NAME
+    return home.cluster
 
 
 def is_there(home: Home) -> bool:

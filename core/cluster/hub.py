@@ -86,7 +86,7 @@ class Hub:
             self._database = await stack.enter_async_context(Postgres.open(file.address))
             self._holding = Holding(self._archive, self._database)
             self._cluster = await self._holding.take()
-            key = self._archive.home.path / cluster_file.KEY_NAME
+            key = self._archive.home.worker_key
             place = await place_at(self._cluster, key, first=self._holding.upgraded)
             self.public_key = file.public_key
             self._queue = JobQueue(self._database)

@@ -18,6 +18,7 @@ from core.config import Home
 from core.errors import InputError
 from core.problems import cluster as problems
 from core.secrets import Secret
+from core.storage import configuration
 from core.storage.place import StoragePlace
 from core.values import dataclass
 
@@ -78,7 +79,10 @@ async def set_up(archive: Archive, address: str, place: StoragePlace, secret: Se
     archive.check_usable()
     if cluster_file.is_there(home):
         raise InputError(problems.THERE(path=str(cluster_file.path_of(home))))
-    key = home.path / cluster_file.KEY_NAME
+    storage = configuration.read(home)
+    if storage is not None and (storage.where, storage.endpoint) == (place.where, place.endpoint):
+        raise InputError(problems.PLACE_IS_STORAGE(path=place.where))
+    key = home.worker_key
     async with Postgres.open(address) as database:
         await database.refuse_others(archive.archive_id)
         await database.refuse_other_clock()

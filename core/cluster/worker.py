@@ -89,8 +89,7 @@ class Worker:
         async with Postgres.open(options.address) as database:
             cluster = await database.cluster()
             await database.refuse_other_clock()
-            if worker_key.public_half(options.key) != bytes(cluster["public_key"]):
-                raise InputError(problems.KEY_OTHER(path=str(options.key)))
+            self._check_key(cluster)
             place = await place_at(cluster, options.key, options.place, line=options.line)
             with _own(options.state):
                 for number in (signal.SIGTERM, signal.SIGINT):
@@ -101,6 +100,10 @@ class Worker:
                     await self._sessions(database, cluster, place)
                 finally:
                     await self._processes.close()
+
+    def _check_key(self, cluster: Row) -> None:
+        if worker_key.public_half(self._options.key) != bytes(cluster["public_key"]):
+            raise InputError(problems.KEY_OTHER(path=str(self._options.key)))
 
     async def _sessions(self, database: Postgres, cluster: Row, place: LanePlace) -> None:
         while not self._stopping.is_set():
@@ -119,7 +122,7 @@ class Worker:
                     await session.end()
                     await database.queue(partial(_unregister, queue))
             # The reason may be one that a new session does not mend: another protocol, a clock that stood still.
-            await database.lasting(lambda: database.cluster(cluster["archive"]))
+            self._check_key(await database.lasting(lambda: database.cluster(cluster["archive"])))
             await database.lasting(database.refuse_other_clock)
 
 

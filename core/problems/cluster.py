@@ -117,6 +117,12 @@ PLACE = Code(
     "Name a folder that service and workers may both write to.",
     Family.INPUT,
 )
+PLACE_IS_STORAGE = Code(
+    "cluster-place-is-storage",
+    "{path} is the storage of this archive's volumes.",
+    "Take another folder, or another prefix: what a worker that was given up has left there is no part of the archive.",
+    Family.INPUT,
+)
 BUCKET = Code("cluster-bucket", "{where} cannot hold what workers deliver: {why:clause}.", "{why:remedy}", Family.INPUT)
 NO_MARK = Code(
     "cluster-bucket-strange",

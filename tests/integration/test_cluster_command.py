@@ -88,6 +88,14 @@ def test_a_database_has_the_workers_of_one_archive(home: Path, empty: PostgresSe
     assert homes.cli(home, "cluster", "drain").returncode == 0
 
 
+def test_the_place_is_not_the_storage(home: Path, empty: PostgresServer, tmp_path: Path) -> None:
+    """Volumes of workers that were given up would be fetched from there as if they were of the archive."""
+    (tmp_path / "storage").mkdir()
+    assert homes.cli(home, "storage", "set", str(tmp_path / "storage")).returncode == 0
+    refused(init(home, empty.address, str(tmp_path / "storage")), "is the storage")
+    assert untouched(home)
+
+
 def test_a_home_without_a_cluster_says_so(home: Path) -> None:
     refused(homes.cli(home, "cluster", "status"), "no workers")
     refused(homes.cli(home, "cluster", "drain"), "no workers")

@@ -12,8 +12,8 @@ import pytest
 
 from core.archive.archive import Archive
 from core.archive.registry import lanes
-from core.cluster import cluster_file, setting_up
 from core.cluster import postgres as cluster_postgres
+from core.cluster import setting_up
 from core.cluster.hub import Hub
 from core.cluster.postgres import AwayError, Postgres
 from core.cluster.protocol import PROTOCOL
@@ -140,7 +140,7 @@ async def test_a_cluster_of_an_older_program_is_brought_up(empty: PostgresServer
     archive = await homes.begin(tmp_path / "home")
     try:
         file = await setting_up.set_up(archive, empty.address, StoragePlace(str(tmp_path / "place")), None)
-        assert file.name == cluster_file.KEY_NAME
+        assert file == archive.home.worker_key
         row = empty.query("SELECT archive, encode(public_key, 'hex'), place::text FROM cluster").split("|")
         empty.query("DROP TABLE cluster, session, volume, run, job, told, question, connection CASCADE")
         empty.query(script)

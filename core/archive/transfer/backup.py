@@ -228,6 +228,7 @@ async def _copy_once(archive: Archive, place: Home, done: Backup, tick: Tick, *,
         if home.keymap.exists():
             files.write(place.keymap, await asyncio.to_thread(home.keymap.read_bytes))
         await asyncio.to_thread(_copy_stamps, home, place)
+        await asyncio.to_thread(_copy_cluster, home, place, with_key)
         if with_key:
             await _put_with_key(state, keys, place)
         else:
@@ -247,6 +248,19 @@ async def _put_with_key(state: CatalogCopy, keys: tuple[bytes, bytes], place: Ho
         files.write(place.key.path, present)
     if not following:
         place.key.next_path.unlink(missing_ok=True)
+
+
+def _copy_cluster(home: Home, place: Home, with_key: bool) -> None:
+    """Have the backup know the workers of the archive, and their key if it has keys at all; nothing of earlier ones stays."""
+    for source, target, wanted in (
+        (home.cluster, place.cluster, True),
+        (home.worker_key, place.worker_key, with_key),
+    ):
+        if wanted and source.exists():
+            files.write(target, source.read_bytes())
+        elif target.exists():
+            target.unlink()
+            files.durable(place.path)
 
 
 def _remove_key(place: Home) -> bool:
