@@ -107,6 +107,9 @@ class Proxy:
                     # The server is down: so it seems to the client.
                     client.close()
                     continue
+                # Small pieces at once: whoever waits for each of them would lose 40 ms every time.
+                for one in (pair.client, pair.server):
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._pairs.append(pair)
             self._start(partial(self._pass, pair, to_client=False))
             self._start(partial(self._pass, pair, to_client=True))
