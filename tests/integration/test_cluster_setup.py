@@ -38,9 +38,8 @@ password_file = "master.txt"
 
 
 def lines() -> list[str]:
-    """The commands of the page's set-up, without their comments."""
-    block = PAGE.read_text().split("## Setting it up", 1)[1].split("```")[1]
-    return [line.split("  #")[0].strip() for line in block.strip().splitlines()]
+    """The commands of the page's set-up."""
+    return PAGE.read_text().split("## Setting it up", 1)[1].split("```")[1].strip().splitlines()
 
 
 def test_the_ten_lines_set_up_a_cluster_that_archives(dovecot: StartDovecot, tmp_path: Path) -> None:
@@ -74,7 +73,7 @@ def test_the_ten_lines_set_up_a_cluster_that_archives(dovecot: StartDovecot, tmp
 def _here(line: str, database: PostgresServer, folder: Path) -> list[str]:
     """The words of a line, with the names of the page's machines, folders and people put for what is here."""
     names = {
-        "postgresql://archivar@db.example.com/archivar": database.address,
+        "ADDRESS": database.address,
         "/srv/lanes": str(folder / "lanes"),
         "anna@example.com": address(1),
         "staff.toml": str(folder / "staff.toml"),
