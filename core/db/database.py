@@ -57,6 +57,7 @@ _DAMAGE = (
     "vtable constructor failed",
     "access to view",
     "malformed JSON",
+    "unsupported file format",
 )
 
 

@@ -263,6 +263,7 @@ class _Check:
     async def _conclude(self) -> None:
         """Add the findings on the volume; repaired damage goes to ``mended``."""
         place = self._place
+        await self._fault()
         if not place.parts and not place.messages and not place.faults:
             return
         later = await mended_later(self._home, place.volume)
@@ -276,6 +277,20 @@ class _Check:
             rescued = bool(later) and place.of_ledger == self._ledger_findings() and await self._all_rescued(later)
             for fault in place.faults:
                 self._say(rescued, fault)
+
+    async def _fault(self) -> None:
+        """Note why a volume is opened for reading only, where nothing that was looked at tells it."""
+        place = self._place
+        told = place.parts or place.messages or place.faults or place.of_ledger != self._ledger_findings()
+        if self._volume.fault is None or told or any(one.where == self._name for one in self._verdict.findings):
+            return
+        # What another process was writing is no damage.
+        again = await Volume.open(self._volume.path, read_only=True)
+        try:
+            if again.fault is not None:
+                place.faults.append(again.fault.reason)
+        finally:
+            await again.close()
 
     async def foretell(self) -> None:
         """Add the findings so far before the end. The messages of damaged parts are looked up in the table."""
