@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from core.profiles.schedule import Schedule
 from core.secrets import Secret
 from core.service.queue import Queue
 from core.service.worker import Service
+from core.system.process import is_stopped
 from tests import coded, forks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +53,12 @@ def wait_for(condition: Callable[[], Any], what: str, *, seconds: float = DEADLI
         assert waited < seconds, f"waited {seconds:g} s in vain: {what}"
         time.sleep(min(max(0.002, waited / 10), 0.02))
     return value
+
+
+def stop(pid: int) -> None:
+    """Stop a process (SIGSTOP) and wait until it stands: on a busy machine that takes a tenth of a second."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: is_stopped(pid), "the stop of a process")
 
 
 # -- what is in a home

@@ -25,7 +25,7 @@ from core.service.liveness import Life, look
 from core.service.lock import ServiceLock
 from core.system.process import is_stopped
 from tests.command import Archivar
-from tests.homes import begin, message, wait_for
+from tests.homes import begin, message, stop, wait_for
 from tests.servers.scripted import Script, ScriptedServer, Stored
 from tests.support import ALICE, mail, sandbox
 
@@ -80,7 +80,7 @@ def timed(archivar: Archivar, *words: str) -> tuple[int, str]:
 def test_a_stopped_service_is_noticed_by_every_command(archivar: Archivar, locked: bool) -> None:
     """Status, stop and cancel say within ten seconds what is wrong and how to go on, also when it holds the database's lock."""
     run, pid = running(archivar)
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid)
     with closing(sqlite3.connect(archivar.home / "archive.sqlite", isolation_level=None)) as holder:
         if locked:
             # As if it had been stopped in the middle of a change.
@@ -103,7 +103,7 @@ def test_json_tells_how_the_service_is(archivar: Archivar) -> None:
     """For scripts: life is alive, then stopped, then none."""
     _, pid = running(archivar)
     assert archivar("service", "status", "--json").json["life"] == "alive"
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid)
     assert archivar("service", "status", "--json", code=1).json["life"] == "stopped"
     assert archivar("status", "--json").json["service_life"] == "stopped"
     os.kill(pid, signal.SIGKILL)
@@ -137,7 +137,7 @@ async def test_a_stopped_helper_does_not_hold_a_run(tmp_path: Path) -> None:
     assert await processes.prepare(raws, 1) is not None
     alive: list[Offload] = list(processes._alive)
     for offload in alive:
-        os.kill(offload.pid, signal.SIGSTOP)
+        stop(offload.pid)
     begun = time.monotonic()
     assert await processes.prepare(raws, 1) is None
     assert time.monotonic() - begun < SECONDS
@@ -154,7 +154,7 @@ async def test_closing_an_archive_does_not_wait_for_a_stopped_helper(tmp_path: P
         assert starting is not None
         await starting
         for offload in box.archive.writer._processes._alive:
-            os.kill(offload.pid, signal.SIGSTOP)
+            stop(offload.pid)
         begun = time.monotonic()
     assert time.monotonic() - begun < SECONDS
 
@@ -168,7 +168,7 @@ async def test_a_stopped_companion_is_ended(tmp_path: Path, monkeypatch: pytest.
     beside.start(archive.home)
     process = beside._process
     assert process is not None
-    os.kill(process.pid, signal.SIGSTOP)
+    stop(process.pid)
     begun = time.monotonic()
     while beside.ended() is None:
         assert time.monotonic() - begun < SECONDS

@@ -113,7 +113,7 @@ def hold() -> Iterator[Hold]:
 
         def held(service: subprocess.Popen[bytes]) -> int:
             pid = int(wait_for(lambda: _helper(service.pid), "the process that verifies"))
-            os.kill(pid, signal.SIGSTOP)
+            homes.stop(pid)
             ending.callback(_kill, pid)
             return pid
 
