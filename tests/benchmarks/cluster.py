@@ -70,15 +70,17 @@ class Bench:
 
     def _seen(self, found: Found) -> Found:
         self._others.append(found.others)
+        load = found.run.load
+        done = f"{load.mailboxes} mailboxes, {load.messages * load.mailboxes:,.0f} new messages: {found.run.wall:.1f} s"
+        print(f"{done}, other programs had {found.others * 100:.0f} % of the machine", file=sys.stderr, flush=True)  # noqa: T201
         return found
 
     def rows(self) -> Iterator[Row]:
         """All rows but those of the provider's archive, as they are found."""
         self._stage.local(MANY)
         local = min((self._seen(self._stage.local(REAL)) for _ in range(2)), key=lambda one: one.run.wall)
-        few, many, again, large = self._calibrated()
-        calibration = [few, many, again, large]
-        costs = costs_of([one.run for one in calibration], self._site)
+        calibration, idle = self.calibrated()
+        costs = costs_of([one.run for one in calibration], self._site, idle)
         foretold = [self._foretold(costs, workers) for workers in WORKERS[:-1]]
         last = self._site_of(WORKERS[-1])
         with self._stage.cluster(REAL, WORKERS[-1]) as runner:
@@ -110,15 +112,19 @@ class Bench:
             yield self._foretelling(one)
         self.figures = _figures(costs, [*calibration, *(one.found for one in foretold)], foretold[0].found, indexed, sizes)
 
-    def _calibrated(self) -> tuple[Found, Found, Found, Found]:
+    def calibrated(self) -> tuple[list[Found], dict[str, float]]:
+        """Small runs by one worker, which give the costs, and what looking alone takes."""
         with self._stage.cluster(FEW, 1) as runner:
             few = self._seen(runner.run(self._stage.load(FEW)))
         with self._stage.cluster(MANY, 1) as runner:
             many = self._seen(runner.run(self._stage.load(MANY)))
+            # Else the service would have the index made meanwhile.
+            runner.index()
             again = self._seen(runner.run(Load(MANY.count, 0, 0.0, known=MANY.messages)))
+            idle = runner.idle()
         with self._stage.cluster(LARGE, 1) as runner:
             large = self._seen(runner.run(self._stage.load(LARGE)))
-        return few, many, again, large
+        return [few, many, again, large], idle
 
     def _site_of(self, workers: int) -> Site:
         return Site(workers, AT_ONCE, 1, AT_ONCE * workers, shared=self._site.shared)
@@ -206,12 +212,11 @@ def _each(seconds: float, found: Found) -> str:
 
 def _figures(costs: Costs, measured: list[Found], first: Found, indexed: float, sizes: tuple[float, float]) -> Figures:
     load = first.run.load
-    puts = first.requests.get("PUT", 0) or 1
     return Figures(
         costs=costs,
         statements=solved([(one.run.load, one.statements) for one in measured]),
         rows=solved([(one.run.load, one.rows) for one in measured]),
-        requests={method: count / puts for method, count in first.requests.items()},
+        requests={method: count / first.volumes for method, count in first.requests.items()},
         kept=first.stored / (load.mailboxes * load.messages * load.size),
         catalog=sizes[0],
         index=sizes[1],

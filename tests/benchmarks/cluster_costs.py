@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import combinations
 
-from tests.benchmarks.cluster_model import Cost, Costs, Load, Site, simulated
+from tests.benchmarks.cluster_model import LEAST, Cost, Costs, Load, Site, simulated
 
 _UNITS = tuple(field.name for field in fields(Cost))
 #: Halvings by which the time beside all work is found.
@@ -70,12 +70,20 @@ def _least_squares(rows: Sequence[Sequence[float]], some: Sequence[int]) -> list
     return [lines[at][size] / lines[at][at] / scale[at] for at in range(size)]
 
 
-def costs_of(runs: Sequence[MeasuredRun], site: Site) -> Costs:
-    """The costs of all programs from runs at ``site``, all on one machine; the turn is what brings the walls nearest."""
-    costs = Costs()
+def costs_of(runs: Sequence[MeasuredRun], site: Site, idle: Mapping[str, float]) -> Costs:
+    """The costs of all programs from runs at ``site``, all on one machine; the turn is what brings the walls nearest.
+
+    ``idle``: seconds of processor time in a second of a run that only waits, which are no cost of any mailbox.
+    """
+    costs = Costs(idle=idle)
     for name in _programs(runs):
-        costs = replace(costs, **{name: solved([(run.load, run.seconds[name]) for run in runs])})  # type: ignore[arg-type]
+        worked = [(run.load, _without(run.seconds[name], run.wall * idle.get(name, 0.0))) for run in runs]
+        costs = replace(costs, **{name: solved(worked)})  # type: ignore[arg-type]
     return replace(costs, turn=_turn(runs, costs, site))
+
+
+def _without(seconds: float, looking: float) -> float:
+    return max(seconds - looking, LEAST * seconds)
 
 
 def _programs(runs: Iterable[MeasuredRun]) -> list[str]:

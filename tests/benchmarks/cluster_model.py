@@ -16,6 +16,8 @@ from tests.benchmarks.discrete import Clock, Limit, Machine, Process, Signal, on
 
 #: Steps in which a large mailbox is followed: what is longer than a volume is taken together.
 MOST_STEPS = 8
+#: The least share of a processor that is left for work.
+LEAST = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Load:
 class Costs:
     """The costs of each program. ``worker``: its own process, ``beside``: those beside it that read and compress.
 
-    ``turn``: seconds that a mailbox takes beside all work, from its being given out to its being visited.
+    ``turn``: seconds that a mailbox takes beside all work, from its being given out to its being visited. ``idle``: seconds of
+    processor time that each program takes in a second for looking alone, each worker for itself.
     """
 
     server: Cost = Cost()
@@ -64,6 +67,11 @@ class Costs:
     database: Cost = Cost()
     place: Cost = Cost()
     turn: float = 0.0
+    idle: Mapping[str, float] = field(default_factory=dict)
+
+    def looking(self, workers: int) -> float:
+        """Processors that all programs take for looking alone."""
+        return sum(share * (workers if name == "worker" else 1) for name, share in self.idle.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,8 @@ class _Worker:
         self.free = site.mailboxes
         self.messages = self.size = 0.0
         self.ending = 0
+        #: Seconds for which its deliverer was at work.
+        self.delivering = 0.0
 
 
 class Run:
@@ -121,7 +131,11 @@ class Run:
     def __init__(self, load: Load, costs: Costs, site: Site) -> None:
         self._load, self._costs, self._site = load, costs, site
         clock = self._clock = Clock()
-        one = Machine(clock, site.shared) if site.shared is not None else None
+        one = None
+        if site.shared is not None:
+            one = Machine(clock, max(LEAST * site.shared, site.shared - costs.looking(site.workers)))
+        #: Looking takes its share of the time of the one service.
+        self._slower = 1 / (1 - min(1 - LEAST, costs.idle.get("home", 0.0))) if one is None else 1.0
         self._machines = {
             name: one or Machine(clock, site.cores.get(name, 1.0)) for name in ("home", "database", "place", "workers")
         }
@@ -152,6 +166,7 @@ class Run:
             "mail servers": max(machine.busy for machine in self._servers) / seconds / site.cores.get("server", 1.0),
             "workers": max(one.machine.busy for one in self._workers) / seconds / site.cores.get("workers", 1.0),
             "lines": max(one.line.busy for one in self._workers) / seconds,
+            "deliverers": max(one.delivering for one in self._workers) / seconds,
             "database": self._machines["database"].busy / seconds / site.cores.get("database", 1.0),
         }
         if site.shared is not None:
@@ -188,6 +203,7 @@ class Run:
 
     def _served(self, seconds: float) -> Process:
         """Have the one service work."""
+        seconds *= self._slower
         yield self._service.take()
         self._applying += seconds
         yield self._machines["home"].work(seconds)
@@ -200,6 +216,7 @@ class Run:
                 yield self._clock.delay(self._site.together)
             messages, size, ending = worker.messages, worker.size, worker.ending
             worker.messages, worker.size, worker.ending = 0.0, 0.0, 0
+            begun = self._clock.now
             if messages:
                 volumes = max(1, round(size / ENOUGH_BYTES))
                 self._volumes += volumes
@@ -207,6 +224,7 @@ class Run:
                 yield worker.line.work(2 * size / self._site.line)
                 yield self._clock.delay(volumes * self._site.asked * self._site.latency)
                 yield self._machines["place"].work(self._costs.place.of_mail(messages, size))
+            worker.delivering += self._clock.now - begun
             self._arrived.append((messages, size, ending))
             self._arrival.give()
 

@@ -31,6 +31,8 @@ from tests.servers.dovecot import Dovecot
 SEED = 16
 #: Mailboxes that a worker visits at once, and connections to the server for each worker.
 AT_ONCE = 4
+#: Seconds for which a run is watched that waits, and the programs that look for something to do meanwhile.
+IDLE_SECONDS, LOOKING = 4.0, ("home", "worker", "database")
 #: The least share of a machine that counts as left by other programs.
 LEAST = 0.1
 #: Seconds after which PostgreSQL has counted the rows of a session that is idle.
@@ -214,6 +216,19 @@ class ClusterRunner(Runner):
         )
         statements, rows = asked.split("|")
         return int(statements), int(rows)
+
+    def idle(self) -> dict[str, float]:
+        """Seconds of processor time in a second of a run that waits for workers which take nothing."""
+        self.home.command("cluster", "drain")
+        number = self.home.command("run", PROFILE, "--detach")["run"]
+        queued = "SELECT 1 FROM job WHERE state = 'todo'"
+        wait(lambda: self.made.change(queued), self.made, "a mailbox waits for a worker")
+        watch = processor.Watch(self._clocks)
+        time.sleep(IDLE_SECONDS)
+        passed = watch.passed()
+        self.home.command("cluster", "drain", "--back")
+        self.home.command("watch", str(number))
+        return {name: seconds / IDLE_SECONDS for name, seconds in passed.items() if name in LOOKING}
 
     def index(self) -> float:
         """Have the index made, with nothing else at work; messages a second."""

@@ -110,7 +110,7 @@ def test_a_line_to_the_place_carries_what_is_put_and_what_is_read_back() -> None
     """Ten mailboxes of 10 MB over 2 MB/s: each byte passes twice."""
     course = simulated(Load(10, 100, 100_000.0), Costs(), site(connections=16, mailboxes=16, line=2e6))
     assert course.seconds == pytest.approx(100.0, rel=0.01)
-    assert course.narrowest == "lines"
+    assert course.busy["lines"] == pytest.approx(1.0, rel=0.01)
 
 
 def test_each_volume_waits_for_the_answers_of_the_place() -> None:
@@ -127,6 +127,15 @@ def test_everything_on_one_machine_shares_its_processors() -> None:
     course = simulated(Load(20, 50, 1000.0), costs, Site(mailboxes=16, connections=16, shared=2.0, together=0.0))
     assert course.seconds == pytest.approx(3.0, rel=0.1)
     assert course.busy == {"machine": pytest.approx(1.0, rel=0.1)}
+
+
+def test_looking_takes_its_share_of_a_machine_and_of_the_one_service() -> None:
+    """Half of one processor for looking: what takes a second takes two."""
+    costs = Costs(worker=Cost(mailbox=1.0), idle={"worker": 0.5})
+    course = simulated(Load(1, 1, 1.0), costs, Site(shared=1.0, together=0.0))
+    assert course.seconds == pytest.approx(2.0)
+    course = simulated(Load(1, 1, 1.0), Costs(home=Cost(mailbox=1.0), idle={"home": 0.5}), site())
+    assert course.seconds == pytest.approx(2.0)
 
 
 def test_costs_are_found_again_from_the_runs_that_they_make() -> None:
