@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
+from core import files
 from core.archive.archive import Archive
 from core.archive.store import page_copy, volume_copy
 from core.archive.store.ledger import Head
@@ -185,6 +188,40 @@ async def test_a_volume_that_is_written_to_while_its_pages_are_copied(
     assert done.head == Head(*homes.rows(copy.volume(1), "SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")[0])
     assert copy.volume(1).stat().st_mode & 0o777 == 0o600
     await writer.close()
+    await archive.close()
+
+
+async def test_a_copy_by_pages_is_synced_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written without a single sync: with its name before its bytes, a crash would leave a volume of zeros."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {1: message(1, 60_000)})
+    copy = Home(tmp_path / "copy")
+    synced, real = set[str](), os.fsync
+
+    def watched(descriptor: int) -> None:
+        if os.fstat(descriptor).st_size:
+            synced.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    await back_up(archive, copy.path)
+    await archive.close()
+    assert str(files.aside(copy.volume(1))) in synced
+
+
+async def test_a_copy_by_pages_tells_of_the_end_that_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written after the original was looked at is copied with its pages."""
+    archive = await homes.begin(tmp_path / "home")
+    await homes.store(archive, {1: message(1, 60_000)})
+    copied = page_copy.copy
+
+    async def later(*args: Any) -> bool:
+        await homes.store(archive, {2: message(2)})
+        return await copied(*args)
+
+    monkeypatch.setattr(page_copy, "copy", later)
+    head, _ = await volume_copy.bring_up(archive.home.volume(1), tmp_path / "copy.sqlite", lambda size: None)
+    assert head == await archive.head()
     await archive.close()
 
 

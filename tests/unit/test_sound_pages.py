@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.archive.archive import Archive
+from core.archive.proof import sound_pages
 from core.archive.proof.check_place import CheckPosition, CheckStage
 from core.archive.proof.findings import Verdict
+from core.archive.proof.ledger_check import ROWS
 from core.archive.proof.sound_pages import SoundRows
 from core.archive.proof.verify import verify
 from core.archive.proof.volume_check import walk
@@ -173,6 +175,21 @@ async def test_a_message_of_several_parts_is_joined_and_hashed(
     change(home.volume(1), f"UPDATE message SET {wrong.format(turned=turned)} WHERE id = {number}")
     found, counts = await _found(home, singly=False, monkeypatch=monkeypatch)
     assert [one for one in found if one[1].startswith("found-message")]
+    assert await _found(home, singly=True, monkeypatch=monkeypatch) == (found, counts)
+
+
+async def test_a_page_that_takes_long_is_gone_through_to_its_end(
+    tmp_path: Path, template: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages that are to be read once more end a page early: the next one begins where it ended."""
+    home = Home(Path(shutil.copytree(template.path, tmp_path / "home")))
+    [(last,)] = rows(home.volume(1), "SELECT max(id) FROM message")
+    assert last > ROWS
+    change(home.volume(1), f"UPDATE message SET size = size + 1 WHERE id = {last}")
+    monkeypatch.setattr(sound_pages, "UNPROVED_BYTES", 1)
+    monkeypatch.setattr(SoundRows, "_proves", lambda *args: False)
+    found, counts = await _found(home, singly=False, monkeypatch=monkeypatch)
+    assert [one[1] for one in found if one[1].startswith("found-message")] == ["found-message-of-other-size"]
     assert await _found(home, singly=True, monkeypatch=monkeypatch) == (found, counts)
 
 
