@@ -210,7 +210,7 @@ async def test_a_copy_by_pages_is_synced_before_it_takes_its_place(tmp_path: Pat
 
 
 async def test_a_copy_by_pages_tells_of_the_end_that_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was written after the original was looked at is copied with its pages."""
+    """Entries that are written after the original was looked at are copied with its pages."""
     archive = await homes.begin(tmp_path / "home")
     await homes.store(archive, {1: message(1, 60_000)})
     copied = page_copy.copy
