@@ -81,6 +81,7 @@ async def verify(
     if home.is_backup:
         output.note(f"! {home.path} is a backup; it is proved as it stands, and only read.")
     notes: list[str] = []
+    away = stored.tell_away(home)
     if not percent:
         verdict = await verify_all(home, lambda verdict: tell(0.0, verdict))
         named = await _names(verdict)
@@ -98,7 +99,7 @@ async def verify(
         # Their bytes are verified all the same; that searches cannot find their text is worth a note.
         notes = [f"! {unreadable(count)}", *notes]
     return Answer(
-        json=lambda: _as_json(verdict, named, backup=home.is_backup),
+        json=lambda: _as_json(verdict, named, backup=home.is_backup) | {"away": away},
         lines=_lines(verdict, named, backup=home.is_backup),
         notes=notes,
         exit_code=4 if verdict.findings else 0,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from core.archive.archive import Archive
     from core.archive.proof.stored_seals import SealsThere
     from core.archive.registry.storing import StorageCheck
+    from core.config import Home
     from core.problems.code import Reason
     from core.secrets import Secret
     from core.storage.place import StoragePlace
@@ -338,6 +339,18 @@ async def compared() -> tuple[dict[str, Reason], list[str], int]:
         await stored_seals.accept_later(archive)
     numbers = home.volume_numbers()
     return found, [home.volume(number).name for number in range(1, (numbers or [0])[-1]) if number not in numbers], seals.later
+
+
+def tell_away(home: Home) -> int:
+    """Tell a person that volumes are fetched to be verified: over a slow line, or for money. Their number."""
+    from core.storage import copies, notes
+
+    away = [one for one in copies.volumes(home) if notes.is_away(one)]
+    if away:
+        count = counted(len(away), "volume is", "volumes are")
+        told = f"{count} in the storage alone ({size(sum(map(notes.size_of, away)))}), and fetched to be verified."
+        output.note(f"! {told} archivar verify --storage reads the objects, and keeps none here.")
+    return len(away)
 
 
 def failures(failed: Mapping[str, Reason]) -> Iterator[Line]:

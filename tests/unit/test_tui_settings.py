@@ -14,7 +14,9 @@ from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.proof import last_verification
 from core.archive.proof.verify import Finding, Verdict
+from core.archive.registry import storing
 from core.problems import finding
+from core.storage.place import StoragePlace
 from tests import homes
 from tests.screens import BOTH_SIZES, Shown, straight
 from tests.terminal.consoles import console_on
@@ -62,7 +64,29 @@ async def test_the_list_has_a_line_for_each_setting(archive: Archive, monkeypatc
     monkeypatch.setattr(settings, "shown", lambda _: values)
     async with console_on(archive.home) as screen:
         await at_settings(screen)
-        await screen.until_shown(*(one.line[0] for one in settings.DESCRIBED.values() if one.line is not None))
+        found = {name: one.line[0] for name, one in settings.DESCRIBED.items() if one.line is not None}
+        await screen.until_shown(*(label for name, label in found.items() if not name.startswith("storage_")))
+
+
+@BOTH_SIZES
+async def test_the_settings_of_a_storage_are_shown_where_there_is_one(
+    archive: Archive, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """A home without one has no lines for it."""
+    async with console_on(archive.home, size) as screen:
+        await at_settings(screen)
+        assert not any("Stored copies" in line or "May wait" in line for line in screen.lines)
+    (tmp_path / "elsewhere").mkdir()
+    await storing.configure(archive, StoragePlace(str(tmp_path / "elsewhere")), None, actor="test")
+    async with console_on(archive.home, size) as screen:
+        await at_settings(screen)
+        await screen.until_shown("Stored copies all", "May wait", "64 GiB")
+        assert straight(screen.lines, size)
+        assert "…" not in "".join(screen.lines[1:13])
+        for _ in range(20):
+            await screen.press("down")
+        await screen.press("up", "enter")
+        await screen.until_shown("Allowed: all, or a size from 64 MiB")
 
 
 async def test_a_theme_is_seen_while_it_is_chosen_and_kept_when_taken(archive: Archive) -> None:

@@ -10,7 +10,7 @@ from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.proof import damage, last_verification
 from core.archive.proof.last_verification import LastVerification
-from core.archive.registry import saved_settings
+from core.archive.registry import saved_settings, storage_state
 from core.archive.store import space
 from core.archive.store.space import DiskUse
 from core.archive.transfer import exposures
@@ -20,11 +20,15 @@ from core.problems.console import KEYMAP_THERE
 from core.problems.disk import UNWRITTEN
 from core.service.lock import is_running
 from core.service.queue import Queue
+from core.storage import configuration
 from core.text import format as texts
 from tui.desk import face, present
 from tui.desk.present import Safe
 from tui.desk.proof.proof import last_sentence
 from tui.desk.refusals import translated
+
+#: Settings that a home without a storage has no use for.
+_OF_STORAGE = ("storage_cache", "storage_bound")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class SettingsDesk:
             service = await self._service(running)
             log = self._home.log
             volumes = len(self._home.all_volume_numbers())
+            storage = await self._storage()
             open_to_others = [face.told(one.reason) for one in await exposures.look(self._archive)]
         sealed = "; the last one is written to, the others are sealed" if volumes > 1 else ""
         access = {"Access": present.text(" ".join(open_to_others), 600)} if open_to_others else {}
@@ -85,6 +90,7 @@ class SettingsDesk:
             "Disk": f"{texts.size(use.used)}: {_parts(use)}",
             "Free": use.sentence(),
             "Volumes": f"{texts.number(volumes)}, {texts.size(use.volumes)}{sealed}",
+            **storage,
             "Verified": _verified(verified, damaged),
             "Service": service,
             "Log": present.text(str(log)) if log.exists() else f"{present.text(str(log))} (none yet)",
@@ -104,7 +110,7 @@ class SettingsDesk:
                 present.sentence(one.allowed),
             )
             for name, one in settings.DESCRIBED.items()
-            if one.line is not None
+            if one.line is not None and (storage or name not in _OF_STORAGE)
         )
         return SettingsView(
             rows,
@@ -113,6 +119,16 @@ class SettingsDesk:
             running,
             self._home.keymap.exists(),
         )
+
+    async def _storage(self) -> dict[str, Safe]:
+        """The fact about the storage; none without one."""
+        place, found = configuration.read(self._home), await storage_state.known_backlog(self._home, self._archive.database)
+        if place is None or found is None:
+            return {}
+        waiting = (
+            f"; {texts.counted(found.volumes, 'volume')} ({texts.size(found.bytes)}) not there yet" if found.volumes else ""
+        )
+        return {"Storage": present.text(f"{place.where}{waiting}")}
 
     async def _service(self, running: bool) -> str:
         known = await self._queue.service()

@@ -197,8 +197,7 @@ DESCRIBED: dict[str, Description] = {
     ),
     "storage_cache": Description(
         "How much of the volumes in the storage stays on this machine as well.",
-        # The page of the console has no room for more lines at 80x24.
-        None,
+        ("Stored copies", "this much of them stays here as well"),
         "all, or a size from 64 MiB such as 20 GB",
         _cache,
         _within(0, 2**62, int),
@@ -206,7 +205,7 @@ DESCRIBED: dict[str, Description] = {
     ),
     "storage_bound": Description(
         "How much may wait on this machine for a storage that does not answer, until no run begins.",
-        None,
+        ("May wait", "for the storage, until no run begins"),
         "a size from 64 MiB such as 64 GB",
         _many,
         _within(1, 2**62, int),
