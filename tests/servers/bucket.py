@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -33,7 +34,8 @@ _SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 {_CREDENTIAL}, SignedHeaders=host
 class Moods:
     """The behaviour of the front. ``refuse``: status and code of the answer, None to pass requests on.
 
-    ``only``: the methods that are meant; ``forgetful``: conditions of puts are forgotten; ``joining``: false, those of objects
+    ``only``: the methods that are meant; ``below``: a part of the addresses that are; ``times``: how often, None for always;
+    ``forgetful``: conditions of puts are forgotten; ``joining``: false, those of objects
     put together from parts; ``change``: makes other bytes of what is put; ``dropped``: every connection is closed without an
     answer; ``lost``: methods of which so many answers are lost on the way; ``cut``: bytes that are taken until the line is
     cut, for each request from then on; ``cut_answer``: bytes of the next answer's content, after which it is cut.
@@ -41,6 +43,8 @@ class Moods:
 
     refuse: tuple[int, str] | None = None
     only: tuple[str, ...] = ()
+    below: str = ""
+    times: int | None = None
     change: Callable[[bytes], bytes] | None = None
     dropped: bool = False
     forgetful: bool = False
@@ -55,6 +59,7 @@ class Moods:
     def calm(self) -> None:
         """Be what a server should be."""
         self.refuse, self.only, self.change, self.dropped, self.forgetful, self.joining = None, (), None, False, False, True
+        self.below, self.times = "", None
         self.lost, self.cut, self.cut_answer, self.taken = {}, None, None, 0
         self.requests.clear()
 
@@ -89,6 +94,16 @@ class BucketServer:
         """The mode of an object's lock, and the time until which it holds; empty texts without one."""
         found = httpx.head(f"{self.direct}/{name}/{key}", headers=_SIGNED).headers
         return found.get("x-amz-object-lock-mode", ""), found.get("x-amz-object-lock-retain-until-date", "")
+
+    def encryption(self, key: str) -> str:
+        """The encryption that an object was put with; empty without one."""
+        return httpx.head(f"{self.direct}/{BUCKET}/{key}", headers=_SIGNED).headers.get("x-amz-server-side-encryption", "")
+
+    @contextmanager
+    def behind_tls(self, tls: ssl.SSLContext) -> Iterator[str]:
+        """Context of another address of the server, which speaks TLS."""
+        with _front(self.direct, self.moods, tls) as endpoint:
+            yield endpoint
 
     def delete(self, key: str) -> None:
         httpx.delete(f"{self.direct}/{BUCKET}/{key}", headers=_SIGNED).raise_for_status()
@@ -132,13 +147,15 @@ def _wait_for(address: str) -> None:
 
 
 @contextmanager
-def _front(direct: str, moods: Moods) -> Iterator[str]:
+def _front(direct: str, moods: Moods, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     server = ThreadingHTTPServer((HOST, 0), _handler(direct, moods))
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield f"http://{HOST}:{server.server_address[1]}"
+        yield f"http{'s' if tls is not None else ''}://{HOST}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
@@ -162,7 +179,9 @@ def _handler(direct: str, moods: Moods) -> type[BaseHTTPRequestHandler]:
             if body is None or moods.dropped:
                 self.close_connection = True
                 return
-            if moods.refuse is not None and (not moods.only or self.command in moods.only):
+            meant = (not moods.only or self.command in moods.only) and moods.below in self.path and moods.times != 0
+            if moods.refuse is not None and meant:
+                moods.times = moods.times - 1 if moods.times is not None else None
                 self._refuse(*moods.refuse)
                 return
             headers = {name: text for name, text in self.headers.items() if name.lower() not in ("host", "connection")}
