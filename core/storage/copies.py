@@ -91,8 +91,15 @@ def free(home: Home, limit: int, *, more: int = 0, recent: float = IN_USE_SECOND
         if held <= limit or time.time() - used < recent:
             break
         try:
-            volume.unlink()
-            files.durable(volume.parent)
+            with notes.alone(volume):
+                # Another storage may have been set, in which it is not.
+                note = _note(volume)
+                if note is None or not note.is_of(volume):
+                    continue
+                volume.unlink()
+                files.durable(volume.parent)
+        except FileNotFoundError:
+            continue
         except OSError as error:
             raise StorageError(disk.FAILED(file=volume.name, said=str(error.strerror))) from error
         held -= size

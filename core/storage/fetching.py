@@ -7,17 +7,15 @@ and is read as any volume.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkstemp
 
 from core import files
 from core.config import Home
-from core.errors import ArchivarError, DamagedError, StorageError, UnfetchedError
+from core.errors import ArchivarError, DamagedError, UnfetchedError
 from core.problems import bucket as problems
 from core.problems import storage as disk
 from core.storage import configuration, copies, notes, proving
@@ -39,7 +37,7 @@ def bring(volume: Path) -> None:
     if volume.exists():
         touch(volume, note)
         return
-    with _alone(volume):
+    with notes.alone(volume):
         if not volume.exists():
             home = notes.home_of(volume)
             copies.make_room(home, more=note.size)
@@ -76,17 +74,3 @@ def _fetch(home: Home, volume: Path, note: StoredNote) -> None:
         raise
     except ArchivarError as error:
         raise UnfetchedError(problems.AWAY(file=volume.name, why=error.reason)) from error
-
-
-@contextmanager
-def _alone(volume: Path) -> Iterator[None]:
-    """Context in which no other process fetches the volume."""
-    try:
-        descriptor = os.open(notes.path_of(volume), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise StorageError(disk.FAILED(file=volume.name, said=str(error.strerror))) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -6,14 +6,19 @@ it is, and which state of the local file it has: a file that has changed since i
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from core import files
 from core.config import Home
-from core.errors import DamagedError
+from core.errors import DamagedError, StorageError
 from core.problems import bucket as problems
+from core.problems import storage as disk
 from core.values import dataclass
 
 SUFFIX = ".stored"
@@ -58,6 +63,29 @@ def write(volume: Path, note: StoredNote) -> None:
     """Write the note about a volume, in place of an earlier one; durable when this returns. Raises ``OSError``."""
     volume.parent.mkdir(mode=0o700, exist_ok=True)
     files.write(path_of(volume), json.dumps(note.as_json()).encode())
+
+
+@contextmanager
+def alone(volume: Path) -> Iterator[None]:
+    """Context in which no other process fetches or removes the volume, or gives up its note. Raises ``StorageError``."""
+    try:
+        descriptor = os.open(path_of(volume), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StorageError(disk.FAILED(file=volume.name, said=str(error.strerror))) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def give_up(volume: Path) -> None:
+    """Remove the note of a volume that is here: it is stored no more, as far as this home goes. Raises ``StorageError``."""
+    if not path_of(volume).exists():
+        return
+    with alone(volume):
+        if volume.exists():
+            path_of(volume).unlink(missing_ok=True)
 
 
 def is_away(volume: Path) -> bool:

@@ -47,6 +47,8 @@ def try_out(storage: VolumeStorage, archive: str, step: Callable[[str], None] = 
         refuse_others(storage, archive)
         step("list")
         _try_mark(storage, archive, step)
+        # Another archive may have begun there at the same time: one of the two sees the other's mark.
+        refuse_others(storage, archive)
     except (StorageError, DamagedError) as error:
         raise InputError(problems.UNFIT(why=error.reason)) from error
 

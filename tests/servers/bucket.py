@@ -97,7 +97,8 @@ class BucketServer:
 
     def encryption(self, key: str) -> str:
         """The encryption that an object was put with; empty without one."""
-        return httpx.head(f"{self.direct}/{BUCKET}/{key}", headers=_SIGNED).headers.get("x-amz-server-side-encryption", "")
+        found = httpx.head(f"{self.direct}/{BUCKET}/{key}", headers=_SIGNED).headers
+        return str(found.get("x-amz-server-side-encryption", ""))
 
     @contextmanager
     def behind_tls(self, tls: ssl.SSLContext) -> Iterator[str]:

@@ -56,6 +56,7 @@ TOLD_BEFORE_THE_END = {
     "core.cli.proof.repair()": "that it would be salvaged first is known before the search for copies",
     "core.cli.proof._rebuilt()": "what was done to the home holds, even if the rest fails",
     "core.cli.restore.restore()": "warnings stand before the question whether to restore",
+    "core.cli.storage.tell_away()": "that much is fetched is known before hours of it",
     "core.cli.restore._announce()": "what a question is about stands before it",
     "core.cli.runs.run_profile()": "that it runs already is told before the run is watched",
     "core.cli.waiting.short()": "whoever leaves is told that the run goes on",

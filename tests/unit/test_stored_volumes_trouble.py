@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,10 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.proof import verify
 from core.archive.registry import storage_state, stored_repair, storing
-from core.errors import DamagedError, UnfetchedError
+from core.errors import DamagedError, InputError, UnfetchedError
 from core.problems import bucket as problems
 from core.problems import storage as disk
-from core.storage import copies, fetching, notes
+from core.storage import configuration, copies, fetching, notes, opening, proving
 from core.storage.place import StoragePlace
 from tests import homes, stored_archives
 from tests.servers.bucket import BucketServer
@@ -185,3 +186,64 @@ async def test_a_note_that_was_lost_with_the_copy_is_written_anew_by_a_check(tmp
         assert await homes.raws(archive) == before
     finally:
         await archive.close()
+
+
+# Another storage -----------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_in_one_storage_counts_for_no_other(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    other = tmp_path / "other"
+    other.mkdir()
+    try:
+        assert (await storing.push(archive, actor="test")).failed == {}
+        await archive.volumes.release()
+        await storing.configure(archive, StoragePlace(str(other)), None, actor="test")
+        assert copies.free(archive.home, 0, recent=0.0) == []
+        assert {1, 2, 3, 4} <= set(copies.waiting(archive.home))
+        assert (await storing.push(archive, actor="test")).failed == {}
+        assert (await storing.check(archive, deep=True)).findings == {}
+        removed = copies.free(archive.home, 0, recent=0.0)
+        assert len(removed) >= 4
+        shutil.rmtree(folder.where)
+        assert await homes.raws(archive)
+    finally:
+        await archive.close()
+
+
+async def test_what_is_in_a_storage_alone_keeps_it_until_another_has_it(tmp_path: Path, folder: StoragePlace) -> None:
+    archive = await archive_with(tmp_path, folder)
+    other = tmp_path / "other"
+    other.mkdir()
+    try:
+        before = await homes.raws(archive)
+        await free(archive)
+        with pytest.raises(InputError, check=coded(problems.STILL_AWAY)):
+            await storing.configure(archive, StoragePlace(str(other)), None, actor="test")
+        assert configuration.read(archive.home) == folder
+        shutil.copytree(folder.where, other, dirs_exist_ok=True)
+        await storing.configure(archive, StoragePlace(str(other)), None, actor="test")
+        shutil.rmtree(folder.where)
+        assert await homes.raws(archive) == before
+        assert (await storing.push(archive, actor="test")).failed == {}
+    finally:
+        await archive.close()
+
+
+async def test_two_archives_that_begin_in_one_place_at_once_are_found_out(tmp_path: Path, folder: StoragePlace) -> None:
+    first = await homes.begin(tmp_path / "one")
+    storage = opening.opened(folder, None)
+    begun: list[str] = []
+
+    def step(name: str) -> None:
+        if name == "put" and not begun:
+            begun.append(name)
+            (Path(folder.where) / ("b" * 32)).mkdir()
+            (Path(folder.where) / ("b" * 32) / "archive.json").write_text("{}")
+
+    try:
+        with pytest.raises(InputError) as refused:
+            proving.try_out(storage, first.archive_id, step)
+        assert refused.value.reason.values["why"].code == problems.OF_OTHER_ARCHIVE  # type: ignore[union-attr]
+    finally:
+        await first.close()

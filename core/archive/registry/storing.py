@@ -18,6 +18,7 @@ from core.archive.store.entries.records import SettingSaved
 from core.archive.store.entries.upkeep import VolumeStored
 from core.archive.store.ledger import Draft
 from core.archive.store.volume import Volume
+from core.config import Home
 from core.errors import DamagedError, InputError, StorageError, UnfetchedError
 from core.problems import bucket as problems
 from core.problems.code import Reason
@@ -73,13 +74,34 @@ async def configure(
     archive.check_usable()
     storage = opening.opened(wanted, secret, tries=1)
     await asyncio.to_thread(proving.try_out, storage, archive.archive_id, step)
+    before = configuration.read(home)
+    moved = before is None or (before.where, before.endpoint) != (wanted.where, wanted.endpoint)
+    if moved:
+        await asyncio.to_thread(_refuse_unreachable, home, storage)
     await asyncio.to_thread(trial, storage, wanted)
     async with archive.changing():
         # The entry first, so that no definition changes without one.
         await archive.append([Draft(SettingSaved("storage", wanted.where), actor)])
+        if moved:
+            # What is in another storage is not in this one: it is put, or compared, before its copy may go. A process that is
+            # killed before the definition is saved has the earlier storage, in which all that is compared again.
+            for volume in copies.volumes(home):
+                notes.give_up(volume)
         configuration.write(home, wanted, secret)
         await storage_state.succeeded(archive.database)
     return wanted
+
+
+def _refuse_unreachable(home: Home, storage: VolumeStorage) -> None:
+    """Raise ``InputError`` when a volume is in another storage alone, of which ``storage`` has no object of that size."""
+    count = 0
+    for volume in copies.volumes(home):
+        note = notes.read(volume) if notes.is_away(volume) else None
+        if note is not None:
+            there = storage.head(note.key)
+            count += there is None or there.size != note.size
+    if count:
+        raise InputError(problems.STILL_AWAY(count=count))
 
 
 async def forget(archive: Archive, *, actor: str) -> None:
@@ -178,7 +200,10 @@ async def store(
         if str(key) not in known:
             known[str(key)] = VolumeStored(number, str(key), sha256, size)
             await archive.append([Draft(known[str(key)], actor)])
-    await asyncio.to_thread(notes.write, volume, StoredNote(str(key), sha256, size, modified))
+        wanted = configuration.read(archive.home)
+        if wanted is not None and wanted.where == storage.where:
+            # Else another storage has been set since, for which it waits.
+            await asyncio.to_thread(notes.write, volume, StoredNote(str(key), sha256, size, modified))
 
 
 def _free_key(key: VolumeKey, known: Mapping[str, VolumeStored], sha256: bytes, avoid: Collection[str]) -> VolumeKey:
