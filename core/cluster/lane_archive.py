@@ -7,7 +7,6 @@ transaction. ``LaneArchive`` is what one visit sees (``archive.visited.VisitedAr
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Protocol
 
@@ -19,16 +18,14 @@ from core.archive.store.lane_chain import LaneEnd
 from core.archive.store.lane_writer import LaneIdentity, LaneWriter
 from core.archive.store.ledger import Draft, Entry, Head
 from core.archive.store.offload import Processes
+from core.archive.store.requests import RequestQueue
 from core.archive.store.writer import Ready
 from core.db.database import Database
 from core.errors import DamagedError
 from core.message.octets import Bytes
 from core.problems import volume as problems
-from core.system.tasks import spawn
 from core.values import dataclass
 
-#: Raw bytes written in one transaction when several batches wait.
-GROUP_BYTES = 16 * 1024 * 1024
 #: Messages of the lane that are remembered, so that none is stored twice in it: some 100 MB.
 MOST_MESSAGES = 1_000_000
 
@@ -73,8 +70,7 @@ class LaneHand:
         self._writer = writer
         self._processes = processes
         self._stored: set[bytes] = set()
-        self._waiting: deque[LaneRequest] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._requests: RequestQueue[LaneRequest] = RequestQueue(self._in_turn, "append to the lane")
         self._turn = asyncio.Lock()
 
     def expect(self, size: int) -> None:
@@ -98,11 +94,8 @@ class LaneHand:
         cancelled caller's request is still written. Raises ``StorageError``.
         """
         request = LaneRequest(drafts, ready, job, known, asyncio.get_running_loop().create_future())
-        request.done.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._waiting.append(request)
-        if self._task is None or self._task.done():
-            self._task = spawn(self._write_all(), name="append to the lane")
-        return await asyncio.shield(request.done)
+        await self._requests.put(request)
+        return request.done.result()
 
     async def head(self) -> Head:
         """The last entry of the lane."""
@@ -119,31 +112,11 @@ class LaneHand:
 
     async def close(self) -> None:
         """Write what is still queued."""
-        while self._task is not None and not self._task.done():
-            await asyncio.wait([self._task])
+        await self._requests.close()
 
-    async def _write_all(self) -> None:
-        while self._waiting:
-            groups = deque([self._group()])
-            while groups:
-                group = groups.popleft()
-                try:
-                    async with self._turn:
-                        await self._write(group)
-                except Exception as error:
-                    if len(group) == 1:
-                        group[0].done.set_exception(error)
-                    else:
-                        # One of them may be the cause; the others are written without it.
-                        groups.extend([request] for request in group)
-
-    def _group(self) -> list[LaneRequest]:
-        group = [self._waiting.popleft()]
-        size = group[0].size
-        while self._waiting and size + self._waiting[0].size <= GROUP_BYTES:
-            size += self._waiting[0].size
-            group.append(self._waiting.popleft())
-        return group
+    async def _in_turn(self, group: Sequence[LaneRequest]) -> None:
+        async with self._turn:
+            await self._write(group)
 
     async def _write(self, group: Sequence[LaneRequest]) -> None:
         batches = [request.ready for request in group if request.ready]

@@ -71,7 +71,7 @@ async def first_alone(archive: Archive, volume: Slow, *others: Sequence[str]) ->
     tasks = [append(archive, "a")]
     await until(lambda: volume.groups == [["a"]])
     tasks += [append(archive, *names) for names in others]
-    await until(lambda: len(archive.writer._waiting) == len(others))
+    await until(lambda: archive.writer._requests.waiting == len(others))
     return tasks
 
 

@@ -7,7 +7,6 @@ during a transaction wait, and are written together in the next one, in their or
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -16,16 +15,14 @@ from core.archive.store.entries.upkeep import Repaired, RepairedMessage
 from core.archive.store.intake import PreparedMessage, StoredPart
 from core.archive.store.ledger import Draft, Entry
 from core.archive.store.offload import Processes
+from core.archive.store.requests import RequestQueue
 from core.archive.store.volume import Sealed
 from core.archive.store.volume_rows import AppendedRows, Incomplete
 from core.archive.store.volumes import Volumes
-from core.system.tasks import spawn
 from core.values import dataclass
 
 #: Up to this size in bytes a batch is compressed before its turn to be written.
 COMPRESS_AHEAD_BYTES = 16 * 1024 * 1024
-#: Raw bytes written in one transaction when several batches wait.
-GROUP_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +110,11 @@ class Writer:
         self._volumes = volumes
         self._projection = projection
         self._processes = Processes()
-        self._waiting: deque[WriteRequest] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._requests: RequestQueue[WriteRequest] = RequestQueue(self._write, "append")
 
     async def close(self) -> None:
         """Write what is still queued, and end the processes."""
-        while self._task is not None and not self._task.done():
-            await asyncio.wait([self._task])
+        await self._requests.close()
         await self._processes.close()
 
     # Making ready ----------------------------------------------------------------------------------------------------------
@@ -169,12 +164,8 @@ class Writer:
 
     async def _request(self, request: WriteRequest) -> list[Entry]:
         self._volumes.check_usable()
-        # A cancelled caller never reads the future's error: it is read here.
-        request.done.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._waiting.append(request)
-        if self._task is None or self._task.done():
-            self._task = spawn(self._write_all(), name="append")
-        return await asyncio.shield(request.done)
+        await self._requests.put(request)
+        return request.done.result()
 
     async def mend(self, raws: Mapping[bytes, bytes], origin: str, actor: str = "archivar") -> int:
         """Store anew those of ``raws``, by SHA-256, that are lost; their number. ``origin``: their source, for the ledger.
@@ -205,29 +196,6 @@ class Writer:
         """Append to a volume that has lost entries which the catalog has applied; the catalog is made anew afterwards."""
         present = await self._projection.present((), self._volumes.last, ())
         await self._to_volume(await self._projection.told(drafts, {}), _Batch({}, (), present))
-
-    async def _write_all(self) -> None:
-        while self._waiting:
-            groups = deque([self._group()])
-            while groups:
-                group = groups.popleft()
-                try:
-                    await self._write(group)
-                except Exception as error:
-                    if len(group) == 1:
-                        group[0].done.set_exception(error)
-                    else:
-                        # One of them may be the cause; the others are written without it.
-                        groups.extend([request] for request in group)
-
-    def _group(self) -> list[WriteRequest]:
-        """Take from the queue what fits into one transaction."""
-        group = [self._waiting.popleft()]
-        size = group[0].size
-        while self._waiting and size + self._waiting[0].size <= GROUP_BYTES:
-            size += self._waiting[0].size
-            group.append(self._waiting.popleft())
-        return group
 
     async def _write(self, group: Sequence[WriteRequest]) -> None:
         """Write several requests in one transaction of the volume and one of the catalog."""
