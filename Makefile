@@ -36,7 +36,7 @@ FIT := $(shell grep -qsF '$(CURDIR)/$(VENV)/bin/python' $(BIN)/pip && $(BIN)/pyt
 
 # The tests are compiled once beside the checks, not by each worker at the same moment.
 test: $(READY)
-	@.ci/needs dovecot-imapd isync openssl postgresql slapd tmux
+	@.ci/needs dovecot-imapd isync openssl postgresql prometheus slapd tmux
 	@code=0; \
 	$(BIN)/python -m pytest --collect-only -q $(TESTS) >/dev/null 2>&1 </dev/null & compiling=$$!; \
 	$(MAKE) --no-print-directory check || code=1; \

@@ -15,10 +15,11 @@ from core.archive import opening
 from core.archive.catalog import digests, followed, lanes
 from core.archive.store.folder_lock import locked
 from core.archive.store.ledger import Draft, Entry, Head
+from core.archive.store.notices import Refusal
 from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
 from core.archive.store.volume_format import Meta
-from core.archive.store.volumes import Refusal, Volumes
+from core.archive.store.volumes import Volumes
 from core.config import Home
 from core.db.database import Database
 from core.errors import DamagedError, StorageError
@@ -96,7 +97,7 @@ class Archive:
                 await archive._prepare_copy()
             archive._refuse_backup()
             if database.unseen:
-                archive.volumes.tell(
+                archive.volumes.notices.tell(
                     "unseen",
                     f"{home.catalog.name} was read as it stands, since nothing can be written beside it: "
                     f"the last changes, {human(database.unseen)} in its log, are not seen.",
@@ -138,9 +139,9 @@ class Archive:
             if await followed.has_undated(self.database):
                 await self.projection.date_placements()
         except (DamagedError, StorageError) as error:
-            self.volumes.note(error)
+            self.volumes.notices.note(error)
         self.database.refusal = self.refusal
-        self.volumes.tell(
+        self.volumes.notices.tell(
             "copied",
             f"{self.home.catalog.name} is of an older version and cannot be brought up to date there: it is read from a copy, "
             f"which is made each time in {self.database.path.parent.parent}.",
@@ -152,7 +153,7 @@ class Archive:
         if refusal is not None:
             self.volumes.refusal = self.refusal or refusal
             self.database.refusal = refusal
-            self.volumes.note(refusal)
+            self.volumes.notices.note(refusal)
 
     async def close(self) -> None:
         """Close all files. Safe to call twice."""
@@ -176,7 +177,7 @@ class Archive:
     @property
     def notices(self) -> list[str]:
         """Sentences about what cannot be read or seen."""
-        return self.volumes.notices
+        return list(self.volumes.notices)
 
     def check_usable(self) -> None:
         """Raise ``DamagedError`` or ``StorageError`` when nothing can be appended, ``HomeError`` for a backup."""
@@ -266,7 +267,7 @@ class Archive:
         """Make the catalog anew after a repair. Raises ``DamagedError`` when the damage is still there."""
         await self.volumes.release()
         self.volumes.refusal = None
-        self.volumes.forget_notices()
+        self.volumes.notices.clear()
         await self.rebuild()
         await self.head()
 

@@ -236,7 +236,7 @@ async def repair(
         of_storage = None if dry_run else await _mend_storage(archive, homes)
         done = await mending.repair(archive, dry_run=dry_run, others=homes, actor=actor(), tell=say)
         # Damage met on the way is repaired, or listed below; a notice would ask for a repair.
-        archive.volumes.forget_notices()
+        archive.volumes.notices.clear()
     if output.for_person:
         output.progress()
     return _repair_answer(done, salvaged, of_storage)

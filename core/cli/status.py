@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +13,7 @@ from core.archive.catalog import totals
 from core.archive.proof import last_verification, seal_places
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import PlaceState
-from core.archive.registry import passwords, saved_profiles, storage_state, users
+from core.archive.registry import saved_profiles, storage_state, users
 from core.archive.search.search_index import IndexState, glance
 from core.archive.store import space
 from core.archive.store.ledger import Head
@@ -23,17 +24,20 @@ from core.cli.answer import Answer, Line, Part, Table
 from core.cli.context import context
 from core.cli.help import Command
 from core.cli.index_words import as_json, sentence
+from core.cli.monitoring_sample import MonitoringForm, Sample
 from core.cli.run_answer import WORDS
-from core.cli.words import NO_SERVICE, next_start, progress_line
+from core.cli.words import next_start, progress_line
 from core.config import Home
-from core.engine.seals import seal_troubles
 from core.engine.visit.progress import Snapshot
+from core.errors import ArchivarError, InputError
 from core.model import Run, now, timestamp
-from core.problems import command_line
+from core.problems import command_line, usage
 from core.problems.code import Reason
 from core.problems.table import warned
 from core.profiles.profile import Profile
 from core.service import liveness, verifications
+from core.service.alarms.alarm import Alarm, AlarmRule, Weight, heaviest
+from core.service.alarms.watch import Runs, Watch
 from core.service.liveness import Presence
 from core.service.lock import is_running
 from core.service.queue import Queue
@@ -49,15 +53,42 @@ def register(app: typer.Typer) -> None:
     app.command("status", cls=Command)(status)
 
 
-async def status() -> Answer:
-    """Show the archive at a glance: profiles, last results."""
-    found = await _look()
-    return Answer(json=found.as_json, lines=found.lines())
+#: The words of JSON for the exit codes.
+STATES = {Weight.REMARK: "well", Weight.ATTENTION: "attention", Weight.SERVICE: "service", Weight.DAMAGE: "damage"}
+
+
+async def status(
+    form: Annotated[
+        MonitoringForm, typer.Option("--format", metavar="FORMAT", help="text; nagios or prometheus, for monitoring.")
+    ] = MonitoringForm.TEXT,
+    file: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="Write the metrics to FILE, for node_exporter's textfile collector."),
+    ] = None,
+) -> Answer:
+    """Show the archive at a glance: profiles, last results.
+
+    The exit code is for monitoring: 0 all is well, 1 something needs attention, 3 the service is needed and missing or does
+    nothing, 4 damage. With --format nagios it is Nagios' own: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; with --format prometheus
+    it is 0 when the metrics were written.
+    """
+    if file is not None and form is not MonitoringForm.PROMETHEUS:
+        raise InputError(usage.NEEDS_OTHER(option="--to", other="--format prometheus"))
+    if form is MonitoringForm.TEXT:
+        found = await _look()
+        return Answer(json=found.as_json, lines=found.lines(), exit_code=heaviest(found.alarms))
+    from core.cli import monitoring
+
+    try:
+        found = await _look()
+    except ArchivarError as error:
+        return monitoring.unreadable(form, error, file)
+    return monitoring.answer(form, found.alarms, list(found.samples()), file)
 
 
 @dataclass(frozen=True, slots=True)
 class _Glance:
-    """The archive at a glance. ``refusal``: why nothing can be written, None if it can; ``noted``: a note tells it already."""
+    """The archive at a glance. ``noted``: the alarms that a note tells already."""
 
     home: Home
     presence: Presence
@@ -71,25 +102,15 @@ class _Glance:
     verifying: verifications.VerificationState
     backed_up: LastBackup | None
     places: list[PlaceState]
-    seal_troubles: list[Reason]
-    unstored: Reason | None
     backlog: Backlog | None
+    alarms: list[Alarm]
     head: Head
     exposed: list[Exposure]
-    keyless: Reason | None
-    refusal: Reason | None
-    noted: bool
+    noted: list[Alarm]
     profiles: list[Profile]
     latest: dict[str, Run]
     snapshots: dict[int, Snapshot | None]
     starts: dict[str, datetime]
-
-    def warnings(self, refusal: Reason | None) -> list[Reason]:
-        """The matters that need attention, the worst first."""
-        exposed = (one.reason for one in self.exposed)
-        found = (self.presence.fault, self.disk.trouble, self.unstored, self.keyless, *exposed, refusal)
-        of_profiles = (one for profile in self.profiles for one in profile.warnings())
-        return [*(one for one in found if one is not None), *of_profiles, *self.seal_troubles]
 
     def as_json(self) -> dict[str, Any]:
         starts, latest = self.starts, self.latest
@@ -111,9 +132,42 @@ class _Glance:
             "storage": self.backlog.as_json() | {"waiting": self.backlog.volumes} if self.backlog is not None else None,
             "head": {"seq": self.head.seq, "hash": self.head.hash.hex()},
             "exposed": [one.as_json() for one in self.exposed],
-            **warned(self.warnings(self.refusal)),
+            "state": STATES[heaviest(self.alarms)],
+            "alarms": [one.as_json() for one in self.alarms],
+            **warned(one.reason for one in self.alarms),
             "profiles": [_profile_json(one, latest.get(one.name), starts.get(one.name)) for one in self.profiles],
         }
+
+    def samples(self) -> Iterator[Sample]:
+        """The values for monitoring; a time that is not known has no sample."""
+        yield Sample("messages", self.messages)
+        yield Sample("message_bytes", self.bytes)
+        yield Sample("users", self.users)
+        yield Sample("unindexed_messages", self.search.behind)
+        yield Sample("service_running", int(self.running))
+        for kind in ("volumes", "catalog", "log", "other"):
+            yield Sample("disk_used_bytes", getattr(self.disk, kind), (("kind", kind),))
+        yield Sample("disk_free_bytes", self.disk.free)
+        yield Sample("disk_size_bytes", self.disk.total)
+        if self.verified is not None:
+            yield Sample("last_verification_timestamp_seconds", self.verified.at.timestamp())
+            yield Sample("last_verification_findings", self.verified.findings)
+        if self.backed_up is not None:
+            yield Sample("last_backup_timestamp_seconds", self.backed_up.at.timestamp())
+        for place in self.places:
+            if place.sent is not None:
+                yield Sample("last_seal_timestamp_seconds", place.sent.timestamp(), (("place", place.place.name),))
+        for profile in self.profiles:
+            yield from self._samples_of(profile.name)
+
+    def _samples_of(self, name: str) -> Iterator[Sample]:
+        labels = (("profile", name),)
+        last = self.latest.get(name)
+        if last is not None and last.finished is not None:
+            yield Sample("last_run_timestamp_seconds", last.finished.timestamp(), labels)
+            yield Sample("last_run_exit_code", last.status.exit_code, labels)
+        if name in self.starts:
+            yield Sample("next_run_timestamp_seconds", self.starts[name].timestamp(), labels)
 
     def lines(self) -> Iterator[Part | str]:
         backup = self.home.is_backup
@@ -133,12 +187,15 @@ class _Glance:
         if self.profiles:
             yield ""
             yield Table(("PROFILE", "STARTS", "NEXT", "LAST RUN", "WHEN", "DETAIL"), [self._row(one) for one in self.profiles])
-        warnings = [command_line.told(one) for one in self.warnings(None if self.noted else self.refusal)]
-        warnings += [NO_SERVICE] if self.starts and not self.running else []
-        if warnings:
+        told = [
+            one
+            for one in self.alarms
+            if not (self.noted and one.rule in (AlarmRule.READ_ONLY, AlarmRule.BACKUP, AlarmRule.DAMAGE))
+        ]
+        if told:
             yield ""
-        for warning in warnings:
-            yield Line(f"! {warning}", 2)
+        for one in told:
+            yield Line(f"{'✘' if one.rule.critical else '!'} {command_line.told(one.reason)}", 2)
 
     def _row(self, profile: Profile) -> tuple[str, ...]:
         last = self.latest.get(profile.name)
@@ -146,15 +203,24 @@ class _Glance:
         return (profile.name, profile.starts(), start, *_last_run(last, self.snapshots.get(last.id) if last else None))
 
 
+def _cause(reason: Reason) -> Reason:
+    """The reason within one, if there is any."""
+    why = reason.values.get("why")
+    return why if isinstance(why, Reason) else reason
+
+
 async def _look() -> _Glance:
     home = context.find()
     # Before the archive is opened, which makes files that go again.
     disk = space.use(home)
     async with context.archive() as archive:
-        queue = Queue(archive.database)
+        queue, watch = Queue(archive.database), Watch(archive)
         mail = await totals.of(archive.database)
-        latest = await queue.latest()
-        places = await seal_places.standings(archive)
+        latest, starts = await queue.latest(), await next_starts(archive)
+        profiles = await saved_profiles.all_profiles(archive)
+        # Before the alarms, which tell the damage that is seen on the way.
+        search, head = await glance(archive), await archive.applied()
+        alarms = await watch.alarms(Runs(profiles, latest, starts, await queue.active()))
         return _Glance(
             home=home,
             presence=await liveness.settled(home),
@@ -163,23 +229,20 @@ async def _look() -> _Glance:
             messages=mail.messages,
             bytes=mail.bytes,
             disk=disk,
-            search=await glance(archive),
+            search=search,
             verified=await last_verification.last(archive),
             verifying=await verifications.standing(archive),
             backed_up=await last_backup.last(archive),
-            places=places,
-            seal_troubles=await seal_troubles.troubles(archive, places),
-            unstored=await storage_state.trouble(home, archive.database),
+            places=await seal_places.standings(archive),
+            alarms=alarms,
+            head=head,
             backlog=await storage_state.known_backlog(home, archive.database),
-            head=await archive.applied(),
             exposed=await exposures.look(archive),
-            keyless=await passwords.without_key(archive),
-            refusal=None if archive.refusal is None else archive.refusal.reason,
-            noted=archive.refusal is not None and archive.volumes.is_noted(archive.refusal),
-            profiles=await saved_profiles.all_profiles(archive),
+            noted=[one for one in alarms if archive.volumes.notices.has(_cause(one.reason))],
+            profiles=profiles,
             latest=latest,
             snapshots={run.id: await queue.snapshot(run.id) for run in latest.values() if not run.status.final},
-            starts=await next_starts(archive),
+            starts=starts,
         )
 
 

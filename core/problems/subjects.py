@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from core.problems import (
+    alarm,
     archive,
     backup,
     bucket,
@@ -66,6 +67,7 @@ SUBJECTS: tuple[ModuleType, ...] = (
     run,
     event,
     warning,
+    alarm,
     profile,
     restore,
     archive,

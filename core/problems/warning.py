@@ -299,12 +299,41 @@ SHELTERED_MORE = _warning(
     _MENDS,
 )
 
+NEVER_VERIFIED = _warning("never-verified", "The archive was never verified, and does not verify itself.", f"{Do.VERIFY_NOW}")
+VERIFIED_LONG_AGO = _warning(
+    "verified-long-ago",
+    "The archive was last verified {age:day} ago, and does not verify itself.",
+    f"{Do.VERIFY_NOW}",
+)
+VERIFICATION_OVERDUE = _warning(
+    "verification-overdue",
+    "A verification is due since {since:moment}: no service stays to do it.",
+    f"{Do.START_SERVICE}",
+)
+NO_DIRECTORY = _warning(
+    "profile-without-directory",
+    "{profile} is to synchronise users before each run, and no directory is set up.",
+    f"{Do.SET_UP_DIRECTORY}",
+)
+LEFT_OUT = _warning(
+    "profile-leaves-out-users",
+    "{profile} leaves out {count:user} without an e-mail address: {names}.",
+    f"{Do.CHANGE_ADDRESS}",
+)
+LEFT_OUT_MORE = _warning(
+    "profile-leaves-out-more-users",
+    "{profile} leaves out {count:user} without an e-mail address: {names} and {more:number} more.",
+    f"{Do.CHANGE_ADDRESS}",
+)
+UNKNOWN_SINCE = _warning(
+    "addresses-unknown-since", "{count:address is|addresses are} unknown since {since:moment}.", f"{Do.LIST_UNKNOWN}"
+)
+
 # Seals ---------------------------------------------------------------------------------------------------------------------
 
 SEAL_BROKEN = _warning("seal-broken", "DAMAGED: {why}", "{why:remedy}")
 _AGAIN = "It is tried again. {why:remedy}"
 SEAL_NOT_SENT = _warning("seal-not-sent", "No seal reaches {place}: {why}", _AGAIN)
-SEALS_NOT_SENT = _warning("seals-not-sent", "No seal reaches {place}: {why} So with {more:number} more.", _AGAIN)
 _SERVICE = f"A service sends them by itself. {Do.SHOW_SERVICE} {Do.SEND_SEAL}"
 SEAL_NEVER = _warning("place-never-sent-to", "No seal was sent to {place} yet: no service is running that does it.", _SERVICE)
 SEAL_OVERDUE = _warning("seal-overdue", "No seal was sent to {place} for days: no service is running that does it.", _SERVICE)

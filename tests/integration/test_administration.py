@@ -86,10 +86,14 @@ def test_status_tells_when_the_archive_was_last_verified(home: Home) -> None:
     assert re.search(r"^Verified  ✔ clean, \d\d:\d\d: 12 messages, ", homes.cli(home, "status").stdout, re.MULTILINE)
     homes.change(home.volume(1), "UPDATE part SET data = x'00' WHERE id = 1")
     assert homes.cli(home, "verify").returncode == 4
-    text = homes.cli(home, "status").stdout
+    done = homes.cli(home, "status")
+    text = done.stdout
+    assert done.returncode == 4
+    assert "✘ DAMAGED: verification found" in text
     assert re.search(r"^Verified  ✘ DAMAGED, \d\d:\d\d, \d findings: 000001.sqlite: Part 1 ", text, re.MULTILINE)
     value = json.loads(homes.cli(home, "status", "--json").stdout)
     assert value["verified"]["ok"] is False
+    assert (value["state"], value["alarms"][0]["rule"]) == ("damage", "damage")
     assert value["verified"]["messages"] == 12
     assert value["disk"] == sum(value["space"][name] for name in ("volumes", "catalog", "log", "other"))
     assert value["space"]["low"] == any("free on the archive's disk" in warning for warning in value["warnings"])

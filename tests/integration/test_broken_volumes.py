@@ -42,6 +42,9 @@ def test_what_does_not_need_the_damaged_volume_goes_on(
         done = archivar(home, *words)
         if words == ("service", "status"):
             assert done.code == 1
+        elif words == ("status",):
+            # The profile has an unsafe setting; damage that was seen outweighs it.
+            assert done.code == (4 if "✘" in done.out or "archivar repair" in done.err else 1), done
         elif done.code:
             assert words in (("ledger", "head"), ("index", "--problems")), (words, done)
             check_way_out(done, *words)
@@ -150,7 +153,7 @@ def test_a_volume_that_may_not_be_read_is_named_and_left_as_it_is(template: Home
 
         assert homes.as_nobody(work) == ""
         codes = list(map(int, told.read_text().split()))
-        assert codes[:2] == [0, 0]
+        assert codes[:2] == [0, 4]
         assert codes[2:5] == [4, 4, 4]
         assert codes[5] == (4 if which == "last" else 0)
         assert codes[6] == 0

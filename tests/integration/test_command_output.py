@@ -47,7 +47,7 @@ def test_hostile_text_is_harmless_in_every_output(alice: Archivar) -> None:
             (["run", "Alice"], 1),
             (["runs"], 0),
             (["watch"], 1),
-            (["status"], 0),
+            (["status"], 1),
             (["folders", "alice"], 0),
             (["show", "1"], 0),
             (["user", "show", "alice"], 0),
@@ -105,10 +105,10 @@ def test_terminals_without_unicode_get_plain_text(alice: Archivar, dovecot: Dove
     latin = alice("user", "list", PYTHONIOENCODING="latin-1")
     assert "Ålice Öz".encode("latin-1") in latin.raw
     # The service of the run may end at this very moment.
-    assert re.search(r"^Service +(- not running|\* running)", alice("status", **plain).out, re.MULTILINE)
-    for words in (["status"], ["--help"], ["user", "list"]):
-        alice(*words, HOME=None, LANG=None)
-        alice(*words, cwd=Path("/proc/self"))
+    assert re.search(r"^Service +(- not running|\* running)", alice("status", code=1, **plain).out, re.MULTILINE)
+    for words, code in ((["status"], 1), (["--help"], 0), (["user", "list"], 0)):
+        alice(*words, code=code, HOME=None, LANG=None)
+        alice(*words, code=code, cwd=Path("/proc/self"))
 
 
 def test_names_that_are_no_utf8_are_refused(shared: Archivar) -> None:

@@ -72,7 +72,7 @@ def test_missing_tells_what_came_after_the_last_run(alice: Archivar, dovecot: Do
     assert "1 would be archived" in dry
     listed = alice("runs").out.splitlines()
     assert "dry run: ✔ succeeded" in listed[1]
-    [standing] = alice("status", "--json").json["profiles"]
+    [standing] = alice("status", "--json", code=1).json["profiles"]
     assert (standing["run"], standing["status"]) == (1, "succeeded")
     assert "Dry run 2 of Alice succeeded" in alice("ledger", "show").out
     assert "1 archived" in alice("run", "Alice").out
@@ -97,7 +97,7 @@ def test_a_run_is_joined_left_and_cancelled(alice: Archivar, stalled: Proxy) -> 
         terminal.until(lambda text: " of 40" in text)
         screen = terminal.text
         assert "INBOX/Projekte/Änderungen" in screen
-        assert alice("status", "--json").json["profiles"][0]["status"] == "running"
+        assert alice("status", "--json", code=1).json["profiles"][0]["status"] == "running"
         assert "▶ running" in alice("runs").out
         with Typed(alice, "run", "Alice") as second:
             second.until(lambda text: "Alice is being run already (run 1)." in text and " of 40" in text)

@@ -31,6 +31,8 @@ from core.model import now, timestamp
 from core.problems.warning import SEAL_BROKEN
 from core.profiles.seal_place import MailAccess, PlaceKind, SealPlace
 from core.secrets import Secret
+from core.service.alarms import rules
+from core.service.alarms.alarm import AlarmRule
 from core.service.sealing import due
 from tests import homes
 from tests.homes import message
@@ -170,9 +172,8 @@ async def test_an_archive_that_was_forged_is_found_by_every_place_and_gets_no_ne
     broken = {one.place.name for one in await world.send() if one.broken}
     assert broken >= {"file", "stamp"}
     assert (world.folder / "seals.txt").read_text("utf-8") == kept["file"]
-    trouble = seal_places.trouble(await seal_places.standings(world.archive))
-    assert trouble is not None
-    assert trouble.code is SEAL_BROKEN
+    alarms = [rules.of_place(one) for one in await seal_places.standings(world.archive) if one.broken]
+    assert {(one.rule, one.reason.code) for one in alarms} == {(AlarmRule.DAMAGE, SEAL_BROKEN)}
     [accepted] = await world.send("file", accept=True)
     assert (accepted.failure, accepted.seal) == ("", await seal.current(world.archive))
     assert await world.check((world.folder / "seals.txt").read_text("utf-8")) != ""

@@ -92,7 +92,7 @@ def test_a_stopped_service_is_noticed_by_every_command(archivar: Archivar, locke
             assert "stopped" in text, words
             assert f"kill -CONT {pid}" in text, words
             # Looking needs no lock; what must be written is refused.
-            assert code == (5 if words[-1] in ("stop", str(run)) else 1 if "service" in words else 0), words
+            assert code == (5 if words[-1] in ("stop", str(run)) else 1 if "service" in words else 3), words
     os.kill(pid, signal.SIGCONT)
     # Requests made before are done, if they could be written.
     if not locked:
@@ -105,7 +105,7 @@ def test_json_tells_how_the_service_is(archivar: Archivar) -> None:
     assert archivar("service", "status", "--json").json["life"] == "alive"
     stop(pid)
     assert archivar("service", "status", "--json", code=1).json["life"] == "stopped"
-    assert archivar("status", "--json").json["service_life"] == "stopped"
+    assert archivar("status", "--json", code=3).json["service_life"] == "stopped"
     os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not service_of(archivar), "the end of the service")
     assert archivar("service", "status", "--json", code=1).json["life"] == "none"

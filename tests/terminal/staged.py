@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 from core.engine.visit.progress import UNLISTED, MailboxLine, Snapshot
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, Told, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
-from core.profiles.selection import select
+from core.profiles.selection import Chosen, UserSelection, select
+from core.service.alarms import rules
+from core.service.alarms.alarm import Alarm
 from tests.terminal.staged_mail import NoJobs, StagedMail
 from tui.desk import face, home, present
 from tui.desk.desk import Desk
-from tui.desk.home import Condition, HomeView, ProfileView, attention
+from tui.desk.home import HomeView, ProfileView, attention
 from tui.desk.present import own, text
 from tui.desk.profiles.described import facts
 from tui.desk.refusals import Refused
@@ -93,7 +96,7 @@ class StagedDesk(Desk):
         self.events: list[RunEvent] = []
         self.service_running = False
         self.refusal: Refused | None = None
-        self.condition = Condition()
+        self.scheduled = 0
         self.moment = moment or now()
         self.mail = StagedMail(self.moment)
         self.jobs = NoJobs()
@@ -133,8 +136,16 @@ class StagedDesk(Desk):
                 home.profile_row(each, home.LastRun(run, self.snapshots.get(run.id) if run else None), self.moment, chosen)
                 for each, run in rows
             ),
-            attention=attention(self.profiles, latest, chosen, self.condition),
+            attention=tuple(map(attention, self._staged_alarms(latest, chosen))),
         )
+
+    def _staged_alarms(self, latest: Mapping[str, Run], chosen: Mapping[UserSelection, Chosen]) -> Iterator[Alarm]:
+        if (service := rules.of_service(None, self.service_running, self.scheduled, 0)) is not None:
+            yield service
+        for each in self.profiles:
+            if (ended := rules.of_run(each.name, latest.get(each.name))) is not None:
+                yield ended
+            yield from rules.of_profile(each, True, chosen.get(each.selection) if each.selection else None)
 
     async def profile(self, key: str) -> ProfileView:
         self._ask()
@@ -159,7 +170,6 @@ class StagedDesk(Desk):
     async def start_service(self) -> None:
         self._ask()
         self.service_running = True
-        self.condition = replace(self.condition, service_running=True)
         self.touch()
 
     async def run(self, run_id: int) -> RunView:

@@ -103,6 +103,13 @@ def test_no_word_stands_for_two_codes_and_no_action_for_none() -> None:
     assert set(command_line.ACTIONS) == set(face.ACTIONS) == set(Do)
 
 
+def test_every_module_with_codes_is_a_subject() -> None:
+    """One that is not would be left out of the list, of the manual, and of results that were kept."""
+    listed = {subject.__name__ for subject in subjects.SUBJECTS}
+    defined = {one.name for one in product() if one.name.startswith("core.problems.") and re.search(r"= Code\(", one.text)}
+    assert defined - listed - {"core.problems.code"} == set()
+
+
 @pytest.mark.parametrize("word", sorted(subjects.MERGED))
 def test_a_merged_word_is_understood_where_kept_rows_have_it(word: str) -> None:
     """With the sentence and the remedy of the code that has its meaning now; no code takes the word again."""

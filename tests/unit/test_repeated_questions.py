@@ -111,7 +111,7 @@ async def _on_desk(archive: Archive, work: Callable[[Desk], Awaitable[object]]) 
     desk = Desk(archive)
     # As if a service were being started.
     desk._starting = asyncio.get_running_loop().create_future()  # type: ignore[assignment]
-    desk._strangers = (int(await archive.database.value("SELECT seq FROM applied")), "")
+    desk._watch._unknown = (int(await archive.database.value("SELECT seq FROM applied")), [])
     await work(desk)
 
 

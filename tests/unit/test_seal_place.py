@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from core.archive.proof.seal import Seal, find, line, text
-from core.archive.proof.seal_places import PlaceState, trouble
+from core.archive.proof.seal_places import PlaceState
 from core.config import Home
 from core.engine.seals.seal_delivery import Parcel, deliver, gone
 from core.engine.seals.seal_troubles import overdue
@@ -22,6 +22,7 @@ from core.problems.code import Reason
 from core.problems.command_line import told
 from core.profiles.seal_place import MailAccess, PlaceKind, SealPlace, checked
 from core.secrets import Secret
+from core.service.alarms.rules import of_place
 from tests.reasons import said
 
 HERE, OTHER = "0123456789abcdef" * 2, "f" * 32
@@ -166,9 +167,8 @@ def test_what_does_not_arrive_is_told() -> None:
     good = PlaceState(FILE, _ago(hours=1))
     failed = PlaceState(MAIL, _ago(hours=1), why=said("mail.example.test refuses the mail."), failures=1)
     broken = PlaceState(MAIL, _ago(hours=1), why=said("The archive does not contain it."), failures=1, broken=True)
-    assert trouble([good]) is None
-    assert _told(trouble([good, failed])) == "No seal reaches mail: mail.example.test refuses the mail. It is tried again."
-    assert _told(trouble([good, failed, broken])) == "DAMAGED: The archive does not contain it."
+    assert _told(of_place(failed).reason) == "No seal reaches mail: mail.example.test refuses the mail. It is tried again."
+    assert _told(of_place(broken).reason) == "DAMAGED: The archive does not contain it."
     assert overdue([good, failed], NOW) is None
     assert "for days: no service" in _told(overdue([PlaceState(FILE, _ago(days=3))], NOW))
     assert "yet: no service" in _told(overdue([PlaceState(FILE)], NOW))

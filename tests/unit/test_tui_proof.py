@@ -22,6 +22,7 @@ from core.config import Home
 from core.model import now, timestamp
 from core.profiles.rhythm import Rhythm
 from core.service import verifications
+from core.service.alarms.rules import of_verification
 from core.service.verifications import VerificationOutcome, VerificationProgress, VerificationRequest, VerificationState
 from core.system.actor import Actor
 from tests import homes, several
@@ -31,7 +32,7 @@ from tests.terminal.consoles import console_on
 from tests.terminal.staged import HOSTILE
 from tui.desk.desk import open_desk
 from tui.desk.home import Remedy
-from tui.desk.proof.proof import hint, last_sentence, short, under_way
+from tui.desk.proof.proof import last_sentence, short, under_way
 from tui.places.ask import Ask
 from tui.places.confirm import Confirm
 from tui.places.home.home import HomePlace
@@ -250,7 +251,7 @@ async def test_home_tells_of_an_archive_that_is_not_proved(archive: Archive) -> 
     [(text,)] = homes.rows(archive.home.catalog, "SELECT value FROM setting WHERE name = 'verified'")
     old = json.dumps(json.loads(text) | {"at": timestamp(now() - timedelta(days=100))})
     homes.change(archive.home.catalog, f"UPDATE setting SET value = '{old}' WHERE name = 'verified'")
-    assert await told() == ["The archive was last verified 3 months ago, and does not verify itself."]
+    assert await told() == ["The archive was last verified 100 days ago, and does not verify itself."]
     homes.change(archive.home.catalog, "UPDATE setting SET value = 'monthly' WHERE name = 'verify'")
     [overdue] = await told()
     assert overdue.startswith("A verification is due since ")
@@ -307,7 +308,7 @@ def test_what_is_waited_for_is_told() -> None:
     assert going is not None
     assert going.sentence == "5 % of everything · volume 1 of 2; 3 messages, 4 B · resting beside a run"
     assert short(VerificationState(request, progress, None, Rhythm.parse("off"), None), None, 0, now()) == "● verifying 50 %"
-    assert hint(standing, None, now()) == "", "it is about to be proved"
+    assert of_verification(standing, None, now()) is None, "it is about to be proved"
 
 
 async def test_one_that_failed_says_why(archive: Archive) -> None:

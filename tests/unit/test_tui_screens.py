@@ -15,7 +15,6 @@ from core.profiles.selection import UserSelection
 from tests.screens import BOTH_SIZES, Shown, shown, straight
 from tests.terminal.staged import HOSTILE, StagedDesk, hostile, ordinary, profile, result
 from tui.console import Console
-from tui.desk.home import Condition
 from tui.desk.present import own
 from tui.desk.profiles.draft import ProfileDraft
 from tui.desk.refusals import NoArchive, Refused, fault
@@ -107,9 +106,9 @@ async def test_a_service_that_should_run_is_started_from_home() -> None:
     """A schedule without a service: one key helps."""
     desk = StagedDesk(profile("Staff"))
     desk.profiles[0] = replace(desk.profiles[0], schedule=Schedule(daily="02:00"))
-    desk.condition = Condition(service_running=False, scheduled=1)
+    desk.scheduled = 1
     async with shown(desk) as screen:
-        await screen.until_shown("1 ! The service is not running", "start the service")
+        await screen.until_shown("1 ✗ The service is not running", "start the service")
         await screen.press("1")
         await screen.until_shown("✔ Nothing.")
         assert desk.service_running

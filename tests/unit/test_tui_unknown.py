@@ -61,7 +61,7 @@ async def test_unknown_addresses_are_listed_with_what_is_known_of_them(archive: 
     """Those with the most mail first: how many, since when, until when; the keys at the foot; enter shows all of it."""
     await arrive(archive, "carl@example.test", "carl@example.test, dora@example.test")
     async with console_on(archive.home, size) as screen:
-        await screen.until_shown("2 addresses unknown since today. → see to it")
+        await screen.until_shown("2 addresses are unknown since 20", "→ see to it")
         await screen.press("1")
         await screen.until_shown("Unknown addresses (2)", "t open", "▸ carl@example.test", "dora@example.test", "! open")
         await screen.until_shown("2 messages, 2 of them not filed", "a Alias", "n New user", "x Not ours", "f File now")
@@ -124,7 +124,7 @@ async def test_an_address_becomes_a_user(archive: Archive) -> None:
         await screen.press("enter")
         await screen.until_shown("User carl added.", "… to be filed")
         await screen.press("h")
-        await screen.until_shown("1 message can be filed for users who came later. → see to it")
+        await screen.until_shown("1 message waits to be filed to users who are known by now.")
     assert (await users.find(archive, "carl")).addresses == ("carl@example.test",)
 
 
@@ -203,7 +203,7 @@ async def test_home_counts_only_after_something_happened(archive: Archive, monke
         asked = AsyncMock(side_effect=unknown.open_since)
         monkeypatch.setattr("core.archive.registry.unknown.open_since", asked)
         for _ in range(3):
-            assert "1 address unknown" in (await desk.home()).attention[0].text
+            assert "1 address is unknown since" in (await desk.home()).attention[0].text
         assert asked.await_count == 1
         await unknown.set_ours(archive, "carl@example.test", False)
         assert (await desk.home()).attention == ()

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from core import config
 from core.archive.archive import Archive
-from core.archive.proof import seal_places
-from core.archive.registry import last_attempt, passwords, saved_directory, saved_profiles, storage_state, unknown, users
-from core.archive.store import space
-from core.archive.store.space import DiskUse
-from core.archive.transfer import exposures
+from core.archive.registry import saved_profiles, users
 from core.config import Home
-from core.engine.seals import seal_troubles
 from core.errors import ArchivarError, InputError
 from core.model import Run, now
 from core.profiles.selection import Chosen, UserSelection
-from core.service import cancelling, liveness
+from core.service import cancelling
+from core.service.alarms.alarm import Alarm, AlarmRule
+from core.service.alarms.watch import Runs, Watch
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
@@ -29,11 +26,11 @@ from core.system.tasks import spawn
 from tui.desk import face, home, present
 from tui.desk.archive.archive import ArchiveDesk
 from tui.desk.archive.search import SearchDesk
-from tui.desk.home import Condition, HomeView, ProfileView, attention, told
+from tui.desk.home import Attention, HomeView, ProfileView, attention, told
 from tui.desk.jobs import Jobs
 from tui.desk.profiles.described import facts
 from tui.desk.profiles.drafts import Drafts
-from tui.desk.proof.proof import Brief, ProofDesk
+from tui.desk.proof.proof import ProofDesk
 from tui.desk.proof.seals import SealDesk
 from tui.desk.refusals import NoArchive, NoProfile, translated
 from tui.desk.runs import runs
@@ -46,7 +43,7 @@ from tui.desk.transfer.backups import BackupDesk
 from tui.desk.transfer.exports import ExportDesk
 from tui.desk.transfer.imports import ImportDesk
 from tui.desk.transfer.restores import RestoreDesk
-from tui.desk.users.directory import DirectoryDesk, trouble
+from tui.desk.users.directory import DirectoryDesk
 from tui.desk.users.unknown import UnknownDesk
 from tui.desk.users.users import UsersDesk
 
@@ -115,10 +112,7 @@ class Desk:
         self._starting: asyncio.Task[None] | None = None
         self._failed_at = -PATIENCE
         self._trouble = self._fault = ""
-        self._strangers = (-1, "")
-        self._space: DiskUse | None = None
-        self._space_at = 0.0
-        self._modes = (float("-inf"), "")
+        self._watch = Watch(archive)
 
     async def home(self) -> HomeView:
         """All of Home; starts a service if a run waits for one."""
@@ -130,18 +124,19 @@ class Desk:
             active = await self._queue.active()
             busy, tried = len(active), {run.profile for run in active if run.dry_run}
             starts = await next_starts(self._archive)
+            runs = Runs(profiles, latest, starts, active, chosen)
         if busy:
             self._see_to_service()
         moment = now()
         rows = [(profile, latest.get(profile.name)) for profile in profiles]
-        brief = await self.proof.brief()
-        condition = await self._condition(sum(profile.automatic for profile in profiles), busy, brief)
+        verified = await self.proof.brief()
+        alarms = await self._alarms(runs)
         return HomeView(
             path=present.text(str(self._home.path)),
-            service_running=condition.service_running,
-            service_stuck=bool(condition.stuck),
+            service_running=is_running(self._home),
+            service_stuck=any(one.rule is AlarmRule.SERVICE_STUCK for one in alarms),
             busy=busy,
-            scheduled=condition.scheduled,
+            scheduled=sum(profile.automatic for profile in profiles),
             profiles=tuple(
                 home.profile_row(
                     profile,
@@ -152,67 +147,21 @@ class Desk:
                 )
                 for profile, run in rows
             ),
-            attention=(*map(told, self.jobs.all()), *attention(profiles, latest, chosen, condition)),
-            verified=present.sentence(brief.verified),
+            attention=(*map(told, self.jobs.all()), *self._waiting(busy), *map(attention, alarms)),
+            verified=verified,
         )
 
-    async def _condition(self, scheduled: int, busy: int, brief: Brief) -> Condition:
-        """The state of the archive, beside its profiles."""
+    async def _alarms(self, runs: Runs) -> list[Alarm]:
+        """The alarms, without a missing service if this console is starting one, or failed to and tells why."""
         with translated():
-            attempt = await last_attempt.last(self._archive)
-            has_directory = await saved_directory.load(self._archive) is not None
-            places = await seal_places.standings(self._archive)
-            of_seals = await seal_troubles.troubles(self._archive, places)
-            of_storage = await storage_state.trouble(self._home, self._archive.database)
-        disk = await self._disk()
-        return Condition(
-            service_running=is_running(self._home),
-            scheduled=scheduled,
-            waiting=self._trouble if busy else "",
-            stuck=face.told(fault) if (fault := liveness.look(self._home).fault) else "",
-            damage=brief.damage,
-            unproved=brief.unproved,
-            seals=face.told(of_seals[0]) if of_seals else "",
-            stored=face.told(of_storage) if of_storage is not None else "",
-            space=face.told(disk.trouble) if disk.trouble is not None else "",
-            exposed=await self._exposed(),
-            strangers=await self._unknown_addresses(),
-            directory=trouble(attempt, now()) if attempt else "",
-            has_directory=has_directory,
-        )
+            found = [*await self._watch.alarms(runs), *await self._watch.of_addresses()]
+        starts = bool(runs.active) and (bool(self._trouble) or self._starting is not None)
+        return [one for one in found if not (starts and one.rule is AlarmRule.SERVICE_MISSING)]
 
-    async def _unknown_addresses(self) -> str:
-        """The sentence on unknown addresses; counted again only after a change, since Home is polled."""
-        with translated():
-            seq = int(await self._archive.database.value("SELECT seq FROM applied") or 0)
-            if seq != self._strangers[0]:
-                open_, since = await unknown.open_since(self._archive)
-                waiting = await unknown.to_be_filed(self._archive)
-                found = (
-                    [f"{present.count(open_, 'address', 'addresses')} unknown since {present.since(since)}."] if open_ else []
-                )
-                if waiting:
-                    found.append(f"{present.count(waiting, 'message')} can be filed for users who came later.")
-                self._strangers = (seq, " ".join(found))
-        return self._strangers[1]
-
-    async def _disk(self) -> DiskUse:
-        """Disk use; measured at intervals, since Home is loaded twice a second."""
-        if self._space is None or time.monotonic() - self._space_at > SPACE_SECONDS:
-            self._space, self._space_at = await asyncio.to_thread(space.use, self._home), time.monotonic()
-        return self._space
-
-    async def _exposed(self) -> str:
-        """Exposed files, and a missing key; checked as seldom as the disk."""
-        if time.monotonic() - self._modes[0] > SPACE_SECONDS:
-            with translated():
-                found = await exposures.look(self._archive)
-                keyless = await passwords.without_key(self._archive)
-            self._modes = (
-                time.monotonic(),
-                " ".join(([face.told(keyless)] if keyless else []) + [face.told(one.reason) for one in found]),
-            )
-        return self._modes[1]
+    def _waiting(self, busy: int) -> Iterator[Attention]:
+        """The reason why runs wait: the service that could not be started."""
+        if busy and self._trouble:
+            yield home.waiting(self._trouble)
 
     async def profile(self, key: str) -> ProfileView:
         """One profile."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from core.engine.visit.progress import Snapshot
-from core.model import Run, RunStatus
+from core.model import Run
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, UserSelection
+from core.service.alarms.alarm import Alarm, AlarmRule
 from core.text import format as texts
 from tui.desk import face
 from tui.desk.jobs import JobView
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, count, own, sentence, sentences, text
-from tui.desk.runs.run_words import failed_mailboxes, run_facts, state, totals
+from tui.desk.runs.run_words import run_facts, state
 from tui.desk.runs.runs import RunRow
 
 
@@ -60,7 +61,8 @@ class Remedy(StrEnum):
 class Attention:
     """An item that needs attention, or an active or unseen finished ``job`` of the console.
 
-    ``key`` is the run, the job, or the true name of the profile for the remedy.
+    ``critical``: mail may be lost, or is not archived, until it is seen to. ``key`` is the run, the job, or the true name of
+    the profile for the remedy.
     """
 
     text: Safe
@@ -68,6 +70,7 @@ class Attention:
     key: str
     words: Safe
     job: Badge | None = None
+    critical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,62 +101,50 @@ class HomeView:
 
 
 NEVER = badge("·", "never run", Tone.MUTED)
+#: The longest text of an item.
+LONGEST = 400
 _NOTHING: Mapping[UserSelection, Chosen] = {}
+#: The page with the remedy by rule, and the words that lead there.
+_REMEDIES: Mapping[AlarmRule, tuple[Remedy, Safe]] = {
+    AlarmRule.DAMAGE: (Remedy.PROOF, own("go to Proof")),
+    AlarmRule.READ_ONLY: (Remedy.SETTINGS, own("go to Settings")),
+    AlarmRule.SEAL: (Remedy.SEALS, own("go to Seals")),
+    AlarmRule.SERVICE_STUCK: (Remedy.SETTINGS, own("go to Settings")),
+    AlarmRule.SERVICE_MISSING: (Remedy.SERVICE, own("start the service")),
+    AlarmRule.RUN_FAILED: (Remedy.RESULT, own("show it")),
+    AlarmRule.RUN_ERRORS: (Remedy.RESULT, own("show it")),
+    AlarmRule.RUN_OVERDUE: (Remedy.SETTINGS, own("go to Settings")),
+    AlarmRule.VERIFICATION: (Remedy.PROOF, own("go to Proof")),
+    AlarmRule.STORAGE: (Remedy.SETTINGS, own("go to Settings")),
+    AlarmRule.SPACE: (Remedy.SETTINGS, own("go to Settings")),
+    AlarmRule.DIRECTORY: (Remedy.DIRECTORY, own("look at the directory")),
+    AlarmRule.KEY: (Remedy.SETTINGS, own("go to Settings")),
+    AlarmRule.EXPOSED: (Remedy.SETTINGS, own("go to Settings")),
+    AlarmRule.PROFILE: (Remedy.EDIT, own("change it")),
+    AlarmRule.USERS: (Remedy.USERS, own("go to Users")),
+    AlarmRule.UNKNOWN: (Remedy.UNKNOWN, own("see to it")),
+    AlarmRule.BACKUP: (Remedy.PROOF, own("go to Proof")),
+}
+#: Alarms whose page does not have the whole remedy: it stands beside them.
+_WITH_REMEDY = frozenset(AlarmRule) - {
+    *(AlarmRule.SERVICE_MISSING, AlarmRule.RUN_FAILED, AlarmRule.RUN_ERRORS, AlarmRule.VERIFICATION),
+    *(AlarmRule.PROFILE, AlarmRule.USERS, AlarmRule.UNKNOWN),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """The state of the archive, beside its profiles. Texts are sentences, empty without a fault.
-
-    ``seals``: failures of seal places; ``stored``: volumes that are not in the storage; ``strangers``: the number of
-    unknown addresses, ``waiting``: the reason why runs wait, ``stuck``: a stuck service; ``scheduled`` counts the automatic
-    profiles. ``exposed``: files that others can read, with the remedy. ``unproved``: the reason why the archive counts as
-    unverified. ``directory``: the failure of the last synchronisation; ``has_directory``: one is set up.
-    """
-
-    service_running: bool = True
-    scheduled: int = 0
-    waiting: str = ""
-    stuck: str = ""
-    damage: str = ""
-    unproved: str = ""
-    seals: str = ""
-    stored: str = ""
-    space: str = ""
-    exposed: str = ""
-    strangers: str = ""
-    directory: str = ""
-    has_directory: bool = True
+def attention(alarm: Alarm) -> Attention:
+    """The item of an alarm."""
+    remedy, words = _REMEDIES[alarm.rule]
+    if alarm.rule is AlarmRule.PROFILE and not alarm.subject:
+        remedy, words = _REMEDIES[AlarmRule.DIRECTORY]
+    said = face.told(alarm.reason) if alarm.rule in _WITH_REMEDY else face.sentence(alarm.reason)
+    key = str(alarm.run) if remedy is Remedy.RESULT else alarm.subject
+    return Attention(text(said, LONGEST), remedy, key, words, critical=alarm.rule.critical)
 
 
-def attention(
-    profiles: Iterable[Profile],
-    latest: Mapping[str, Run],
-    chosen: Mapping[UserSelection, Chosen] = _NOTHING,
-    condition: Condition = Condition(),
-) -> tuple[Attention, ...]:
-    """The items, the worst first: damage and space, stopped work, failed runs, then unsafe settings."""
-    found = [*_of_archive(condition)]
-    if condition.directory:
-        found.append(Attention(text(condition.directory, 400), Remedy.DIRECTORY, "", own("look at the directory")))
-    warnings: list[Attention] = []
-    for profile in profiles:
-        run = latest.get(profile.name)
-        if run and (said := _of_run(text(profile.name, 60), run)):
-            found.append(Attention(said, Remedy.RESULT, str(run.id), own("show it")))
-        warnings += [
-            Attention(text(face.sentence(one)), Remedy.EDIT, profile.name, own("change it")) for one in profile.warnings()
-        ]
-        if profile.sync_directory_first and not condition.has_directory:
-            said = sentence(f"{text(profile.name, 60)} is to synchronise users before each run, and no directory is set up.")
-            warnings.append(Attention(said, Remedy.DIRECTORY, "", own("set one up")))
-        if profile.selection is not None and (said := _without_address(profile, chosen.get(profile.selection))):
-            warnings.append(Attention(said, Remedy.USERS, "", own("go to Users")))
-    if condition.strangers:
-        found.append(Attention(text(condition.strangers), Remedy.UNKNOWN, "", own("see to it")))
-    if condition.unproved:
-        warnings.append(Attention(text(condition.unproved), Remedy.PROOF, "", own("go to Proof")))
-    return (*found, *warnings)
+def waiting(why: str) -> Attention:
+    """Runs that wait for a service which could not be started."""
+    return Attention(text(why, LONGEST), Remedy.SERVICE, "", own("start the service"), critical=True)
 
 
 def told(job: JobView) -> Attention:
@@ -161,53 +152,6 @@ def told(job: JobView) -> Attention:
     share = f" {job.fraction:.0%}" if job.active and job.fraction is not None else ""
     said = sentence(f"{job.kind} {job.state.word}{share}: {job.title}")
     return Attention(said, Remedy.JOB, str(job.key), own("show it"), job.state)
-
-
-def _of_archive(condition: Condition) -> Iterable[Attention]:
-    if condition.damage:
-        yield Attention(text(condition.damage, 400), Remedy.PROOF, "", own("go to Proof"))
-    if condition.seals:
-        yield Attention(text(condition.seals, 400), Remedy.SEALS, "", own("go to Seals"))
-    if condition.stored:
-        yield Attention(text(condition.stored, 400), Remedy.SETTINGS, "", own("go to Settings"))
-    if condition.space:
-        yield Attention(text(condition.space, 400), Remedy.SETTINGS, "", own("go to Settings"))
-    if condition.exposed:
-        yield Attention(text(condition.exposed, 600), Remedy.SETTINGS, "", own("go to Settings"))
-    if condition.stuck:
-        yield Attention(text(condition.stuck, 400), Remedy.SETTINGS, "", own("go to Settings"))
-    if condition.waiting:
-        yield Attention(text(condition.waiting, 400), Remedy.SERVICE, "", own("start the service"))
-    elif condition.scheduled and not condition.service_running:
-        profiles = count(condition.scheduled, "profile")
-        verb = "starts" if condition.scheduled == 1 else "start"
-        said = sentence(f"The service is not running, so nothing starts by itself: {profiles} should {verb.removesuffix('s')}.")
-        yield Attention(said, Remedy.SERVICE, "", own("start the service"))
-
-
-def _of_run(name: str, run: Run) -> Safe:
-    if run.status is RunStatus.FAILED:
-        return sentence(f"{name} failed: {text(face.sentence(run.why), 160) if run.why else 'no reason is known'}")
-    if run.status is RunStatus.INTERRUPTED:
-        return sentence(f"{name} was interrupted; it carries on by itself.")
-    if run.status is not RunStatus.WITH_ERRORS:
-        return BLANK
-    failed, mailboxes = totals(run)["failed"], failed_mailboxes(run)
-    what = f"{count(failed, 'message')} could not be archived" if failed else "something could not be done"
-    what = f"{count(mailboxes, 'mailbox', 'mailboxes')} could not be archived" if mailboxes else what
-    return sentence(f"{name}: {what}. The next run tries again.")
-
-
-def _without_address(profile: Profile, chosen: Chosen | None) -> Safe:
-    """The users whom a profile for many leaves out for lack of an address."""
-    if chosen is None or not chosen.without_address:
-        return BLANK
-    shown = chosen.without_names
-    more = chosen.without_address - len(shown)
-    names = ", ".join(text(name, 40) for name in shown) + (f" and {texts.number(more)} more" if more > 0 else "")
-    return sentence(
-        f"{text(profile.name, 60)} leaves out {count(chosen.without_address, 'user')} without an e-mail address: {names}."
-    )
 
 
 # Home --------------------------------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ class Projection:
             except DamagedError as error:
                 if not accept:
                     raise
-                self._volumes.note(error)
+                self._volumes.notices.note(error)
         return count
 
     async def _apply_group(self, group: Sequence[Entry], volume: Volume, before: Head, *, accept: bool) -> tuple[int, int]:
@@ -102,7 +102,7 @@ class Projection:
 
     async def _follow_lanes(self, anchor: Entry, *, accept: bool) -> None:
         """Apply what ``anchor`` makes part of the archive."""
-        note = self._volumes.note if accept else None
+        note = self._volumes.notices.note if accept else None
         opened = lane_following.opener(self._volumes)
         volumes = self._volumes
         await self._know_lanes()

@@ -7,7 +7,7 @@ no profile can have.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -27,7 +27,6 @@ from core.problems import place as problems
 from core.problems import table
 from core.problems.code import Reason
 from core.problems.command_line import told
-from core.problems.warning import SEAL_BROKEN, SEAL_NOT_SENT, SEALS_NOT_SENT
 from core.profiles.seal_place import PlaceError, PlaceKind, SealPlace, checked
 from core.secrets import Secret
 from core.values import dataclass
@@ -202,19 +201,6 @@ async def failed(archive: Archive, place: SealPlace, reason: Reason, *, broken: 
             "UPDATE seal_place SET at = ?, failure = ?, failures = failures + 1, broken = ? WHERE name = ?",
             (at, text, broken, place.name),
         )
-
-
-def trouble(found: Sequence[PlaceState]) -> Reason | None:
-    """The warning of failures at places; None when there are none."""
-    wrong = [(one.place.name, one.why, one.broken) for one in found if one.why is not None]
-    if broken := [why for _, why, is_broken in wrong if is_broken]:
-        return SEAL_BROKEN(why=broken[0])
-    if not wrong:
-        return None
-    name, why, _ = wrong[0]
-    if len(wrong) > 1:
-        return SEALS_NOT_SENT(place=name, why=why, more=len(wrong) - 1)
-    return SEAL_NOT_SENT(place=name, why=why)
 
 
 def _key(name: str) -> str:

@@ -19,6 +19,7 @@ from core.archive.store.folder_lock import locked
 from core.archive.store.lane_chain import LaneEnd
 from core.archive.store.ledger import ZERO_HASH, Draft, Entry, Head
 from core.archive.store.message_rows import Locator
+from core.archive.store.notices import Notices, Refusal
 from core.archive.store.sealing import Finishing
 from core.archive.store.stored_message import StoredMessage
 from core.archive.store.volume import Volume
@@ -30,8 +31,6 @@ from core.problems.home import REPLACED
 
 #: Volume files that are open at once, however many there are; each takes a file, a thread and up to 4 MiB of pages.
 MOST_OPEN = 16
-#: The reason why nothing can be appended: damage, no space or no right to write, or a backup.
-Refusal = DamagedError | StorageError | HomeError
 
 
 class Volumes:
@@ -51,7 +50,7 @@ class Volumes:
         #: The other lanes, by number, as far as the catalog has applied them.
         self.lanes: dict[int, LaneEnd] = {}
         self._finishing = Finishing(home)
-        self._notes: dict[str, str] = {}
+        self.notices = Notices()
         #: The open ones, the least recently used first.
         self._open: dict[int, Volume] = {}
         #: The seq before the first entry of each volume that was open, for ever the same.
@@ -77,27 +76,7 @@ class Volumes:
         """Forbid appending from now on; reading still works."""
         self.refusal = error
         self._seen = self._places()
-        self.note(error, "Until then nothing is added to the archive; all that is whole can be read.")
-
-    @property
-    def notices(self) -> list[str]:
-        """Sentences about what cannot be read or seen."""
-        return list(self._notes.values())
-
-    def note(self, error: Refusal, more: str = "") -> None:
-        """Keep a notice of an unreadable part, once."""
-        self.tell(error.message, " ".join(text for text in (error.message, error.hint, more) if text))
-
-    def tell(self, key: str, notice: str) -> None:
-        """Keep a notice, unless there is one of that ``key``."""
-        self._notes.setdefault(key, notice)
-
-    def is_noted(self, error: Refusal) -> bool:
-        """True when ``notices`` has the error already."""
-        return error.message in self._notes
-
-    def forget_notices(self) -> None:
-        self._notes.clear()
+        self.notices.note(error, "Until then nothing is added to the archive; all that is whole can be read.")
 
     # Opening and closing -------------------------------------------------------------------------------------------------
 
@@ -123,7 +102,7 @@ class Volumes:
         there = set(self.home.all_volume_numbers())
         for number in self.numbers():
             if number not in there and number != self.last:
-                self.note(DamagedError(problems.MISSING(file=self.home.volume(number).name)))
+                self.notices.note(DamagedError(problems.MISSING(file=self.home.volume(number).name)))
         try:
             await self.at(self.last)
         except DamagedError as error:
@@ -222,7 +201,7 @@ class Volumes:
         self._open.clear()
         self._before.clear()
         self.refusal = None
-        self._notes.clear()
+        self.notices.clear()
 
     # Writing -------------------------------------------------------------------------------------------------------------
 
@@ -257,7 +236,7 @@ class Volumes:
             try:
                 volume = await self.at(number)
             except (DamagedError, StorageError) as error:
-                self.note(error)
+                self.notices.note(error)
                 continue
             yield volume
 
@@ -396,4 +375,4 @@ class Volumes:
         try:
             yield
         except (DamagedError, StorageError) as error:
-            self.note(error)
+            self.notices.note(error)

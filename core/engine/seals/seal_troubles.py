@@ -1,15 +1,11 @@
-"""Seals that failed or are overdue, as warnings."""
+"""Seals that are overdue, as a warning."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from core.archive.archive import Archive
-from core.archive.catalog import settings
-from core.archive.proof import seal_places
 from core.archive.proof.seal_places import PlaceState
-from core.model import now
 from core.problems.code import Reason
 from core.problems.warning import SEAL_NEVER, SEAL_OVERDUE
 
@@ -23,9 +19,3 @@ def overdue(found: Sequence[PlaceState], moment: datetime) -> Reason | None:
     if not waiting:
         return None
     return (SEAL_NEVER if waiting[0].at is None else SEAL_OVERDUE)(place=waiting[0].place.name)
-
-
-async def troubles(archive: Archive, found: Sequence[PlaceState]) -> list[Reason]:
-    """Warnings of the failures of ``found``, the worst first; none when all is well."""
-    late = overdue(found, now()) if (await settings.read(archive.database)).seal != "off" else None
-    return [one for one in (seal_places.trouble(found), late) if one is not None]

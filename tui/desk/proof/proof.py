@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from core.archive.archive import Archive
 from core.archive.proof import damage, last_verification, losses, verification
@@ -83,10 +83,6 @@ _WHO = "console"
 LISTED = 500
 #: Repaired messages listed in the result of a repair.
 NAMED = 6
-#: Delay after which a due verification counts as not being done.
-OVERDUE = timedelta(days=2)
-#: Without a schedule: the time for which a verification counts.
-GOOD_FOR = timedelta(days=90)
 AGAIN = "What was repaired stays so; repairing again carries on."
 _FETCH = present.own("r looks for a good copy in the other volumes and on the mail server. f looks in a backup too.")
 _VOLUME = (
@@ -95,19 +91,6 @@ _VOLUME = (
 )
 _CATALOG = "Stop the service (archivar service stop), then archivar rebuild makes the catalog anew from the volumes."
 _LEDGER = "Put back the volumes from a backup. The key c in the ledger tells whether a seal kept elsewhere still fits."
-
-
-@dataclass(frozen=True, slots=True)
-class Brief:
-    """Home's texts about it, each empty when there is nothing to say.
-
-    ``damage`` that stands, the reason why the archive is ``unproved``, and in a few words the last verification, or its
-    progress (``verified``).
-    """
-
-    damage: str
-    unproved: str
-    verified: str
 
 
 class ProofDesk:
@@ -157,28 +140,14 @@ class ProofDesk:
             return None
         return KnownFinding(Finding(name, self._archive.damage.reason), self._opened)
 
-    async def brief(self) -> Brief:
-        """Home's texts; starts a service if a requested verification waits for one."""
+    async def brief(self) -> Safe:
+        """The last verification, or the progress of one, in a few words; starts a service if a requested one waits for it."""
         with translated():
-            await self._archive.look_again()
             standing = await verifications.standing(self._archive)
             last = await last_verification.last(self._archive)
-            count, messages = await damage.count(self._archive)
-            mail = await self._archive.database.value("SELECT 1 FROM message LIMIT 1") is not None
+            count, _ = await damage.count(self._archive)
         self._see_to(standing)
-        said = ""
-        if count:
-            which = f"; {present.count(messages, 'message is', 'messages are')} damaged" if messages else ""
-            said = f"DAMAGED: verification found {present.count(count, 'fault')}{which}."
-        if self._archive.damage is not None:
-            said = f"DAMAGED: {self._archive.damage.message} Nothing is added to the archive until it is repaired."
-        elif self._home.is_backup:
-            said = str(self._archive.refusal)
-        elif self._archive.refusal is not None:
-            said = f"Read only: {self._archive.refusal.message}"
-        moment = now()
-        unproved = hint(standing, last, moment) if mail and not count and not self._home.is_backup else ""
-        return Brief(said, unproved, short(standing, last, count, moment))
+        return present.sentence(short(standing, last, count, now()))
 
     def _see_to(self, standing: VerificationState) -> bool:
         """True when a service is running. One is started if a user's request waits for it."""
@@ -293,32 +262,6 @@ def _facts(standing: VerificationState, round_: Round | None, running: bool, mom
         yield "Next", f"due ({standing.rhythm.sentence()}); done by a service that stays"
     else:
         yield "Next", f"! due since {texts.when(due, moment)} ({standing.rhythm.sentence()}), and no service is running"
-
-
-def hint(standing: VerificationState, last: LastVerification | None, moment: datetime) -> str:
-    """The hint for an archive with mail that is not verified; empty when it is."""
-    ended = standing.ended if standing.progress is None else None
-    if ended is not None and ended.outcome is End.FAILED and (last is None or last.at < ended.at):
-        # The schedule tries again every hour, so it is never overdue.
-        why = face.told(ended.why) if ended.why is not None else "no reason is known."
-        return f"The last verification, {texts.when(ended.at, moment)}, failed: {why}"
-    if standing.request is not None:
-        return ""
-    if standing.rhythm.often is not Often.OFF:
-        if standing.due is None or moment - standing.due < OVERDUE:
-            return ""
-        since = texts.when(standing.due, moment)
-        return f"A verification is due since {since}: no service stays to do it."
-    if last is None:
-        return "The archive was never verified, and does not verify itself."
-    if moment - last.at < GOOD_FOR:
-        return ""
-    return f"The archive was last verified {_ago(moment - last.at)} ago, and does not verify itself."
-
-
-def _ago(age: timedelta) -> str:
-    months = age.days // 30
-    return present.count(months // 12, "year") if months >= 24 else present.count(months, "month")
 
 
 def short(standing: VerificationState, last: LastVerification | None, damaged: int, moment: datetime) -> str:

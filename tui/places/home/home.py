@@ -179,13 +179,17 @@ class HomePlace(ProfileWork):
 _NOTHING: Line = (Span(own("✔ "), Tone.GOOD), Span(own("Nothing.")))
 
 
+#: Glyph and tone of an item, by whether it is critical.
+_MARKS = {False: (own("!"), Tone.WARN), True: (own("✗"), Tone.BAD)}
+
+
 def attention_lines(found: tuple[Attention, ...], width: int) -> list[tuple[Line, int]]:
     """Each item after its digit, wrapped, with its page; beside each line the index of its item (from 0)."""
     lines: list[tuple[Line, int]] = []
     for index, item in enumerate(found):
         key = own("{}", index + 1) if index < DIGITS else own(" ")
         first, *rest = wrap(own("{} → {}", item.text, item.words), max(width - 4, 4))
-        glyph, tone = (item.job.glyph, item.job.tone) if item.job else (own("!"), Tone.WARN)
+        glyph, tone = (item.job.glyph, item.job.tone) if item.job else _MARKS[item.critical]
         lines.append(((Span(own("{} ", key), Tone.STRONG), Span(own("{} ", glyph), tone), Span(fit(first, width - 4))), index))
         lines += [((Span(own("    ")), Span(fit(text, width - 4))), index) for text in rest]
     return lines

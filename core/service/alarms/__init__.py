@@ -1,0 +1,1 @@
+"""Alarms: matters of an archive that need attention, as typed values for every face."""

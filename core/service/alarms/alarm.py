@@ -1,0 +1,96 @@
+"""An alarm: the rule that found it, its subject, its reason, and its weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from core.model import timestamp
+from core.problems import table
+from core.problems.code import Reason
+from core.values import dataclass
+
+
+class Weight(IntEnum):
+    """The weight of an alarm; the value of all but a remark is the exit code of ``archivar status``.
+
+    A ``REMARK`` waits for a person without urgency. With ``SERVICE`` the service is needed and missing, or does nothing.
+    """
+
+    REMARK = 0
+    ATTENTION = 1
+    SERVICE = 3
+    DAMAGE = 4
+
+
+class AlarmRule(StrEnum):
+    """The rules by which an archive is watched; stable words of JSON and of metrics. The order is that of showing."""
+
+    DAMAGE = "damage"
+    READ_ONLY = "read-only"
+    SEAL = "seal"
+    SERVICE_STUCK = "service-stuck"
+    SERVICE_MISSING = "service-missing"
+    RUN_FAILED = "run-failed"
+    RUN_ERRORS = "run-errors"
+    RUN_OVERDUE = "run-overdue"
+    VERIFICATION = "verification"
+    STORAGE = "storage"
+    SPACE = "space"
+    DIRECTORY = "directory"
+    KEY = "key"
+    EXPOSED = "exposed"
+    PROFILE = "profile"
+    USERS = "users"
+    UNKNOWN = "unknown"
+    BACKUP = "is-backup"
+
+    @property
+    def weight(self) -> Weight:
+        return _WEIGHTS.get(self, Weight.ATTENTION)
+
+    @property
+    def critical(self) -> bool:
+        """True when mail may be lost, or is not archived, until it is seen to: the state CRITICAL of monitoring."""
+        return self.weight > Weight.ATTENTION or self in (AlarmRule.READ_ONLY, AlarmRule.RUN_FAILED)
+
+
+_WEIGHTS = {
+    AlarmRule.DAMAGE: Weight.DAMAGE,
+    AlarmRule.SERVICE_STUCK: Weight.SERVICE,
+    AlarmRule.SERVICE_MISSING: Weight.SERVICE,
+    AlarmRule.USERS: Weight.REMARK,
+    AlarmRule.UNKNOWN: Weight.REMARK,
+    AlarmRule.BACKUP: Weight.REMARK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A matter that needs attention. ``subject``: the profile or place, empty for the archive; ``since`` where it is known.
+
+    ``run`` is the number of the run that it is about, 0 for none.
+    """
+
+    rule: AlarmRule
+    reason: Reason
+    subject: str = ""
+    since: datetime | None = None
+    run: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "rule": self.rule.value,
+            "subject": self.subject,
+            "weight": self.rule.weight.name.lower(),
+            "since": timestamp(self.since) if self.since else None,
+            "run": self.run or None,
+            **table.as_kept(self.reason),
+        }
+
+
+def heaviest(alarms: Iterable[Alarm]) -> Weight:
+    """The greatest weight; a remark's for none at all."""
+    return max((one.rule.weight for one in alarms), default=Weight.REMARK)

@@ -1,0 +1,144 @@
+"""The rules: from the state of an archive to its alarms. Pure functions.
+
+The texts of reasons are for both faces, and ages come from ``moment``, the present time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+
+from core.archive.proof.last_verification import LastVerification
+from core.archive.proof.seal_places import PlaceState
+from core.archive.registry.last_attempt import Attempt, AttemptOutcome
+from core.engine.run import briefs
+from core.errors import DamagedError
+from core.model import Run, RunStatus, timestamp
+from core.problems import alarm as problems
+from core.problems import warning as warnings
+from core.problems.code import Reason
+from core.profiles.profile import Profile
+from core.profiles.rhythm import Often
+from core.profiles.selection import Chosen
+from core.service.alarms.alarm import Alarm, AlarmRule
+from core.service.verifications import VerificationOutcome, VerificationState
+
+#: A planned start that is past by more than this, with a service running, was not made.
+LATE = timedelta(hours=1)
+#: Delay after which a due verification counts as not being done.
+OVERDUE = timedelta(days=2)
+#: Without a schedule: the time for which a verification counts.
+GOOD_FOR = timedelta(days=90)
+
+
+def of_damage(opened: DamagedError | None, findings: int, messages: int) -> Alarm | None:
+    """Damage that stands: seen when the archive was opened, or the number of ``findings``, some of them in ``messages``."""
+    if opened is not None:
+        return Alarm(AlarmRule.DAMAGE, problems.NOTHING_ADDED(why=opened.reason))
+    if not findings:
+        return None
+    if messages:
+        return Alarm(AlarmRule.DAMAGE, problems.MESSAGES_DAMAGED(count=findings, messages=messages))
+    return Alarm(AlarmRule.DAMAGE, problems.DAMAGE_FOUND(count=findings))
+
+
+def of_service(fault: Reason | None, running: bool, scheduled: int, waiting: int) -> Alarm | None:
+    """A service that does nothing, or is missing while ``scheduled`` profiles or ``waiting`` runs need one."""
+    if fault is not None:
+        return Alarm(AlarmRule.SERVICE_STUCK, fault)
+    if running:
+        return None
+    if waiting:
+        return Alarm(AlarmRule.SERVICE_MISSING, problems.RUNS_WAIT(count=waiting))
+    return Alarm(AlarmRule.SERVICE_MISSING, problems.SERVICE_MISSING(count=scheduled)) if scheduled else None
+
+
+def of_run(profile: str, run: Run | None) -> Alarm | None:
+    """The last run of a profile, if it failed or left something out. A cancelled one was meant to end."""
+    if run is None or run.status not in (RunStatus.FAILED, RunStatus.WITH_ERRORS):
+        return None
+    since = run.finished or run.requested
+    if run.status is RunStatus.FAILED:
+        told = problems.RUN_FAILED(profile=profile, why=run.why) if run.why else problems.RUN_FAILED_SILENTLY(profile=profile)
+        return Alarm(AlarmRule.RUN_FAILED, told, profile, since, run.id)
+    result = run.result or {}
+    if mailboxes := briefs.failed_mailboxes(result):
+        reason = problems.MAILBOXES_FAILED(profile=profile, count=mailboxes)
+    elif messages := int((result.get("totals") or {}).get("failed", 0)):
+        reason = problems.MESSAGES_FAILED(profile=profile, count=messages)
+    else:
+        reason = problems.NOT_ALL_DONE(profile=profile)
+    return Alarm(AlarmRule.RUN_ERRORS, reason, profile, since, run.id)
+
+
+def overdue_runs(starts: Mapping[str, datetime], busy: Iterable[str], moment: datetime) -> Iterator[Alarm]:
+    """Planned starts that were not made although a service runs. Profiles that are ``busy`` start when they are done."""
+    occupied = set(busy)
+    for profile, due in starts.items():
+        if moment - due > LATE and profile not in occupied:
+            yield Alarm(AlarmRule.RUN_OVERDUE, problems.RUN_OVERDUE(profile=profile, due=timestamp(due)), profile, due)
+
+
+def of_verification(standing: VerificationState, last: LastVerification | None, moment: datetime) -> Alarm | None:
+    """An archive with mail whose verification failed, is overdue, or was too long ago."""
+    ended = standing.ended if standing.progress is None else None
+    if ended is not None and ended.outcome is VerificationOutcome.FAILED and (last is None or last.at < ended.at):
+        # The schedule tries again every hour, so it is never overdue.
+        if ended.why is None:
+            return None
+        return Alarm(
+            AlarmRule.VERIFICATION, problems.VERIFICATION_FAILED(at=timestamp(ended.at), why=ended.why), since=ended.at
+        )
+    if standing.request is not None:
+        return None
+    if standing.rhythm.often is not Often.OFF:
+        if standing.due is None or moment - standing.due < OVERDUE:
+            return None
+        since = timestamp(standing.due)
+        return Alarm(AlarmRule.VERIFICATION, warnings.VERIFICATION_OVERDUE(since=since), since=standing.due)
+    if last is None:
+        return Alarm(AlarmRule.VERIFICATION, warnings.NEVER_VERIFIED())
+    age = moment - last.at
+    return None if age < GOOD_FOR else Alarm(AlarmRule.VERIFICATION, warnings.VERIFIED_LONG_AGO(age=age.days), since=last.at)
+
+
+def of_place(place: PlaceState) -> Alarm:
+    """A place that no seal reaches; or damage, when the archive does not match the seal that was sent there."""
+    assert place.why is not None
+    name = place.place.name
+    if place.broken:
+        return Alarm(AlarmRule.DAMAGE, warnings.SEAL_BROKEN(why=place.why), name, place.at)
+    return Alarm(AlarmRule.SEAL, warnings.SEAL_NOT_SENT(place=name, why=place.why), name, place.at)
+
+
+def of_directory(attempt: Attempt | None) -> Alarm | None:
+    """The last synchronisation with the directory, if it failed or was withheld."""
+    if attempt is None or attempt.outcome is AttemptOutcome.DONE or attempt.why is None:
+        return None
+    failed = attempt.outcome is AttemptOutcome.FAILED
+    code = problems.SYNCHRONISATION_FAILED if failed else problems.SYNCHRONISATION_WITHHELD
+    return Alarm(AlarmRule.DIRECTORY, code(at=timestamp(attempt.at), why=attempt.why), since=attempt.at)
+
+
+def of_profile(profile: Profile, has_directory: bool, chosen: Chosen | None) -> Iterator[Alarm]:
+    """Unsafe settings of a profile, a directory that it needs, and users whom it leaves out."""
+    for warning in profile.warnings():
+        yield Alarm(AlarmRule.PROFILE, warning, profile.name)
+    if profile.sync_directory_first and not has_directory:
+        yield Alarm(AlarmRule.DIRECTORY, warnings.NO_DIRECTORY(profile=profile.name), profile.name)
+    if chosen is not None and chosen.without_address:
+        count, names = chosen.without_address, chosen.without_names
+        more = count - len(names)
+        if more > 0:
+            reason = warnings.LEFT_OUT_MORE(profile=profile.name, count=count, names=names, more=more)
+        else:
+            reason = warnings.LEFT_OUT(profile=profile.name, count=count, names=names)
+        yield Alarm(AlarmRule.USERS, reason, profile.name)
+
+
+def of_unknown(open_: int, since: str, waiting: int) -> Iterator[Alarm]:
+    """Addresses that no user has, the earliest ``since``, and messages that can be filed by now."""
+    if open_:
+        yield Alarm(AlarmRule.UNKNOWN, warnings.UNKNOWN_SINCE(count=open_, since=since))
+    if waiting:
+        yield Alarm(AlarmRule.UNKNOWN, warnings.TO_BE_FILED(count=waiting))

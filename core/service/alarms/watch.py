@@ -1,0 +1,148 @@
+"""The watch over an archive: reads its state, and applies the rules to it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import field
+from datetime import datetime
+
+from core.archive.archive import Archive
+from core.archive.catalog import settings
+from core.archive.proof import damage, last_verification, seal_places
+from core.archive.registry import last_attempt, passwords, saved_directory, storage_state, unknown
+from core.archive.store import space
+from core.archive.store.space import DiskUse
+from core.archive.transfer import exposures
+from core.engine.seals import seal_troubles
+from core.model import Run, now
+from core.profiles.profile import Profile
+from core.profiles.selection import Chosen, UserSelection
+from core.service import liveness, verifications
+from core.service.alarms import rules
+from core.service.alarms.alarm import Alarm, AlarmRule
+from core.service.lock import is_running
+from core.values import dataclass
+
+#: Seconds for which what takes long to measure (disk, modes of files) is current enough for a console that asks all the time.
+CURRENT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The profiles, the last run and the next start of each by name, the active runs, and the results of selections."""
+
+    profiles: Sequence[Profile]
+    latest: Mapping[str, Run]
+    starts: Mapping[str, datetime]
+    active: Sequence[Run]
+    chosen: Mapping[UserSelection, Chosen] = field(default_factory=dict)
+
+
+class Watch:
+    """Looks for alarms; one object for as long as an archive is open, since it keeps what takes long to measure."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._measured = float("-inf")
+        self._disk: DiskUse | None = None
+        self._files: list[Alarm] = []
+        self._unknown: tuple[int, list[Alarm]] = (-1, [])
+
+    async def disk(self) -> DiskUse:
+        """Disk use, at most ``CURRENT_SECONDS`` old."""
+        if self._disk is None or time.monotonic() - self._measured > CURRENT_SECONDS:
+            self._disk = await asyncio.to_thread(space.use, self._archive.home)
+            self._files = [one async for one in self._of_files()]
+            self._measured = time.monotonic()
+        return self._disk
+
+    async def alarms(self, runs: Runs) -> list[Alarm]:
+        """All alarms but those of ``of_addresses``, in the order of their rules. Raises ``BusyError``, ``StorageError``."""
+        found = [one async for one in self._of_archive()]
+        found += [one async for one in self._of_work(runs)]
+        disk = await self.disk()
+        if disk.trouble is not None:
+            found.append(Alarm(AlarmRule.SPACE, disk.trouble))
+        found += self._files
+        found += self._seen_damage()
+        order = list(AlarmRule)
+        return sorted(found, key=lambda one: order.index(one.rule))
+
+    def _seen_damage(self) -> Iterator[Alarm]:
+        """Damage of files that are not needed for appending, as far as it was seen on the way."""
+        opened = self._archive.damage
+        for reason in self._archive.volumes.notices.damage:
+            if opened is None or reason != opened.reason:
+                yield Alarm(AlarmRule.DAMAGE, reason)
+
+    async def _of_archive(self) -> AsyncIterator[Alarm]:
+        """The archive itself: damage, whether it can be written, its verification, its volumes elsewhere, its seals."""
+        archive = self._archive
+        await archive.look_again()
+        findings, messages = await damage.count(archive)
+        damaged = rules.of_damage(archive.damage, findings, messages)
+        if damaged is not None:
+            yield damaged
+        if archive.home.is_backup:
+            if archive.refusal is not None and archive.damage is None:
+                yield Alarm(AlarmRule.BACKUP, archive.refusal.reason)
+            return
+        if archive.refusal is not None and archive.damage is None:
+            yield Alarm(AlarmRule.READ_ONLY, archive.refusal.reason)
+        if damaged is None and await archive.database.value("SELECT 1 FROM message LIMIT 1") is not None:
+            standing, last = await verifications.standing(archive), await last_verification.last(archive)
+            if (verification := rules.of_verification(standing, last, now())) is not None:
+                yield verification
+        if (unstored := await storage_state.trouble(archive.home, archive.database)) is not None:
+            yield Alarm(AlarmRule.STORAGE, unstored)
+        places = await seal_places.standings(archive)
+        for place in places:
+            if place.why is not None:
+                yield rules.of_place(place)
+        sealing = (await settings.read(archive.database)).seal != "off"
+        if sealing and (late := seal_troubles.overdue(places, now())) is not None:
+            yield Alarm(AlarmRule.SEAL, late)
+
+    async def _of_work(self, runs: Runs) -> AsyncIterator[Alarm]:
+        """The service, the runs of profiles and their settings, and the directory."""
+        archive, moment = self._archive, now()
+        if archive.home.is_backup:
+            return
+        presence, running = liveness.look(archive.home), is_running(archive.home)
+        scheduled = sum(profile.automatic for profile in runs.profiles)
+        if (service := rules.of_service(presence.fault, running, scheduled, len(runs.active))) is not None:
+            yield service
+        elif running:
+            for late in rules.overdue_runs(runs.starts, (run.profile for run in runs.active), moment):
+                yield late
+        directory = await saved_directory.load(archive)
+        if directory is not None:
+            for reason in directory.warnings():
+                yield Alarm(AlarmRule.PROFILE, reason)
+        if (attempt := rules.of_directory(await last_attempt.last(archive))) is not None:
+            yield attempt
+        for profile in runs.profiles:
+            if (ended := rules.of_run(profile.name, runs.latest.get(profile.name))) is not None:
+                yield ended
+            chosen = runs.chosen.get(profile.selection) if profile.selection is not None else None
+            for one in rules.of_profile(profile, directory is not None, chosen):
+                yield one
+
+    async def _of_files(self) -> AsyncIterator[Alarm]:
+        """Files that other accounts can read, and passwords without their key."""
+        if (keyless := await passwords.without_key(self._archive)) is not None:
+            yield Alarm(AlarmRule.KEY, keyless)
+        for exposure in await exposures.look(self._archive):
+            yield Alarm(AlarmRule.EXPOSED, exposure.reason)
+
+    async def of_addresses(self) -> list[Alarm]:
+        """Remarks on unknown addresses, which take the longer the more there are; counted again only after a change."""
+        if self._archive.home.is_backup:
+            return []
+        seq = int(await self._archive.database.value("SELECT seq FROM applied") or 0)
+        if seq != self._unknown[0]:
+            open_, since = await unknown.open_since(self._archive)
+            self._unknown = (seq, list(rules.of_unknown(open_, since, await unknown.to_be_filed(self._archive))))
+        return self._unknown[1]

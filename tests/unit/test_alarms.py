@@ -1,0 +1,234 @@
+"""Alarms: each rule applied to values, their weights, and the watch over a real archive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from core.archive.archive import Archive
+from core.archive.proof import damage
+from core.archive.proof.findings import Finding
+from core.archive.proof.last_verification import LastVerification
+from core.archive.proof.seal_places import PlaceState
+from core.archive.registry import last_attempt, saved_settings
+from core.archive.registry.last_attempt import Attempt, AttemptOutcome
+from core.errors import DamagedError
+from core.model import Run, RunStatus
+from core.problems import folder, home, login
+from core.problems.code import Reason
+from core.profiles.profile import Access
+from core.profiles.rhythm import Rhythm
+from core.profiles.schedule import Schedule
+from core.profiles.seal_place import PlaceKind, SealPlace
+from core.profiles.selection import Chosen
+from core.service.alarms import rules
+from core.service.alarms.alarm import Alarm, AlarmRule, Weight, heaviest
+from core.service.alarms.watch import Runs, Watch
+from core.service.queue import Queue
+from core.service.verifications import VerificationEnd, VerificationOutcome, VerificationRequest, VerificationState
+from tests import homes
+
+MOMENT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+WHY: Reason = folder.NO_FOLDERS()
+
+
+def run(status: RunStatus, *, reason: str = "", **result: object) -> Run:
+    return Run(7, "Staff", status, MOMENT, MOMENT, MOMENT, reason=reason, result=dict(result))
+
+
+def word(alarm: Alarm | None) -> str:
+    return "" if alarm is None else alarm.reason.code.word
+
+
+def test_every_rule_has_a_weight_and_monitoring_knows_which_are_critical() -> None:
+    """Damage outweighs a missing service, that outweighs what needs attention; remarks weigh nothing."""
+    assert {one: one.weight for one in AlarmRule if one.weight is not Weight.ATTENTION} == {
+        AlarmRule.DAMAGE: Weight.DAMAGE,
+        AlarmRule.SERVICE_STUCK: Weight.SERVICE,
+        AlarmRule.SERVICE_MISSING: Weight.SERVICE,
+        AlarmRule.USERS: Weight.REMARK,
+        AlarmRule.UNKNOWN: Weight.REMARK,
+        AlarmRule.BACKUP: Weight.REMARK,
+    }
+    assert {one for one in AlarmRule if one.critical} == {
+        *(AlarmRule.DAMAGE, AlarmRule.SERVICE_STUCK, AlarmRule.SERVICE_MISSING, AlarmRule.READ_ONLY, AlarmRule.RUN_FAILED)
+    }
+    found = [Alarm(AlarmRule.SPACE, WHY), Alarm(AlarmRule.DAMAGE, WHY), Alarm(AlarmRule.SERVICE_MISSING, WHY)]
+    assert [heaviest(found), heaviest(found[::2]), heaviest(found[:1]), heaviest([])] == [4, 3, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("ended", "rule", "expected"),
+    [
+        (None, None, ""),
+        (run(RunStatus.SUCCEEDED), None, ""),
+        (run(RunStatus.CANCELLED), None, ""),
+        (run(RunStatus.RUNNING), None, ""),
+        (run(RunStatus.FAILED), AlarmRule.RUN_FAILED, "profile-failed-without-reason"),
+        (run(RunStatus.FAILED, reason="It is full."), AlarmRule.RUN_FAILED, "profile-failed"),
+        (run(RunStatus.WITH_ERRORS, totals={"failed": 2}), AlarmRule.RUN_ERRORS, "profile-failed-messages"),
+        (run(RunStatus.WITH_ERRORS, failed_mailboxes=3), AlarmRule.RUN_ERRORS, "profile-failed-mailboxes"),
+        (run(RunStatus.WITH_ERRORS), AlarmRule.RUN_ERRORS, "profile-not-all-done"),
+    ],
+)
+def test_the_last_run_is_told_when_mail_is_missing(ended: Run | None, rule: AlarmRule | None, expected: str) -> None:
+    """A failed run, and one with errors; none that is under way, or was cancelled by a person."""
+    found = rules.of_run("Staff", ended)
+    assert (found and found.rule, word(found)) == (rule, expected)
+    assert found is None or (found.subject, found.run, found.since) == ("Staff", 7, MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("fault", "running", "scheduled", "waiting", "expected"),
+    [
+        (None, False, 0, 0, ""),
+        (None, True, 3, 2, ""),
+        (None, False, 3, 0, "service-missing"),
+        (None, False, 0, 2, "runs-wait-for-service"),
+        (WHY, True, 0, 0, WHY.code.word),
+    ],
+)
+def test_a_service_is_missed_only_where_it_is_needed(
+    fault: Reason | None, running: bool, scheduled: int, waiting: int, expected: str
+) -> None:
+    """Schedules and waiting runs need one; one that is stuck is worse than none."""
+    assert word(rules.of_service(fault, running, scheduled, waiting)) == expected
+
+
+def test_a_start_that_was_not_made_is_overdue() -> None:
+    """An hour after it was due; not while the profile's last run is under way."""
+    starts = {
+        "Late": MOMENT - timedelta(hours=2),
+        "Busy": MOMENT - timedelta(hours=9),
+        "Just": MOMENT - timedelta(minutes=59),
+        "Next": MOMENT + timedelta(hours=1),
+    }
+    found = list(rules.overdue_runs(starts, ["Busy"], MOMENT))
+    assert [(one.subject, word(one), one.since) for one in found] == [("Late", "profile-overdue", starts["Late"])]
+
+
+def _standing(rhythm: str = "off", due: timedelta | None = None, **values: object) -> VerificationState:
+    state = VerificationState(None, None, None, Rhythm.parse(rhythm), MOMENT - due if due is not None else None)
+    return replace(state, **values)  # type: ignore[arg-type]
+
+
+def _last(age: timedelta) -> LastVerification:
+    return LastVerification(MOMENT - age, True, 0, (), 12, 1000)
+
+
+FAILED = VerificationEnd(MOMENT - timedelta(hours=1), VerificationOutcome.FAILED, why=WHY)
+ASKED = VerificationRequest("x", "root", MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("standing", "last", "expected"),
+    [
+        (_standing(), None, "never-verified"),
+        (_standing(), _last(timedelta(days=89)), ""),
+        (_standing(), _last(timedelta(days=91)), "verified-long-ago"),
+        (_standing("monthly", timedelta(days=1)), None, ""),
+        (_standing("monthly", timedelta(days=3)), None, "verification-overdue"),
+        (_standing("monthly", timedelta(days=3), request=ASKED), None, ""),
+        (_standing("monthly", ended=FAILED), None, "last-verification-failed"),
+        (_standing("monthly", ended=FAILED), _last(timedelta(minutes=1)), ""),
+    ],
+)
+def test_an_archive_that_is_not_proved_is_told(
+    standing: VerificationState, last: LastVerification | None, expected: str
+) -> None:
+    """Failed, overdue by two days, or without a schedule 90 days old; none while one is asked for."""
+    assert word(rules.of_verification(standing, last, MOMENT)) == expected
+
+
+def test_damage_is_told_by_what_is_known_of_it() -> None:
+    """A fault that stops archiving comes before counts; counted messages are named."""
+    assert rules.of_damage(None, 0, 0) is None
+    assert word(rules.of_damage(None, 2, 0)) == "damage-stands"
+    assert word(rules.of_damage(None, 2, 1)) == "damaged-messages-stand"
+    assert word(rules.of_damage(DamagedError(home.NO_FOLDER(home="x")), 2, 1)) == "damage-stops-archiving"
+
+
+def test_a_seal_that_does_not_match_is_damage_and_one_that_is_not_sent_is_not() -> None:
+    """The weight of a place is that of what it says."""
+    place = SealPlace("Safe", PlaceKind.FILE, target="/safe")
+    assert rules.of_place(PlaceState(place, why=WHY)).rule is AlarmRule.SEAL
+    assert rules.of_place(PlaceState(place, why=WHY, broken=True)).rule is AlarmRule.DAMAGE
+
+
+def test_a_directory_that_fails_is_told_until_it_does_not() -> None:
+    """Also one whose users were kept from removal."""
+    assert rules.of_directory(None) is None
+    assert rules.of_directory(Attempt(MOMENT, AttemptOutcome.DONE)) is None
+    assert word(rules.of_directory(Attempt(MOMENT, AttemptOutcome.FAILED, WHY))) == "last-synchronisation-failed"
+    assert word(rules.of_directory(Attempt(MOMENT, AttemptOutcome.WITHHELD, WHY))) == "last-synchronisation-withheld"
+
+
+def test_settings_of_a_profile_are_told_by_its_name() -> None:
+    """Certificates that are not checked, a directory that is not there, users who are left out."""
+    profile = replace(homes.profile("mail.example.test", 993, name="Staff"), sync_directory_first=True)
+    blind = replace(profile, server=replace(profile.server, access=Access.IMAP))
+    chosen = Chosen(2, 5, 3, ("anna", "bob"), ())
+    found = list(rules.of_profile(blind, False, chosen))
+    assert {one.subject for one in found} == {"Staff"}
+    assert [one.rule for one in found] == [AlarmRule.PROFILE, AlarmRule.DIRECTORY, AlarmRule.USERS]
+    assert word(found[-1]) == "profile-leaves-out-more-users"
+    assert [one.rule for one in rules.of_profile(blind, True, Chosen(5, 5, 0, (), ()))] == [AlarmRule.PROFILE]
+
+
+@pytest.fixture
+async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
+    """An archive of one user with 12 messages."""
+    archive = await Archive.open(await homes.filled(tmp_path / "home"))
+    yield archive
+    await archive.close()
+
+
+async def _alarms(archive: Archive) -> dict[str, str]:
+    queue = Queue(archive.database)
+    profile = homes.profile("mail.example.test", 993, name="Staff", schedule=Schedule(daily="02:00"))
+    profile = replace(profile, server=replace(profile.server, access=Access.IMAP_SSL))
+    runs = Runs([profile], await queue.latest(), {}, await queue.active())
+    return {one.rule.value: one.reason.code.word for one in await Watch(archive).alarms(runs)}
+
+
+async def test_the_watch_reads_each_state_of_a_real_archive(archive: Archive) -> None:
+    """Damage, a failed synchronisation, waiting runs and modes of files lead to their alarms, and these go with them."""
+    assert await _alarms(archive) == {"service-missing": "service-missing"}
+    async with archive.database.transaction() as transaction:
+        await damage.keep(transaction, [Finding("catalog", WHY)], MOMENT)
+    await last_attempt.remember(archive, AttemptOutcome.FAILED, login.NO_PASSWORD_WITHOUT_TLS(host="ldap.example.test"))
+    archive.home.catalog.chmod(0o644)
+    await Queue(archive.database).enqueue("Staff")
+    assert await _alarms(archive) == {
+        "damage": "damage-stands",
+        "service-missing": "runs-wait-for-service",
+        "directory": "last-synchronisation-failed",
+        "exposed": "file-sheltered",
+    }
+    async with archive.database.transaction() as transaction:
+        await damage.keep(transaction, [], MOMENT, instead_of="1")
+    await last_attempt.forget(archive)
+    archive.home.catalog.chmod(0o600)
+    await saved_settings.change(archive, "verify", "off")
+    assert (await _alarms(archive)).keys() == {"service-missing", "verification"}
+
+
+async def test_alarms_are_json_with_codes(archive: Archive) -> None:
+    """Stable words for machines beside the sentence."""
+    [alarm] = await Watch(archive).alarms(Runs([], {}, {}, [Run(3, "Staff", RunStatus.QUEUED, MOMENT)]))
+    value = json.loads(json.dumps(alarm.as_json()))
+    assert value == {
+        "rule": "service-missing",
+        "subject": "",
+        "weight": "service",
+        "since": None,
+        "run": None,
+        "reason": "1 run waits for a service.",
+        "code": "runs-wait-for-service",
+        "values": {"count": 1},
+    }
