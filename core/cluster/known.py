@@ -46,7 +46,8 @@ async def of_mailbox(archive: Archive, source: str, owner: str, server: str) -> 
             messages.setdefault(row[1], [bytes(row[12]).hex(), row[13], bytes(row[14]).hex(), *row[15:]])
         listed.append([name, uidvalidity, [[*row[:9], _hex(row[9]), row[10]] for row in rows]])
     placed = await archive.database.among(
-        "SELECT p.message_id, folder.path FROM placement p JOIN folder ON folder.id = p.folder_id AND folder.owner = ? "
+        "SELECT p.message_id, folder.path FROM placement p INDEXED BY placement_message "
+        "CROSS JOIN folder ON folder.id = p.folder_id AND folder.owner = ? "
         "WHERE p.until_seq IS NULL AND p.message_id IN (??)",
         list(messages),
         (owner,),

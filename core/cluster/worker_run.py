@@ -23,7 +23,7 @@ from core.problems.warning import NO_WORKER
 from core.profiles.profile import Profile
 
 #: Times that a mailbox is given out again after its worker was lost.
-TRIES = 5
+TRIES = 12
 #: Mailboxes that may wait for their entries to become part of the archive, for each connection to the server.
 SETTLING = 4
 #: Seconds without any worker after which the run says that it waits, and for a worker to end a job that is cancelled.

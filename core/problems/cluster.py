@@ -187,7 +187,7 @@ STUCK = Code("worker-stuck", "A mailbox made no progress before its deadline.", 
 ENDED = Code("worker-ended", "It ended or began anew.", f"{Do.SHOW_CLUSTER}")
 GIVEN_UP = Code(
     "mailbox-lost-with-workers",
-    "The mailbox was lost with its worker {times:time}.",
+    "The mailbox was lost with its worker {times:number} times.",
     f"{Do.SHOW_CLUSTER} {Do.RUN_AGAIN}",
     Family.ITEM,
 )

@@ -163,6 +163,9 @@ class Code:
         """A case of it. Raises ``TypeError`` unless ``values`` are those of the templates."""
         if values.keys() != self.names:
             raise TypeError(f"{self.word} takes {sorted(self.names)}, not {sorted(values)}")
+        for name, spec in (place for one in (self.sentence, self.remedy) for place in _places(one)):
+            if spec in _STAMPS and not isinstance(values[name], str):
+                raise TypeError(f"{self.word}: {name} is a moment in ISO 8601")
         return Reason(self, values)
 
     @property
@@ -249,6 +252,8 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "time": lambda stamp: f"{datetime.fromisoformat(stamp).astimezone():%H:%M:%S}",
     "meant": lambda name: f'Is "{name}" meant? ' if name else "",
 }
+#: Of these the value is a moment in ISO 8601.
+_STAMPS = frozenset({"moment", "time"})
 #: Words for how a value is written; any other one is a noun that is counted.
 FORMS = frozenset({*_FORMS, "clause", "remedy", "setting", "field"})
 

@@ -18,7 +18,7 @@ from core import errors
 from core.archive.catalog import settings
 from core.manual import pages
 from core.model import Problem
-from core.problems import command_line, connection, deletion, folder, login, message, subjects, table, unnamed
+from core.problems import cluster, command_line, connection, deletion, event, folder, login, message, subjects, table, unnamed
 from core.problems.code import Code, Do, Face, Family, Reason, pieces
 from core.problems.command_line import COMMAND_LINE
 from core.profiles.schema.directories import DIRECTORIES
@@ -309,3 +309,10 @@ def test_wrong_values_are_refused_where_a_reason_is_made() -> None:
     """Not where it is shown."""
     with pytest.raises(TypeError, match=r"message-refused takes \['said'\], not \['sad'\]"):
         message.REFUSED(sad="x")
+    with pytest.raises(TypeError, match="until is a moment"):
+        event.WAITING(why="x", until=5)
+
+
+def test_a_count_is_no_time_of_day() -> None:
+    """A form of a value is none of its nouns: a run ended without a result because of that sentence."""
+    assert cluster.GIVEN_UP(times=12).sentence(COMMAND_LINE) == "The mailbox was lost with its worker 12 times."
