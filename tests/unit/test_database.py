@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -68,6 +69,34 @@ async def test_a_transaction_cancelled_at_any_moment_is_there_whole_or_not_at_al
         async with database.transaction() as transaction:
             await transaction.execute("INSERT INTO number VALUES (100000)")
     finally:
+        await database.close()
+
+
+async def test_a_job_that_writes_is_at_its_end_before_its_caller_is_cancelled(tmp_path: Path) -> None:
+    """Else the next one would begin its transaction in this one, and the caller not know what is there."""
+    database = await _numbers(tmp_path / "a.sqlite")
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def job(transaction: Transaction) -> None:
+        begun.set()
+        assert go_on.wait(30)
+        await transaction.execute("INSERT INTO number VALUES (1)")
+
+    try:
+        task = spawn(database.write(job), name="write")
+        assert await asyncio.to_thread(begun.wait, 30)
+        task.cancel()
+        # The cancellation has reached it by then, and a second one changes nothing.
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not task.done()
+        task.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await database.read("SELECT value FROM number") == [(1,)]
+    finally:
+        go_on.set()
         await database.close()
 
 
