@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from core.archive.archive import Archive
+from core.archive.proof.verify import verify
 from core.archive.store.entries.records import ProfileRemoved
 from core.archive.store.ledger import Draft
 from core.archive.store.volume import Volume
@@ -105,3 +107,20 @@ async def test_who_is_cancelled_is_written_all_the_same_and_closing_waits_for_it
     await archive.close()
     assert volume.groups == [["a"], ["b"]]
     assert [task.cancelled() for task in tasks] == [True, True]
+
+
+async def test_a_part_that_the_catalog_takes_for_another_is_not_used(tmp_path: Path) -> None:
+    """The volume tells which part has a number: with a wrong one a message would be stored of which nothing is right."""
+    archive = await homes.begin(tmp_path / "home")
+    try:
+        first = homes.message(1, 20_000)
+        await homes.store(archive, {1: first, 2: homes.message(2, 20_000)})
+        async with archive.database.transaction() as transaction:
+            for level in ("part_0", "part_1", "part_2"):
+                await transaction.execute(f"UPDATE {level} SET part_id = 1")
+        again = first.replace(b"Subject: ", b"Subject: Re: ")
+        await homes.store(archive, {3: again})
+        assert await archive.raw(hashlib.sha256(again).digest()) == again
+    finally:
+        await archive.close()
+    assert (await verify(archive.home)).findings == []
