@@ -218,7 +218,9 @@ class WorkerSession:
             await connection.execute("SELECT pg_advisory_xact_lock(hashtext('archivar'), hashtext(%s))", (server,))
             taken = await (
                 await connection.execute(
-                    "SELECT count(*) AS taken FROM connection WHERE server = %s AND job <> %s", (server, job)
+                    "SELECT count(*) AS taken FROM connection c JOIN job j ON j.id = c.job AND j.state = 'doing' "
+                    "WHERE c.server = %s AND c.job <> %s",
+                    (server, job),
                 )
             ).fetchone()
             if taken is None or taken["taken"] >= most:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.cluster import protocol
+from core.cluster.session import WorkerSession
 from tests import homes
 from tests.servers import postgres
 from tests.servers.postgres import PostgresServer
@@ -124,3 +125,16 @@ async def test_nonsense_ends_its_session_and_no_run(empty: PostgresServer, tmp_p
         await home.worker.database.change(sql, value, home.following.job)
         await left_out(home, "worker-nonsense")
         assert [one.code.word for one in home.heard.warnings] == ["worker-lost"]
+
+
+async def test_a_worker_that_was_lost_gives_its_connections_back(empty: PostgresServer, tmp_path: Path) -> None:
+    """Else the others wait for ever for one that nobody has."""
+    async with strange(tmp_path, empty.address) as home:
+        session = WorkerSession(home.worker.database, home.worker.session)
+        assert await session.connect(home.following.job, "mail.example.test", 1)
+        await home.worker.database.change("UPDATE session SET state = 'closed'")
+        await home.ended()
+        await home.worker.begin(home.archive.archive_id)
+        await home.give()
+        session = WorkerSession(home.worker.database, home.worker.session)
+        assert await session.connect(home.following.job, "mail.example.test", 1)
