@@ -104,7 +104,7 @@ async def world(several_volumes: Home, tmp_path: Path, authority: tuple[Authorit
         mails = await stack.enter_async_context(mailhost(context, ("archivar", PASSWORD)))
         log = stack.enter_context(closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)))
         log.bind(str(tmp_path / "log"))
-        authority[0].answer = None
+        authority[0].answer, authority[0].asked = None, 0
         archive = await Archive.open(several_volumes)
         places = (
             (SealPlace("file", PlaceKind.FILE, str(tmp_path / "seals.txt")), None),

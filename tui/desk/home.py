@@ -128,7 +128,7 @@ _REMEDIES: Mapping[AlarmRule, tuple[Remedy, Safe]] = {
 #: Alarms whose page does not have the whole remedy: it stands beside them.
 _WITH_REMEDY = frozenset(AlarmRule) - {
     *(AlarmRule.SERVICE_MISSING, AlarmRule.RUN_FAILED, AlarmRule.RUN_ERRORS, AlarmRule.VERIFICATION),
-    *(AlarmRule.PROFILE, AlarmRule.USERS, AlarmRule.UNKNOWN),
+    *(AlarmRule.PROFILE, AlarmRule.USERS, AlarmRule.UNKNOWN, AlarmRule.DAMAGE, AlarmRule.DIRECTORY),
 }
 
 
