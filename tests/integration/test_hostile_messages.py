@@ -121,6 +121,30 @@ async def test_a_message_is_not_taken_for_expunged_because_the_server_would_not_
         assert (await heals(box, server)).tally.archived == 1
 
 
+async def test_a_message_is_not_taken_for_expunged_because_a_second_listing_lacks_it(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left out of the bodies, and of a listing that has fewer messages than the server counts: a named failure."""
+    fetch = scripted.Session.fetch
+    listings = 0
+
+    def shorten(session: Any, places: list[int], items: tuple[str, ...]) -> str:
+        nonlocal listings
+        if "RFC822.SIZE" in " ".join(items):
+            listings += 1
+            places = places if listings == 1 else [place for place in places if session.messages()[place - 1].uid != 9]
+        return fetch(session, places, items)
+
+    monkeypatch.setattr(scripted.Session, "fetch", shorten)
+    with inbox(Script(omit_uids={9})) as server:
+        outcome = await box.run(profile(server))
+        assert listings > 1
+        assert (outcome.problems, outcome.status) == ([("INBOX", 9)], RunStatus.WITH_ERRORS)
+        monkeypatch.undo()
+        server.script.omit_uids = set()
+        assert (await heals(box, server)).tally.archived == 1
+
+
 async def test_a_message_that_ends_the_connection_each_time_is_named(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """One poisonous message: tried alone, named, and all others are archived without doubles."""
     send = scripted.Session.send_item
@@ -157,6 +181,7 @@ async def test_a_folder_in_which_everything_ends_the_connection_does_not_go_on_f
         server.folders["Weitere"] = stored(1, 2)
         outcome = await box.run(profile(server))
         assert {uid for folder, uid in outcome.problems if folder == "INBOX"} == {None, *range(1, 41)}
+        assert "in a row could not be had" in outcome.reasons
         assert (outcome.tally.archived, outcome.tally.failed, outcome.tally.found) == (2, 40, 42)
         assert server.connections < 6 * (download.GIVE_UP_AFTER + 1)
         monkeypatch.undo()
