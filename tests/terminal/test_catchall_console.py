@@ -75,7 +75,7 @@ def test_from_the_wizard_to_the_mail_of_somebody_who_is_known_later(
         terminal.keys("r")
         terminal.until_shown("✔ done")
         terminal.keys("h")
-        terminal.until_shown("2 addresses unknown since today", "→ see to it")
+        terminal.until_shown("2 addresses are unknown since", "→ see to it")
         terminal.keys("w")
         terminal.until_shown("Unknown addresses (2)", "sales@example.test", "! open")
         terminal.until(lambda: terminal.straight)

@@ -21,6 +21,7 @@ EXCEPTIONS = {
     "core/archive/proof/seal.py": "the beginning of a seal's line is a format, not a command",
     "core/engine/seals/seal_delivery.py": "a mail to somebody elsewhere, who has no console",
     "core/service/unit.py": "a systemd unit and the commands that install it",
+    "core/service/worker_unit.py": "a systemd unit and the commands that install it",
     "tui/__main__.py": "options with which the console itself is started",
     "tui/app.py": "said to a terminal that cannot show the console",
     "tui/console.py": "how the console is started again, said when it is left",
