@@ -80,7 +80,7 @@ def test_every_command_answers_with_one_json_object(alice: Archivar, dovecot: Do
     out = str(alice.folder / "out")
     assert keys("export", "--json", "--user", "alice", "--format", "eml", out) >= {"messages", "bytes", "damaged"}
     looked = {"volumes", "parts", "messages", "entries", "unanchored", "bytes"}
-    assert keys("verify", "--json") == {"ok", *looked, "head", "findings", "repaired", "backup"}
+    assert keys("verify", "--json") == {"ok", *looked, "head", "findings", "repaired", "backup", "away"}
     checked = {"ok", "difference", "code", "values", "seal", "seals", "stamps", "messages", "reached", "erased"}
     assert keys("ledger", "--json", "check", *alice("ledger", "head").out.split()) == checked
     assert keys("ledger", "--json", "show", "--limit", "2") == {"entries"}
