@@ -255,6 +255,7 @@ def test_the_command_line_says_damaged_with_code_4_and_names_mailbox_and_subject
         "repaired",
         "backup",
         "unanchored",
+        "away",
     }
     assert set(value["head"]) == {"seq", "hash"}
     (finding,) = value["findings"]
