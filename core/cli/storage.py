@@ -14,7 +14,6 @@ from core.cli.context import actor, context
 from core.cli.help import Command, Group
 from core.cli.moments import minute
 from core.cli.output import output
-from core.errors import DamagedError, StorageError
 from core.model import timestamp
 from core.problems import bucket as problems
 from core.problems.command_line import coded, told
@@ -221,35 +220,42 @@ async def push(
     """Store all sealed volumes, time stamps, and the present seal now; exit code 1 if some could not be.
 
     Each is read back and compared before the ledger says that it is stored, and before its local copy may go. Exit code 4 if
-    the archive is not the one of which a seal is there.
+    the archive is not the one of which a seal is there, or a seal or time stamp is gone that was there: it is put again.
     """
     from core.archive.proof import stored_seals
-    from core.archive.registry import storage_state, storing
+    from core.archive.registry import storing
     from core.storage import copies
 
     async with context.archive() as archive:
         done = await storing.push(archive, actor=actor(), report=report)
-        seals: list[str] = []
+        seals = stored_seals.SealsPut((), {})
         if not done.failed and done.held is None:
-            try:
-                seals = await stored_seals.push(archive, accept=accept)
-            except (StorageError, DamagedError) as error:
-                await storage_state.failed(archive.database, error.reason)
-                raise
+            seals = await stored_seals.push(archive, accept=accept)
         freed = await asyncio.to_thread(copies.free, archive.home, 0, recent=0.0) if free else []
     _ended()
-    removed = [*done.removed, *freed]
+    removed, again = [*done.removed, *freed], [name for key in seals.gone if (name := key.rpartition("/")[2]) in seals.put]
     return Answer(
         json=lambda: (
-            {"stored": list(done.stored), "seals": seals, "removed": removed, "failed": as_json(done.failed)}
+            {
+                "stored": list(done.stored),
+                "seals": list(seals.put),
+                "gone": as_json(seals.gone),
+                "again": again,
+                "removed": removed,
+                "failed": as_json(done.failed),
+            }
             | ({"held": coded(done.held)} if done.held is not None else {})
         ),
-        lines=[*(Line(f"✔ {name} is stored") for name in done.stored), *failures(done.failed)],
+        lines=[
+            *(Line(f"✔ {name} is stored") for name in done.stored),
+            *failures({**done.failed, **seals.gone}),
+            *(Line(f"✔ {name} was put there again") for name in again),
+        ],
         notes=[
             f"{counted(len(done.stored), 'volume')} stored, {counted(len(removed), 'local copy', 'local copies')} removed.",
             *([f"! {told(done.held)}"] if done.held is not None else []),
         ],
-        exit_code=1 if done.failed or done.held is not None else 0,
+        exit_code=4 if seals.gone else 1 if done.failed or done.held is not None else 0,
     )
 
 
@@ -271,7 +277,7 @@ async def pull() -> Answer:
 async def check(
     deep: Annotated[bool, typer.Option("--deep", help="Read every object, and compare its SHA-256 with the ledger's.")] = False,
 ) -> Answer:
-    """Compare the storage with the ledger; exit code 4 when an object is gone or was changed.
+    """Compare the storage with the ledger; exit code 4 when an object, seal or time stamp is gone or was changed.
 
     A volume whose note was lost is found again by it.
     """

@@ -124,6 +124,12 @@ SEAL_NOT_CONTAINED = Code(
     f"{Do.ACCEPT_STORED_SEALS}",
     Family.DAMAGE,
 )
+SEAL_GONE = Code(
+    "stored-seal-gone",
+    "{where}: {key} is gone, a seal or time stamp that was put there.",
+    f"Find out who removed it. {Do.PUT_SEALS_AGAIN}",
+    Family.DAMAGE,
+)
 NOT_SEALED = Code("volume-not-sealed", "{file} is not sealed.", f"{Do.VERIFY}", Family.DAMAGE)
 STILL_AWAY = Code(
     "volumes-still-away", "{count:volume is|volumes are} in the storage alone.", f"{Do.PULL_VOLUMES}", Family.INPUT

@@ -110,6 +110,7 @@ class Do(Enum):
     ACCEPT_STATE = "accept-state"
     KEEP_BY_HAND = "keep-by-hand"
     ACCEPT_STORED_SEALS = "accept-stored-seals"
+    PUT_SEALS_AGAIN = "put-seals-again"
     SHOW_STORAGE = "show-storage"
     SET_STORAGE = "set-storage"
     REPAIR_STORAGE = "repair-storage"

@@ -66,6 +66,7 @@ ACTIONS: dict[Do, str] = {
     Do.FILE_MAIL: "archivar refile files it.",
     Do.KEEP_BY_HAND: "archivar user edit NAME --by-hand keeps the user by hand.",
     Do.ACCEPT_STORED_SEALS: "If you put the archive back yourself: archivar storage push --accept.",
+    Do.PUT_SEALS_AGAIN: "archivar storage push puts it there again; archivar storage push --accept gives up what cannot be.",
     Do.SHOW_STORAGE: "archivar storage show tells what waits; archivar storage line changes the hours.",
     Do.SET_STORAGE: "archivar storage set enters it.",
     Do.REPAIR_STORAGE: "archivar storage push stores anew what is on this machine.",

@@ -357,6 +357,11 @@ NOT_STORED = _warning(
     "{count:volume waits|volumes wait} for the storage since {since:moment}: {why}",
     "It is tried again by the service. {why:remedy}",
 )
+SEALS_NOT_STORED = _warning(
+    "seals-not-stored",
+    "No seal could be put into the storage since {since:moment}: {why}",
+    "It is tried again by the service. {why:remedy}",
+)
 
 # Ledger and workers ------------------------------------------------------------------------------------------------------
 

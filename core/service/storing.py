@@ -21,6 +21,8 @@ from core.storage import configuration, copies
 LOOK_SECONDS = 5.0
 #: Seconds before the next try after one that failed.
 AGAIN_SECONDS = 60.0
+#: Seconds after which the log is told again of a failure that goes on.
+TOLD_SECONDS = 6 * 3600.0
 
 logger = logging.getLogger("archivar.storing")
 
@@ -31,7 +33,7 @@ class VolumeStoring:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._companion = Companion("core.service.storing", logger)
-        self._looked = self._failed = float("-inf")
+        self._looked = self._failed = self._told = float("-inf")
 
     async def look(self) -> bool:
         """Start or end the process; True while one is running. Never raises."""
@@ -41,15 +43,24 @@ class VolumeStoring:
         self._looked = moment
         try:
             if self._companion.started:
-                if code := self._companion.ended():
-                    self._failed = moment
-                    logger.error("storing ended with code %d", code)
+                self._handle(self._companion.ended(), moment)
             elif moment - self._failed > AGAIN_SECONDS and await self._is_due():
                 self._companion.start(self._archive.home)
         except (ArchivarError, OSError) as error:
             self._failed = moment
             logger.warning("volumes cannot be stored: %s", error)
         return self._companion.started
+
+    def _handle(self, code: int | None, moment: float) -> None:
+        """Take note of the process's exit code; None while it runs."""
+        if code:
+            self._failed = moment
+            # A failure that lasts is on Home: a log full of it hides all else.
+            if moment - self._told > TOLD_SECONDS:
+                self._told = moment
+                logger.error("storing ended with code %d", code)
+        elif code == 0:
+            self._told = float("-inf")
 
     async def _is_due(self) -> bool:
         home = self._archive.home
@@ -71,18 +82,18 @@ class VolumeStoring:
 async def store(home: Home) -> None:
     """Store what waits. Raises ``SystemExit`` when something could not be stored, which is noted for Home."""
     from core.archive.proof import stored_seals
-    from core.archive.registry import storage_state, storing
+    from core.archive.registry import storing
 
     archive = await Archive.open(home, actor="storing", follow=False)
     try:
         done = await storing.push(archive, actor="storing")
         if not done.failed and done.held is None:
             try:
-                await stored_seals.push(archive)
+                # What was removed there is put again only by the command, which tells it.
+                await stored_seals.push(archive, again=False)
             except (StorageError, DamagedError) as error:
                 if error.reason.code == problems.LINE_CLOSED:
                     return
-                await storage_state.failed(archive.database, error.reason)
                 raise SystemExit(1) from error
     finally:
         await archive.close()

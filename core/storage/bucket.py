@@ -55,6 +55,10 @@ class BucketStorage:
     def where(self) -> str:
         return self._place.where
 
+    @property
+    def server(self) -> str:
+        return self._place.endpoint
+
     def _named(self, key: str) -> dict[str, Any]:
         prefix = self._place.prefix
         return {"Bucket": self._place.bucket, "Key": f"{prefix}/{key}" if prefix else key}

@@ -31,6 +31,10 @@ class FolderStorage:
     def where(self) -> str:
         return str(self.path)
 
+    @property
+    def server(self) -> str:
+        return ""
+
     def put_if_absent(self, key: str, file: Path, sha256: bytes, lock: ObjectLock | None = None) -> bool:
         self._pace(0)
         self._check()

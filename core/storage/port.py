@@ -52,6 +52,10 @@ class VolumeStorage(Protocol):
     def where(self) -> str:
         """The storage in a few words, for display."""
 
+    @property
+    def server(self) -> str:
+        """The address of the bucket's server: two servers may have buckets of one name. Empty for Amazon's, and a folder."""
+
     def put_if_absent(self, key: str, file: Path, sha256: bytes, lock: ObjectLock | None = None) -> bool:
         """Store ``file``; False, and nothing is changed, when an object with this key is there, whatever it contains.
 

@@ -71,6 +71,7 @@ ACTIONS: dict[Do, str] = {
     Do.FILE_MAIL: "The key f in Unknown addresses (the key w on Home) files it.",
     Do.KEEP_BY_HAND: "On the command line, archivar user edit NAME --by-hand keeps the user by hand.",
     Do.ACCEPT_STORED_SEALS: "If you put the archive back yourself, on the command line: archivar storage push --accept.",
+    Do.PUT_SEALS_AGAIN: "On the command line, archivar storage push puts it there again.",
     Do.SHOW_STORAGE: "On the command line, archivar storage show tells what waits.",
     Do.SET_STORAGE: "On the command line, archivar storage set enters it.",
     Do.REPAIR_STORAGE: "On the command line, archivar storage push stores anew what is on this machine.",

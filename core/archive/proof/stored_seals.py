@@ -2,7 +2,8 @@
 
 ``<archive id>/seals/000000001234-0123456789abcdef.seal`` is the line of a seal, and a token of a time-stamp authority has the
 name that it has in the home. Before a seal is put, the last one there is compared with the ledger: an archive that was changed,
-or put back to an older state, gets no new one until that is accepted.
+or put back to an older state, gets no new one until that is accepted. The names of those that were put are kept, so that one
+that is gone is told.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from core.archive.archive import Archive
 from core.archive.proof import seal as seals
 from core.archive.proof import token_files
 from core.archive.proof.seal import Seal
+from core.archive.registry import storage_state
 from core.config import Home
 from core.db import kept
 from core.errors import DamagedError, InputError, StorageError
@@ -35,7 +37,7 @@ from core.storage.place import StoragePlace
 from core.storage.port import StoredObject, VolumeStorage
 from core.values import dataclass
 
-#: The kept text with what was put last: ``{"at", "seq", "tokens", "accepted"}``.
+#: The kept text with what was put last, and the names of all: ``{"where", "at", "seq", "tokens", "accepted", "put"}``.
 STATE = "storage_seals"
 #: Time after which a ledger that has grown is sealed again.
 OFTEN = timedelta(hours=20)
@@ -56,6 +58,17 @@ class SealsThere:
     later: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class SealsPut:
+    """The result of a push: the names of seals and time stamps put, and by key what was there before and is gone.
+
+    ``put`` has those of them that were put again.
+    """
+
+    put: tuple[str, ...]
+    gone: dict[str, Reason]
+
+
 async def due(archive: Archive) -> bool:
     """True when there is a time stamp that was not put, or a day's entries that no seal in the storage stands for."""
     state = await _state(archive)
@@ -66,16 +79,35 @@ async def due(archive: Archive) -> bool:
     return True
 
 
-async def push(archive: Archive, *, accept: bool = False) -> list[str]:
-    """Put all time stamps that are not there, and the seal of the last entry; the names of those put.
+async def push(archive: Archive, *, accept: bool = False, again: bool = True) -> SealsPut:
+    """Put all time stamps that are not there, the seal of the last entry, and (``again``) what was removed there.
 
-    ``accept``: although a seal there is not of this ledger. Raises ``StorageError``, ``DamagedError``.
+    ``accept``: although a seal there is not of this ledger, or is gone and cannot be made anew. A failure is kept for Home.
+    Raises ``StorageError``, and ``DamagedError``; without ``again`` also for what is gone, once the rest was put.
     """
     archive.check_usable()
+    try:
+        done = await _push(archive, accept=accept, again=again)
+        if done.gone and not again:
+            reason = next(iter(done.gone.values()))
+            raise DamagedError(reason)
+    except (StorageError, DamagedError) as error:
+        if error.reason.code != problems.LINE_CLOSED:
+            await storage_state.failed(archive.database, error.reason, what=storage_state.SEALS_FAILURE)
+        raise
+    lost = {key: why for key, why in done.gone.items() if key.rpartition("/")[2] not in done.put}
+    if lost and not accept:
+        await storage_state.failed(archive.database, next(iter(lost.values())), what=storage_state.SEALS_FAILURE)
+    else:
+        await storage_state.succeeded(archive.database, what=storage_state.SEALS_FAILURE)
+    return done
+
+
+async def _push(archive: Archive, *, accept: bool, again: bool) -> SealsPut:
     storage, wanted = configuration.opened(archive.home, limited=True), configuration.read(archive.home)
     there = await asyncio.to_thread(_listed, storage, archive.archive_id)
     state = await _state(archive)
-    accepted = set(state.get("accepted", ()))
+    accepted, known = set(state.get("accepted", ())), _known(state, there)
     newest = max((name for name in there if name.endswith(".seal") and name not in accepted), default="")
     if newest and not accept:
         reason = await _compared(archive, storage, newest)
@@ -83,20 +115,45 @@ async def push(archive: Archive, *, accept: bool = False) -> list[str]:
             raise DamagedError(reason)
     if accept:
         accepted = {name for name in there if name.endswith(".seal")}
-    tokens = token_files.tokens(archive.home)
-    done = [path.name for path in tokens if path.name not in there]
-    for path in tokens:
-        if path.name not in there:
-            await asyncio.to_thread(_put, storage, wanted, archive.archive_id, path.name, path.read_bytes())
-    seal = await seals.current(archive)
-    name, line = _named(archive.archive_id, seal)
-    if name not in there:
-        await asyncio.to_thread(_put, storage, wanted, archive.archive_id, name, line)
-        done.append(name)
+    seal, tokens = await seals.current(archive), token_files.tokens(archive.home)
+    wants = dict([_named(archive.archive_id, seal)]) | {path.name: path.read_bytes() for path in tokens}
+    gone = _gone(storage, archive.archive_id, known, there)
+    names = {key.rpartition("/")[2] for key in gone}
+    for name in sorted(names):
+        if again and name not in wants and (line := await _made_anew(archive, name)) is not None:
+            wants[name] = line
+    done = [name for name in sorted(wants) if name not in there and (again or name not in names)]
+    for name in done:
+        await asyncio.to_thread(_put, storage, wanted, archive.archive_id, name, wants[name])
+    known = {*there, *done} if accept else {*known, *done}
     state = {"at": timestamp(now()), "seq": seal.seq, "tokens": len(tokens), "accepted": sorted(accepted)}
+    state |= {"where": [storage.where, storage.server], "put": sorted(known)}
     async with archive.database.transaction() as transaction:
         await kept.keep(transaction, STATE, json.dumps(state))
-    return done
+    return SealsPut(tuple(done), gone)
+
+
+def _known(state: dict[str, Any], there: Collection[str]) -> set[str]:
+    """The names of all that was put; of an archive that has kept none yet, of all that is there."""
+    return set(state.get("put", there)) | set(state.get("accepted", ()))
+
+
+def _gone(storage: VolumeStorage, archive_id: str, known: Collection[str], there: Collection[str]) -> dict[str, Reason]:
+    """The reasons for all that was put and is not there, by key."""
+    gone = [keys.of_seals(archive_id, name) for name in sorted(known) if name not in there]
+    return {key: problems.SEAL_GONE(where=storage.where, key=key) for key in gone}
+
+
+async def _made_anew(archive: Archive, name: str) -> bytes | None:
+    """The content of a seal by its name, from the ledger; None for any other file, and for a seal of another ledger."""
+    if not name.endswith(".seal"):
+        return None
+    seq = int(name[:12])
+    if not (entries := await archive.entries_before(seq + 1, 1)) or entries[0].seq != seq:
+        return None
+    at = (await archive.volumes.entry_times({seq})).get(seq, "")
+    found, line = _named(archive.archive_id, Seal(seq, entries[0].hash, at))
+    return line if found == name else None
 
 
 def try_lock(storage: VolumeStorage, wanted: StoragePlace, archive_id: str, seal: Seal) -> None:
@@ -135,9 +192,12 @@ def _listed(storage: VolumeStorage, archive_id: str) -> dict[str, StoredObject]:
 
 
 async def _state(archive: Archive) -> dict[str, Any]:
+    """The state kept by the last push; empty when that was into another storage, of which nothing is in this one."""
+    place = configuration.read(archive.home)
     with suppress(ValueError):
         value = json.loads(await kept.value(archive.database, STATE) or "")
-        return value if isinstance(value, dict) else {}
+        if isinstance(value, dict) and (place is None or value.get("where") in (None, [place.where, place.endpoint])):
+            return value
     return {}
 
 
@@ -146,6 +206,8 @@ async def _state(archive: Archive) -> dict[str, Any]:
 
 async def check(archive: Archive, *, deep: bool = False, returned: bool = False) -> SealsThere:
     """Compare seals and time stamps in the storage with the archive: the last seal, and with ``deep`` everything.
+
+    What was put and is gone is always found.
 
     ``returned``: the archive was made anew from the storage, and lacks the entries of its open volume.
     """
@@ -156,7 +218,7 @@ async def check(archive: Archive, *, deep: bool = False, returned: bool = False)
     names = sorted(name for name in there if name.endswith(".seal") and name not in accepted)
     later = [name for name in names if int(name[:12]) > head.seq] if returned else []
     names = [name for name in names if name not in later]
-    findings = {}
+    findings = _gone(storage, archive.archive_id, _known(state, there), there)
     for name in names if deep else names[-1:]:
         if (found := await _compared(archive, storage, name)) is not None:
             findings[there[name].key] = found

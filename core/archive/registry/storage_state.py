@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,14 +17,16 @@ from core.model import moment, now, timestamp
 from core.problems import bucket as problems
 from core.problems import table
 from core.problems.code import Reason
-from core.problems.warning import NEVER_STORED, NOT_STORED, NOT_YET_STORED
+from core.problems.warning import NEVER_STORED, NOT_STORED, NOT_YET_STORED, SEALS_NOT_STORED
 from core.storage import configuration, copies, notes
 from core.storage.line import Backlog, LineLimit, predicted
 from core.values import dataclass
 
-#: The kept text with the failure: ``{"since", "reason", "code", "values"}``.
-FAILURE = "storage_failure"
-
+#: The kept texts with the failure of volumes, and of seals and time stamps: ``{"since", "reason", "code", "values"}``. They
+#: are two, since each minute volumes may succeed and seals fail.
+FAILURE, SEALS_FAILURE = "storage_failure", "storage_seals_failure"
+#: What is told before all else: the storage answers, and what it has is not as it was left.
+_ALARMING = (problems.SEAL_NOT_CONTAINED, problems.SEAL_GONE)
 
 #: The kept text with the bytes a second of what was put and read back, in hours without a limit.
 RATE = "storage_rate"
@@ -35,29 +38,39 @@ PATIENCE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class StorageFailure:
-    """The storage has failed ``since``, the last time because of ``why``."""
+    """The storage has failed ``since``, the last time because of ``why``. ``of_seals``: volumes are stored all the same."""
 
     since: datetime
     why: Reason
+    of_seals: bool = False
 
 
-async def succeeded(database: Database) -> None:
-    """Note that all is stored that could be."""
+async def succeeded(database: Database, *, what: str = FAILURE) -> None:
+    """Note that all volumes are stored that could be, or (``SEALS_FAILURE``) that the seals are there."""
     async with database.transaction() as transaction:
-        await kept.forget(transaction, FAILURE)
+        await kept.forget(transaction, what)
 
 
-async def failed(database: Database, why: Reason) -> None:
-    """Note a failure, with the time of the first one in a row."""
+async def begun_anew(database: Database) -> None:
+    """Forget the failures of a storage that is no longer the one in use."""
+    for what in (FAILURE, SEALS_FAILURE):
+        await succeeded(database, what=what)
+
+
+async def failed(database: Database, why: Reason, *, what: str = FAILURE) -> None:
+    """Note a failure, of volumes or (``SEALS_FAILURE``) of seals, with the time of the first one in a row."""
     async with database.transaction() as transaction:
-        before = _read(await kept.value(transaction, FAILURE))
+        before = _read(await kept.value(transaction, what))
         since = timestamp(before.since if before is not None else now())
-        await kept.keep(transaction, FAILURE, json.dumps({"since": since, **table.as_kept(why)}))
+        await kept.keep(transaction, what, json.dumps({"since": since, **table.as_kept(why)}))
 
 
 async def failure(database: Database) -> StorageFailure | None:
-    """The failure of the storage; None when the last attempt succeeded."""
-    return _read(await kept.value(database, FAILURE))
+    """The failure of the storage, that of volumes before that of seals; None when the last attempts succeeded."""
+    volumes, seals = [_read(await kept.value(database, what)) for what in (FAILURE, SEALS_FAILURE)]
+    if seals is not None and (volumes is None or seals.why.code in _ALARMING):
+        return replace(seals, of_seals=True)
+    return volumes
 
 
 def _read(text: str | None) -> StorageFailure | None:
@@ -120,8 +133,10 @@ async def trouble(home: Home, database: Database) -> Reason | None:
     found = await failure(database)
     if found is None:
         return _slow(await backlog(home, database))
-    if found.why.code == problems.SEAL_NOT_CONTAINED:
+    if found.why.code in _ALARMING:
         return found.why
+    if found.of_seals:
+        return SEALS_NOT_STORED(since=timestamp(found.since), why=found.why)
     waiting = list(copies.waiting(home))
     return NOT_STORED(count=len(waiting), since=timestamp(found.since), why=found.why)
 

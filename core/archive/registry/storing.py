@@ -88,7 +88,7 @@ async def configure(
             for volume in copies.volumes(home):
                 notes.give_up(volume)
         configuration.write(home, wanted, secret)
-        await storage_state.succeeded(archive.database)
+        await storage_state.begun_anew(archive.database)
     return wanted
 
 
@@ -111,7 +111,7 @@ async def forget(archive: Archive, *, actor: str) -> None:
     async with archive.changing():
         await archive.append([Draft(SettingSaved("storage", "off"), actor)])
         configuration.remove(archive.home)
-        await storage_state.succeeded(archive.database)
+        await storage_state.begun_anew(archive.database)
 
 
 async def limit_line(archive: Archive, text: str, *, actor: str) -> None:
@@ -201,7 +201,7 @@ async def store(
             known[str(key)] = VolumeStored(number, str(key), sha256, size)
             await archive.append([Draft(known[str(key)], actor)])
         wanted = configuration.read(archive.home)
-        if wanted is not None and wanted.where == storage.where:
+        if wanted is not None and (wanted.where, wanted.endpoint) == (storage.where, storage.server):
             # Else another storage has been set since, for which it waits.
             await asyncio.to_thread(notes.write, volume, StoredNote(str(key), sha256, size, modified))
 
