@@ -100,9 +100,12 @@ def _metrics(samples: Sequence[Sample], file: Path | None) -> Answer:
     content = "".join(_exposed(samples)).encode()
     if file is None:
         return Answer(lines=[Raw([content])])
-    if not file.parent.is_dir():
-        raise InputError(disk.NO_FOLDER(path=str(file.parent)))
     try:
+        if not file.parent.is_dir():
+            raise InputError(disk.NO_FOLDER(path=str(file.parent)))
+        # A device or pipe would be replaced as well, which breaks it for all who use it.
+        if file.exists() and not file.is_file():
+            raise InputError(usage.NO_FILE(path=str(file)))
         with files.replacing(file, 0o644) as new:
             # The collector has an account of its own, whatever the umask of this one.
             os.fchmod(new.fileno(), 0o644)
@@ -115,15 +118,25 @@ def _metrics(samples: Sequence[Sample], file: Path | None) -> Answer:
 def _exposed(samples: Sequence[Sample]) -> Iterator[str]:
     names = dict.fromkeys(one.name for one in samples)
     for name in names:
+        told: set[str] = set()
         yield f"# HELP archivar_{name} {HELP[name]}\n# TYPE archivar_{name} gauge\n"
         for one in samples:
             if one.name == name:
                 labels = ",".join(f'{key}="{_escaped(value)}"' for key, value in one.labels)
+                if labels in told:
+                    # Names may look alike; for one sample that is there twice the collector refuses the whole file.
+                    labels = ",".join(f'{key}="{_escaped(_apart(value))}"' for key, value in one.labels)
+                told.add(labels)
                 yield f"archivar_{name}{f'{{{labels}}}' if labels else ''} {_number(one.value)}\n"
 
 
 def _escaped(value: str) -> str:
     return safe(value, LONGEST).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _apart(value: str) -> str:
+    """A text with each character that is not ASCII by its number, so that none is lost."""
+    return value.encode("ascii", "backslashreplace").decode()
 
 
 def _number(value: float) -> str:

@@ -6,6 +6,7 @@ from core.problems.code import Code, Family
 
 WRONG = Code("wrong-usage", "{said}", "See {help}.", Family.INPUT)
 NO_FOLDER = Code("option-without-folder", "{option} needs a folder.", "See {help}.", Family.INPUT)
+NO_FILE = Code("output-no-file", "{path} is there, and is no file.", "Choose another one.", Family.INPUT)
 NOT_ALLOWED = Code("argument-not-allowed", '{option}: "{given}" is not allowed.', "Allowed: {allowed}.", Family.INPUT)
 NOT_ASKED_FOR = Code(
     "format-not-asked-for",

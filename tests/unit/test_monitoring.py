@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import stat
@@ -114,3 +115,27 @@ def test_metrics_go_into_a_file_that_the_collector_can_read(tmp_path: Path) -> N
     assert [one.name for one in tmp_path.iterdir()] == [file.name]
     with pytest.raises(InputError, match="no folder"):
         monitoring.answer(MonitoringForm.PROMETHEUS, (), SAMPLES, tmp_path / "none" / "x.prom")
+
+
+def test_metrics_replace_files_alone(tmp_path: Path) -> None:
+    """A pipe, a device or a folder stays what it is; a link is replaced, and what it leads to stays."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    for place in (pipe, tmp_path):
+        with pytest.raises(InputError, match="no file"):
+            monitoring.answer(MonitoringForm.PROMETHEUS, (), SAMPLES, place)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    (tmp_path / "other").write_text("kept")
+    link.symlink_to(tmp_path / "other")
+    monitoring.answer(MonitoringForm.PROMETHEUS, (), SAMPLES, link)
+    assert (link.is_symlink(), (tmp_path / "other").read_text()) == (False, "kept")
+
+
+def test_names_that_look_alike_have_samples_of_their_own() -> None:
+    """A sample that is there twice makes the collector refuse the whole file."""
+    two = [Sample("last_run_exit_code", code, (("profile", name),)) for code, name in ((0, "Staff"), (3, "Staff\ufe0f"))]
+    [part] = monitoring.answer(MonitoringForm.PROMETHEUS, (), two, None).lines
+    assert isinstance(part, Raw)
+    found = [line for line in b"".join(part.pieces).decode().splitlines() if line.startswith("archivar_last_run")]
+    assert len({line.rpartition(" ")[0] for line in found}) == len(found) == 2
+    assert found[1] == 'archivar_last_run_exit_code{profile="Staff\\\\ufe0f"} 3'
