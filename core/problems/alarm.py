@@ -23,6 +23,7 @@ SERVICE_MISSING = Code(
     f"{Do.START_SERVICE}",
 )
 RUNS_WAIT = Code("runs-wait-for-service", "{count:run waits|runs wait} for a service.", f"{Do.START_SERVICE}")
+VERIFICATION_WAITS = Code("verification-waits-for-service", "A verification waits for a service.", f"{Do.START_SERVICE}")
 RUN_FAILED = Code("profile-failed", "{profile} failed: {why}", "{why:remedy}")
 RUN_FAILED_SILENTLY = Code("profile-failed-without-reason", "{profile} failed, and no reason is known.", f"{Do.RUN_AGAIN}")
 _TRIED_AGAIN = "The next run tries again."
@@ -45,6 +46,31 @@ RUN_OVERDUE = Code(
     "profile-overdue",
     "{profile} should have been started by its schedule at {due:moment}, and was not.",
     f"{Do.SHOW_SERVICE}",
+)
+RUN_LONG = Code(
+    "profile-runs-long",
+    "{profile} has been under way since {since:moment}; until its end it is not started again.",
+    f"{Do.LIST_RUNS}",
+)
+NEVER_STARTED = Code(
+    "profile-never-started",
+    "{profile} is never started by its schedule: this system does not know its time zone.",
+    f"{Do.CHANGE_PROFILE}",
+)
+VERIFICATION_FAILED_SILENTLY = Code(
+    "last-verification-failed-without-reason",
+    "The last verification, {at:moment}, failed, and no reason is known.",
+    f"{Do.VERIFY_NOW}",
+)
+NEVER_VERIFIED = Code(
+    "only-verification-cancelled",
+    "The archive was never verified: the last verification was cancelled, {at:moment}.",
+    f"{Do.VERIFY_NOW}",
+)
+VERIFIED_LONG_AGO = Code(
+    "verifications-cancelled",
+    "The archive was last verified {age:day} ago: the verification of {at:moment} was cancelled.",
+    f"{Do.VERIFY_NOW}",
 )
 VERIFICATION_FAILED = Code("last-verification-failed", "The last verification, {at:moment}, failed: {why}", "{why:remedy}")
 SYNCHRONISATION_FAILED = Code(

@@ -168,6 +168,12 @@ class Queue:
         sql = f"WITH RECURSIVE {named} SELECT {columns} FROM named CROSS JOIN run ON run.id = {_NEWEST}"
         return {run.profile: run for run in map(run_of, await self._database.read(sql, values))}
 
+    async def concluded(self, profile: str) -> Run | None:
+        """The last run of a profile that came to its own end, with a brief result; neither cancelled, nor a dry run."""
+        ends = "('succeeded', 'completed_with_errors', 'failed')"
+        sql = f"SELECT {COLUMNS} FROM run WHERE profile = ? AND dry_run = 0 AND status IN {ends} ORDER BY id DESC LIMIT 1"
+        return next(map(run_of, await self._database.read(sql, (profile,))), None)
+
     async def snapshot(self, run: int) -> Snapshot | None:
         """The progress of a run as last written."""
         return await progress_rows.snapshot(self._database, run)

@@ -140,7 +140,7 @@ class StagedDesk(Desk):
         )
 
     def _staged_alarms(self, latest: Mapping[str, Run], chosen: Mapping[UserSelection, Chosen]) -> Iterator[Alarm]:
-        if (service := rules.of_service(None, self.service_running, self.scheduled, 0)) is not None:
+        if (service := rules.of_service(None, self.service_running, self.scheduled, 0, False)) is not None:
             yield service
         for each in self.profiles:
             if (ended := rules.of_run(each.name, latest.get(each.name))) is not None:

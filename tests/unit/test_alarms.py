@@ -18,7 +18,7 @@ from core.archive.proof.seal_places import PlaceState
 from core.archive.registry import last_attempt, saved_settings
 from core.archive.registry.last_attempt import Attempt, AttemptOutcome
 from core.errors import DamagedError
-from core.model import Run, RunStatus
+from core.model import Run, RunStatus, now
 from core.problems import folder, home, login
 from core.problems.code import Reason
 from core.profiles.profile import Access
@@ -84,20 +84,39 @@ def test_the_last_run_is_told_when_mail_is_missing(ended: Run | None, rule: Alar
 
 
 @pytest.mark.parametrize(
-    ("fault", "running", "scheduled", "waiting", "expected"),
+    ("fault", "running", "scheduled", "waiting", "asked", "expected"),
     [
-        (None, False, 0, 0, ""),
-        (None, True, 3, 2, ""),
-        (None, False, 3, 0, "service-missing"),
-        (None, False, 0, 2, "runs-wait-for-service"),
-        (WHY, True, 0, 0, WHY.code.word),
+        (None, False, 0, 0, False, ""),
+        (None, True, 3, 2, True, ""),
+        (None, False, 3, 0, True, "service-missing"),
+        (None, False, 0, 2, True, "runs-wait-for-service"),
+        (None, False, 0, 0, True, "verification-waits-for-service"),
+        (WHY, True, 0, 0, False, WHY.code.word),
     ],
 )
 def test_a_service_is_missed_only_where_it_is_needed(
-    fault: Reason | None, running: bool, scheduled: int, waiting: int, expected: str
+    fault: Reason | None, running: bool, scheduled: int, waiting: int, asked: bool, expected: str
 ) -> None:
-    """Schedules and waiting runs need one; one that is stuck is worse than none."""
-    assert word(rules.of_service(fault, running, scheduled, waiting)) == expected
+    """Schedules, waiting runs and a verification that was asked for need one; one that is stuck is worse than none."""
+    assert word(rules.of_service(fault, running, scheduled, waiting, asked)) == expected
+
+
+def test_what_was_asked_for_just_now_waits_for_nothing_yet() -> None:
+    """Its command is starting a service. A scheduled verification becomes overdue instead."""
+    new, old = run(RunStatus.QUEUED), replace(run(RunStatus.QUEUED), requested=MOMENT - timedelta(minutes=2))
+    assert rules.waiting([new, old], MOMENT + timedelta(seconds=30)) == 1
+    assert rules.waiting([new], MOMENT - timedelta(days=1)) == 1, "the clock was set back"
+    later = MOMENT + timedelta(minutes=2)
+    assert [rules.waits(ASKED, MOMENT), rules.waits(ASKED, later), rules.waits(None, later)] == [False, True, False]
+    assert not rules.waits(replace(ASKED, actor="schedule"), later)
+
+
+def test_a_run_without_end_is_told_after_two_days() -> None:
+    """Also one that never began: until its end nothing else starts its profile."""
+    under_way, queued = run(RunStatus.RUNNING), replace(run(RunStatus.QUEUED), started=None)
+    assert list(rules.long_runs([under_way, queued], MOMENT + timedelta(days=2))) == []
+    found = list(rules.long_runs([under_way, queued], MOMENT + timedelta(days=2, seconds=1)))
+    assert [(one.rule, one.run, one.since) for one in found] == [(AlarmRule.RUN_LONG, 7, MOMENT)] * 2
 
 
 def test_a_start_that_was_not_made_is_overdue() -> None:
@@ -122,6 +141,7 @@ def _last(age: timedelta) -> LastVerification:
 
 
 FAILED = VerificationEnd(MOMENT - timedelta(hours=1), VerificationOutcome.FAILED, why=WHY)
+CANCELLED = VerificationEnd(MOMENT - timedelta(hours=1), VerificationOutcome.CANCELLED)
 ASKED = VerificationRequest("x", "root", MOMENT)
 
 
@@ -134,6 +154,13 @@ ASKED = VerificationRequest("x", "root", MOMENT)
         (_standing("monthly", timedelta(days=1)), None, ""),
         (_standing("monthly", timedelta(days=3)), None, "verification-overdue"),
         (_standing("monthly", timedelta(days=3), request=ASKED), None, ""),
+        (_standing("monthly", timedelta(days=3), request=replace(ASKED, actor="schedule")), None, "verification-overdue"),
+        (_standing("monthly", ended=replace(FAILED, why=None)), None, "last-verification-failed-without-reason"),
+        (_standing("monthly", timedelta(days=-20), ended=CANCELLED), None, "only-verification-cancelled"),
+        (_standing("monthly", timedelta(days=-20), ended=CANCELLED), _last(timedelta(days=91)), "verifications-cancelled"),
+        (_standing("monthly", timedelta(days=-20), ended=CANCELLED), _last(timedelta(days=60)), ""),
+        (_standing("1%", timedelta(0), ended=CANCELLED), _last(timedelta(days=180)), ""),
+        (_standing("1%", timedelta(0), ended=CANCELLED), _last(timedelta(days=191)), "verifications-cancelled"),
         (_standing("monthly", ended=FAILED), None, "last-verification-failed"),
         (_standing("monthly", ended=FAILED), _last(timedelta(minutes=1)), ""),
     ],
@@ -192,7 +219,8 @@ async def _alarms(archive: Archive) -> dict[str, str]:
     queue = Queue(archive.database)
     profile = homes.profile("mail.example.test", 993, name="Staff", schedule=Schedule(daily="02:00"))
     profile = replace(profile, server=replace(profile.server, access=Access.IMAP_SSL))
-    runs = Runs([profile], await queue.latest(), {}, await queue.active())
+    active = [replace(one, requested=one.requested - timedelta(minutes=5)) for one in await queue.active()]
+    runs = Runs([profile], await queue.latest(), {}, active)
     return {one.rule.value: one.reason.code.word for one in await Watch(archive).alarms(runs)}
 
 
@@ -220,7 +248,7 @@ async def test_the_watch_reads_each_state_of_a_real_archive(archive: Archive) ->
 
 async def test_alarms_are_json_with_codes(archive: Archive) -> None:
     """Stable words for machines beside the sentence."""
-    [alarm] = await Watch(archive).alarms(Runs([], {}, {}, [Run(3, "Staff", RunStatus.QUEUED, MOMENT)]))
+    [alarm] = await Watch(archive).alarms(Runs([], {}, {}, [Run(3, "Staff", RunStatus.QUEUED, now() - timedelta(hours=1))]))
     value = json.loads(json.dumps(alarm.as_json()))
     assert value == {
         "rule": "service-missing",
@@ -232,3 +260,26 @@ async def test_alarms_are_json_with_codes(archive: Archive) -> None:
         "code": "runs-wait-for-service",
         "values": {"count": 1},
     }
+
+
+async def test_a_failure_stands_until_a_run_comes_to_a_better_end(archive: Archive) -> None:
+    """Neither a cancelled run, nor a dry run, nor one under way hides it."""
+    queue = Queue(archive.database)
+    for status, dry in ((RunStatus.FAILED, False), (RunStatus.CANCELLED, False), (RunStatus.SUCCEEDED, True)):
+        number = (await queue.enqueue("Staff", dry_run=dry))[0].id
+        async with archive.database.transaction() as transaction:
+            await transaction.execute("UPDATE run SET status = ? WHERE id = ?", (status.value, number))
+        assert (await _alarms(archive))["run-failed"] == "profile-failed-without-reason"
+    number = (await queue.enqueue("Staff"))[0].id
+    assert (await _alarms(archive))["run-failed"] == "profile-failed-without-reason"
+    async with archive.database.transaction() as transaction:
+        await transaction.execute("UPDATE run SET status = 'succeeded' WHERE id = ?", (number,))
+    assert "run-failed" not in await _alarms(archive)
+
+
+async def test_a_schedule_in_a_time_zone_that_is_not_known_here_is_told(archive: Archive) -> None:
+    """It is never started, and has no next start that could be late."""
+    schedule = Schedule(daily="02:00", time_zone="Nowhere/Atlantis")
+    profile = homes.profile("mail.example.test", 993, name="Staff", schedule=schedule)
+    found = await Watch(archive).alarms(Runs([profile], {}, {}, []))
+    assert ("profile-never-started", "Staff") in {(word(one), one.subject) for one in found}

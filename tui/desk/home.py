@@ -114,6 +114,7 @@ _REMEDIES: Mapping[AlarmRule, tuple[Remedy, Safe]] = {
     AlarmRule.RUN_FAILED: (Remedy.RESULT, own("show it")),
     AlarmRule.RUN_ERRORS: (Remedy.RESULT, own("show it")),
     AlarmRule.RUN_OVERDUE: (Remedy.SETTINGS, own("go to Settings")),
+    AlarmRule.RUN_LONG: (Remedy.RESULT, own("show it")),
     AlarmRule.VERIFICATION: (Remedy.PROOF, own("go to Proof")),
     AlarmRule.STORAGE: (Remedy.SETTINGS, own("go to Settings")),
     AlarmRule.SPACE: (Remedy.SETTINGS, own("go to Settings")),
@@ -127,7 +128,7 @@ _REMEDIES: Mapping[AlarmRule, tuple[Remedy, Safe]] = {
 }
 #: Alarms whose page does not have the whole remedy: it stands beside them.
 _WITH_REMEDY = frozenset(AlarmRule) - {
-    *(AlarmRule.SERVICE_MISSING, AlarmRule.RUN_FAILED, AlarmRule.RUN_ERRORS, AlarmRule.VERIFICATION),
+    *(AlarmRule.SERVICE_MISSING, AlarmRule.RUN_FAILED, AlarmRule.RUN_ERRORS, AlarmRule.RUN_LONG, AlarmRule.VERIFICATION),
     *(AlarmRule.PROFILE, AlarmRule.USERS, AlarmRule.UNKNOWN, AlarmRule.DAMAGE, AlarmRule.DIRECTORY),
 }
 

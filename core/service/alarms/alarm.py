@@ -36,6 +36,7 @@ class AlarmRule(StrEnum):
     RUN_FAILED = "run-failed"
     RUN_ERRORS = "run-errors"
     RUN_OVERDUE = "run-overdue"
+    RUN_LONG = "run-long"
     VERIFICATION = "verification"
     STORAGE = "storage"
     SPACE = "space"

@@ -21,12 +21,16 @@ from core.profiles.profile import Profile
 from core.profiles.rhythm import Often
 from core.profiles.selection import Chosen
 from core.service.alarms.alarm import Alarm, AlarmRule
-from core.service.verifications import VerificationOutcome, VerificationState
+from core.service.verifications import VerificationOutcome, VerificationRequest, VerificationState
 
 #: A planned start that is past by more than this, with a service running, was not made.
 LATE = timedelta(hours=1)
 #: Delay after which a due verification counts as not being done.
 OVERDUE = timedelta(days=2)
+#: Age below which a run that waits, or a request, is taken up by the service that its command is starting.
+SETTLING = timedelta(minutes=1)
+#: Time after which a run that is not at its end is told.
+LONG = timedelta(days=2)
 #: Without a schedule: the time for which a verification counts.
 GOOD_FOR = timedelta(days=90)
 
@@ -42,19 +46,36 @@ def of_damage(opened: DamagedError | None, findings: int, messages: int) -> Alar
     return Alarm(AlarmRule.DAMAGE, problems.DAMAGE_FOUND(count=findings))
 
 
-def of_service(fault: Reason | None, running: bool, scheduled: int, waiting: int) -> Alarm | None:
-    """A service that does nothing, or is missing while ``scheduled`` profiles or ``waiting`` runs need one."""
+def waiting(active: Iterable[Run], moment: datetime) -> int:
+    """The number of active runs that wait for a service, but for those whose command is just starting one."""
+    return sum(not _settling(one.requested, moment) for one in active)
+
+
+def waits(request: VerificationRequest | None, moment: datetime) -> bool:
+    """True when a verification that somebody asked for waits for a service; scheduled ones become overdue instead."""
+    return request is not None and not request.automatic and not _settling(request.at, moment)
+
+
+def _settling(at: datetime, moment: datetime) -> bool:
+    """True for what was asked for just now, also by a clock that was a little ahead."""
+    return abs(moment - at) < SETTLING
+
+
+def of_service(fault: Reason | None, running: bool, scheduled: int, waiting: int, verification: bool) -> Alarm | None:
+    """A service that does nothing, or is missing while ``scheduled`` profiles, ``waiting`` runs or a verification need one."""
     if fault is not None:
         return Alarm(AlarmRule.SERVICE_STUCK, fault)
     if running:
         return None
     if waiting:
         return Alarm(AlarmRule.SERVICE_MISSING, problems.RUNS_WAIT(count=waiting))
+    if verification and not scheduled:
+        return Alarm(AlarmRule.SERVICE_MISSING, problems.VERIFICATION_WAITS())
     return Alarm(AlarmRule.SERVICE_MISSING, problems.SERVICE_MISSING(count=scheduled)) if scheduled else None
 
 
 def of_run(profile: str, run: Run | None) -> Alarm | None:
-    """The last run of a profile, if it failed or left something out. A cancelled one was meant to end."""
+    """The last run of a profile that came to its own end, if it failed or left something out."""
     if run is None or run.status not in (RunStatus.FAILED, RunStatus.WITH_ERRORS):
         return None
     since = run.finished or run.requested
@@ -79,27 +100,49 @@ def overdue_runs(starts: Mapping[str, datetime], busy: Iterable[str], moment: da
             yield Alarm(AlarmRule.RUN_OVERDUE, problems.RUN_OVERDUE(profile=profile, due=timestamp(due)), profile, due)
 
 
+def long_runs(active: Iterable[Run], moment: datetime) -> Iterator[Alarm]:
+    """Runs that began, or wait, since days: no other run of their profile starts."""
+    for run in active:
+        since = run.started or run.requested
+        if moment - since > LONG:
+            reason = problems.RUN_LONG(profile=run.profile, since=timestamp(since))
+            yield Alarm(AlarmRule.RUN_LONG, reason, run.profile, since, run.id)
+
+
 def of_verification(standing: VerificationState, last: LastVerification | None, moment: datetime) -> Alarm | None:
     """An archive with mail whose verification failed, is overdue, or was too long ago."""
     ended = standing.ended if standing.progress is None else None
     if ended is not None and ended.outcome is VerificationOutcome.FAILED and (last is None or last.at < ended.at):
         # The schedule tries again every hour, so it is never overdue.
-        if ended.why is None:
-            return None
-        return Alarm(
-            AlarmRule.VERIFICATION, problems.VERIFICATION_FAILED(at=timestamp(ended.at), why=ended.why), since=ended.at
-        )
-    if standing.request is not None:
+        at = timestamp(ended.at)
+        told = problems.VERIFICATION_FAILED(at=at, why=ended.why) if ended.why else problems.VERIFICATION_FAILED_SILENTLY(at=at)
+        return Alarm(AlarmRule.VERIFICATION, told, since=ended.at)
+    if standing.request is not None and (standing.progress is not None or not standing.request.automatic):
         return None
     if standing.rhythm.often is not Often.OFF:
-        if standing.due is None or moment - standing.due < OVERDUE:
-            return None
-        since = timestamp(standing.due)
-        return Alarm(AlarmRule.VERIFICATION, warnings.VERIFICATION_OVERDUE(since=since), since=standing.due)
+        if standing.due is not None and moment - standing.due >= OVERDUE:
+            since = timestamp(standing.due)
+            return Alarm(AlarmRule.VERIFICATION, warnings.VERIFICATION_OVERDUE(since=since), since=standing.due)
+        return _of_cancelled(standing, last, moment)
     if last is None:
         return Alarm(AlarmRule.VERIFICATION, warnings.NEVER_VERIFIED())
     age = moment - last.at
     return None if age < GOOD_FOR else Alarm(AlarmRule.VERIFICATION, warnings.VERIFIED_LONG_AGO(age=age.days), since=last.at)
+
+
+def _of_cancelled(standing: VerificationState, last: LastVerification | None, moment: datetime) -> Alarm | None:
+    """A schedule whose last verification was cancelled, which moves its due time, while nothing else proves the archive."""
+    ended, percent = standing.ended, standing.rhythm.percent
+    if ended is None or ended.outcome is not VerificationOutcome.CANCELLED:
+        return None
+    if last is None:
+        return Alarm(AlarmRule.VERIFICATION, problems.NEVER_VERIFIED(at=timestamp(ended.at)), since=ended.at)
+    age = moment - last.at
+    # Shares prove everything only once in their round.
+    if ended.at <= last.at or age < GOOD_FOR + timedelta(days=100 / percent if percent else 0):
+        return None
+    reason = problems.VERIFIED_LONG_AGO(age=age.days, at=timestamp(ended.at))
+    return Alarm(AlarmRule.VERIFICATION, reason, since=last.at)
 
 
 def of_place(place: PlaceState) -> Alarm:
@@ -120,10 +163,12 @@ def of_directory(attempt: Attempt | None) -> Alarm | None:
     return Alarm(AlarmRule.DIRECTORY, code(at=timestamp(attempt.at), why=attempt.why), since=attempt.at)
 
 
-def of_profile(profile: Profile, has_directory: bool, chosen: Chosen | None) -> Iterator[Alarm]:
-    """Unsafe settings of a profile, a directory that it needs, and users whom it leaves out."""
+def of_profile(profile: Profile, has_directory: bool, chosen: Chosen | None, *, never_started: bool = False) -> Iterator[Alarm]:
+    """Unsafe settings of a profile, a schedule that cannot be kept, a directory that it needs, and users whom it leaves out."""
     for warning in profile.warnings():
         yield Alarm(AlarmRule.PROFILE, warning, profile.name)
+    if never_started:
+        yield Alarm(AlarmRule.PROFILE, problems.NEVER_STARTED(profile=profile.name), profile.name)
     if profile.sync_directory_first and not has_directory:
         yield Alarm(AlarmRule.DIRECTORY, warnings.NO_DIRECTORY(profile=profile.name), profile.name)
     if chosen is not None and chosen.without_address:

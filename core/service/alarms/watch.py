@@ -16,13 +16,14 @@ from core.archive.store import space
 from core.archive.store.space import DiskUse
 from core.archive.transfer import exposures
 from core.engine.seals import seal_troubles
-from core.model import Run, now
+from core.model import Run, RunStatus, now
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, UserSelection
 from core.service import liveness, verifications
 from core.service.alarms import rules
 from core.service.alarms.alarm import Alarm, AlarmRule
 from core.service.lock import is_running
+from core.service.queue import Queue
 from core.values import dataclass
 
 #: Seconds for which what takes long to measure (disk, modes of files) is current enough for a console that asks all the time.
@@ -110,13 +111,18 @@ class Watch:
         archive, moment = self._archive, now()
         if archive.home.is_backup:
             return
-        presence, running = liveness.look(archive.home), is_running(archive.home)
+        # A machine that just woke up gets a second look.
+        presence, running = await liveness.settled(archive.home), is_running(archive.home)
         scheduled = sum(profile.automatic for profile in runs.profiles)
-        if (service := rules.of_service(presence.fault, running, scheduled, len(runs.active))) is not None:
+        waiting = rules.waiting(runs.active, moment)
+        asked = rules.waits(await verifications.request(archive), moment)
+        if (service := rules.of_service(presence.fault, running, scheduled, waiting, asked)) is not None:
             yield service
         elif running:
             for late in rules.overdue_runs(runs.starts, (run.profile for run in runs.active), moment):
                 yield late
+        for long in rules.long_runs(runs.active, moment):
+            yield long
         directory = await saved_directory.load(archive)
         if directory is not None:
             for reason in directory.warnings():
@@ -124,11 +130,18 @@ class Watch:
         if (attempt := rules.of_directory(await last_attempt.last(archive))) is not None:
             yield attempt
         for profile in runs.profiles:
-            if (ended := rules.of_run(profile.name, runs.latest.get(profile.name))) is not None:
+            if (ended := rules.of_run(profile.name, await self._concluded(runs.latest.get(profile.name)))) is not None:
                 yield ended
             chosen = runs.chosen.get(profile.selection) if profile.selection is not None else None
-            for one in rules.of_profile(profile, directory is not None, chosen):
+            never = profile.automatic and profile.name not in runs.starts and _never_starts(profile, moment)
+            for one in rules.of_profile(profile, directory is not None, chosen, never_started=never):
                 yield one
+
+    async def _concluded(self, last: Run | None) -> Run | None:
+        """The last run of a profile that came to its own end: one that is under way or was cancelled mends no failure."""
+        if last is None or (last.status.final and last.status is not RunStatus.CANCELLED):
+            return last
+        return await Queue(self._archive.database).concluded(last.profile)
 
     async def _of_files(self) -> AsyncIterator[Alarm]:
         """Files that other accounts can read, and passwords without their key."""
@@ -146,3 +159,11 @@ class Watch:
             open_, since = await unknown.open_since(self._archive)
             self._unknown = (seq, list(rules.of_unknown(open_, since, await unknown.to_be_filed(self._archive))))
         return self._unknown[1]
+
+
+def _never_starts(profile: Profile, moment: datetime) -> bool:
+    """True when this system cannot evaluate the schedule of a profile."""
+    try:
+        return profile.schedule is not None and not profile.schedule.next_start(moment)
+    except ValueError:
+        return True
