@@ -62,6 +62,12 @@ def test_every_rule_has_a_weight_and_monitoring_knows_which_are_critical() -> No
     assert [heaviest(found), heaviest(found[::2]), heaviest(found[:1]), heaviest([])] == [4, 3, 1, 0]
 
 
+def test_critical_alarms_are_shown_first_and_remarks_last() -> None:
+    """On Home, in the text of status and for Nagios alike."""
+    rules_in_order = list(AlarmRule)
+    assert rules_in_order == sorted(rules_in_order, key=lambda one: (one.weight is Weight.REMARK, not one.critical))
+
+
 @pytest.mark.parametrize(
     ("ended", "rule", "expected"),
     [

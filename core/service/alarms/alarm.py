@@ -26,14 +26,14 @@ class Weight(IntEnum):
 
 
 class AlarmRule(StrEnum):
-    """The rules by which an archive is watched; stable words of JSON and of metrics. The order is that of showing."""
+    """The rules by which an archive is watched; stable words of JSON and of metrics. In the order of showing: critical, remarks last."""
 
     DAMAGE = "damage"
     READ_ONLY = "read-only"
-    SEAL = "seal"
     SERVICE_STUCK = "service-stuck"
     SERVICE_MISSING = "service-missing"
     RUN_FAILED = "run-failed"
+    SEAL = "seal"
     RUN_ERRORS = "run-errors"
     RUN_OVERDUE = "run-overdue"
     RUN_LONG = "run-long"
