@@ -26,7 +26,7 @@ class Weight(IntEnum):
 
 
 class AlarmRule(StrEnum):
-    """The rules by which an archive is watched; stable words of JSON and of metrics. In the order of showing: critical, remarks last."""
+    """The rules of the watch, in the order of showing: critical ones first; stable words of JSON and of metrics."""
 
     DAMAGE = "damage"
     READ_ONLY = "read-only"

@@ -52,7 +52,7 @@ def waiting(active: Iterable[Run], moment: datetime) -> int:
 
 
 def waits(request: VerificationRequest | None, moment: datetime) -> bool:
-    """True when a verification that somebody asked for waits for a service; scheduled ones become overdue instead."""
+    """True when a verification requested by a person waits for a service; scheduled ones become overdue instead."""
     return request is not None and not request.automatic and not _settling(request.at, moment)
 
 
