@@ -81,10 +81,13 @@ async def set_storage(
     Without --key the rights of this machine are used. The service stores volumes by itself.
     """
     from core.archive.registry import storing
+    from core.cluster import setting_up
     from core.storage.place import StoragePlace
+    from core.storage.place import checked as checked_place
 
     place = StoragePlace(where, endpoint, region, key, ca_file, encryption, encryption_key, lock, lock_days)
     async with context.archive() as archive:
+        await setting_up.refuse_as_storage(archive.home, checked_place(place))
         trial = await _trial(archive, place)
         saved = await storing.configure(archive, place, secret_of(place, secret_file), actor=actor(), trial=trial)
     notes = [f"Sealed volumes are stored in {saved.where} from now on. Store what is here already: archivar storage push"]

@@ -80,7 +80,7 @@ async def set_up(archive: Archive, address: str, place: StoragePlace, secret: Se
     if cluster_file.is_there(home):
         raise InputError(problems.THERE(path=str(cluster_file.path_of(home))))
     storage = configuration.read(home)
-    if storage is not None and (storage.where, storage.endpoint) == (place.where, place.endpoint):
+    if storage is not None and storage.is_same(place):
         raise InputError(problems.PLACE_IS_STORAGE(path=place.where))
     key = home.worker_key
     async with Postgres.open(address) as database:
@@ -98,6 +98,16 @@ async def set_up(archive: Archive, address: str, place: StoragePlace, secret: Se
         )
     ClusterFile(address, public).write(home)
     return key
+
+
+async def refuse_as_storage(home: Home, wanted: StoragePlace) -> None:
+    """Raise ``InputError`` for a storage that is the place of the home's workers, and when their database does not tell it."""
+    if not cluster_file.is_there(home):
+        return
+    async with Postgres.open(cluster_file.read(home).address) as database:
+        cluster = await database.cluster(older=True)
+    if StoragePlace.from_json(cluster["place"]).is_same(wanted):
+        raise InputError(problems.PLACE_IS_STORAGE(path=wanted.where))
 
 
 def _purpose(archive: str, place: StoragePlace) -> str:

@@ -119,7 +119,7 @@ PLACE = Code(
 )
 PLACE_IS_STORAGE = Code(
     "cluster-place-is-storage",
-    "{path} is the storage of this archive's volumes.",
+    "{path} cannot be both: where workers deliver, and the storage of this archive's volumes.",
     "Take another folder, or another prefix: what a worker that was given up has left there is no part of the archive.",
     Family.INPUT,
 )

@@ -73,6 +73,12 @@ class StoragePlace:
         """The owner of a stored secret: it is never sent to another server, nor for another key."""
         return f"{self.access_key}@{self.endpoint or 'amazonaws.com'}"
 
+    def is_same(self, other: StoragePlace) -> bool:
+        """True when objects of both lie in one place, by whatever path a folder is named."""
+        if self.is_bucket or other.is_bucket:
+            return (self.where, self.endpoint.lower()) == (other.where, other.endpoint.lower())
+        return Path(self.where).resolve() == Path(other.where).resolve()
+
     @property
     def is_open_to_view(self) -> bool:
         """True when what is sent can be read on the way."""

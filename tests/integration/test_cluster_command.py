@@ -92,8 +92,25 @@ def test_the_place_is_not_the_storage(home: Path, empty: PostgresServer, tmp_pat
     """Volumes of workers that were given up would be fetched from there as if they were of the archive."""
     (tmp_path / "storage").mkdir()
     assert homes.cli(home, "storage", "set", str(tmp_path / "storage")).returncode == 0
-    refused(init(home, empty.address, str(tmp_path / "storage")), "is the storage")
+    refused(init(home, empty.address, str(tmp_path / "storage")), "cannot be both")
     assert untouched(home)
+
+
+def test_the_storage_is_not_the_place(home: Path, empty: PostgresServer, tmp_path: Path) -> None:
+    """The other order, and by another path; what cannot be compared is not set."""
+    assert init(home, empty.address).returncode == 0
+    (tmp_path / "by-another-path").symlink_to(tmp_path / "place")
+    for name in ("place", "by-another-path"):
+        refused(homes.cli(home, "storage", "set", str(tmp_path / name)), "cannot be both")
+    assert not (home / "storage.json").exists()
+    (tmp_path / "storage").mkdir()
+    file = home / "cluster.json"
+    known = file.read_text()
+    file.write_text(known.replace(json.dumps(empty.address), '"postgresql:///archivar?host=/nonexistent"'))
+    refused(homes.cli(home, "storage", "set", str(tmp_path / "storage")), "cannot be reached")
+    assert not (home / "storage.json").exists()
+    file.write_text(known)
+    assert homes.cli(home, "storage", "set", str(tmp_path / "storage")).returncode == 0
 
 
 def test_a_home_without_a_cluster_says_so(home: Path) -> None:
