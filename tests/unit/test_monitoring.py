@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,17 @@ def test_names_that_look_alike_have_samples_of_their_own() -> None:
     found = [line for line in b"".join(part.pieces).decode().splitlines() if line.startswith("archivar_last_run")]
     assert len({line.rpartition(" ")[0] for line in found}) == len(found) == 2
     assert found[1] == 'archivar_last_run_exit_code{profile="Staff\\\\ufe0f"} 3'
+
+
+def test_writers_at_the_same_time_wait_for_each_other(tmp_path: Path) -> None:
+    """A timer's next start, while the one before still writes: none fails, and the file is whole."""
+    file = tmp_path / "archivar.prom"
+    many = [Sample("disk_used_bytes", number, (("kind", str(number)),)) for number in range(200)]
+
+    def write(_: int) -> bool:
+        monitoring.answer(MonitoringForm.PROMETHEUS, (), many, file)
+        return file.read_text().endswith('kind="199"} 199\n')
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(write, range(100)))
+    assert [one.name for one in tmp_path.iterdir()] == [file.name]
