@@ -272,7 +272,8 @@ class Session:
         oversized: tuple[int, int] | None = None
         try:
             replied, refusal = self._fetch(sequence.pack(uids), section("BODY[]"))
-        except (imaplib.IMAP4.abort, ssl.SSLError, OSError, EOFError) as error:
+        except (imaplib.IMAP4.abort, ssl.SSLError, OSError, EOFError, ValueError, LookupError, TypeError) as error:
+            # An invalid reply too is that of one message, which is found by what came before it.
             broken = _lost(error)
             if isinstance(error, Oversized):
                 oversized = (next(iter(replies.uids([error.head])), 0), error.size)
@@ -375,6 +376,8 @@ def _lost(error: BaseException) -> Dropped:
         return Sluggish(connection.SLOW())
     if isinstance(error, Oversized | Endless):
         return Boundless(connection.OVERSIZED(size=error.size) if isinstance(error, Oversized) else connection.ENDLESS())
+    if isinstance(error, ValueError | LookupError | TypeError) and not isinstance(error, OSError):
+        return Dropped(connection.UNREADABLE(kind=type(error).__name__))
     text = words(error)
     if isinstance(error, Farewell):
         return Dropped(connection.SESSION_ENDED(said=text), busy=codes.busy(text))
