@@ -59,6 +59,9 @@ class Projection(Protocol):
     async def apply(self, appended: AppendedRows, volume: int, fresh: Mapping[bytes, PreparedMessage]) -> None:
         """Follow the ledger up to what was ``appended``; ``fresh`` are its messages that are new in the volume."""
 
+    async def catch_up(self) -> int:
+        """Apply what the ledger has and the catalog has not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -110,6 +113,8 @@ class Writer:
         self._volumes = volumes
         self._projection = projection
         self._processes = Processes()
+        #: The catalog could not follow the last transaction.
+        self._behind = False
         self._requests: RequestQueue[WriteRequest] = RequestQueue(self._write, "append")
 
     async def close(self) -> None:
@@ -199,6 +204,10 @@ class Writer:
 
     async def _write(self, group: Sequence[WriteRequest]) -> None:
         """Write several requests in one transaction of the volume and one of the catalog."""
+        if self._behind:
+            # Messages that the catalog does not have yet would be stored again.
+            await self._projection.catch_up()
+            self._behind = False
         batches = [request.ready for request in group if request.ready]
         messages = {message.sha256: message for ready in batches for message in ready.messages}
         present = await self._projection.present(list(messages), self._volumes.last, intake.shared(messages.values()))
@@ -210,7 +219,14 @@ class Writer:
         forms = {sha256: message.canonical for sha256, message in messages.items() if message.canonical}
         drafts = await self._projection.told([draft for request in group for draft in request.drafts], forms)
         number, appended = await self._to_volume(drafts, _Batch(fresh, batches, present), anew)
-        await self._projection.apply(appended, number, fresh)
+        try:
+            await self._projection.apply(appended, number, fresh)
+        except Exception as error:
+            # All of it is in the volume: tried once more, it would be written twice.
+            self._behind = True
+            for request in group:
+                request.done.set_exception(error)
+            return
         rest = iter(appended.entries)
         for request in group:
             request.done.set_result([next(rest) for _ in request.drafts])
