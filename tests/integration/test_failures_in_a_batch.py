@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.archive.proof.verify import verify
+from core.archive.store.entries.mail import Archived
 from core.errors import BusyError
 from core.problems import storage
 from tests import homes
@@ -35,8 +36,7 @@ async def test_what_is_in_the_volume_is_not_written_again_when_the_catalog_canno
     await asyncio.gather(*(homes.store(archive, {n: message(n)}) for n in range(1, 5)), return_exceptions=True)
     # As the next run does.
     await homes.store(archive, {5: message(5)})
-    kinds = [(entry.kind, entry.content.digest) for entry in await homes.entries(archive)]
-    assert len(kinds) == len(set(kinds))
+    assert [entry.kind for entry in await homes.entries(archive)].count(Archived.kind) == 5
     volume = archive.home.volume(1)
     assert homes.rows(volume, "SELECT count(*), count(DISTINCT sha256) FROM message") == [(5, 5)]
     assert homes.rows(archive.home.catalog, "SELECT count(*) FROM source_message") == [(5,)]
