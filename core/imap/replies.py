@@ -141,8 +141,11 @@ def sections(replies: Iterable[Reply], name: str, asked: Container[int]) -> Sect
             uid: int | None = usual[0]
             values: Sequence[bytes | None] = [usual[2]]
         else:
-            _, items = fetch_items(group)
-            uid, values = _uid(items), items.get(name, ())
+            reader = _read(group)
+            uid, values = _uid(reader.items), reader.items.get(name, ())
+            if not reader.ended:
+                # A literal shorter than its message leaves the rest of that as the reply's.
+                continue
         if uid is None or uid not in asked:
             continue
         for value in values:
@@ -201,6 +204,11 @@ def fetch_items(group: Group) -> tuple[bytes, Items]:
 
     Linear in the length of the reply. Everything after an unreadable part is dropped: a value is never guessed.
     """
+    reader = _read(group)
+    return reader.number, reader.items
+
+
+def _read(group: Group) -> _Reader:
     reader = _Reader()
     for piece in group:
         text, literal = piece if isinstance(piece, tuple) else (piece, None)
@@ -208,7 +216,10 @@ def fetch_items(group: Group) -> tuple[bytes, Items]:
             break
         if literal is not None:
             reader.literal(literal)
-    return reader.number, reader.items
+    else:
+        # Cut off behind a literal, it is as whole as its values.
+        reader.ended = isinstance(group[-1], tuple)
+    return reader
 
 
 class _Reader:
@@ -220,6 +231,8 @@ class _Reader:
         self._name: str | None = None
         self._depth = 0
         self._list: list[bytes] = []
+        #: The reply was read to its end, and nothing stood behind that.
+        self.ended = False
 
     def text(self, text: bytes) -> bool:
         """Read up to the next literal. False at the end of the reply, or of its readable part."""
@@ -246,6 +259,7 @@ class _Reader:
         if sign.isspace():
             return at + 1
         if self._name is None:
+            self.ended = sign == b")" and not text[at + 1 :].strip()
             name = None if sign == b")" else _NAME.match(text, at)
             if name is None:
                 return None

@@ -95,6 +95,17 @@ def test_several_contents_for_one_uid_are_no_content() -> None:
     assert sections(same, "BODY[]", ANY_UID) == Sections({7: b"abc"})
 
 
+@pytest.mark.parametrize("rest", [b"d (", b"def", b") ghi", b'"', b"d (e) f)"])
+def test_a_body_with_more_bytes_behind_it_is_none(rest: bytes) -> None:
+    """A literal shorter than its message leaves the rest of it in the reply: the beginning is not taken for the message."""
+    assert bodies([(b"1 (UID 7 BODY[] {3}", b"abc"), rest, (b"2 (UID 8 BODY[] {1}", b"x"), b")"]) == {8: b"x"}
+
+
+def test_a_body_behind_which_the_connection_broke_is_whole() -> None:
+    """Its literal has all bytes that were announced."""
+    assert bodies([(b"1 (UID 7 BODY[] {3}", b"abc")]) == {7: b"abc"}
+
+
 def test_what_was_not_asked_for_is_no_answer() -> None:
     """A body of another UID than those that were asked for is dropped."""
     assert sections([(b"1 (UID 8 BODY[] {3}", b"abc"), b")"], "BODY[]", {7}) == Sections({})
