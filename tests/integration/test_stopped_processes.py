@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import re
@@ -24,6 +25,7 @@ from core.service.companion import Companion
 from core.service.liveness import Life, look
 from core.service.lock import ServiceLock
 from core.system.process import is_stopped
+from core.system.tasks import spawn
 from tests.command import Archivar
 from tests.homes import begin, message, stop, wait_for
 from tests.servers.scripted import Script, ScriptedServer, Stored
@@ -144,6 +146,29 @@ async def test_a_stopped_helper_does_not_hold_a_run(tmp_path: Path) -> None:
     await processes.close()
     assert time.monotonic() - begun < 2 * SECONDS
     assert not any(Path(f"/proc/{offload.pid}").exists() for offload in alive)
+
+
+async def test_a_late_answer_of_a_helper_is_not_taken_for_that_to_the_next_batch(tmp_path: Path) -> None:
+    """A batch is cancelled while its process is stopped, and goes on later: its digests would be those of other messages."""
+    processes = Processes()
+    assert await processes.prepare([message(number, 400_000) for number in range(6)], 1) is not None
+    alive: list[Offload] = list(processes._alive)
+    for offload in alive:
+        stop(offload.pid)
+    batches = [spawn(processes.prepare([message(number)], 1), name="batch") for number in (7, 8)]
+    await asyncio.sleep(0.5)
+    for batch in batches:
+        batch.cancel()
+    # By then both were found to be stopped.
+    await asyncio.sleep(4)
+    for offload in alive:
+        with suppress(ProcessLookupError):
+            os.kill(offload.pid, signal.SIGCONT)
+    raw = message(9)
+    for _ in alive:
+        if (done := await processes.prepare([raw], 1)) is not None:
+            assert done[0][0].sha256 == hashlib.sha256(raw).digest()
+    await processes.close()
 
 
 async def test_closing_an_archive_does_not_wait_for_a_stopped_helper(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from core.archive.store import preparing
 from core.archive.store.intake import Piece, PreparedMessage, StoredPart
@@ -138,10 +140,21 @@ class Processes:
             return None
         except asyncio.CancelledError:
             # The exchange ends in its thread even after a cancellation: only then is the process free again.
-            working.add_done_callback(lambda _: self._free.put_nowait(offload))
+            working.add_done_callback(partial(self._ended, offload))
+            raise
+        except BaseException:
+            # Its answer may still be on its way, and would be taken for that to the next batch.
+            await self._lose(offload)
             raise
         self._free.put_nowait(offload)
         return done
+
+    def _ended(self, offload: Offload, working: asyncio.Task[Any]) -> None:
+        """Free a process after a cancelled batch, or end it when that failed."""
+        if working.cancelled() or working.exception() is not None:
+            spawn(self._lose(offload), name="end offload")
+        else:
+            self._free.put_nowait(offload)
 
     async def _take(self) -> Offload | None:
         """A free process; None when the last one has ended."""
