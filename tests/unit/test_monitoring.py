@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -143,14 +144,16 @@ def test_names_that_look_alike_have_samples_of_their_own() -> None:
 
 
 def test_writers_at_the_same_time_wait_for_each_other(tmp_path: Path) -> None:
-    """A timer's next start, while the one before still writes: none fails, and the file is whole."""
-    file = tmp_path / "archivar.prom"
-    many = [Sample("disk_used_bytes", number, (("kind", str(number)),)) for number in range(200)]
-
-    def write(_: int) -> bool:
-        monitoring.answer(MonitoringForm.PROMETHEUS, (), many, file)
-        return file.read_text().endswith('kind="199"} 199\n')
-
-    with ThreadPoolExecutor(4) as pool:
-        assert all(pool.map(write, range(100)))
+    """A timer's next start, while the one before still writes: it comes after it, and the file is whole."""
+    file, folder = tmp_path / "archivar.prom", os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(1) as pool:
+        later = pool.submit(monitoring.answer, MonitoringForm.PROMETHEUS, (), SAMPLES, file)
+        try:
+            with pytest.raises(TimeoutError):
+                later.result(timeout=0.3)
+            assert list(tmp_path.iterdir()) == []
+        finally:
+            os.close(folder)
+        later.result(timeout=30)
     assert [one.name for one in tmp_path.iterdir()] == [file.name]
