@@ -134,11 +134,13 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
 
 
 @contextmanager
-def lock(path: Path) -> Iterator[bool]:
-    """Context of the lock of an existing file or folder; False when another process holds it."""
+def lock(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Context of the lock of an existing file or folder; False when another process holds it, unless it is to ``wait``."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        yield try_lock(descriptor)
+        if wait:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield wait or try_lock(descriptor)
     finally:
         os.close(descriptor)
 

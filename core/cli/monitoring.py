@@ -7,10 +7,8 @@ names (https://prometheus.io/docs/instrumenting/exposition_formats/).
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from core import files
@@ -108,24 +106,13 @@ def _metrics(samples: Sequence[Sample], file: Path | None) -> Answer:
         # A device or pipe would be replaced as well, which breaks it for all who use it.
         if file.exists() and not file.is_file():
             raise InputError(usage.NO_FILE(path=str(file)))
-        with _alone(file.parent), files.replacing(file, 0o644) as new:
+        with files.lock(file.parent, wait=True), files.replacing(file, 0o644) as new:
             # The collector has an account of its own, whatever the umask of this one.
             os.fchmod(new.fileno(), 0o644)
             new.write(content)
     except OSError as error:
         raise StorageError(usage.OUTPUT_UNWRITTEN(said=error.strerror or str(error))) from error
     return Answer()
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Context in which no other process writes metrics to this folder."""
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def _exposed(samples: Sequence[Sample]) -> Iterator[str]:

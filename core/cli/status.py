@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from core.archive.catalog import totals
-from core.archive.proof import last_verification, seal_places
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import PlaceState
 from core.archive.registry import saved_profiles, storage_state, users
@@ -18,7 +17,7 @@ from core.archive.search.search_index import IndexState, glance
 from core.archive.store import space
 from core.archive.store.ledger import Head
 from core.archive.store.space import DiskUse
-from core.archive.transfer import exposures, last_backup
+from core.archive.transfer import last_backup
 from core.archive.transfer.last_backup import LastBackup
 from core.cli.answer import Answer, Line, Part, Table
 from core.cli.context import context
@@ -103,9 +102,9 @@ class _Glance:
     backed_up: LastBackup | None
     places: list[PlaceState]
     backlog: Backlog | None
-    alarms: list[Alarm]
+    alarms: Sequence[Alarm]
     head: Head
-    exposed: list[Exposure]
+    exposed: Sequence[Exposure]
     noted: list[Alarm]
     profiles: list[Profile]
     latest: dict[str, Run]
@@ -214,13 +213,13 @@ async def _look() -> _Glance:
     # Before the archive is opened, which makes files that go again.
     disk = space.use(home)
     async with context.archive() as archive:
-        queue, watch = Queue(archive.database), Watch(archive)
+        queue, watch = Queue(archive.database), Watch(archive, disk)
         mail = await totals.of(archive.database)
         latest, starts = await queue.latest(), await next_starts(archive)
         profiles = await saved_profiles.all_profiles(archive)
         # Before the alarms, which tell the damage that is seen on the way.
         search, head = await glance(archive), await archive.applied()
-        alarms = await watch.alarms(Runs(profiles, latest, starts, await queue.active()))
+        seen = await watch.look(Runs(profiles, latest, starts, await queue.active()))
         return _Glance(
             home=home,
             presence=await liveness.settled(home),
@@ -230,15 +229,15 @@ async def _look() -> _Glance:
             bytes=mail.bytes,
             disk=disk,
             search=search,
-            verified=await last_verification.last(archive),
-            verifying=await verifications.standing(archive),
+            verified=seen.proof.last,
+            verifying=seen.proof.standing,
             backed_up=await last_backup.last(archive),
-            places=await seal_places.standings(archive),
-            alarms=alarms,
+            places=seen.places,
+            alarms=seen.alarms,
             head=head,
             backlog=await storage_state.known_backlog(home, archive.database),
-            exposed=await exposures.look(archive),
-            noted=[one for one in alarms if archive.volumes.notices.has(_cause(one.reason))],
+            exposed=seen.files.exposed,
+            noted=[one for one in seen.alarms if archive.volumes.notices.has(_cause(one.reason))],
             profiles=profiles,
             latest=latest,
             snapshots={run.id: await queue.snapshot(run.id) for run in latest.values() if not run.status.final},

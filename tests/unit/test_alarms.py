@@ -227,7 +227,7 @@ async def _alarms(archive: Archive) -> dict[str, str]:
     profile = replace(profile, server=replace(profile.server, access=Access.IMAP_SSL))
     active = [replace(one, requested=one.requested - timedelta(minutes=5)) for one in await queue.active()]
     runs = Runs([profile], await queue.latest(), {}, active)
-    return {one.rule.value: one.reason.code.word for one in await Watch(archive).alarms(runs)}
+    return {one.rule.value: one.reason.code.word for one in (await Watch(archive).look(runs)).alarms}
 
 
 async def test_the_watch_reads_each_state_of_a_real_archive(archive: Archive) -> None:
@@ -254,7 +254,8 @@ async def test_the_watch_reads_each_state_of_a_real_archive(archive: Archive) ->
 
 async def test_alarms_are_json_with_codes(archive: Archive) -> None:
     """Stable words for machines beside the sentence."""
-    [alarm] = await Watch(archive).alarms(Runs([], {}, {}, [Run(3, "Staff", RunStatus.QUEUED, now() - timedelta(hours=1))]))
+    runs = Runs([], {}, {}, [Run(3, "Staff", RunStatus.QUEUED, now() - timedelta(hours=1))])
+    [alarm] = (await Watch(archive).look(runs)).alarms
     value = json.loads(json.dumps(alarm.as_json()))
     assert value == {
         "rule": "service-missing",
@@ -287,5 +288,5 @@ async def test_a_schedule_in_a_time_zone_that_is_not_known_here_is_told(archive:
     """It is never started, and has no next start that could be late."""
     schedule = Schedule(daily="02:00", time_zone="Nowhere/Atlantis")
     profile = homes.profile("mail.example.test", 993, name="Staff", schedule=schedule)
-    found = await Watch(archive).alarms(Runs([profile], {}, {}, []))
+    found = (await Watch(archive).look(Runs([profile], {}, {}, []))).alarms
     assert ("profile-never-started", "Staff") in {(word(one), one.subject) for one in found}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from core import config
@@ -129,8 +129,9 @@ class Desk:
             self._see_to_service()
         moment = now()
         rows = [(profile, latest.get(profile.name)) for profile in profiles]
-        verified = await self.proof.brief()
-        alarms = await self._alarms(runs)
+        with translated():
+            watched = await self._watch.look(runs)
+            alarms = [*self._without_starting(watched.alarms, busy), *await self._watch.of_addresses()]
         return HomeView(
             path=present.text(str(self._home.path)),
             service_running=is_running(self._home),
@@ -148,14 +149,12 @@ class Desk:
                 for profile, run in rows
             ),
             attention=(*map(told, self.jobs.all()), *self._waiting(busy), *map(attention, alarms)),
-            verified=verified,
+            verified=self.proof.brief(watched.proof),
         )
 
-    async def _alarms(self, runs: Runs) -> list[Alarm]:
-        """The alarms, without a missing service if this console is starting one, or failed to and tells why."""
-        with translated():
-            found = [*await self._watch.alarms(runs), *await self._watch.of_addresses()]
-        starts = bool(runs.active) and (bool(self._trouble) or self._starting is not None)
+    def _without_starting(self, found: Iterable[Alarm], busy: int) -> list[Alarm]:
+        """The alarms without a missing service, if this console is starting one, or failed to and tells why."""
+        starts = busy > 0 and (bool(self._trouble) or self._starting is not None)
         return [one for one in found if not (starts and one.rule is AlarmRule.SERVICE_MISSING)]
 
     def _waiting(self, busy: int) -> Iterator[Attention]:

@@ -11,12 +11,15 @@ from datetime import datetime
 from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.proof import damage, last_verification, seal_places
+from core.archive.proof.last_verification import LastVerification
+from core.archive.proof.seal_places import PlaceState
 from core.archive.registry import last_attempt, passwords, saved_directory, storage_state, unknown
 from core.archive.store import space
 from core.archive.store.space import DiskUse
 from core.archive.transfer import exposures
 from core.engine.seals import seal_troubles
 from core.model import Run, RunStatus, now
+from core.problems.code import Reason
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, UserSelection
 from core.service import liveness, verifications
@@ -24,6 +27,8 @@ from core.service.alarms import rules
 from core.service.alarms.alarm import Alarm, AlarmRule
 from core.service.lock import is_running
 from core.service.queue import Queue
+from core.service.verifications import VerificationState
+from core.system.exposure import Exposure
 from core.values import dataclass
 
 #: Seconds for which what takes long to measure (disk, modes of files) is current enough for a console that asks all the time.
@@ -41,35 +46,79 @@ class Runs:
     chosen: Mapping[UserSelection, Chosen] = field(default_factory=dict)
 
 
-class Watch:
-    """Looks for alarms; one object for as long as an archive is open, since it keeps what takes long to measure."""
+@dataclass(frozen=True, slots=True)
+class ProofState:
+    """The state of verifications, the last one of everything, and the findings that stand, with the messages among them."""
 
-    def __init__(self, archive: Archive) -> None:
+    standing: VerificationState
+    last: LastVerification | None
+    findings: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """The disk use of an archive, its files that other accounts can read, and the passwords whose key is missing, if any."""
+
+    disk: DiskUse
+    exposed: Sequence[Exposure]
+    keyless: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The alarms in the order of their rules, all but those of ``of_addresses``, and the state in which they were found."""
+
+    alarms: Sequence[Alarm]
+    proof: ProofState
+    places: list[PlaceState]
+    files: FileState
+
+
+class Watch:
+    """Looks for alarms; one object for as long as an archive is open, since it keeps what takes long to measure.
+
+    ``disk``: its use, if it was measured already.
+    """
+
+    def __init__(self, archive: Archive, disk: DiskUse | None = None) -> None:
         self._archive = archive
+        self._disk = disk
         self._measured = float("-inf")
-        self._disk: DiskUse | None = None
-        self._files: list[Alarm] = []
+        self._files: FileState | None = None
         self._unknown: tuple[int, list[Alarm]] = (-1, [])
 
-    async def disk(self) -> DiskUse:
-        """Disk use, at most ``CURRENT_SECONDS`` old."""
-        if self._disk is None or time.monotonic() - self._measured > CURRENT_SECONDS:
-            self._disk = await asyncio.to_thread(space.use, self._archive.home)
-            self._files = [one async for one in self._of_files()]
-            self._measured = time.monotonic()
-        return self._disk
-
-    async def alarms(self, runs: Runs) -> list[Alarm]:
-        """All alarms but those of ``of_addresses``, in the order of their rules. Raises ``BusyError``, ``StorageError``."""
-        found = [one async for one in self._of_archive()]
-        found += [one async for one in self._of_work(runs)]
-        disk = await self.disk()
-        if disk.trouble is not None:
-            found.append(Alarm(AlarmRule.SPACE, disk.trouble))
-        found += self._files
+    async def look(self, runs: Runs) -> Watched:
+        """Read the state, and apply the rules. Raises ``BusyError``, ``StorageError``."""
+        archive = self._archive
+        await archive.look_again()
+        findings, messages = await damage.count(archive)
+        standing, last = await verifications.standing(archive), await last_verification.last(archive)
+        proof = ProofState(standing, last, findings, messages)
+        places = await seal_places.standings(archive)
+        found = [one async for one in self._of_archive(proof, places)]
+        found += [one async for one in self._of_work(runs, standing)]
+        state = await self._of_files()
+        if state.disk.trouble is not None:
+            found.append(Alarm(AlarmRule.SPACE, state.disk.trouble))
+        if state.keyless is not None:
+            found.append(Alarm(AlarmRule.KEY, state.keyless))
+        found += (Alarm(AlarmRule.EXPOSED, one.reason) for one in state.exposed)
         found += self._seen_damage()
         order = list(AlarmRule)
-        return sorted(found, key=lambda one: order.index(one.rule))
+        return Watched(sorted(found, key=lambda one: order.index(one.rule)), proof, places, state)
+
+    async def _of_files(self) -> FileState:
+        """The state of the files, at most ``CURRENT_SECONDS`` old."""
+        if self._files is None or time.monotonic() - self._measured > CURRENT_SECONDS:
+            disk = self._disk
+            if disk is None:
+                disk = await asyncio.to_thread(space.use, self._archive.home)
+            self._disk = None
+            keyless = await passwords.without_key(self._archive)
+            self._files = FileState(disk, await exposures.look(self._archive), keyless)
+            self._measured = time.monotonic()
+        return self._files
 
     def _seen_damage(self) -> Iterator[Alarm]:
         """Damage of files that are not needed for appending, as far as it was seen on the way."""
@@ -78,12 +127,10 @@ class Watch:
             if opened is None or reason != opened.reason:
                 yield Alarm(AlarmRule.DAMAGE, reason)
 
-    async def _of_archive(self) -> AsyncIterator[Alarm]:
+    async def _of_archive(self, proof: ProofState, places: Sequence[PlaceState]) -> AsyncIterator[Alarm]:
         """The archive itself: damage, whether it can be written, its verification, its volumes elsewhere, its seals."""
         archive = self._archive
-        await archive.look_again()
-        findings, messages = await damage.count(archive)
-        damaged = rules.of_damage(archive.damage, findings, messages)
+        damaged = rules.of_damage(archive.damage, proof.findings, proof.messages)
         if damaged is not None:
             yield damaged
         if archive.home.is_backup:
@@ -92,13 +139,11 @@ class Watch:
             return
         if archive.refusal is not None and archive.damage is None:
             yield Alarm(AlarmRule.READ_ONLY, archive.refusal.reason)
-        if damaged is None and await archive.database.value("SELECT 1 FROM message LIMIT 1") is not None:
-            standing, last = await verifications.standing(archive), await last_verification.last(archive)
-            if (verification := rules.of_verification(standing, last, now())) is not None:
-                yield verification
+        has_mail = await archive.database.value("SELECT 1 FROM message LIMIT 1") is not None
+        if damaged is None and has_mail and (proved := rules.of_verification(proof.standing, proof.last, now())) is not None:
+            yield proved
         if (unstored := await storage_state.trouble(archive.home, archive.database)) is not None:
             yield Alarm(AlarmRule.STORAGE, unstored)
-        places = await seal_places.standings(archive)
         for place in places:
             if place.why is not None:
                 yield rules.of_place(place)
@@ -106,7 +151,7 @@ class Watch:
         if sealing and (late := seal_troubles.overdue(places, now())) is not None:
             yield Alarm(AlarmRule.SEAL, late)
 
-    async def _of_work(self, runs: Runs) -> AsyncIterator[Alarm]:
+    async def _of_work(self, runs: Runs, standing: VerificationState) -> AsyncIterator[Alarm]:
         """The service, the runs of profiles and their settings, and the directory."""
         archive, moment = self._archive, now()
         if archive.home.is_backup:
@@ -115,7 +160,7 @@ class Watch:
         presence, running = await liveness.settled(archive.home), is_running(archive.home)
         scheduled = sum(profile.automatic for profile in runs.profiles)
         waiting = rules.waiting(runs.active, moment)
-        asked = rules.waits(await verifications.request(archive), moment)
+        asked = rules.waits(standing.request, moment)
         if (service := rules.of_service(presence.fault, running, scheduled, waiting, asked)) is not None:
             yield service
         elif running:
@@ -142,13 +187,6 @@ class Watch:
         if last is None or (last.status.final and last.status is not RunStatus.CANCELLED):
             return last
         return await Queue(self._archive.database).concluded(last.profile)
-
-    async def _of_files(self) -> AsyncIterator[Alarm]:
-        """Files that other accounts can read, and passwords without their key."""
-        if (keyless := await passwords.without_key(self._archive)) is not None:
-            yield Alarm(AlarmRule.KEY, keyless)
-        for exposure in await exposures.look(self._archive):
-            yield Alarm(AlarmRule.EXPOSED, exposure.reason)
 
     async def of_addresses(self) -> list[Alarm]:
         """Remarks on unknown addresses, which take the longer the more there are; counted again only after a change."""

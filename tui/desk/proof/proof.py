@@ -20,6 +20,7 @@ from core.engine.restore.repair import Repair
 from core.model import now
 from core.profiles.rhythm import Often
 from core.service import verifications
+from core.service.alarms.watch import ProofState
 from core.service.detach import ensure_running
 from core.service.lock import is_running
 from core.service.queue import Queue
@@ -140,14 +141,10 @@ class ProofDesk:
             return None
         return KnownFinding(Finding(name, self._archive.damage.reason), self._opened)
 
-    async def brief(self) -> Safe:
+    def brief(self, state: ProofState) -> Safe:
         """The last verification, or the progress of one, in a few words; starts a service if a requested one waits for it."""
-        with translated():
-            standing = await verifications.standing(self._archive)
-            last = await last_verification.last(self._archive)
-            count, _ = await damage.count(self._archive)
-        self._see_to(standing)
-        return present.sentence(short(standing, last, count, now()))
+        self._see_to(state.standing)
+        return present.sentence(short(state.standing, state.last, state.findings, now()))
 
     def _see_to(self, standing: VerificationState) -> bool:
         """True when a service is running. One is started if a user's request waits for it."""
