@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from core import config
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles, users
@@ -18,6 +20,7 @@ from core.profiles.deletion import Deletion
 from core.profiles.profile import Method
 from core.secrets import Secret
 from tests import homes
+from tests.conftest import StartDovecot
 from tests.servers.dovecot import Dovecot
 from tests.servers.postgres import PostgresServer
 from tests.support import At, many
@@ -29,6 +32,15 @@ PROFILE = "Staff"
 
 def address(number: int) -> str:
     return f"user{number:03}@example.test"
+
+
+def mail_server(start: StartDovecot, mailboxes: int, count: int = 0) -> Dovecot:
+    """A mail server with ``mailboxes`` of ``count`` messages each, and the master user."""
+    pytest.importorskip("procrastinate")
+    server = start({address(number): "secret" for number in range(1, mailboxes + 1)}, master=MASTER)
+    for number in range(1, mailboxes + 1) if count else ():
+        server.fill(address(number), "INBOX", messages(number, count))
+    return server
 
 
 class ClusterHome:

@@ -6,6 +6,10 @@ from core.problems import bucket as problems
 from core.problems.code import Code, Reason
 from core.storage.place import StoragePlace
 
+#: Codes for an object that is there already; that of an answer without content is its status.
+THERE = ("PreconditionFailed", "412")
+#: Another request puts the same object now: it is to be sent again (Amazon S3, "Conditional writes").
+CONFLICT = ("ConditionalRequestConflict", "409")
 #: Codes of S3 by what is wrong.
 _OF_CODES: dict[str, Code] = {
     "NoSuchBucket": problems.BUCKET_MISSING,

@@ -18,6 +18,7 @@ from core.errors import StorageError
 from core.problems import bucket as problems
 from core.secrets import Secret
 from core.storage import answers
+from core.storage.answers import CONFLICT, THERE
 from core.storage.client import asked, client
 from core.storage.parts import MOST_BYTES, PART_BYTES, PartedPut, joins_only_if_absent
 from core.storage.piece import FilePiece, pacing
@@ -31,9 +32,6 @@ _MISSING = ("NoSuchKey", "404")
 _BEYOND = ("InvalidRange", "416")
 #: Statuses that are all that an answer to HEAD says.
 _BARE = ("301", "400", "403", "404")
-_THERE = ("PreconditionFailed", "412")
-#: Another request puts the same object now: it is to be sent again (Amazon S3, "Conditional writes").
-_CONFLICT = ("ConditionalRequestConflict", "409")
 
 
 class BucketStorage:
@@ -91,8 +89,8 @@ class BucketStorage:
             with open(file, "rb") as source:
                 body = FilePiece(source, 0, size)
                 put = functools.partial(self._client.put_object, **self._named(key), Body=body, IfNoneMatch="*", **demands)
-                _, refused = asked(self._place, put, but=_THERE if last else (*_THERE, *_CONFLICT))
-            if refused not in _CONFLICT:
+                _, refused = asked(self._place, put, but=THERE if last else (*THERE, *CONFLICT))
+            if refused not in CONFLICT:
                 break
         return not refused
 
@@ -167,7 +165,7 @@ class BucketStorage:
         wanted = {"Range": span} if span else {}
         wanted |= {"IfMatch": tag} if tag else {}
         answer, _ = asked(
-            self._place, lambda: self._client.get_object(**self._named(key), **wanted), but=(*_MISSING, *_THERE, *_BEYOND)
+            self._place, lambda: self._client.get_object(**self._named(key), **wanted), but=(*_MISSING, *THERE, *_BEYOND)
         )
         return answer
 

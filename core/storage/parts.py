@@ -22,6 +22,7 @@ from core.errors import StorageError
 from core.problems import bucket as problems
 from core.problems.disk import UNWRITTEN
 from core.storage import keys
+from core.storage.answers import CONFLICT, THERE
 from core.storage.client import asked
 from core.storage.piece import FilePiece
 from core.storage.place import StoragePlace
@@ -33,8 +34,6 @@ MOST_PARTS = 10_000
 MOST_BYTES = 5 * 1024**4
 SUFFIX = ".upload"
 
-_THERE = ("PreconditionFailed", "412")
-_CONFLICT = ("ConditionalRequestConflict", "409")
 #: Refusals of servers without parts or without a mark.
 _UNKNOWN = ("NoSuchKey", "NoSuchUpload", "404", "NotImplemented", "501", "MethodNotAllowed", "405", "InvalidRequest")
 _ENDED = ("NoSuchUpload", "404")
@@ -150,10 +149,10 @@ class PartedPut:
 
     def _joined(self, upload: str, parts: list[dict[str, Any]]) -> bool | None:
         complete = functools.partial(self._client.complete_multipart_upload, **self._named, UploadId=upload, IfNoneMatch="*")
-        _, refused = asked(self._place, lambda: complete(MultipartUpload={"Parts": parts}), but=(*_THERE, *_CONFLICT, *_ENDED))
+        _, refused = asked(self._place, lambda: complete(MultipartUpload={"Parts": parts}), but=(*THERE, *CONFLICT, *_ENDED))
         if not refused:
             return True
-        if refused in _THERE or self._exists():
+        if refused in THERE or self._exists():
             abort(self._client, self._named, upload)
             return False
         # After a conflict all parts must be sent anew, as Amazon's manual says.
@@ -199,10 +198,10 @@ def _joins(client: Any, place: StoragePlace, mark: dict[str, Any]) -> bool:
         parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA256": sha256}]}
         client.complete_multipart_upload(**mark, UploadId=upload, MultipartUpload=parts, IfNoneMatch="*")
 
-    _, refused = asked(place, join, but=(*_THERE, *_UNKNOWN))
+    _, refused = asked(place, join, but=(*THERE, *_UNKNOWN))
     if refused and upload:
         abort(client, mark, upload)
-    return refused in _THERE
+    return refused in THERE
 
 
 def _sha256_of(source: BinaryIO, start: int, length: int) -> bytes:

@@ -19,7 +19,7 @@ from core.archive.proof.seal import parse
 from core.profiles.deletion import Deletion, When
 from core.service.lock import is_running
 from tests import homes
-from tests.clusters import MASTER, PROFILE, ClusterHome, address, cluster, messages, wait
+from tests.clusters import MASTER, PROFILE, ClusterHome, address, cluster, mail_server, messages, wait
 from tests.conftest import StartDovecot
 from tests.servers import postgres
 from tests.servers.bucket import BUCKET, bucket_server
@@ -35,8 +35,7 @@ pytestmark = [
 
 @pytest.fixture
 def server(dovecot: StartDovecot) -> Dovecot:
-    pytest.importorskip("procrastinate")
-    return dovecot({address(number): "secret" for number in range(1, 9)}, master=MASTER)
+    return mail_server(dovecot, 8)
 
 
 def archived(made: ClusterHome) -> int:

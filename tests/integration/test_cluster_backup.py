@@ -9,7 +9,7 @@ import pytest
 
 from core.config import Home
 from tests import homes
-from tests.clusters import MASTER, PROFILE, ClusterHome, address, cluster, messages
+from tests.clusters import MASTER, PROFILE, ClusterHome, address, cluster, mail_server
 from tests.conftest import StartDovecot
 from tests.integration.test_cluster import archived, run
 from tests.servers import postgres
@@ -27,11 +27,7 @@ MAILBOXES, COUNT = 4, 30
 
 @pytest.fixture
 def server(dovecot: StartDovecot) -> Dovecot:
-    pytest.importorskip("procrastinate")
-    server = dovecot({address(number): "secret" for number in range(1, MAILBOXES + 1)}, master=MASTER)
-    for number in range(1, MAILBOXES + 1):
-        server.fill(address(number), "INBOX", messages(number, COUNT))
-    return server
+    return mail_server(dovecot, MAILBOXES, COUNT)
 
 
 def at(made: ClusterHome, path: Path) -> ClusterHome:

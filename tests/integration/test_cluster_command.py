@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from core.cluster import postgres as cluster_postgres
 from core.system.tasks import spawn
-from tests import homes
+from tests import databases, homes
 from tests.servers import postgres
 from tests.servers.postgres import PostgresServer
 
@@ -22,12 +21,7 @@ pytestmark = [
     pytest.mark.skipif(postgres.missing() is not None, reason="needs the Debian package postgresql"),
 ]
 
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[PostgresServer]:
-    pytest.importorskip("procrastinate")
-    with PostgresServer() as server:
-        yield server
+database, empty = databases.database, databases.empty
 
 
 @pytest.fixture
@@ -35,12 +29,6 @@ def home(tmp_path: Path) -> Path:
     (tmp_path / "place").mkdir()
     assert homes.cli(tmp_path / "home", "user", "add", "anna", "--email", "anna@example.test").returncode == 0
     return tmp_path / "home"
-
-
-@pytest.fixture
-def empty(database: PostgresServer) -> Iterator[PostgresServer]:
-    yield database
-    database.query("DROP SCHEMA IF EXISTS archivar CASCADE")
 
 
 def init(home: Path, address: str, place: str = "") -> subprocess.CompletedProcess[str]:

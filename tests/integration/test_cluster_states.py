@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from core.config import Home
 from core.errors import InputError
 from core.model import now
 from core.storage.place import StoragePlace
-from tests import homes
+from tests import databases, homes
 from tests.servers import postgres
 from tests.servers.postgres import PostgresServer
 from tests.strange_workers import StrangeHome, strange
@@ -31,19 +30,7 @@ pytestmark = [
     pytest.mark.skipif(postgres.missing() is not None, reason="needs the Debian package postgresql"),
 ]
 
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[PostgresServer]:
-    pytest.importorskip("procrastinate")
-    with PostgresServer() as server:
-        yield server
-
-
-@pytest.fixture
-def empty(database: PostgresServer) -> Iterator[PostgresServer]:
-    yield database
-    database.query("ALTER DATABASE archivar RESET ALL", "postgres")
-    database.query("DROP SCHEMA IF EXISTS archivar CASCADE")
+database, empty = databases.database, databases.empty
 
 
 async def deliver(home: StrangeHome) -> None:

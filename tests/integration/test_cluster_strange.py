@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from core.cluster import protocol
 from core.cluster.session import WorkerSession
-from tests import homes
+from tests import databases, homes
 from tests.servers import postgres
 from tests.servers.postgres import PostgresServer
 from tests.strange_workers import StrangeHome, strange
@@ -21,18 +20,7 @@ pytestmark = [
     pytest.mark.skipif(postgres.missing() is not None, reason="needs the Debian package postgresql"),
 ]
 
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[PostgresServer]:
-    pytest.importorskip("procrastinate")
-    with PostgresServer() as server:
-        yield server
-
-
-@pytest.fixture
-def empty(database: PostgresServer) -> Iterator[PostgresServer]:
-    yield database
-    database.query("DROP SCHEMA IF EXISTS archivar CASCADE")
+database, empty = databases.database, databases.empty
 
 
 async def left_out(home: StrangeHome, code: str) -> None:

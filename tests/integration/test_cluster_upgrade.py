@@ -11,7 +11,7 @@ import pytest
 from core.cluster.protocol import PROTOCOL
 from core.service.lock import is_running
 from tests import homes
-from tests.clusters import MASTER, ClusterHome, address, cluster, messages, wait
+from tests.clusters import ClusterHome, cluster, mail_server, wait
 from tests.conftest import StartDovecot
 from tests.integration.test_cluster import archived, ended, is_whole, run, starts
 from tests.servers import postgres
@@ -28,11 +28,7 @@ MAILBOXES, COUNT = 12, 30
 
 @pytest.fixture
 def server(dovecot: StartDovecot) -> Dovecot:
-    pytest.importorskip("procrastinate")
-    server = dovecot({address(number): "secret" for number in range(1, MAILBOXES + 1)}, master=MASTER)
-    for number in range(1, MAILBOXES + 1):
-        server.fill(address(number), "INBOX", messages(number, COUNT))
-    return server
+    return mail_server(dovecot, MAILBOXES, COUNT)
 
 
 def exit_code(made: ClusterHome, name: str) -> int:
