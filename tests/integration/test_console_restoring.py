@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from tests.emptied import BOB, fill, on_server, wipe
 from tests.servers.dovecot import Dovecot
 from tests.servers.proxy import Proxy
 from tests.support import ALICE, At, mail, many, profile, sandbox
+from tests.waiting import until
 from tui.desk.archive.archive import MailSelection
 from tui.desk.desk import Desk, open_desk
 from tui.desk.jobs import JobView
@@ -70,13 +69,6 @@ def alice(proxy: Proxy) -> Profile:
 async def wish(desk: Desk, user: str = "alice", folder: str = "") -> RestoreWish:
     [row] = await desk.mail.owners(user, 0, 10)
     return await desk.restores.prepare(MailSelection(row.key, folder, words=own("all of it")), lambda looking: None)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def done(desk: Desk, key: int) -> JobView:

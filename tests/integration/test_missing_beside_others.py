@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from core.archive.registry import saved_profiles, users
@@ -24,17 +22,11 @@ from tests.comparing import compare, differing, exchange, inbox
 from tests.conftest import StartDovecot
 from tests.servers.scripted import ScriptedServer
 from tests.support import ALICE, At, Sandbox, mail, many, profile, sha256
+from tests.waiting import until
 from tui.desk.desk import Desk, open_desk
 from tui.desk.jobs import JobView
 
 box = comparing.box
-
-
-async def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 # -- what only bytes tell

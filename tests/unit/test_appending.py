@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from core.errors import StorageError
 from core.system.tasks import spawn
 from tests import homes
 from tests.reasons import said
+from tests.waiting import until
 
 
 class Slow:
@@ -60,12 +61,6 @@ def append(archive: Archive, *names: str) -> asyncio.Task[list[str]]:
         return [entry.payload["name"] for entry in entries]
 
     return spawn(work(), name="append")
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 async def first_alone(archive: Archive, volume: Slow, *others: Sequence[str]) -> list[asyncio.Task[list[str]]]:
