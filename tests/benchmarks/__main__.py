@@ -48,6 +48,7 @@ def main() -> int:
     if needed := missing() or (None if shutil.which("mbsync") else "isync"):
         console.print(f"The benchmarks need the Debian package {needed}.", markup=False)
         return 2
+    begun, told = time.perf_counter(), Console(stderr=True)
     table = Table("what", "figure", "reference", "ratio", "bar", "", title="Archivar beside its references, medians of one run")
     with (
         _folder() as folder,
@@ -59,6 +60,9 @@ def main() -> int:
     ):
         for rows in _speed_alone(folder, server, options) if options.speed else _all(folder, server, options):
             for row in rows:
+                # Each figure at once: the whole takes long, and what was measured shall outlast a failure.
+                seconds = time.perf_counter() - begun
+                told.print(f"{seconds:5.0f} s  {'; '.join(filter(None, row))}", markup=False, highlight=False, soft_wrap=True)
                 table.add_row(*row)
     console.print(table)
     return 0
