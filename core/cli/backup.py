@@ -10,7 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from core.archive.noting import cause
+from core.archive.proof.findings import Verdict
 from core.archive.transfer.backup import Backup, back_up
+from core.archive.transfer.backup_plan import state
+from core.archive.transfer.backup_work import Steps, make
 from core.cli.answer import Answer
 from core.cli.context import actor, context
 from core.cli.help import Command
@@ -20,13 +23,18 @@ from core.problems.command_line import coded, sentence
 from core.problems.disk import NO_FOLDER
 from core.text.format import counted, number, size
 
+#: Findings of a verification that are listed.
+SHOWN = 10
+
 
 def register(app: typer.Typer) -> None:
     app.command("backup", cls=Command)(backup)
 
 
 async def backup(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the backup.")],
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="The folder of the backup; without it the scheduled one is made now.")
+    ] = None,
     without_key: Annotated[
         bool,
         typer.Option("--without-key", help="Leave out secret.key, so that the backup opens no password; keep it elsewhere."),
@@ -35,8 +43,10 @@ async def backup(
     """Copy the archive to a folder, best on another disk, while runs go on.
 
     The same folder again: only what is new is copied. Broken off, it carries on. To restore, copy the folder's content back,
-    and archivar rebuild there.
+    and archivar rebuild there. By itself the service backs up to the folder of archivar settings set backup_to.
     """
+    if directory is None:
+        return await _scheduled(with_key=not without_key)
     if "\0" in str(directory):
         raise InputError(NO_FOLDER(path="DIR"))
     place = directory.absolute()
@@ -59,6 +69,38 @@ async def backup(
     )
 
 
+async def _scheduled(*, with_key: bool) -> Answer:
+    """Make the scheduled backup now, and verify it."""
+    async with context.archive() as archive:
+        progress = ProgressLine()
+        steps = Steps(
+            copied=lambda done: progress(lambda: _line(done)),
+            verified=lambda verdict: progress(lambda: f"verifying it: {counted(verdict.messages, 'message')}"),
+        )
+        try:
+            done, verdict = await make(archive, actor=actor(), with_key=with_key, steps=steps)
+        finally:
+            progress.end()
+        ended = (await state(archive)).ended
+    assert ended is not None
+    place = Path(ended.directory)
+    verified = {"clean": not verdict.findings, "messages": verdict.messages, "findings": len(verdict.findings)}
+    return Answer(
+        json=lambda: _as_json(done, place, with_key=with_key) | {"verified": verified},
+        notes=[*_told(done, place, with_key=with_key, proved=True), *_verified(verdict)],
+        exit_code=4 if done.damaged or verdict.findings else 0,
+    )
+
+
+def _verified(verdict: Verdict) -> Iterator[str]:
+    if not verdict.findings:
+        yield f"✔ Verified: {counted(verdict.messages, 'message')}, nothing is damaged."
+    for one in verdict.findings[:SHOWN]:
+        yield f"✘ {one.where}: {one.text}"
+    if len(verdict.findings) > SHOWN:
+        yield f"… {counted(len(verdict.findings) - SHOWN, 'more finding')}"
+
+
 def _line(done: Backup) -> str:
     return f"{size(done.bytes)} of about {size(max(done.total, done.bytes))}: {done.where}"
 
@@ -77,7 +119,7 @@ def _as_json(done: Backup, place: Path, *, with_key: bool) -> dict[str, Any]:
     }
 
 
-def _told(done: Backup, place: Path, *, with_key: bool) -> Iterator[str]:
+def _told(done: Backup, place: Path, *, with_key: bool, proved: bool = False) -> Iterator[str]:
     unchanged = f", {number(done.already)} unchanged" if done.already else ""
     yield f"Backed up to {place}: {counted(done.volumes, 'volume')} copied ({size(done.bytes)}){unchanged}."
     if done.unnoted:
@@ -90,5 +132,6 @@ def _told(done: Backup, place: Path, *, with_key: bool) -> Iterator[str]:
     if not with_key:
         gone = " The one that was there is removed." if done.key_removed else ""
         yield f"! secret.key is not in it.{gone} Keep a copy elsewhere: without it no stored password can be read."
-    yield f"To prove it: archivar verify --home {shlex.quote(str(place))}"
+    if not proved:
+        yield f"To prove it: archivar verify --home {shlex.quote(str(place))}"
     yield "To restore: copy all that is in it to an empty folder HOME, then archivar rebuild --home HOME"

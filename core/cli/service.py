@@ -12,6 +12,7 @@ from pathlib import Path
 import typer
 
 from core.archive import opening
+from core.archive.catalog import settings
 from core.archive.proof import seal_places
 from core.archive.registry import saved_profiles
 from core.cli.answer import Answer, Line, Verbatim
@@ -89,9 +90,12 @@ async def show_unit() -> Answer:
     async with context.archive() as archive:
         profiles = await saved_profiles.all_profiles(archive)
         places = [one.place for one in await seal_places.standings(archive)]
+        backups = (await settings.read(archive.database)).backup_to
     named = [name for one in profiles for name in (one.login.password_file, one.server.ca_file) if name]
     named += [name for one in places for name in (one.password_file, one.ca_file) if name]
     written = dict.fromkeys(Path(one.target).parent for one in places if one.kind is PlaceKind.FILE)
+    if backups:
+        written[Path(backups)] = None
     installation = replace(_installation(home, [Path(name) for name in named]), written=tuple(written))
     text = unit.unit(installation)
     value = {"unit": text, "path": str(unit.PLACE), "user": installation.user, "group": installation.group}

@@ -17,7 +17,8 @@ from core.archive.search.search_index import IndexState, glance
 from core.archive.store import space
 from core.archive.store.ledger import Head
 from core.archive.store.space import DiskUse
-from core.archive.transfer import last_backup
+from core.archive.transfer import backup_plan, last_backup
+from core.archive.transfer.backup_plan import BackupState
 from core.archive.transfer.last_backup import LastBackup
 from core.cli.answer import Answer, Line, Part, Table
 from core.cli.context import context
@@ -100,6 +101,7 @@ class _Glance:
     verified: LastVerification | None
     verifying: verifications.VerificationState
     backed_up: LastBackup | None
+    backups: BackupState
     places: list[PlaceState]
     backlog: Backlog | None
     alarms: Sequence[Alarm]
@@ -127,6 +129,7 @@ class _Glance:
             "verified": self.verified.as_json() if self.verified else None,
             "verification": self.verifying.as_json(),
             "backed_up": self.backed_up.as_json() if self.backed_up else None,
+            "backups": self.backups.as_json(),
             "seals": [one.as_json() for one in self.places],
             "storage": self.backlog.as_json() | {"waiting": self.backlog.volumes} if self.backlog is not None else None,
             "head": {"seq": self.head.seq, "hash": self.head.hash.hex()},
@@ -178,6 +181,9 @@ class _Glance:
             yield Line(f"          {line}", 10)
         if not backup:
             yield Line(f"Backed up {_backed_up(self.backed_up)}", 10)
+            if self.backups.due is not None:
+                served = "" if self.running else ", if a service runs"
+                yield Line(f"          next {soon(self.backups.due, now())}{served}, to {self.backups.place}", 10)
             yield Line(f"Seals     {_seals(self.places)}", 10)
         yield Line(f"Search    {sentence(self.search)}", 10)
         off = "○ none; a backup is only read" if backup else "○ not running; a run starts it"
@@ -189,7 +195,7 @@ class _Glance:
         told = [
             one
             for one in self.alarms
-            if not (self.noted and one.rule in (AlarmRule.READ_ONLY, AlarmRule.BACKUP, AlarmRule.DAMAGE))
+            if not (self.noted and one.rule in (AlarmRule.READ_ONLY, AlarmRule.IS_BACKUP, AlarmRule.DAMAGE))
         ]
         if told:
             yield ""
@@ -232,6 +238,7 @@ async def _look() -> _Glance:
             verified=seen.proof.last,
             verifying=seen.proof.standing,
             backed_up=await last_backup.last(archive),
+            backups=await backup_plan.state(archive),
             places=seen.places,
             alarms=seen.alarms,
             head=head,

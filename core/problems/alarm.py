@@ -81,3 +81,13 @@ SYNCHRONISATION_WITHHELD = Code(
     "Users were synchronised ({at:moment}), but for those who left: {why}",
     "{why:remedy}",
 )
+BACKUP_FAILED = Code("last-backup-failed", "The last scheduled backup, {at:moment}, failed: {why}", "{why:remedy}")
+BACKUP_DAMAGED = Code(
+    "backup-damaged",
+    "The backup in {path} is DAMAGED: its verification found {count:fault}.",
+    "Keep it, check its disk, and back up to another folder.",
+    Family.DAMAGE,
+)
+BACKUP_OVERDUE = Code(
+    "backup-overdue", "A backup should have been made by its schedule at {due:moment}, and was not.", f"{Do.SHOW_SERVICE}"
+)

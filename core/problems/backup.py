@@ -68,3 +68,21 @@ STOPPED = Code(
     "The backup to {path} stopped: {said}.",
     "Make space there, or choose another folder, and back up again: it carries on where it stopped.",
 )
+NOWHERE = Code(
+    "backup-place-not-set",
+    "No place is set for scheduled backups.",
+    f"{Do.SET_BACKUPS}",
+    Family.INPUT,
+)
+ONE_GENERATION = Code(
+    "backup-is-one-generation",
+    "{path} is a backup itself, so it cannot hold {keep} of them.",
+    f"Choose an empty or a new folder, or one generation. {Do.SET_BACKUPS}",
+    Family.INPUT,
+)
+VANISHED = Code(
+    "backup-vanished",
+    "There is no backup in {path} any more; the last one was made {at:moment}.",
+    "Mount the disk that it is on. To begin anew there, back up to {folder} by hand once.",
+)
+STOPPED_SILENTLY = Code("backup-without-reason", "The backup to {path} stopped, and no reason is known.", f"{Do.BACK_UP}")

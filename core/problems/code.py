@@ -64,6 +64,8 @@ class Do(Enum):
     VERIFY = "verify"
     VERIFY_NOW = "verify-now"
     REPAIR = "repair"
+    BACK_UP = "back-up"
+    SET_BACKUPS = "set-backups"
     REBUILD = "rebuild"
     ADOPT_BACKUP = "adopt-backup"
     CHOOSE_HOME = "choose-home"

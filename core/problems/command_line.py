@@ -18,6 +18,8 @@ ACTIONS: dict[Do, str] = {
     Do.ADD_USER: "archivar user add NAME does that.",
     Do.READ_MASTER_GUIDE: "archivar help kerio-master tells all steps of one password for every mailbox.",
     Do.VERIFY: "Run archivar verify at once: it names all that is damaged.",
+    Do.BACK_UP: "archivar backup makes the scheduled one now.",
+    Do.SET_BACKUPS: "archivar settings set backup_to names the folder, backup_keep how many take turns.",
     Do.VERIFY_NOW: "archivar verify proves that nothing is damaged; the setting verify has it done by itself.",
     Do.REPAIR: "archivar repair takes over what is whole, and fetches the rest again.",
     Do.REBUILD: "archivar rebuild makes it anew from the volumes.",

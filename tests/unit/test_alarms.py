@@ -53,7 +53,7 @@ def test_every_rule_has_a_weight_and_monitoring_knows_which_are_critical() -> No
         AlarmRule.SERVICE_MISSING: Weight.SERVICE,
         AlarmRule.USERS: Weight.REMARK,
         AlarmRule.UNKNOWN: Weight.REMARK,
-        AlarmRule.BACKUP: Weight.REMARK,
+        AlarmRule.IS_BACKUP: Weight.REMARK,
     }
     assert {one for one in AlarmRule if one.critical} == {
         *(AlarmRule.DAMAGE, AlarmRule.SERVICE_STUCK, AlarmRule.SERVICE_MISSING, AlarmRule.READ_ONLY, AlarmRule.RUN_FAILED)

@@ -201,6 +201,8 @@ async def test_directory_addresses_and_settings_say_what_was_changed(archive: Ar
             "storage_cache": "2 GB",
             "storage_bound": "3 GB",
             "verify": "weekly",
+            "backup_to": "/srv/copies",
+            "backup_every": "sun at 03:00",
         }.get(name, "7")
         before = settings.shown(await settings.read(archive.database))[name]
         after = settings.shown(await saved_settings.change(archive, name, value))[name]

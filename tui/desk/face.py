@@ -23,6 +23,8 @@ ACTIONS: dict[Do, str] = {
     Do.ADD_USER: "The key n in Users (the key u on Home) does that.",
     Do.READ_MASTER_GUIDE: "The guide on one password for every mailbox tells all steps: ?, then g.",
     Do.VERIFY: "Verify the archive at once: Proof (the key p in Settings) names all that is damaged.",
+    Do.BACK_UP: "Backups (the key b in Settings) make one now.",
+    Do.SET_BACKUPS: "Backups (the key b in Settings) names the folder, and how many take turns.",
     Do.VERIFY_NOW: "Proof (the key p in Settings) verifies it, once or by itself.",
     Do.REPAIR: "Proof (the key p in Settings) repairs it: the key r takes over what is whole, and fetches the rest again.",
     Do.REBUILD: "Whoever installed the service makes it anew from the volumes: archivar rebuild, while no service runs.",

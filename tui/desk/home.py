@@ -124,7 +124,7 @@ _REMEDIES: Mapping[AlarmRule, tuple[Remedy, Safe]] = {
     AlarmRule.PROFILE: (Remedy.EDIT, own("change it")),
     AlarmRule.USERS: (Remedy.USERS, own("go to Users")),
     AlarmRule.UNKNOWN: (Remedy.UNKNOWN, own("see to it")),
-    AlarmRule.BACKUP: (Remedy.PROOF, own("go to Proof")),
+    AlarmRule.IS_BACKUP: (Remedy.PROOF, own("go to Proof")),
 }
 #: Alarms whose page does not have the whole remedy: it stands beside them.
 _WITH_REMEDY = frozenset(AlarmRule) - {

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.config import Home
 from core.db import glimpse
 from core.db.queries import Queries
-from core.profiles import rhythm, sizes
+from core.errors import InputError
+from core.problems.backup import WITHIN_HOME
+from core.profiles import rhythm, schedule_words, sizes
 from core.profiles.rhythm import Rhythm
 from core.storage.limits import BOUND_BYTES, CACHE_BYTES
 from core.text.patterns import pattern
@@ -20,6 +23,7 @@ from core.values import dataclass
 
 DEFAULT_VOLUME_BYTES = 4 * 1024**3
 _WORDS = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
+_MOST_BACKUPS = 30
 _THEME = pattern(r"[a-z-]{1,40}")
 
 
@@ -48,6 +52,12 @@ class Settings:
     storage_cache: int = CACHE_BYTES
     #: Bytes of volumes that wait for the storage, beyond which no run begins.
     storage_bound: int = BOUND_BYTES
+    #: Folder of scheduled backups; empty for none.
+    backup_to: str = ""
+    #: Their schedule, in the words of ``schedule_words``.
+    backup_every: str = "daily at 02:00"
+    #: Number of their generations.
+    backup_keep: int = 1
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in DESCRIBED}
@@ -59,6 +69,7 @@ class Description:
 
     Both raise ``ValueError``; ``show`` gives text that ``parse`` takes. ``line``: label and short description of its line in
     the console; None for a setting that is set on another page.
+    ``check`` raises ``InputError`` for a value that does not suit the home.
     """
 
     what: str
@@ -67,6 +78,7 @@ class Description:
     parse: Callable[[str], Any]
     load: Callable[[str], Any]
     show: Callable[[Any], str]
+    check: Callable[[Home, Any], None] = lambda home, value: None
 
 
 def _theme(text: str) -> str:
@@ -130,6 +142,26 @@ _refresh = _within(0.25, 5, float)
 
 def _cache(text: str) -> int:
     return 0 if text.strip().lower() == "all" else int(_many(text))
+
+
+def _folder(text: str) -> str:
+    """The whole path of a folder, in its plain form; empty for none. Raises ``ValueError``."""
+    text = text.strip()
+    if text.lower() in ("", schedule_words.OFF):
+        return ""
+    path = PurePosixPath(text)
+    if not path.is_absolute() or "\0" in text or ".." in path.parts or path == PurePosixPath("/"):
+        raise ValueError(text)
+    return str(path)
+
+
+def _outside(home: Home, text: str) -> None:
+    if text and (home.holds(Path(text)) or Home(Path(text)).holds(home.path)):
+        raise InputError(WITHIN_HOME(path=text))
+
+
+def _schedule(text: str) -> str:
+    return schedule_words.words(schedule_words.parse(text))
 
 
 _volume = _within(64 * 1024**2, 64 * 1024**3, sizes.parse)
@@ -210,6 +242,26 @@ DESCRIBED: dict[str, Description] = {
         _many,
         _within(1, 2**62, int),
         sizes.exact,
+    ),
+    "backup_to": Description(
+        "The folder to which the service backs up by itself.",
+        None,
+        "off, or the whole path of a folder, best on another disk",
+        _folder,
+        _folder,
+        lambda value: value or schedule_words.OFF,
+        _outside,
+    ),
+    "backup_every": Description(
+        "When the service backs up, if it has a folder for it.", None, schedule_words.ALLOWED, _schedule, _schedule, str
+    ),
+    "backup_keep": Description(
+        "How many backups take turns, each a whole one.",
+        None,
+        f"a number from 1 to {_MOST_BACKUPS}",
+        _within(1, _MOST_BACKUPS, int),
+        _within(1, _MOST_BACKUPS, int),
+        str,
     ),
 }
 

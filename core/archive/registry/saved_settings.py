@@ -28,6 +28,7 @@ async def change(archive: Archive, name: str, text: str, *, actor: str = "archiv
         if name == "theme":
             near, allowed = _near(text, themes()), f"{allowed}: {', '.join(themes())}"
         raise InputError(problems.NOT_ALLOWED(name=name, value=_short(text), near=near, allowed=allowed)) from None
+    described.check(archive.home, value)
     stored = str(value) if isinstance(value, int) and not isinstance(value, bool) else described.show(value)
     async with archive.changing():
         if value != getattr(await read(archive.database), name):

@@ -38,6 +38,7 @@ class AlarmRule(StrEnum):
     RUN_OVERDUE = "run-overdue"
     RUN_LONG = "run-long"
     VERIFICATION = "verification"
+    BACKUP = "backup"
     STORAGE = "storage"
     SPACE = "space"
     DIRECTORY = "directory"
@@ -46,7 +47,7 @@ class AlarmRule(StrEnum):
     PROFILE = "profile"
     USERS = "users"
     UNKNOWN = "unknown"
-    BACKUP = "is-backup"
+    IS_BACKUP = "is-backup"
 
     @property
     def weight(self) -> Weight:
@@ -64,7 +65,7 @@ _WEIGHTS = {
     AlarmRule.SERVICE_MISSING: Weight.SERVICE,
     AlarmRule.USERS: Weight.REMARK,
     AlarmRule.UNKNOWN: Weight.REMARK,
-    AlarmRule.BACKUP: Weight.REMARK,
+    AlarmRule.IS_BACKUP: Weight.REMARK,
 }
 
 

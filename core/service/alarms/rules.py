@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import PlaceState
 from core.archive.registry.last_attempt import Attempt, AttemptOutcome
+from core.archive.transfer.backup_plan import BackupOutcome, BackupState
 from core.engine.run import briefs
 from core.errors import DamagedError
 from core.model import Run, RunStatus, timestamp
 from core.problems import alarm as problems
+from core.problems import backup
 from core.problems import warning as warnings
 from core.problems.code import Reason
 from core.profiles.profile import Profile
@@ -143,6 +145,22 @@ def _of_cancelled(standing: VerificationState, last: LastVerification | None, mo
         return None
     reason = problems.VERIFIED_LONG_AGO(age=age.days, at=timestamp(ended.at))
     return Alarm(AlarmRule.VERIFICATION, reason, since=last.at)
+
+
+def of_backup(state: BackupState, moment: datetime) -> Alarm | None:
+    """Scheduled backups of which the last one failed or is damaged, or the next one is overdue."""
+    if state.due is None:
+        return None
+    ended = state.ended
+    if ended is not None and ended.outcome is BackupOutcome.FAILED:
+        why = ended.why or backup.STOPPED_SILENTLY(path=ended.directory)
+        return Alarm(AlarmRule.BACKUP, problems.BACKUP_FAILED(at=timestamp(ended.at), why=why), since=ended.at)
+    if ended is not None and ended.outcome is BackupOutcome.DAMAGED:
+        reason = problems.BACKUP_DAMAGED(path=ended.directory, count=ended.findings)
+        return Alarm(AlarmRule.BACKUP, reason, since=ended.at)
+    if moment - state.due >= OVERDUE:
+        return Alarm(AlarmRule.BACKUP, problems.BACKUP_OVERDUE(due=timestamp(state.due)), since=state.due)
+    return None
 
 
 def of_place(place: PlaceState) -> Alarm:

@@ -16,7 +16,7 @@ from core.archive.proof.seal_places import PlaceState
 from core.archive.registry import last_attempt, passwords, saved_directory, storage_state, unknown
 from core.archive.store import space
 from core.archive.store.space import DiskUse
-from core.archive.transfer import exposures
+from core.archive.transfer import backup_plan, exposures
 from core.engine.seals import seal_troubles
 from core.model import Run, RunStatus, now
 from core.problems.code import Reason
@@ -135,13 +135,15 @@ class Watch:
             yield damaged
         if archive.home.is_backup:
             if archive.refusal is not None and archive.damage is None:
-                yield Alarm(AlarmRule.BACKUP, archive.refusal.reason)
+                yield Alarm(AlarmRule.IS_BACKUP, archive.refusal.reason)
             return
         if archive.refusal is not None and archive.damage is None:
             yield Alarm(AlarmRule.READ_ONLY, archive.refusal.reason)
         has_mail = await archive.database.value("SELECT 1 FROM message LIMIT 1") is not None
         if damaged is None and has_mail and (proved := rules.of_verification(proof.standing, proof.last, now())) is not None:
             yield proved
+        if (backup := rules.of_backup(await backup_plan.state(archive), now())) is not None:
+            yield backup
         if (unstored := await storage_state.trouble(archive.home, archive.database)) is not None:
             yield Alarm(AlarmRule.STORAGE, unstored)
         for place in places:
