@@ -18,7 +18,7 @@ from typing import Any, Self, cast
 
 from core import config
 from core.archive.archive import Archive
-from core.archive.catalog import catalog, digests
+from core.archive.catalog import catalog, digests, tallies
 from core.archive.proof import verify as proof
 from core.archive.proof.verify import Verdict
 from core.archive.registry import saved_profiles, users
@@ -35,7 +35,7 @@ from core.secrets import Secret
 from core.service.queue import Queue
 from core.service.worker import Service
 from core.system.process import is_stopped
-from tests import coded, forks
+from tests import coded, counting, forks
 
 ROOT = Path(__file__).resolve().parents[1]
 ALICE = "alice@example.test"
@@ -70,7 +70,10 @@ def tables(home: Home) -> Tables:
         keyed = " UNION ALL ".join(f"SELECT key, message_id FROM {level}" for level in digests.TABLES)
         there = "SELECT substr(sha256, 1, 8), id FROM message"
         assert sorted(connection.execute(keyed)) == sorted(connection.execute(there))
-        return {name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in catalog.TABLES}
+        counting.assert_right(connection)
+        return {
+            name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr) for name in (*catalog.TABLES, *tallies.DAYS)
+        }
 
 
 def rows(path: Path, sql: str, *parameters: object) -> list[tuple[Any, ...]]:

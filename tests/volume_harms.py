@@ -151,6 +151,7 @@ READING: list[tuple[str, ...]] = [
     ("folders", "alice"),
     ("search", "message"),
     ("status",),
+    ("stats",),
     ("runs",),
     ("user", "list"),
     ("user", "show", "alice"),

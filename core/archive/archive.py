@@ -126,18 +126,23 @@ class Archive:
         try:
             if not (await self.head()).seq:
                 await self.volumes.begin(actor)
-            if await followed.has_undated(self.database):
-                await self.projection.date_placements()
+            await self._date()
             if follow:
                 await self.catch_up()
         except (DamagedError, StorageError) as error:
             self.volumes.refuse(error)
 
+    async def _date(self) -> None:
+        """Read of the volumes what scripts for an older catalog leave to be read there."""
+        if await followed.has_undated(self.database):
+            await self.projection.date_placements()
+        if await followed.has_unknown_arrivals(self.database):
+            await self.projection.date_arrivals()
+
     async def _prepare_copy(self) -> None:
         """Finish what bringing up to date leaves to be read of the volumes, in the copy of a catalog; then it is only read."""
         try:
-            if await followed.has_undated(self.database):
-                await self.projection.date_placements()
+            await self._date()
         except (DamagedError, StorageError) as error:
             self.volumes.notices.note(error)
         self.database.refusal = self.refusal

@@ -90,10 +90,13 @@ CREATE TABLE part_0 (key BLOB NOT NULL, part_id INTEGER NOT NULL, PRIMARY KEY (k
 CREATE TABLE part_1 (key BLOB NOT NULL, part_id INTEGER NOT NULL, PRIMARY KEY (key, part_id)) WITHOUT ROWID;
 CREATE TABLE part_2 (key BLOB NOT NULL, part_id INTEGER NOT NULL, PRIMARY KEY (key, part_id)) WITHOUT ROWID;
 
+-- messages, bytes: of the messages that lie in it now.
 CREATE TABLE folder (
     id INTEGER PRIMARY KEY,
     owner TEXT NOT NULL REFERENCES user (id),
     path TEXT NOT NULL,
+    messages INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0,
     UNIQUE (owner, path)
 );
 
@@ -111,6 +114,43 @@ CREATE UNIQUE INDEX placement_now ON placement (folder_id, message_id) WHERE unt
 CREATE INDEX placement_message ON placement (message_id);
 CREATE INDEX placement_list ON placement (folder_id, date, message_id, since_seq, until_seq);
 CREATE INDEX placement_undated ON placement (since_seq) WHERE date IS NULL;
+
+-- Messages, each once, by the day on which they were sent (days since 1970 in UTC, -1 without a usable date), by class of size
+-- (its least bytes), and by the domain of their sender (empty without one).
+CREATE TABLE tally (
+    kind TEXT NOT NULL,
+    key NOT NULL,
+    messages INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+
+-- The day on which messages came into the archive: those from this id on, up to the next one here. Unknown before the first.
+CREATE TABLE arrival (message_id INTEGER PRIMARY KEY, day INTEGER NOT NULL);
+
+-- Messages by that day.
+CREATE TABLE growth (day INTEGER PRIMARY KEY, messages INTEGER NOT NULL, bytes INTEGER NOT NULL);
+
+-- What leaves a folder; what comes is counted for many messages at once.
+CREATE TRIGGER placement_went AFTER DELETE ON placement WHEN OLD.until_seq IS NULL BEGIN
+    UPDATE folder SET messages = messages - 1, bytes = bytes - coalesce((SELECT size FROM message WHERE id = OLD.message_id), 0)
+        WHERE id = OLD.folder_id;
+END;
+
+CREATE TRIGGER placement_ended AFTER UPDATE OF until_seq ON placement WHEN OLD.until_seq IS NULL AND NEW.until_seq IS NOT NULL BEGIN
+    UPDATE folder SET messages = messages - 1, bytes = bytes - coalesce((SELECT size FROM message WHERE id = OLD.message_id), 0)
+        WHERE id = OLD.folder_id;
+END;
+
+CREATE TRIGGER placement_changed AFTER UPDATE OF message_id ON placement WHEN NEW.until_seq IS NULL BEGIN
+    UPDATE folder SET bytes = bytes - coalesce((SELECT size FROM message WHERE id = OLD.message_id), 0)
+        + coalesce((SELECT size FROM message WHERE id = NEW.message_id), 0) WHERE id = NEW.folder_id;
+END;
+
+CREATE TRIGGER message_resized AFTER UPDATE OF size ON message WHEN OLD.size <> NEW.size BEGIN
+    UPDATE folder SET bytes = bytes - OLD.size + NEW.size
+        WHERE id IN (SELECT folder_id FROM placement WHERE message_id = NEW.id AND until_seq IS NULL);
+END;
 
 -- What is known of the servers: one row per folder and UIDVALIDITY, one per UID. fetched: the bytes were read at this very
 -- UID (else it came here by a move). delete_seq: the entry that said we delete it; with gone_seq: we did.

@@ -27,6 +27,8 @@ READING = """
 verify
 verify --json
 status
+stats
+stats --json
 search message
 show 1
 folders alice

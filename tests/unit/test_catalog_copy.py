@@ -12,7 +12,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from core.archive.archive import Archive
-from core.archive.catalog import catalog
+from core.archive.catalog import catalog, tallies
 from core.archive.proof.verify import verify
 from core.archive.store import message_rows, volume_copy
 from core.archive.transfer import backup as backups
@@ -74,7 +74,7 @@ def test_each_table_is_made_from_the_ledger_or_copied(tmp_path: Path) -> None:
         connection.executescript(schema.read_text())
         names = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     places = {name for name in names if name.startswith(("digest_", "part_"))}
-    assert names - places - {"sqlite_sequence", "migration", "applied"} == {*catalog.TABLES, *STATE}
+    assert names - places - {"sqlite_sequence", "migration", "applied"} == {*catalog.TABLES, *tallies.DAYS, *STATE}
     assert not set(catalog.TABLES) & set(STATE)
 
 

@@ -43,7 +43,7 @@ async def _home(path: Path, count: int) -> Home:
     with closing(sqlite3.connect(home.catalog)) as connection:
         numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
         connection.create_function("sha", 1, lambda number: int(number).to_bytes(32, "little"))
-        connection.execute("INSERT INTO folder VALUES (1, (SELECT id FROM user), 'INBOX')")
+        connection.execute("INSERT INTO folder (id, owner, path) VALUES (1, (SELECT id FROM user), 'INBOX')")
         connection.execute("INSERT INTO filing VALUES (1, 's', 'i', 'o')")
         connection.execute(
             f"INSERT INTO message {numbers.format(count)} "

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from itertools import groupby
 from typing import assert_never
 
-from core.archive.catalog import catchall, digests, lanes, mail, messages, parts, records, totals
+from core.archive.catalog import catchall, digests, lanes, mail, messages, parts, records, tallies, totals
 from core.archive.catalog.followed import applied as applied
 from core.archive.catalog.messages import Details, ProjectionStep
 from core.archive.store.entries import KINDS, AnyEntry, is_a
@@ -49,7 +49,7 @@ from core.model import moment
 #: Tables that hold nothing but the projection, in an order in which they may be emptied.
 TABLES = (
     *("left_address", "left_message", "not_ours", "unknown_message", "unknown_address", "filing"),
-    *("anchor", "lane", "stored_volume"),
+    *("anchor", "lane", "stored_volume", tallies.TABLE),
     *("source_message", "source_folder", "placement", "folder", "message", "address", "user", "profile", "directory"),
 )
 
@@ -71,7 +71,7 @@ async def apply(transaction: Transaction, entry: Entry, volume: int, details: De
 async def _apply(transaction: Transaction, number: int, entry: Entry, volume: int, details: Details) -> None:
     """Apply one entry, which has the ``number`` in the catalog."""
     if entry.kind in KINDS and not is_a(entry.kind, Unprojected):
-        await _project(ProjectionStep(transaction, number, volume, details), entry.value)
+        await _project(ProjectionStep(transaction, number, entry.at, volume, details), entry.value)
         await date_placements(transaction, {number: entry.at})
 
 
@@ -202,7 +202,7 @@ async def _archived_together(transaction: Transaction, entries: Mapping[int, Ent
     # Only of this kind: the payloads of others need not be read for it.
     if len(entries) < 2 or any(entry.kind != Archived.kind for entry in entries.values()):
         return False
-    archived = [(number, entry.value) for number, entry in entries.items() if isinstance(entry.value, Archived)]
+    archived = [(number, entry.at, entry.value) for number, entry in entries.items() if isinstance(entry.value, Archived)]
     if len(archived) != len(entries):
         return False
     await mail.archived_together(transaction, volume, details, archived)
@@ -216,6 +216,7 @@ async def clear(transaction: Transaction) -> None:
         await transaction.execute(f"DELETE FROM {table}")
     await digests.clear(transaction)
     await parts.clear(transaction)
+    await tallies.clear(transaction)
     await transaction.execute("DELETE FROM folder_state")
     await kept.forget(transaction, records.USERS_CHANGED)
     await totals.forget(transaction)

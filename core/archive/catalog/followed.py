@@ -15,3 +15,9 @@ async def applied(catalog: Database | Transaction) -> Head:
 async def has_undated(catalog: Database) -> bool:
     """True when placements are left to be dated, as an older version left them."""
     return bool(await catalog.value("SELECT EXISTS (SELECT 1 FROM placement WHERE date IS NULL)"))
+
+
+async def has_unknown_arrivals(catalog: Database) -> bool:
+    """True when it is not known when messages came, as an older version left them."""
+    first = "SELECT coalesce(min(message_id), 9e18) FROM arrival"
+    return bool(await catalog.value(f"SELECT EXISTS (SELECT 1 FROM message WHERE id < ({first}))"))

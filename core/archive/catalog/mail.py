@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.archive.catalog import catchall, digests, messages, twins
+from core.archive.catalog import catchall, digests, messages, tallies, twins
 from core.archive.catalog.messages import Details, ProjectionStep
 from core.archive.catalog.twins import STANDING, Came
 from core.archive.store.entries.mail import Archived, Deleted, Deleting, Linked, Moved, Relisted, Returned, Vanished
@@ -25,15 +25,19 @@ async def archived(step: ProjectionStep, entry: Archived) -> None:
 
 
 async def archived_together(
-    transaction: Transaction, volume: int, details: Details, entries: Sequence[tuple[int, Archived]]
+    transaction: Transaction, volume: int, details: Details, entries: Sequence[tuple[int, str, Archived]]
 ) -> None:
-    """Apply consecutive entries, each with its seq, as ``archived`` would one by one: a few statements for all."""
-    folders = await messages.folders(transaction, [entry.folder for _, entry in entries])
-    sources = await messages.source_folders(transaction, [entry.source for _, entry in entries])
-    canonical = {sha256: form for _, entry in entries for sha256, form in entry.canonical.items()}
-    named = [sha256 for _, entry in entries for sha256 in entry.digests()]
+    """Apply consecutive entries, each with its seq and its time, as ``archived`` would one by one: a few statements for all."""
+    folders = await messages.folders(transaction, [entry.folder for *_, entry in entries])
+    sources = await messages.source_folders(transaction, [entry.source for *_, entry in entries])
+    canonical = {sha256: form for *_, entry in entries for sha256, form in entry.canonical.items()}
+    named: dict[bytes, str] = {}
+    for _, at, entry in entries:
+        for sha256 in entry.digests():
+            # The first entry that names a message stored it.
+            named.setdefault(sha256, at)
     known = await messages.insert_all(transaction, volume, details, named, canonical)
-    placed = [(folders[entry.folder], sources[entry.source], seq, one) for seq, entry in entries for one in entry.messages]
+    placed = [(folders[entry.folder], sources[entry.source], seq, one) for seq, _, entry in entries for one in entry.messages]
     await messages.place_all(transaction, placed, known)
 
 
@@ -132,10 +136,14 @@ async def moved(step: ProjectionStep, entry: Moved) -> None:
         "AND NOT EXISTS (SELECT 1 FROM source_message s JOIN message form ON form.id = s.message_id "
         "WHERE (form.id = placement.message_id OR form.twin_of = placement.message_id) "
         "AND s.folder_id = placement.folder_id AND s.gone_seq IS NULL)",
-        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT standing, folder, :seq FROM moving "
-        "WHERE folder <> from_folder",
     ):
         await step.transaction.execute(statement, {"seq": step.seq} if ":seq" in statement else ())
+    await tallies.place(
+        step.transaction,
+        "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) SELECT standing, folder, ? FROM moving "
+        "WHERE folder <> from_folder",
+        [(step.seq,)],
+    )
 
 
 async def vanished(step: ProjectionStep, entry: Vanished | Deleted) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from core.archive.catalog import digests, restated, totals, twins
+from core.archive.catalog import digests, restated, tallies, totals, twins
 from core.archive.catalog.digests import KnownMessage, KnownMessages
+from core.archive.catalog.tallies import Arrival
 from core.archive.catalog.twins import Came
 from core.archive.store.entries.statement import Storing
 from core.archive.store.entries.upkeep import Repaired, Salvaged
@@ -32,10 +33,11 @@ Details = Mapping[bytes, Detail]
 
 @dataclass(frozen=True, slots=True)
 class ProjectionStep:
-    """A ledger entry being applied: its seq, its volume, and the details of the messages that are new in it."""
+    """A ledger entry being applied: its seq, its time, its volume, and the details of the messages that are new in it."""
 
     transaction: Transaction
     seq: int
+    at: str
     volume: int
     details: Details
 
@@ -47,29 +49,32 @@ async def insert(
     step: ProjectionStep, entry: Storing, canonical: Canonical, came: Came = Came.SERVER
 ) -> dict[bytes, KnownMessage]:
     """Add the messages of an entry that are new; all of its messages as the catalog has them."""
-    return await insert_all(step.transaction, step.volume, step.details, entry.digests(), canonical, came)
+    named = dict.fromkeys(entry.digests(), step.at)
+    return await insert_all(step.transaction, step.volume, step.details, named, canonical, came)
 
 
 async def insert_all(
     transaction: Transaction,
     volume: int,
     details: Details,
-    named: Sequence[bytes],
+    named: Mapping[bytes, str],
     canonical: Canonical,
     came: Came = Came.SERVER,
 ) -> dict[bytes, KnownMessage]:
-    """Add those of ``named``, all messages of the entries in their order, that are new in ``volume``.
+    """Add those of ``named``, all messages of the entries in their order with the times of these, that are new in ``volume``.
 
     All of these as the catalog has them. ``details`` may hold messages of other entries too, which are added with those.
     """
-    known = await digests.find(transaction, named)
+    known = await digests.find(transaction, list(named))
     fresh = {sha256: details[sha256] for sha256 in named if sha256 in details and sha256 not in known}
-    known |= await _add(transaction, volume, fresh)
-    return known | await digests.find(transaction, await twins.link(transaction, canonical, named, fresh, came))
+    known |= await _add(transaction, volume, fresh, named)
+    return known | await digests.find(transaction, await twins.link(transaction, canonical, list(named), fresh, came))
 
 
-async def _add(transaction: Transaction, volume: int, details: Details) -> dict[bytes, KnownMessage]:
-    """Add messages that are not in the catalog."""
+async def _add(
+    transaction: Transaction, volume: int, details: Details, times: Mapping[bytes, str]
+) -> dict[bytes, KnownMessage]:
+    """Add messages that are not in the catalog; ``times``: of their entries."""
     first = int(await transaction.value("SELECT coalesce(max(id), 0) + 1 FROM message"))
     numbered = dict(zip(details, range(first, first + len(details)), strict=True))
     await transaction.many(
@@ -77,6 +82,11 @@ async def _add(transaction: Transaction, volume: int, details: Details) -> dict[
         [(numbered[sha256], *_message_row(sha256, volume, detail)) for sha256, detail in details.items()],
     )
     await digests.add(transaction, list(numbered.items()))
+    arrivals = [
+        Arrival(numbered[sha256], times[sha256], detail.size, detail.envelope.date, detail.envelope.sender)
+        for sha256, detail in details.items()
+    ]
+    await tallies.came(transaction, arrivals)
     return {sha256: KnownMessage(number, number, details[sha256].envelope.date) for sha256, number in numbered.items()}
 
 
@@ -85,12 +95,15 @@ async def repaired(step: ProjectionStep, entry: Repaired) -> None:
     await totals.forget(step.transaction)
     renewed = dict.fromkeys(entry.renewed())
     known = await digests.ids(step.transaction, renewed)
-    await _add(step.transaction, step.volume, {sha256: step.details[sha256] for sha256 in renewed if sha256 not in known})
+    added = {sha256: step.details[sha256] for sha256 in renewed if sha256 not in known}
+    await _add(step.transaction, step.volume, added, dict.fromkeys(added, step.at))
+    await tallies.leave(step.transaction, list(known.values()))
     columns = ", ".join(f"{name} = ?" for name in _MESSAGE_COLUMNS.split(", "))
     await step.transaction.many(
         f"UPDATE message SET {columns} WHERE id = ?",
         [(*_message_row(sha256, step.volume, step.details[sha256]), number) for sha256, number in known.items()],
     )
+    await tallies.count(step.transaction, list(known.values()))
     await step.transaction.many(
         "UPDATE placement SET date = message.date FROM message WHERE message.id = ? AND message.date IS NOT NULL "
         "AND placement.message_id = message.id",
@@ -161,7 +174,8 @@ async def put(transaction: Transaction, places: Iterable[tuple[KnownMessage, int
 
     Those without a date of their own get that of the entry later (``catalog.date_placements``).
     """
-    await transaction.many(
+    await tallies.place(
+        transaction,
         "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq, date) VALUES (?, ?, ?, ?)",
         [(message.standing, folder, seq, message.date) for message, folder, seq in places],
     )

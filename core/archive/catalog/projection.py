@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 
-from core.archive.catalog import catalog, changes, details, digests, lane_following, lanes, parts, settings
+from core.archive.catalog import catalog, changes, details, digests, lane_following, lanes, parts, settings, tallies
 from core.archive.catalog.lane_following import LaneFollower
 from core.archive.catalog.messages import Detail, Details
 from core.archive.store import intake
@@ -143,6 +143,13 @@ class Projection:
             times = await self._volumes.entry_times(seqs)
             async with self._database.transaction() as transaction:
                 await catalog.date_placements(transaction, {seq: times.get(seq, "") for seq in seqs})
+
+    async def date_arrivals(self) -> None:
+        """Find when old messages came, by the entries that placed them first, and count them by day."""
+        entries = await tallies.first_entries(self._database)
+        times = await self._volumes.entry_times({seq for _, seq in entries})
+        async with self._database.transaction() as transaction:
+            await tallies.date(transaction, [(number, times.get(seq, "")) for number, seq in entries])
 
     # For the writer ------------------------------------------------------------------------------------------------------
 

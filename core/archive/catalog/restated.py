@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from core.archive.catalog import digests
+from core.archive.catalog import digests, tallies
 from core.archive.store.entries.restated import Restated, RestatedSource, SourceState
 from core.archive.store.entries.values import Canonical, OwnedFolder, ReportHeader, ServerMessage, SourceFolder
 from core.db.database import Database, Row, Transaction
@@ -68,11 +68,11 @@ async def place(transaction: Transaction, seq: int, messages: Sequence[Restated]
             f"UPDATE placement SET until_seq = ? WHERE message_id = ? AND until_seq IS NULL AND folder_id NOT IN ({marks})",
             (seq, known.standing, *folders),
         )
-        for folder in folders:
-            await transaction.execute(
-                "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) VALUES (?, ?, ?)",
-                (known.standing, folder, seq),
-            )
+        await tallies.place(
+            transaction,
+            "INSERT OR IGNORE INTO placement (message_id, folder_id, since_seq) VALUES (?, ?, ?)",
+            [(known.standing, folder, seq) for folder in folders],
+        )
         for source in message.sources:
             await _know(transaction, seq, known.id, source)
 
@@ -105,6 +105,7 @@ async def lose(transaction: Transaction, volume: int, lost: Collection[bytes]) -
             await _hand_over(transaction, number)
             for table in ("source_message", "placement", "unknown_message"):
                 await transaction.execute(f"DELETE FROM {table} WHERE message_id = ?", (number,))
+            await tallies.leave(transaction, [number])
             await transaction.execute("DELETE FROM message WHERE id = ?", (number,))
             await digests.remove(transaction, sha256, number)
 
