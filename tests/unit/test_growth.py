@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from core import masking
+from core.archive.catalog import tallies
 from core.archive.read.reading import Stored
 from core.archive.search import folding, index_document, numbers
 from core.archive.search.index_row import Lack
@@ -275,6 +276,7 @@ READERS: dict[str, tuple[tuple[Shaping, ...], Reader]] = {
     ),
     "core.message.separators": (TEXT, _separated),
     "core.message.arrival": (MAIL, arrival.arrived),
+    "core.archive.catalog.tallies": (TEXT, _text(tallies.domain)),
     "core.message.date_field": (TEXT, _text(date_field.seconds)),
     "core.message.gmail": (MAIL, lambda raw: gmail.filed(b"X-Gmail-Labels: " + raw)),
     "core.archive.transfer.kerio": (MAIL, kerio._item),
