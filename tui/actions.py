@@ -23,6 +23,7 @@ PLACES = (
     Action(
         "go-unknown", "go('unknown')", ("w",), "Unknown addresses", "Go to Unknown addresses: nobody has them yet", footer=False
     ),
+    Action("go-statistics", "go('statistics')", ("T",), "Statistics", "Go to Statistics: mail over time, by users …", False),
     Action("go-settings", "go('settings')", ("s",), "Settings", "Go to Settings", footer=False),
 )
 
@@ -136,13 +137,7 @@ DIRECTORY_ACTIONS = (
 )
 
 SYNC_ACTIONS = (
-    Action(
-        "sync-do",
-        "do",
-        ("enter", "y"),
-        "Synchronise now",
-        "Do what is shown here, and save new settings if that works",
-    ),
+    Action("sync-do", "do", ("enter", "y"), "Synchronise now", "Do what is shown here, and save new settings if that works"),
     Action("sync-force", "force", ("f",), "Let them go", "Do it although so many users would go. Asks first, and says who"),
     Action("sync-again", "again", ("r",), "Ask again", "Ask the directory again, and show what would change now"),
     Action("sync-leave", "leave", ("escape", "q", "n"), "Back", "Back to the settings; nothing more is changed"),
@@ -153,15 +148,13 @@ HOME_ACTIONS = (
     Action("new", "new", ("n",), "New", "Make a new profile"),
     Action("run", "run_profile", ("r",), "Run", "Run the profile and watch it; watch it if it is running"),
     Action("edit", "edit", ("e",), "Edit", "Change the profile"),
-    *(replace(place, footer=True) for place in PLACES if place.id == "go-archive"),
     SEARCH_MAIL,
     Action("quit", "quit_console", ("q",), "Quit", "Leave the console; runs go on without it"),
-    *(replace(place, footer=True) for place in PLACES if place.id in ("go-users", "go-activity")),
     Action("automatic", "automatic", ("a",), "Automatic", "Switch between automatic and by hand"),
     Action("result", "result", ("o",), "Last result", "Open the profile's last run"),
     Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
     Action("delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
-    *(place for place in PLACES if place.id in ("go-home", "go-unknown", "go-settings")),
+    *(replace(place, footer=place.id != "go-home") for place in PLACES),
     Action("home-remedy-1", "remedy(1)", ("1",), "Remedy", "1 to 9 lead to where what needs attention is mended", False),
     *(
         Action(f"home-remedy-{digit}", f"remedy({digit})", (str(digit),), "Remedy", "", footer=False)
@@ -248,10 +241,14 @@ ACTIVITY_ACTIONS = (
     *PLACES,
 )
 
-WORKERS_ACTIONS = (
-    Action("back", "back", ("escape", "q"), "Back", "Back to the runs"),
+STATISTICS_ACTIONS = (
+    Action("statistics-span", "next_period", ("t",), "Day, week, month", "Count by days, weeks or months"),
+    Action("statistics-list", "next_list", ("f",), "By", "List sizes, senders' domains, users or folders"),
+    Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
     *PLACES,
 )
+
+WORKERS_ACTIONS = (Action("back", "back", ("escape", "q"), "Back", "Back to the runs"), *PLACES)
 
 JOB_ACTIONS = (
     Action("job-stop", "stop", ("c",), "Stop", "Stop it; what it did stays. Asks first"),
@@ -380,6 +377,7 @@ TABLES: Mapping[str, Sequence[Action]] = {
     "Activity": ACTIVITY_ACTIONS,
     "Problems": PROBLEMS_ACTIONS,
     "Workers": WORKERS_ACTIONS,
+    "Statistics": STATISTICS_ACTIONS,
     "the ledger": LEDGER_ACTIONS,
     "Unknown addresses": UNKNOWN_ACTIONS,
     "Settings": SETTINGS_ACTIONS,

@@ -41,6 +41,7 @@ from tui.places.proof.proof import ProofPlace
 from tui.places.proof.seals import SealsPlace
 from tui.places.runs.activity import ActivityPlace
 from tui.places.settings.settings import SettingsPlace
+from tui.places.statistics.statistics import StatisticsPlace
 from tui.places.transfer.saving import SavingForm
 from tui.places.users.unknown import UnknownPlace
 from tui.places.users.users import UsersPlace
@@ -388,6 +389,7 @@ def places() -> dict[str, type[Place]]:
         "archive": ArchivePlace,
         "activity": ActivityPlace,
         "unknown": UnknownPlace,
+        "statistics": StatisticsPlace,
         "settings": SettingsPlace,
         "proof": ProofPlace,
         "seals": SealsPlace,

@@ -16,7 +16,7 @@ from core.cli.answer import Answer, Raw, Verbatim
 from core.cli.monitoring_sample import MonitoringForm, Sample
 from core.errors import ArchivarError, DamagedError, InputError, StorageError
 from core.problems import command_line, disk, usage
-from core.service.alarms.alarm import Alarm, AlarmRule, Weight
+from core.service.alarms.alarm import Alarm, AlarmRule, Weight, folded
 from core.text.format import safe
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
@@ -66,7 +66,9 @@ def unreadable(form: MonitoringForm, error: ArchivarError, file: Path | None) ->
 
 
 def _nagios(alarms: Sequence[Alarm], samples: Sequence[Sample]) -> Answer:
-    serious = sorted((one for one in alarms if one.rule.weight is not Weight.REMARK), key=lambda one: not one.rule.critical)
+    serious = sorted(
+        (one for one in folded(alarms) if one.rule.weight is not Weight.REMARK), key=lambda one: not one.rule.critical
+    )
     code = OK if not serious else CRITICAL if serious[0].rule.critical else WARNING
     told = [_plain(command_line.sentence(one.reason)) for one in serious]
     known = {one.name: one for one in samples if not one.labels}

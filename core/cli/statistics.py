@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from core.archive.catalog.tallies import SIZES
-from core.archive.read import statistics
+from core.archive.read import forecast, statistics
+from core.archive.read.forecast import DiskForecast
 from core.archive.read.statistics import LARGEST, Largest, Period, Statistics
 from core.archive.store import space
 from core.archive.store.space import DiskUse
@@ -39,20 +42,27 @@ async def stats(
     # Before the archive is opened, which makes files that go again.
     disk = space.use(home)
     async with context.archive() as archive:
-        found = _Told(await statistics.read(archive, now(), limit=limit), disk, by)
+        moment = now()
+        today = moment.astimezone(UTC).date()
+        grown = await archive.database.ask(partial(forecast.growth, today=today))
+        found = _Told(await statistics.read(archive, moment, limit=limit), disk, forecast.forecast(grown, disk, today), by)
     return Answer(json=found.as_json, lines=found.lines())
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """Statistics, the disk use, and the span that is shown."""
+    """Statistics, the disk use and its forecast, and the span that is shown."""
 
     found: Statistics
     disk: DiskUse
+    ahead: DiskForecast | None
     span: Period
 
     def as_json(self) -> dict[str, Any]:
-        return self.found.as_json() | {"space": self.disk.as_json()}
+        return self.found.as_json() | {
+            "space": self.disk.as_json(),
+            "forecast": self.ahead.as_json() if self.ahead is not None else None,
+        }
 
     def lines(self) -> Iterator[Part | str]:
         found, disk = self.found, self.disk
@@ -65,6 +75,9 @@ class _Told:
         yield Line(f"Spared    {size(found.spared.bytes)} by storing once what lies in several folders", 10)
         yield Line(f"On disk   {size(disk.used)}: {kinds}", 10)
         yield Line(f"Free      {size(disk.free)} of {size(disk.total)}", 10)
+        if (ahead := self.ahead) is not None:
+            full = f"full in {counted(ahead.days, 'day')}, on {ahead.until.isoformat()}"
+            yield Line(f"Forecast  {size(ahead.per_day)} more a day: {full}", 10)
         yield ""
         yield from self._times()
         yield ""

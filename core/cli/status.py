@@ -36,7 +36,7 @@ from core.problems.code import Reason
 from core.problems.table import warned
 from core.profiles.profile import Profile
 from core.service import liveness, verifications
-from core.service.alarms.alarm import Alarm, AlarmRule, Weight, heaviest
+from core.service.alarms.alarm import Alarm, AlarmRule, Weight, folded, heaviest
 from core.service.alarms.watch import Runs, Watch
 from core.service.liveness import Presence
 from core.service.lock import is_running
@@ -194,7 +194,7 @@ class _Glance:
             yield Table(("PROFILE", "STARTS", "NEXT", "LAST RUN", "WHEN", "DETAIL"), [self._row(one) for one in self.profiles])
         told = [
             one
-            for one in self.alarms
+            for one in folded(self.alarms)
             if not (self.noted and one.rule in (AlarmRule.READ_ONLY, AlarmRule.IS_BACKUP, AlarmRule.DAMAGE))
         ]
         if told:

@@ -91,3 +91,4 @@ BACKUP_DAMAGED = Code(
 BACKUP_OVERDUE = Code(
     "backup-overdue", "A backup should have been made by its schedule at {due:moment}, and was not.", f"{Do.SHOW_SERVICE}"
 )
+ALIKE = Code("alarms-alike", "{why} The same holds for {more:more profile|more profiles}.", "{why:remedy}")

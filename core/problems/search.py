@@ -79,6 +79,12 @@ NOTHING_FOUND = Code("nothing-found", "Nothing is found by {query}.", f"{Do.TRY_
 
 INDEX_SCHEMA = Code("index-schema", "{file} is damaged: in its schema {wrong}.", f"{Do.INDEX_ANEW}", Family.DAMAGE)
 INDEX_NOT_MADE = Code("index-not-made", "The search index cannot be made, since nothing can be written: {why}", "{why:remedy}")
+INDEX_FAILING = Code("index-failing", "The search index is not brought up, since {since:moment}: {why}", "{why:remedy}")
+INDEX_ENDED = Code(
+    "index-ended",
+    "The process that does it ended with code {status}.",
+    "The service tries again each minute. The folder log in the archive's folder has the details.",
+)
 
 INDEX_PARTLY = Code(
     "indexed-in-part",

@@ -287,6 +287,12 @@ SPACE_LOW = _warning(
     "Only {free:bytes} of {total:bytes} are free on the archive's disk.",
     "Make space, or runs will fail when it is full.",
 )
+FULL_SOON = _warning(
+    "disk-full-soon",
+    "The archive's disk will be full in {days:day}, as it has grown in the last weeks: {free:bytes} are free, and "
+    "{daily:bytes} more are taken each day.",
+    "Make space, or put the archive on a larger disk.",
+)
 _MENDS = "This mends it: {command}"
 EXPOSED = _warning("file-exposed", "{path} (mode {mode}) is open to other accounts of this machine.", _MENDS)
 EXPOSED_MORE = _warning(
@@ -303,6 +309,12 @@ NEVER_VERIFIED = _warning("never-verified", "The archive was never verified, and
 VERIFIED_LONG_AGO = _warning(
     "verified-long-ago",
     "The archive was last verified {age:day} ago, and does not verify itself.",
+    f"{Do.VERIFY_NOW}",
+)
+VERIFIED_AHEAD = _warning(
+    "verified-ahead",
+    "The last verification was made at {at:moment}, which is still to come: the clock was set back since, and nobody knows how "
+    "old it is.",
     f"{Do.VERIFY_NOW}",
 )
 VERIFICATION_OVERDUE = _warning(

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 
 from core.archive.archive import Archive
-from core.archive.search import search_index
+from core.archive.search import index_failure, search_index
 from core.archive.search.search_index import FEW_MESSAGES, MOST_MESSAGES, Index
 from core.config import Home
-from core.errors import ArchivarError
+from core.errors import ArchivarError, BusyError
+from core.problems.search import INDEX_ENDED
 from core.service.companion import PATIENCE_SECONDS, REST, Companion, Patience, main
 from core.service.queue import Queue
 
@@ -51,10 +53,19 @@ class Indexing:
             if code:
                 self._failed = now
                 logger.error("indexing ended with code %d; it is tried again in %d s", code, AGAIN_SECONDS)
+                if code != BusyError.exit_code:
+                    await self._note(code)
         self._behind = await self._is_behind() and now - self._failed > AGAIN_SECONDS
         if self._behind and free:
             self._start()
         return self._behind
+
+    async def _note(self, code: int) -> None:
+        """Keep the failure of a process that could not keep its reason."""
+        # On a full disk nothing can be kept, and that is told by itself.
+        with suppress(ArchivarError):
+            if await index_failure.standing(self._archive.database) is None:
+                await index_failure.failed(self._archive.database, INDEX_ENDED(status=code))
 
     async def _is_behind(self) -> bool:
         try:
@@ -84,6 +95,13 @@ async def catch_up(home: Home) -> None:
             await _work(Queue(archive.database), index)
         finally:
             await index.close()
+        await index_failure.succeeded(archive.database)
+    except ArchivarError as error:
+        # What is busy is free in a minute.
+        if not isinstance(error, BusyError):
+            with suppress(ArchivarError):
+                await index_failure.failed(archive.database, error.reason)
+        raise
     finally:
         await archive.close()
 

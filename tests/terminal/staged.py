@@ -8,6 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from core.archive.read.forecast import Growth
+from core.archive.read.statistics import MailSum
+from core.archive.store.space import DiskUse
+from core.archive.transfer.last_backup import LastBackup
 from core.engine.visit.progress import UNLISTED, MailboxLine, Snapshot
 from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, Told, User, now
 from core.profiles.profile import Access, Login, Profile, Server, Target
@@ -23,6 +27,7 @@ from tui.desk.profiles.described import facts
 from tui.desk.refusals import Refused
 from tui.desk.runs import runs
 from tui.desk.runs.runs import RunView
+from tui.desk.strip import Fact, strip
 
 #: Escapes that set a title, move, colour and clear; markup; direction and width tricks; and length.
 HOSTILE = (
@@ -97,6 +102,7 @@ class StagedDesk(Desk):
         self.service_running = False
         self.refusal: Refused | None = None
         self.scheduled = 0
+        self.strip: tuple[Fact, ...] = ()
         self.moment = moment or now()
         self.mail = StagedMail(self.moment)
         self.jobs = NoJobs()
@@ -137,6 +143,7 @@ class StagedDesk(Desk):
                 for each, run in rows
             ),
             attention=tuple(map(attention, self._staged_alarms(latest, chosen))),
+            strip=self.strip,
         )
 
     def _staged_alarms(self, latest: Mapping[str, Run], chosen: Mapping[UserSelection, Chosen]) -> Iterator[Alarm]:
@@ -223,6 +230,15 @@ def ordinary(moment: datetime | None = None) -> StagedDesk:
     )
     desk.add_run("Journal", RunStatus.WITH_ERRORS, run=6, finished=desk.moment, result=bad)
     desk.service_running = True
+    today = desk.moment.date()
+    days = {today - timedelta(days=ago): MailSum(900, (30 - ago % 7 * 4) * 1_000_000) for ago in range(31) if ago % 7 < 5}
+    desk.strip = strip(
+        Growth(MailSum(48_211, 3_100_000_000), days, today - timedelta(days=400)),
+        DiskUse(volumes=1_800_000_000, catalog=90_000_000, log=1_000_000, other=210_000_000, free=6 * 10**9, total=10**11),
+        LastBackup(desk.moment - day, "/srv/backup", 4711),
+        {"Alice": desk.moment + timedelta(hours=12)},
+        desk.moment,
+    )
     return desk
 
 

@@ -15,20 +15,24 @@ from core.archive.proof import damage
 from core.archive.proof.findings import Finding
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import PlaceState
+from core.archive.read.forecast import DiskForecast
 from core.archive.registry import last_attempt, saved_settings
 from core.archive.registry.last_attempt import Attempt, AttemptOutcome
-from core.errors import DamagedError
+from core.archive.store.space import DiskUse
+from core.errors import ArchivarError, DamagedError
 from core.model import Run, RunStatus, now
-from core.problems import folder, home, login
+from core.problems import folder, home, login, warning
 from core.problems.code import Reason
+from core.problems.command_line import sentence
 from core.profiles.profile import Access
 from core.profiles.rhythm import Rhythm
 from core.profiles.schedule import Schedule
 from core.profiles.seal_place import PlaceKind, SealPlace
 from core.profiles.selection import Chosen
 from core.service.alarms import rules
-from core.service.alarms.alarm import Alarm, AlarmRule, Weight, heaviest
+from core.service.alarms.alarm import Alarm, AlarmRule, Weight, folded, heaviest
 from core.service.alarms.watch import Runs, Watch
+from core.service.indexing import catch_up
 from core.service.queue import Queue
 from core.service.verifications import VerificationEnd, VerificationOutcome, VerificationRequest, VerificationState
 from tests import homes
@@ -157,6 +161,9 @@ ASKED = VerificationRequest("x", "root", MOMENT)
         (_standing(), None, "never-verified"),
         (_standing(), _last(timedelta(days=89)), ""),
         (_standing(), _last(timedelta(days=91)), "verified-long-ago"),
+        (_standing(), _last(timedelta(hours=-20)), ""),
+        (_standing(), _last(timedelta(days=-400)), "verified-ahead"),
+        (_standing(ended=FAILED), _last(timedelta(days=-400)), "last-verification-failed"),
         (_standing("monthly", timedelta(days=1)), None, ""),
         (_standing("monthly", timedelta(days=3)), None, "verification-overdue"),
         (_standing("monthly", timedelta(days=3), request=ASKED), None, ""),
@@ -174,8 +181,22 @@ ASKED = VerificationRequest("x", "root", MOMENT)
 def test_an_archive_that_is_not_proved_is_told(
     standing: VerificationState, last: LastVerification | None, expected: str
 ) -> None:
-    """Failed, overdue by two days, or without a schedule 90 days old; none while one is asked for."""
+    """Failed, overdue by two days, or without a schedule 90 days old; none while one is asked for.
+
+    One that is still to come, since the clock was set back, proves nothing by its age.
+    """
     assert word(rules.of_verification(standing, last, MOMENT)) == expected
+
+
+@pytest.mark.parametrize(
+    ("days", "free", "expected"), [(31, 10**12, ""), (30, 10**12, "disk-full-soon"), (1, 10**12, "disk-full-soon"), (1, 10, "")]
+)
+def test_a_disk_that_will_be_full_is_told_ahead(days: int, free: int, expected: str) -> None:
+    """Within the days of the setting; one that is nearly full has a rule of its own."""
+    disk = DiskUse(volumes=1, catalog=1, log=0, other=0, free=free, total=2 * 10**12)
+    ahead = DiskForecast(days, 10, (MOMENT + timedelta(days=days)).date())
+    assert word(rules.of_forecast(ahead, disk, 30)) == expected
+    assert rules.of_forecast(None, disk, 30) is None
 
 
 def test_damage_is_told_by_what_is_known_of_it() -> None:
@@ -290,3 +311,39 @@ async def test_a_schedule_in_a_time_zone_that_is_not_known_here_is_told(archive:
     profile = homes.profile("mail.example.test", 993, name="Staff", schedule=schedule)
     found = (await Watch(archive).look(Runs([profile], {}, {}, []))).alarms
     assert ("profile-never-started", "Staff") in {(word(one), one.subject) for one in found}
+
+
+def test_what_many_profiles_have_in_common_is_one_line() -> None:
+    """With the number of the others; failures, and what only a few have, stay by themselves."""
+    unsafe = [Alarm(AlarmRule.PROFILE, warning.NO_TLS(profile=f"P{number}"), f"P{number}") for number in range(1000)]
+    failed = [Alarm(AlarmRule.RUN_FAILED, WHY, f"P{number}") for number in range(5)]
+    found = folded([*failed, *unsafe, Alarm(AlarmRule.SPACE, WHY)])
+    assert [one.rule for one in found] == [AlarmRule.RUN_FAILED] * 5 + [AlarmRule.PROFILE, AlarmRule.SPACE]
+    assert found[5].subject == "P0"
+    assert "P0 connects without TLS" in sentence(found[5].reason)
+    assert "The same holds for 999 more profiles." in sentence(found[5].reason)
+    assert folded(unsafe[:3]) == unsafe[:3]
+
+
+async def test_an_index_that_cannot_be_made_is_told_until_it_is(archive: Archive) -> None:
+    """By its reason, and since the first failure; mail that is not indexed is not found."""
+    await homes.store(archive, {1: homes.message(1)})
+    watch, runs = Watch(archive), Runs([], {}, {}, [])
+
+    async def told() -> list[Alarm]:
+        return [one for one in (await watch.look(runs)).alarms if one.rule is AlarmRule.INDEX]
+
+    assert await told() == []
+    archive.home.search.mkdir()
+    try:
+        with pytest.raises(ArchivarError):
+            await catch_up(archive.home)
+        first = await told()
+        assert [one.reason.code.word for one in first] == ["index-failing"]
+        with pytest.raises(ArchivarError):
+            await catch_up(archive.home)
+        assert [one.since for one in await told()] == [first[0].since]
+    finally:
+        archive.home.search.rmdir()
+    await catch_up(archive.home)
+    assert await told() == []

@@ -15,6 +15,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.terminal.staged import StagedDesk, ordinary
+from tests.terminal.staged_statistics import StagedStatistics
 from tui.console import Console
 from tui.places import place
 
@@ -93,3 +94,25 @@ def test_archived_mail(snap_compare: Compare) -> None:
         await _loaded(pilot, "this is message 2.")
 
     assert snap_compare(console(), terminal_size=(120, 40), run_before=open_folder)
+
+
+def test_home_in_a_wide_window(snap_compare: Compare) -> None:
+    """The strip of Home on one line more or less."""
+    assert snap_compare(console(), terminal_size=(120, 40), run_before=lambda pilot: _loaded(pilot, "Needs attention (2)"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_statistics(snap_compare: Compare, size: tuple[int, int]) -> None:
+    """Charts over time, and a list of senders' domains."""
+    desk = ordinary(MOMENT)
+    desk.statistics = StagedStatistics(MOMENT)  # type: ignore[assignment]
+
+    async def open_page(pilot: Pilot[None]) -> None:
+        await _loaded(pilot, "Needs attention (2)")
+        await pilot.press("T")
+        await _loaded(pilot, "Sizes of messages")
+        await pilot.press("f")
+        await _loaded(pilot, "Senders' domains")
+
+    staged = Console(lambda: asyncio.sleep(0, desk))
+    assert snap_compare(staged, terminal_size=size, run_before=open_page)

@@ -105,6 +105,7 @@ async def test_every_action_is_in_the_command_palette() -> None:
             "Proof",
             "Activity",
             "Unknown addresses",
+            "Statistics",
             "Settings",
             "Help",
             "Guides",

@@ -10,12 +10,13 @@ from pathlib import Path
 from core import config
 from core.archive.archive import Archive
 from core.archive.registry import saved_profiles, users
+from core.archive.transfer import last_backup
 from core.config import Home
 from core.errors import ArchivarError, InputError
 from core.model import Run, now
 from core.profiles.selection import Chosen, UserSelection
 from core.service import cancelling
-from core.service.alarms.alarm import Alarm, AlarmRule
+from core.service.alarms.alarm import Alarm, AlarmRule, folded
 from core.service.alarms.watch import Runs, Watch
 from core.service.detach import ensure_running
 from core.service.lock import is_running
@@ -39,6 +40,8 @@ from tui.desk.runs.comparisons import ComparisonDesk
 from tui.desk.runs.runs import RunLooks, RunView
 from tui.desk.runs.workers import WorkersDesk
 from tui.desk.settings import SettingsDesk
+from tui.desk.statistics import StatisticsDesk
+from tui.desk.strip import strip
 from tui.desk.transfer.backups import BackupDesk
 from tui.desk.transfer.exports import ExportDesk
 from tui.desk.transfer.imports import ImportDesk
@@ -91,6 +94,7 @@ class Desk:
         self.unknown = UnknownDesk(archive)
         self.directory = DirectoryDesk(archive)
         self.settings = SettingsDesk(archive)
+        self.statistics = StatisticsDesk(archive)
         self.jobs = Jobs(archive.home)
         self.activity = ActivityDesk(archive, self.jobs)
         self.mail = ArchiveDesk(archive)
@@ -132,6 +136,7 @@ class Desk:
         with translated():
             watched = await self._watch.look(runs)
             alarms = [*self._without_starting(watched.alarms, busy), *await self._watch.of_addresses()]
+            backed_up = await last_backup.last(self._archive)
         return HomeView(
             path=present.text(str(self._home.path)),
             service_running=is_running(self._home),
@@ -148,8 +153,9 @@ class Desk:
                 )
                 for profile, run in rows
             ),
-            attention=(*map(told, self.jobs.all()), *self._waiting(busy), *map(attention, alarms)),
+            attention=(*map(told, self.jobs.all()), *self._waiting(busy), *map(attention, folded(alarms))),
             verified=self.proof.brief(watched.proof),
+            strip=strip(watched.growth, watched.files.disk, backed_up, starts, moment),
         )
 
     def _without_starting(self, found: Iterable[Alarm], busy: int) -> list[Alarm]:

@@ -18,6 +18,7 @@ from tui.desk.jobs import JobView
 from tui.desk.present import BLANK, Badge, Safe, Tone, badge, count, own, sentence, sentences, text
 from tui.desk.runs.run_words import run_facts, state
 from tui.desk.runs.runs import RunRow
+from tui.desk.strip import Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Remedy(StrEnum):
     JOB = "job"
     PROOF = "proof"
     SEALS = "seals"
+    STATISTICS = "statistics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ class ProfileView:
 class HomeView:
     """All of Home. ``busy`` counts queued and active runs, ``scheduled`` the automatic profiles.
 
-    ``verified``: the last verification, or the progress of one; ``service_stuck``: the service is stuck.
+    ``verified``: the last verification, or the progress of one; ``service_stuck``: the service is stuck; ``strip``: how the
+    archive is.
     """
 
     path: Safe
@@ -98,6 +101,7 @@ class HomeView:
     scheduled: int = 0
     verified: Safe = BLANK
     service_stuck: bool = False
+    strip: tuple[Fact, ...] = ()
 
 
 NEVER = badge("·", "never run", Tone.MUTED)
@@ -118,6 +122,8 @@ _REMEDIES: Mapping[AlarmRule, tuple[Remedy, Safe]] = {
     AlarmRule.VERIFICATION: (Remedy.PROOF, own("go to Proof")),
     AlarmRule.STORAGE: (Remedy.SETTINGS, own("go to Settings")),
     AlarmRule.SPACE: (Remedy.SETTINGS, own("go to Settings")),
+    AlarmRule.FORECAST: (Remedy.STATISTICS, own("go to Statistics")),
+    AlarmRule.INDEX: (Remedy.SETTINGS, own("go to Settings")),
     AlarmRule.DIRECTORY: (Remedy.DIRECTORY, own("look at the directory")),
     AlarmRule.KEY: (Remedy.SETTINGS, own("go to Settings")),
     AlarmRule.EXPOSED: (Remedy.SETTINGS, own("go to Settings")),

@@ -32,6 +32,8 @@ class Place(Screen[None]):
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
     #: The place has another key for help, since ? is typed in it.
     OWN_HELP: ClassVar[bool] = False
+    #: The footer has a second line with the ways to all places.
+    WITH_PLACES: ClassVar[bool] = False
     #: True once it was loaded, or the reason against that was shown.
     _shown_once = False
 
@@ -39,7 +41,7 @@ class Place(Screen[None]):
         yield Row(id="top")
         yield from self.content()
         yield Row(id="trouble")
-        yield KeyBar(self)
+        yield KeyBar(self, places=self.WITH_PLACES)
 
     def content(self) -> ComposeResult:
         """The widgets of the place."""

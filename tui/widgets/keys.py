@@ -1,8 +1,12 @@
-"""The footer of a place: as many keys as fit, the most important first, and always the one for help."""
+"""The footer of a place: as many keys as fit, the most important first, and always the one for help.
+
+On Home a second line has the ways to all other places.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
 
 from textual import events
 from textual.binding import Binding
@@ -14,6 +18,12 @@ from tui.desk.present import BLANK, Safe, cell_len, joined, own, text
 
 #: Shown at any width: all others can be found from it.
 HELP = ("help", "own_help")
+#: How actions begin that lead to a place.
+_GO = "go("
+
+
+#: Key, label, action, and whether it is available now.
+_Key: TypeAlias = tuple[Safe, Safe, str, bool]
 
 
 class Labelled(Protocol):
@@ -23,15 +33,19 @@ class Labelled(Protocol):
 
 
 class KeyBar(Widget):
-    """One line. It has only available keys; a click acts as the key."""
+    """One line, or two with the ``places`` in the second. It has only available keys; a click acts as the key."""
 
     DEFAULT_CSS = "KeyBar { height: 1; dock: bottom; }"
     COMPONENT_CLASSES = {"keys--key", "keys--dim"}  # noqa: RUF012
 
-    def __init__(self, place: Labelled) -> None:
+    def __init__(self, place: Labelled, *, places: bool = False) -> None:
         super().__init__()
         self._place = place
-        self._places: list[tuple[int, int, str]] = []
+        self._with_places = places
+        if places:
+            self.styles.height = 2
+        #: The line of a key, its first cell and the one after its last, and its action.
+        self._spots: list[tuple[int, int, int, str]] = []
         self._shown = BLANK
         self._covered = False
 
@@ -81,31 +95,40 @@ class KeyBar(Widget):
         self._shown = self._plain(bindings)
         helps = [one for one in bindings if one[2] in HELP]
         rest = [one for one in bindings if one[2] not in HELP]
-        room = self.size.width - 1 - sum(_width(one) for one in helps)
+        self._spots = []
+        if not self._with_places:
+            return self._line(0, rest, helps)
+        places = [one for one in rest if one[2].startswith(_GO)]
+        others = [one for one in rest if one not in places]
+        return Content("\n").join((self._line(0, others, helps), self._line(1, places, [])))
+
+    def _line(self, number: int, keys: Sequence[_Key], last: Sequence[_Key]) -> Content:
+        """As many of ``keys`` as there is room for beside the ``last``."""
+        room = self.size.width - 1 - sum(map(_width, last))
         fitting = []
-        for one in rest:
+        for one in keys:
             if _width(one) <= room:
                 fitting.append(one)
                 room -= _width(one)
         strong = str(self.get_component_rich_style("keys--key", partial=True))
         dim = str(self.get_component_rich_style("keys--dim", partial=True))
-        self._places, parts, at = [], [Content(" ")], 1
-        for one in [*fitting, *helps]:
+        parts, at = [Content(" ")], 1
+        for one in [*fitting, *last]:
             key, label, action, enabled = one
             parts += [
                 Content.styled(key, strong if enabled else dim),
                 Content.styled(own(" {}  ", label), "" if enabled else dim),
             ]
-            self._places.append((at, at + _width(one), action))
+            self._spots.append((number, at, at + _width(one), action))
             at += _width(one)
         return Content("").join(parts)
 
     async def on_click(self, event: events.Click) -> None:
-        for start, end, action in self._places:
-            if start <= event.x < end:
+        for line, start, end, action in self._spots:
+            if line == event.y and start <= event.x < end:
                 await self.screen.run_action(action)
 
 
-def _width(binding: tuple[Safe, Safe, str, bool]) -> int:
+def _width(binding: _Key) -> int:
     key, label, _, _ = binding
     return cell_len(key) + cell_len(label) + 3

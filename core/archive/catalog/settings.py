@@ -58,6 +58,8 @@ class Settings:
     backup_every: str = "daily at 02:00"
     #: Number of their generations.
     backup_keep: int = 1
+    #: Days ahead for which it is told that the disk will be full.
+    forecast: int = 30
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in DESCRIBED}
@@ -262,6 +264,11 @@ DESCRIBED: dict[str, Description] = {
         _within(1, _MOST_BACKUPS, int),
         _within(1, _MOST_BACKUPS, int),
         str,
+    ),
+    "forecast": _count(
+        "Days ahead for which it is told that the archive's disk will be full.",
+        ("Disk forecast", "told if full in so many days"),
+        3650,
     ),
 }
 

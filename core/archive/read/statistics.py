@@ -138,6 +138,11 @@ async def growth(source: Queries, first: date) -> dict[date, MailSum]:
     return {_date(day): MailSum(messages, size) for day, messages, size in rows}
 
 
+async def total(source: Queries) -> MailSum:
+    """All messages, each once."""
+    return sum((MailSum(*found) for _, *found in await source.read(*_tally(TallyKind.SIZE))), MailSum())
+
+
 async def known_since(source: Queries) -> date | None:
     """The first day on which mail came into the archive; None while there is none."""
     day = await source.value("SELECT min(day) FROM growth WHERE day > 0")

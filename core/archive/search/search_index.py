@@ -27,7 +27,7 @@ from pathlib import Path
 from core import files
 from core.archive.archive import Archive
 from core.archive.read import originals
-from core.archive.search import index_rows
+from core.archive.search import index_failure, index_rows
 from core.archive.search.beginnings import TOKENIZER
 from core.archive.search.index_row import COLUMNS, SHORT_COLUMNS, Batch, Lack, Unread, digest
 from core.config import Home
@@ -359,6 +359,7 @@ async def bring_up(archive: Archive, *, anew: bool = False, tell: Callable[[int,
         while step := await index.step():
             done += step
             tell(done, max(total, done))
+        await index_failure.succeeded(archive.database)
         return again + done
     finally:
         await index.close()

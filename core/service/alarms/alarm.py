@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
 from core.model import timestamp
+from core.problems import alarm as problems
 from core.problems import table
 from core.problems.code import Reason
 from core.values import dataclass
@@ -41,6 +43,8 @@ class AlarmRule(StrEnum):
     BACKUP = "backup"
     STORAGE = "storage"
     SPACE = "space"
+    FORECAST = "forecast"
+    INDEX = "index"
     DIRECTORY = "directory"
     KEY = "key"
     EXPOSED = "exposed"
@@ -96,3 +100,23 @@ class Alarm:
 def heaviest(alarms: Iterable[Alarm]) -> Weight:
     """The greatest weight; a remark's for none at all."""
     return max((one.rule.weight for one in alarms), default=Weight.REMARK)
+
+
+#: Alarms of one code up to which each is shown by itself, and the rules whose alarms are about settings of profiles.
+_EACH = 3
+_OF_SETTINGS = frozenset({AlarmRule.PROFILE, AlarmRule.DIRECTORY})
+
+
+def folded(alarms: Iterable[Alarm]) -> list[Alarm]:
+    """The alarms for people: what many profiles have in common is told of the first one, with the number of the others."""
+    alike: dict[tuple[AlarmRule, str], list[Alarm]] = {}
+    for one in alarms:
+        apart = one.rule not in _OF_SETTINGS or not one.subject
+        alike.setdefault((one.rule, str(len(alike)) if apart else one.reason.code.word), []).append(one)
+    found = []
+    for several in alike.values():
+        if len(several) > _EACH:
+            found.append(replace(several[0], reason=problems.ALIKE(why=several[0].reason, more=len(several) - 1)))
+        else:
+            found += several
+    return found

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import PlaceState
+from core.archive.read.forecast import DiskForecast
 from core.archive.registry.last_attempt import Attempt, AttemptOutcome
+from core.archive.store.space import DiskUse
 from core.archive.transfer.backup_plan import BackupOutcome, BackupState
 from core.engine.run import briefs
 from core.errors import DamagedError
@@ -33,6 +35,8 @@ OVERDUE = timedelta(days=2)
 SETTLING = timedelta(minutes=1)
 #: Time after which a run that is not at its end is told.
 LONG = timedelta(days=2)
+#: A time so far ahead of the clock that the clock was set back since.
+AHEAD = timedelta(days=1)
 #: Without a schedule: the time for which a verification counts.
 GOOD_FOR = timedelta(days=90)
 
@@ -113,6 +117,10 @@ def long_runs(active: Iterable[Run], moment: datetime) -> Iterator[Alarm]:
 
 def of_verification(standing: VerificationState, last: LastVerification | None, moment: datetime) -> Alarm | None:
     """An archive with mail whose verification failed, is overdue, or was too long ago."""
+    ahead = last.at if last is not None and last.at - moment > AHEAD else None
+    if ahead is not None:
+        # It would not age until the clock is there again.
+        last = None
     ended = standing.ended if standing.progress is None else None
     if ended is not None and ended.outcome is VerificationOutcome.FAILED and (last is None or last.at < ended.at):
         # The schedule tries again every hour, so it is never overdue.
@@ -126,6 +134,8 @@ def of_verification(standing: VerificationState, last: LastVerification | None, 
             since = timestamp(standing.due)
             return Alarm(AlarmRule.VERIFICATION, warnings.VERIFICATION_OVERDUE(since=since), since=standing.due)
         return _of_cancelled(standing, last, moment)
+    if ahead is not None:
+        return Alarm(AlarmRule.VERIFICATION, warnings.VERIFIED_AHEAD(at=timestamp(ahead)), since=ahead)
     if last is None:
         return Alarm(AlarmRule.VERIFICATION, warnings.NEVER_VERIFIED())
     age = moment - last.at
@@ -161,6 +171,13 @@ def of_backup(state: BackupState, moment: datetime) -> Alarm | None:
     if moment - state.due >= OVERDUE:
         return Alarm(AlarmRule.BACKUP, problems.BACKUP_OVERDUE(due=timestamp(state.due)), since=state.due)
     return None
+
+
+def of_forecast(ahead: DiskForecast | None, disk: DiskUse, most: int) -> Alarm | None:
+    """A disk that will be full within ``most`` days; one that is nearly so already is told by its own rule."""
+    if ahead is None or disk.low or ahead.days > most:
+        return None
+    return Alarm(AlarmRule.FORECAST, warnings.FULL_SOON(days=ahead.days, free=disk.free, daily=ahead.per_day))
 
 
 def of_place(place: PlaceState) -> Alarm:

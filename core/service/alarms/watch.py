@@ -6,14 +6,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import field
-from datetime import datetime
+from datetime import UTC, date, datetime
+from functools import partial
 
 from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.proof import damage, last_verification, seal_places
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import PlaceState
+from core.archive.read import forecast
+from core.archive.read.forecast import Growth
 from core.archive.registry import last_attempt, passwords, saved_directory, storage_state, unknown
+from core.archive.search import index_failure
+from core.archive.search.search_index import progress
 from core.archive.store import space
 from core.archive.store.space import DiskUse
 from core.archive.transfer import backup_plan, exposures
@@ -73,6 +78,7 @@ class Watched:
     proof: ProofState
     places: list[PlaceState]
     files: FileState
+    growth: Growth
 
 
 class Watch:
@@ -101,12 +107,22 @@ class Watch:
         state = await self._of_files()
         if state.disk.trouble is not None:
             found.append(Alarm(AlarmRule.SPACE, state.disk.trouble))
+        today = now().astimezone(UTC).date()
+        grown = await archive.database.ask(partial(forecast.growth, today=today))
+        if (full := await self._full(grown, state.disk, today)) is not None:
+            found.append(full)
         if state.keyless is not None:
             found.append(Alarm(AlarmRule.KEY, state.keyless))
         found += (Alarm(AlarmRule.EXPOSED, one.reason) for one in state.exposed)
         found += self._seen_damage()
         order = list(AlarmRule)
-        return Watched(sorted(found, key=lambda one: order.index(one.rule)), proof, places, state)
+        return Watched(sorted(found, key=lambda one: order.index(one.rule)), proof, places, state, grown)
+
+    async def _full(self, grown: Growth, disk: DiskUse, today: date) -> Alarm | None:
+        if self._archive.home.is_backup:
+            return None
+        ahead = forecast.forecast(grown, disk, today)
+        return rules.of_forecast(ahead, disk, (await settings.read(self._archive.database)).forecast)
 
     async def _of_files(self) -> FileState:
         """The state of the files, at most ``CURRENT_SECONDS`` old."""
@@ -144,6 +160,8 @@ class Watch:
             yield proved
         if (backup := rules.of_backup(await backup_plan.state(archive), now())) is not None:
             yield backup
+        if (failing := await index_failure.standing(archive.database)) is not None and (await progress(archive))[1]:
+            yield Alarm(AlarmRule.INDEX, failing.reason, since=failing.since)
         if (unstored := await storage_state.trouble(archive.home, archive.database)) is not None:
             yield Alarm(AlarmRule.STORAGE, unstored)
         for place in places:

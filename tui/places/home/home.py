@@ -13,6 +13,7 @@ from tui.bindings import bindings
 from tui.desk.home import Attention, HomeView, ProfileRow, Remedy
 from tui.desk.present import BLANK, Tone, joined, own
 from tui.desk.profiles.draft import ProfileDraft
+from tui.desk.strip import Fact
 from tui.places.archive.searching import SearchPlace
 from tui.places.directory.directory import DirectoryPlace
 from tui.places.place import BESIDE
@@ -21,6 +22,7 @@ from tui.places.profiles.profile_work import ProfileWork
 from tui.places.runs.job import JobPlace
 from tui.places.runs.run import RunPlace
 from tui.text.format import Line, ProfileTable, Span, fit, header, service, wrap
+from tui.text.strip import strip_lines
 from tui.widgets.lines import ChoiceList, Lines
 from tui.widgets.panel import Panel
 from tui.widgets.shown import shown
@@ -41,6 +43,7 @@ class HomePlace(ProfileWork):
     ACTIONS = HOME_ACTIONS
     BINDINGS: ClassVar[list[BindingType]] = bindings(HOME_ACTIONS)
     AUTO_FOCUS = "#profiles"
+    WITH_PLACES = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,6 +53,7 @@ class HomePlace(ProfileWork):
         self._expected: tuple[ProfileDraft, frozenset[str]] | None = None
 
     def content(self) -> ComposeResult:
+        yield Lines(id="strip", can_focus=False)
         with Panel(id="profiles-panel"):
             yield Lines(id="profiles-header", can_focus=False)
             profiles = ChoiceList(id="profiles")
@@ -77,10 +81,11 @@ class HomePlace(ProfileWork):
             profiles.cursor = keys.index(key)
         profiles.show(lambda width: ProfileTable(view.profiles, width))
         self.query_one("#profiles-header", Lines).show(lambda width: [_headed(ProfileTable(view.profiles, width - 2).header)])
-        self.panel("profiles-panel").head(own("Profiles ({})", len(view.profiles)), view.verified)
+        self.panel("profiles-panel").head(own("Profiles ({})", len(view.profiles)), BLANK if view.strip else view.verified)
         for name in ("#profiles", "#profiles-header"):
             self.query_one(name).display = bool(view.profiles)
         self.query_one("#no-profiles").display = not view.profiles
+        self._show_strip(view)
         self._show_attention(view.attention)
         self._see_to_keys()
 
@@ -100,6 +105,14 @@ class HomePlace(ProfileWork):
             # It was left without saving, or keeps its name.
             self._expected = None
         return ""
+
+    def _show_strip(self, view: HomeView) -> None:
+        strip = self.query_one("#strip", Lines)
+        verified = (Fact(view.verified),) if view.verified else ()
+        facts = (*view.strip, *verified) if view.strip else ()
+        strip.styles.height = len(strip_lines(facts, self.size.width - 1))
+        strip.display = bool(facts)
+        strip.show(lambda width: strip_lines(facts, width))
 
     def _show_attention(self, found: tuple[Attention, ...]) -> None:
         panel, attention = self.query_one("#attention", ChoiceList), self.panel("attention-panel")

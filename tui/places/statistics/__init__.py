@@ -1,0 +1,1 @@
+"""Statistics: mail over time, and the largest users, folders, senders and sizes."""
