@@ -155,6 +155,9 @@ HOME_ACTIONS = (
     Action("copy", "copy", ("c",), "Copy", "Make a new profile that is like this one"),
     Action("delete", "delete", ("d",), "Delete", "Delete the profile; what it archived stays. Asks first"),
     *(replace(place, footer=place.id != "go-home") for place in PLACES),
+    Action(
+        "home-acknowledge", "acknowledge", ("X",), "Acknowledge", "Let what is chosen in the lower panel stand; asks why", False
+    ),
     Action("home-remedy-1", "remedy(1)", ("1",), "Remedy", "1 to 9 lead to where what needs attention is mended", False),
     *(
         Action(f"home-remedy-{digit}", f"remedy({digit})", (str(digit),), "Remedy", "", footer=False)

@@ -34,6 +34,7 @@ COMMANDS = {
     "cancel": CommandEntry("runs", "Cancel a run."),
     "missing": CommandEntry("missing", "Compare the server with the archive."),
     "status": CommandEntry("status", "Show the archive at a glance: profiles, last results."),
+    "acknowledge": CommandEntry("acknowledge", "Let a standing alarm stand: it counts as a remark from then on."),
     "stats": CommandEntry("statistics", "Show how mail is spread over time, users, folders, senders and sizes."),
     "doctor": CommandEntry(
         "doctor", "Look whether Kerio Connect is set up for archiving, and whether others can read the archive's files."

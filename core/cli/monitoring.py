@@ -58,7 +58,7 @@ def unreadable(form: MonitoringForm, error: ArchivarError, file: Path | None) ->
     if form is MonitoringForm.NAGIOS:
         code = CRITICAL if isinstance(error, DamagedError) else UNKNOWN
         return Answer(lines=[Verbatim(f"ARCHIVAR {_STATES[code]} - {_plain(error.message)}")], exit_code=code)
-    damaged = [Sample("alarm", 1, _labels(AlarmRule.DAMAGE, ""))] if isinstance(error, DamagedError) else []
+    damaged = [Sample("alarm", 1, _labels(AlarmRule.DAMAGE, Weight.DAMAGE, ""))] if isinstance(error, DamagedError) else []
     return _metrics([Sample("up", 0), *damaged], file)
 
 
@@ -66,9 +66,7 @@ def unreadable(form: MonitoringForm, error: ArchivarError, file: Path | None) ->
 
 
 def _nagios(alarms: Sequence[Alarm], samples: Sequence[Sample]) -> Answer:
-    serious = sorted(
-        (one for one in folded(alarms) if one.rule.weight is not Weight.REMARK), key=lambda one: not one.rule.critical
-    )
+    serious = sorted((one for one in folded(alarms) if one.weight is not Weight.REMARK), key=lambda one: not one.rule.critical)
     code = OK if not serious else CRITICAL if serious[0].rule.critical else WARNING
     told = [_plain(command_line.sentence(one.reason)) for one in serious]
     known = {one.name: one for one in samples if not one.labels}
@@ -89,12 +87,12 @@ def _plain(text: str) -> str:
 
 def _of_alarms(alarms: Sequence[Alarm]) -> Iterator[Sample]:
     """A sample for each rule and subject, also if several alarms have both in common."""
-    for labels in dict.fromkeys(_labels(one.rule, one.subject) for one in alarms):
+    for labels in dict.fromkeys(_labels(one.rule, one.weight, one.subject) for one in alarms):
         yield Sample("alarm", 1, labels)
 
 
-def _labels(rule: AlarmRule, subject: str) -> tuple[tuple[str, str], ...]:
-    return (("rule", rule.value), ("weight", rule.weight.name.lower()), ("subject", subject))
+def _labels(rule: AlarmRule, weight: Weight, subject: str) -> tuple[tuple[str, str], ...]:
+    return (("rule", rule.value), ("weight", weight.name.lower()), ("subject", subject))
 
 
 def _metrics(samples: Sequence[Sample], file: Path | None) -> Answer:

@@ -200,12 +200,18 @@ class _Glance:
         if told:
             yield ""
         for one in told:
-            yield Line(f"{'✘' if one.rule.critical else '!'} {command_line.told(one.reason)}", 2)
+            yield Line(_told(one), 2)
 
     def _row(self, profile: Profile) -> tuple[str, ...]:
         last = self.latest.get(profile.name)
         start = next_start(profile, self.starts, self.running)
         return (profile.name, profile.starts(), start, *_last_run(last, self.snapshots.get(last.id) if last else None))
+
+
+def _told(alarm: Alarm) -> str:
+    if (known := alarm.acknowledged) is not None:
+        return f"· {command_line.sentence(alarm.reason)} Acknowledged by {known.by} {when(known.at, now())}: {known.why}"
+    return f"{'✘' if alarm.rule.critical else '!'} {command_line.told(alarm.reason)}"
 
 
 def _cause(reason: Reason) -> Reason:
@@ -226,6 +232,7 @@ async def _look() -> _Glance:
         # Before the alarms, which tell the damage that is seen on the way.
         search, head = await glance(archive), await archive.applied()
         seen = await watch.look(Runs(profiles, latest, starts, await queue.active()))
+        await watch.forget_ended(seen)
         return _Glance(
             home=home,
             presence=await liveness.settled(home),

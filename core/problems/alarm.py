@@ -92,3 +92,16 @@ BACKUP_OVERDUE = Code(
     "backup-overdue", "A backup should have been made by its schedule at {due:moment}, and was not.", f"{Do.SHOW_SERVICE}"
 )
 ALIKE = Code("alarms-alike", "{why} The same holds for {more:more profile|more profiles}.", "{why:remedy}")
+
+NOT_STANDING = Code(
+    "alarm-not-acknowledged",
+    "An alarm of the rule {rule} cannot be acknowledged: it ends when its cause is mended.",
+    "These rules can be: {allowed}.",
+    Family.INPUT,
+)
+NO_ALARM = Code(
+    "alarm-not-there",
+    "There is no such alarm now: {rule} {name}",
+    "Give its rule and the profile as the JSON of the status has them.",
+    Family.INPUT,
+)

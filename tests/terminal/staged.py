@@ -17,7 +17,7 @@ from core.model import COUNTERS, Phase, Run, RunEvent, RunStatus, Told, User, no
 from core.profiles.profile import Access, Login, Profile, Server, Target
 from core.profiles.selection import Chosen, UserSelection, select
 from core.service.alarms import rules
-from core.service.alarms.alarm import Alarm
+from core.service.alarms.alarm import Alarm, alike
 from tests.terminal.staged_mail import NoJobs, StagedMail
 from tui.desk import face, home, present
 from tui.desk.desk import Desk
@@ -142,7 +142,7 @@ class StagedDesk(Desk):
                 home.profile_row(each, home.LastRun(run, self.snapshots.get(run.id) if run else None), self.moment, chosen)
                 for each, run in rows
             ),
-            attention=tuple(map(attention, self._staged_alarms(latest, chosen))),
+            attention=tuple(map(attention, alike(self._staged_alarms(latest, chosen)))),
             strip=self.strip,
         )
 

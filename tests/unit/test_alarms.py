@@ -282,6 +282,7 @@ async def test_alarms_are_json_with_codes(archive: Archive) -> None:
         "rule": "service-missing",
         "subject": "",
         "weight": "service",
+        "acknowledged": None,
         "since": None,
         "run": None,
         "reason": "1 run waits for a service.",

@@ -117,6 +117,16 @@ EXAMPLES: list[tuple[str, dict[str, Any], str]] = [
         {"directory": "/mnt/b", "seq": 2, "hash": "ab", "volumes": 1, "already": 0, "bytes": 9, "key": False},
         "Backed up without the key to /mnt/b up to entry 2: 1 volume (9 B) copied, 0 unchanged.",
     ),
+    (
+        "alarm.acknowledged",
+        {"rule": "profile", "subject": "Staff", "code": "x-y", "about": "", "reason": "An inner net.", "withdrawn": False},
+        "Alarm profile of Staff (x-y) acknowledged: An inner net.",
+    ),
+    (
+        "alarm.acknowledged",
+        {"rule": "exposed", "subject": "", "code": "x", "about": "{}", "reason": "", "withdrawn": True},
+        "Alarm exposed (x) is no longer acknowledged.",
+    ),
     ("key.rotated", {"passwords": 2, "unreadable": []}, "Key rotated: 2 passwords stored under a new one."),
     (
         "volume.stored",

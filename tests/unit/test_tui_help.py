@@ -97,7 +97,20 @@ async def test_every_action_is_in_the_command_palette() -> None:
     """All actions of the place and the theme, and nothing that has no sense here."""
     async with shown(ordinary()) as screen:
         commands = {command.title for command in screen.console.get_system_commands(screen.console.screen)}
-        here = {"Remedy", "Open", "New", "Run", "Edit", "Search", "Last result", "Copy", "Delete", "Quit", "Automatic"}
+        here = {
+            "Acknowledge",
+            "Remedy",
+            "Open",
+            "New",
+            "Run",
+            "Edit",
+            "Search",
+            "Last result",
+            "Copy",
+            "Delete",
+            "Quit",
+            "Automatic",
+        }
         assert commands == here | {
             "Users",
             "Archive",

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from core import config
 from core.archive.archive import Archive
-from core.archive.registry import saved_profiles, users
+from core.archive.registry import acknowledged, saved_profiles, users
 from core.archive.transfer import last_backup
 from core.config import Home
 from core.errors import ArchivarError, InputError
 from core.model import Run, now
 from core.profiles.selection import Chosen, UserSelection
 from core.service import cancelling
-from core.service.alarms.alarm import Alarm, AlarmRule, folded
+from core.service.alarms.alarm import Alarm, AlarmRule, alike
 from core.service.alarms.watch import Runs, Watch
 from core.service.detach import ensure_running
 from core.service.lock import is_running
@@ -135,6 +135,7 @@ class Desk:
         rows = [(profile, latest.get(profile.name)) for profile in profiles]
         with translated():
             watched = await self._watch.look(runs)
+            await self._watch.forget_ended(watched)
             alarms = [*self._without_starting(watched.alarms, busy), *await self._watch.of_addresses()]
             backed_up = await last_backup.last(self._archive)
         return HomeView(
@@ -153,7 +154,7 @@ class Desk:
                 )
                 for profile, run in rows
             ),
-            attention=(*map(told, self.jobs.all()), *self._waiting(busy), *map(attention, folded(alarms))),
+            attention=(*map(told, self.jobs.all()), *self._waiting(busy), *map(attention, alike(alarms))),
             verified=self.proof.brief(watched.proof),
             strip=strip(watched.growth, watched.files.disk, backed_up, starts, moment),
         )
@@ -198,6 +199,14 @@ class Desk:
             if on:
                 # An automatic start needs a running service.
                 await ensure_running(self._home)
+
+    async def acknowledge(self, item: Attention, why: str) -> None:
+        """Let what the item tells stand, because of ``why``; or, where it was acknowledged, take that back."""
+        with translated():
+            if item.acknowledged:
+                await acknowledged.withdraw(self._archive, item.alarms, actor="console")
+            else:
+                await acknowledged.acknowledge(self._archive, item.alarms, why, actor="console")
 
     async def start_service(self) -> None:
         """Start the service, if it is not running."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from core.archive.registry.acknowledged import AlarmKey
 from core.engine.visit.progress import Snapshot
-from core.model import Run
+from core.model import Run, timestamp
 from core.profiles.profile import Profile
 from core.profiles.selection import Chosen, UserSelection
-from core.service.alarms.alarm import Alarm, AlarmRule
+from core.service.alarms.alarm import Alarm, AlarmRule, told_once
 from core.text import format as texts
 from tui.desk import face
 from tui.desk.jobs import JobView
-from tui.desk.present import BLANK, Badge, Safe, Tone, badge, count, own, sentence, sentences, text
+from tui.desk.present import BLANK, Badge, Safe, Tone, badge, count, own, sentence, sentences, since, text
 from tui.desk.runs.run_words import run_facts, state
 from tui.desk.runs.runs import RunRow
 from tui.desk.strip import Fact
@@ -64,7 +65,7 @@ class Attention:
     """An item that needs attention, or an active or unseen finished ``job`` of the console.
 
     ``critical``: mail may be lost, or is not archived, until it is seen to. ``key`` is the run, the job, or the true name of
-    the profile for the remedy.
+    the profile for the remedy. ``alarms``: by which it can be acknowledged, none where it cannot; ``acknowledged``: it was.
     """
 
     text: Safe
@@ -73,6 +74,8 @@ class Attention:
     words: Safe
     job: Badge | None = None
     critical: bool = False
+    alarms: tuple[AlarmKey, ...] = ()
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +142,20 @@ _WITH_REMEDY = frozenset(AlarmRule) - {
 }
 
 
-def attention(alarm: Alarm) -> Attention:
-    """The item of an alarm."""
+def attention(group: Sequence[Alarm]) -> Attention:
+    """The item of an alarm, or of those that are alike."""
+    alarm = told_once(group)
     remedy, words = _REMEDIES[alarm.rule]
     if alarm.rule is AlarmRule.PROFILE and not alarm.subject:
         remedy, words = _REMEDIES[AlarmRule.DIRECTORY]
     said = face.told(alarm.reason) if alarm.rule in _WITH_REMEDY else face.sentence(alarm.reason)
+    known = alarm.acknowledged
+    if known is not None:
+        said = f"{face.sentence(alarm.reason)} Acknowledged by {known.by} {since(timestamp(known.at))}: {known.why}"
     key = str(alarm.run) if remedy is Remedy.RESULT else alarm.subject
-    return Attention(text(said, LONGEST), remedy, key, words, critical=alarm.rule.critical)
+    keys = tuple(one.key for one in group) if alarm.rule.stands else ()
+    told = text(said, LONGEST)
+    return Attention(told, remedy, key, words, critical=alarm.rule.critical, alarms=keys, acknowledged=known is not None)
 
 
 def waiting(why: str) -> Attention:

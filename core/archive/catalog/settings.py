@@ -265,10 +265,13 @@ DESCRIBED: dict[str, Description] = {
         _within(1, _MOST_BACKUPS, int),
         str,
     ),
-    "forecast": _count(
+    "forecast": Description(
         "Days ahead for which it is told that the archive's disk will be full.",
-        ("Disk forecast", "told if full in so many days"),
-        3650,
+        None,
+        "a number from 1 to 3650",
+        _within(1, 3650, int),
+        _within(1, 3650, int),
+        str,
     ),
 }
 

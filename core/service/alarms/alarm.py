@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from core.archive.registry.acknowledged import Acknowledged, AlarmKey
 from core.model import timestamp
 from core.problems import alarm as problems
 from core.problems import table
@@ -58,6 +60,11 @@ class AlarmRule(StrEnum):
         return _WEIGHTS.get(self, Weight.ATTENTION)
 
     @property
+    def stands(self) -> bool:
+        """True when a person may let it stand: a setting or a state, not a failure, damage, or a missing service."""
+        return self in _STANDING
+
+    @property
     def critical(self) -> bool:
         """True when mail may be lost, or is not archived, until it is seen to: the state CRITICAL of monitoring."""
         return self.weight > Weight.ATTENTION or self in (AlarmRule.READ_ONLY, AlarmRule.RUN_FAILED)
@@ -73,11 +80,14 @@ _WEIGHTS = {
 }
 
 
+_STANDING = frozenset({AlarmRule.FORECAST, AlarmRule.KEY, AlarmRule.EXPOSED, AlarmRule.PROFILE})
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """A matter that needs attention. ``subject``: the profile or place, empty for the archive; ``since`` where it is known.
 
-    ``run`` is the number of the run that it is about, 0 for none.
+    ``run`` is the number of the run that it is about, 0 for none; ``acknowledged``: by whom it was, and why, if it was.
     """
 
     rule: AlarmRule
@@ -85,12 +95,25 @@ class Alarm:
     subject: str = ""
     since: datetime | None = None
     run: int = 0
+    acknowledged: Acknowledged | None = None
+
+    @property
+    def weight(self) -> Weight:
+        """The weight of its rule; a remark's once it is acknowledged."""
+        return Weight.REMARK if self.acknowledged is not None else self.rule.weight
+
+    @property
+    def key(self) -> AlarmKey:
+        """The key by which it is acknowledged. A forecast stays one from day to day; another open file is another alarm."""
+        about = json.dumps(self.reason.as_json()["values"], sort_keys=True) if self.rule is AlarmRule.EXPOSED else ""
+        return AlarmKey(self.rule.value, self.subject, self.reason.code.word, about)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "rule": self.rule.value,
             "subject": self.subject,
-            "weight": self.rule.weight.name.lower(),
+            "weight": self.weight.name.lower(),
+            "acknowledged": self.acknowledged.as_json() if self.acknowledged is not None else None,
             "since": timestamp(self.since) if self.since else None,
             "run": self.run or None,
             **table.as_kept(self.reason),
@@ -99,7 +122,7 @@ class Alarm:
 
 def heaviest(alarms: Iterable[Alarm]) -> Weight:
     """The greatest weight; a remark's for none at all."""
-    return max((one.rule.weight for one in alarms), default=Weight.REMARK)
+    return max((one.weight for one in alarms), default=Weight.REMARK)
 
 
 #: Alarms of one code up to which each is shown by itself, and the rules whose alarms are about settings of profiles.
@@ -107,16 +130,24 @@ _EACH = 3
 _OF_SETTINGS = frozenset({AlarmRule.PROFILE, AlarmRule.DIRECTORY})
 
 
-def folded(alarms: Iterable[Alarm]) -> list[Alarm]:
-    """The alarms for people: what many profiles have in common is told of the first one, with the number of the others."""
-    alike: dict[tuple[AlarmRule, str], list[Alarm]] = {}
+def alike(alarms: Iterable[Alarm]) -> list[list[Alarm]]:
+    """The alarms for people: what many profiles have in common together, all others by themselves."""
+    found: dict[tuple[AlarmRule, str, str], list[Alarm]] = {}
     for one in alarms:
         apart = one.rule not in _OF_SETTINGS or not one.subject
-        alike.setdefault((one.rule, str(len(alike)) if apart else one.reason.code.word), []).append(one)
-    found = []
-    for several in alike.values():
-        if len(several) > _EACH:
-            found.append(replace(several[0], reason=problems.ALIKE(why=several[0].reason, more=len(several) - 1)))
-        else:
-            found += several
-    return found
+        why = one.acknowledged.why if one.acknowledged is not None else ""
+        found.setdefault((one.rule, str(len(found)) if apart else one.reason.code.word, why), []).append(one)
+    return [
+        group for several in found.values() for group in ([several] if len(several) > _EACH else [[one] for one in several])
+    ]
+
+
+def told_once(group: Sequence[Alarm]) -> Alarm:
+    """The first of alarms that are alike, with the number of the others."""
+    first, *others = group
+    return replace(first, reason=problems.ALIKE(why=first.reason, more=len(others))) if others else first
+
+
+def folded(alarms: Iterable[Alarm]) -> list[Alarm]:
+    """The alarms that are shown, each ``told_once``."""
+    return [told_once(group) for group in alike(alarms)]

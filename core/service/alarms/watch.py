@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -16,7 +16,7 @@ from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import PlaceState
 from core.archive.read import forecast
 from core.archive.read.forecast import Growth
-from core.archive.registry import last_attempt, passwords, saved_directory, storage_state, unknown
+from core.archive.registry import acknowledged, last_attempt, passwords, saved_directory, storage_state, unknown
 from core.archive.search import index_failure
 from core.archive.search.search_index import progress
 from core.archive.store import space
@@ -116,7 +116,14 @@ class Watch:
         found += (Alarm(AlarmRule.EXPOSED, one.reason) for one in state.exposed)
         found += self._seen_damage()
         order = list(AlarmRule)
-        return Watched(sorted(found, key=lambda one: order.index(one.rule)), proof, places, state, grown)
+        known = await acknowledged.all_of(archive.database)
+        found = [replace(one, acknowledged=known.get(one.key)) if one.rule.stands else one for one in found]
+        found.sort(key=lambda one: (one.acknowledged is not None, order.index(one.rule)))
+        return Watched(found, proof, places, state, grown)
+
+    async def forget_ended(self, watched: Watched) -> None:
+        """Forget acknowledged alarms that have ended. ``watched``: a look with the profiles of the archive."""
+        await acknowledged.forget_ended(self._archive, (one.key for one in watched.alarms))
 
     async def _full(self, grown: Growth, disk: DiskUse, today: date) -> Alarm | None:
         if self._archive.home.is_backup:

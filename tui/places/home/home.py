@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -25,7 +26,7 @@ from tui.text.format import Line, ProfileTable, Span, fit, header, service, wrap
 from tui.text.strip import strip_lines
 from tui.widgets.lines import ChoiceList, Lines
 from tui.widgets.panel import Panel
-from tui.widgets.shown import shown
+from tui.widgets.shown import shown, tell
 
 NO_PROFILES = (
     own("No profiles yet. A profile says which mailboxes are archived, and where to."),
@@ -117,9 +118,12 @@ class HomePlace(ProfileWork):
     def _show_attention(self, found: tuple[Attention, ...]) -> None:
         panel, attention = self.query_one("#attention", ChoiceList), self.panel("attention-panel")
         digits = own("1-{} lead there", min(len(found), DIGITS)) if len(found) > 1 else own("1 leads there") if found else BLANK
+        open_ = sum(item.job is None and not item.acknowledged for item in found)
         jobs = sum(item.job is not None for item in found)
-        title = own("Needs attention ({})", len(found) - jobs) if len(found) > jobs else own("Needs attention")
-        attention.head(own("Under way, or just over ({})", jobs) if jobs == len(found) > 0 else title, digits)
+        title = own("Needs attention ({})", open_) if open_ else own("Needs attention")
+        if not open_ and found:
+            title = own("Under way, or just over ({})", jobs) if jobs else own("Acknowledged ({})", len(found))
+        attention.head(title, digits)
         panel.can_focus = bool(found)
         panel.show(lambda width: [line for line, _ in attention_lines(found, width)] if found else [_NOTHING])
         height = len(attention_lines(found, max(self.size.width - BESIDE - 2, 10)))
@@ -164,6 +168,29 @@ class HomePlace(ProfileWork):
         elif row := self.chosen:
             await self.app.push_screen(ProfilePlace(row.key))
 
+    async def action_acknowledge(self) -> None:
+        """Ask why the item under the cursor of the lower panel may stand; or take back that it was acknowledged."""
+        item = self._chosen_item()
+        if item is None:
+            tell(self, own("Choose what may stand in the lower panel: tab leads there."))
+        elif not item.alarms:
+            tell(self, own("This cannot be acknowledged: it ends when its cause is mended."))
+        elif item.acknowledged:
+            self.console.work(self._acknowledge(item, ""))
+        else:
+            await self.ask_until_taken(own("Why may this stand?"), item.text, partial(self._acknowledge, item))
+
+    async def _acknowledge(self, item: Attention, why: str) -> None:
+        await self.console.desk.acknowledge(item, why.strip())
+        self.reload()
+
+    def _chosen_item(self) -> Attention | None:
+        attention = self.query_one("#attention", ChoiceList)
+        if not attention.has_focus or self._view is None:
+            return None
+        owners = [index for _, index in attention_lines(self._view.attention, attention.text_width)]
+        return self._view.attention[owners[attention.cursor]] if attention.cursor < len(owners) else None
+
     async def action_remedy(self, number: int) -> None:
         """Open the page with the remedy for the attention item of this number (from 1)."""
         if self._view is None or not 1 <= number <= len(self._view.attention):
@@ -203,6 +230,8 @@ def attention_lines(found: tuple[Attention, ...], width: int) -> list[tuple[Line
         key = own("{}", index + 1) if index < DIGITS else own(" ")
         first, *rest = wrap(own("{} → {}", item.text, item.words), max(width - 4, 4))
         glyph, tone = (item.job.glyph, item.job.tone) if item.job else _MARKS[item.critical]
+        if item.acknowledged:
+            glyph, tone = own("·"), Tone.MUTED
         lines.append(((Span(own("{} ", key), Tone.STRONG), Span(own("{} ", glyph), tone), Span(fit(first, width - 4))), index))
         lines += [((Span(own("    ")), Span(fit(text, width - 4))), index) for text in rest]
     return lines

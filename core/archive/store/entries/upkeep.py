@@ -183,6 +183,40 @@ class KeyRotated(Event, Unprojected):
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmAcknowledged(Event, Unprojected):
+    """An alarm that a person knows of and lets stand, or the end of that.
+
+    Payload: {rule, subject, code, about, reason, withdrawn}
+
+    rule, subject, code: of the alarm; about: what else tells it from others of these; reason: of the person.
+    """
+
+    kind: ClassVar[str] = "alarm.acknowledged"
+    title: ClassVar[str] = "alarms acknowledged"
+    rule: str
+    subject: str
+    code: str
+    about: str
+    reason: str
+    withdrawn: bool = False
+
+    @classmethod
+    def of(cls, fields: Fields) -> Self:
+        rule, subject, code = fields.text("rule"), fields.text("subject"), fields.text("code")
+        return cls(rule, subject, code, fields.text("about"), fields.text("reason"), fields.flag("withdrawn"))
+
+    def payload(self) -> Payload:
+        named = {"rule": self.rule, "subject": self.subject, "code": self.code, "about": self.about}
+        return named | {"reason": self.reason, "withdrawn": self.withdrawn}
+
+    def sentence(self) -> str:
+        which = f"{self.rule}{f' of {self.subject}' if self.subject else ''} ({self.code})"
+        if self.withdrawn:
+            return f"Alarm {which} is no longer acknowledged."
+        return f"Alarm {which} acknowledged: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class RepairedMessage:
     """A message that was stored anew; ``origin``: the source of the good bytes, for display."""
 
@@ -310,4 +344,14 @@ class VolumeStored(Event):
 
 
 #: Statements about the archive itself.
-AnyUpkeep = VolumeStored | DirectorySynced | RunFinished | KeyRotated | Verified | Repaired | Salvaged | ArchiveCreated
+AnyUpkeep = (
+    VolumeStored
+    | DirectorySynced
+    | RunFinished
+    | KeyRotated
+    | AlarmAcknowledged
+    | Verified
+    | Repaired
+    | Salvaged
+    | ArchiveCreated
+)
