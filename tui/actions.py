@@ -274,13 +274,21 @@ RUN_ACTIONS = (
 
 SETTINGS_ACTIONS = (
     Action("setting-change", "change", ("enter", "e"), "Change", "Change the chosen setting"),
-    Action("backup", "backup", ("b",), "Backup", "Copy the archive to a folder, best on another disk; runs go on meanwhile"),
+    Action("backups", "backups", ("b",), "Backups", "Copies of the archive on another disk: by hand, and by the service"),
     Action("proof", "proof", ("p",), "Proof", "Verify the archive, and repair what is damaged"),
     Action("service-start", "start_service", ("S",), "Start service", "Start the service, which does the runs"),
     Action(
         "keymap-write", "write_keymap", ("K",), "Keymap file", "Make a file in which every key can be changed", footer=False
     ),
     Action("back", "back", ("escape", "q"), "Back", "Back to Home"),
+    *PLACES,
+)
+
+BACKUPS_ACTIONS = (
+    Action("backup-change", "change", ("enter", "e"), "Change", "Change the chosen setting"),
+    Action("backup-now", "now", ("b",), "Back up now", "Make the scheduled backup now, and verify it; runs go on meanwhile"),
+    Action("backup", "backup", ("f",), "To a folder", "Copy the archive to a folder that is asked for"),
+    Action("back", "back", ("escape", "q"), "Back", "Back to Settings"),
     *PLACES,
 )
 
@@ -384,6 +392,7 @@ TABLES: Mapping[str, Sequence[Action]] = {
     "the ledger": LEDGER_ACTIONS,
     "Unknown addresses": UNKNOWN_ACTIONS,
     "Settings": SETTINGS_ACTIONS,
+    "Backups": BACKUPS_ACTIONS,
     "Proof": PROOF_ACTIONS,
     "Seals": SEALS_ACTIONS,
     "the making of a profile": WIZARD_ACTIONS,

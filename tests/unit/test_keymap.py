@@ -21,20 +21,21 @@ from tui.places.users.users import UsersPlace
 #: Files of administrators name these: none may go away. New ones are added here.
 IDS = """
 activity-ledger activity-open activity-problems activity-profile activity-state activity-workers again archive-find
-archive-open automatic back backup begin cancel commands compare copy delete details directory-back directory-forget
-directory-guide directory-help directory-preview directory-save directory-sync directory-test edit go-activity go-archive
-go-home go-settings go-statistics go-unknown go-users help home-acknowledge home-open home-remedy-1 home-remedy-2
-home-remedy-3 home-remedy-4 home-remedy-5 home-remedy-6 home-remedy-7 home-remedy-8 home-remedy-9 import-do import-leave
-job-stop keymap-write ledger-check ledger-kind ledger-open ledger-seal mail-export mail-fold mail-import mail-mark mail-news
-mail-open mail-restore mail-unmark message-attachments message-headers message-history message-next message-previous
-message-source new problem-open profile-open-run proof proof-backup proof-cancel proof-open proof-repair proof-schedule
-proof-seals proof-verify quit restore-change restore-do restore-look result run seals-edit seals-new seals-often seals-open
-seals-remove seals-send search search-again search-all search-archive search-order search-syntax search-widen service-start
-setting-change statistics-list statistics-span sync-again sync-do sync-force sync-leave unknown-alias unknown-file
-unknown-not-ours unknown-open unknown-ours unknown-state unknown-user user-directory user-edit user-import user-new
-user-remove wizard-add-user wizard-again wizard-back wizard-directory wizard-examples wizard-forget wizard-guide wizard-help
-wizard-import wizard-leave wizard-next wizard-pattern wizard-preview wizard-probe wizard-search wizard-take wizard-test
-wizard-tick wizard-tick-below
+archive-open automatic back backup backup-change backup-now backups begin cancel commands compare copy delete details
+directory-back directory-forget directory-guide directory-help directory-preview directory-save directory-sync
+directory-test edit go-activity go-archive go-home go-settings go-statistics go-unknown go-users help home-acknowledge
+home-open home-remedy-1 home-remedy-2 home-remedy-3 home-remedy-4 home-remedy-5 home-remedy-6 home-remedy-7
+home-remedy-8 home-remedy-9 import-do import-leave job-stop keymap-write ledger-check ledger-kind ledger-open
+ledger-seal mail-export mail-fold mail-import mail-mark mail-news mail-open mail-restore mail-unmark message-attachments
+message-headers message-history message-next message-previous message-source new problem-open profile-open-run proof
+proof-backup proof-cancel proof-open proof-repair proof-schedule proof-seals proof-verify quit restore-change restore-do
+restore-look result run seals-edit seals-new seals-often seals-open seals-remove seals-send search search-again
+search-all search-archive search-order search-syntax search-widen service-start setting-change statistics-list
+statistics-span sync-again sync-do sync-force sync-leave unknown-alias unknown-file unknown-not-ours unknown-open
+unknown-ours unknown-state unknown-user user-directory user-edit user-import user-new user-remove wizard-add-user
+wizard-again wizard-back wizard-directory wizard-examples wizard-forget wizard-guide wizard-help wizard-import
+wizard-leave wizard-next wizard-pattern wizard-preview wizard-probe wizard-search wizard-take wizard-test wizard-tick
+wizard-tick-below
 """
 
 

@@ -136,8 +136,10 @@ async def test_a_backup_is_begun_in_settings(archive: Archive, tmp_path: Path, s
     await fill(archive, 2)
     async with console_on(archive.home, size) as screen:
         await screen.press("s")
-        await screen.until_shown("b Backup")
+        await screen.until_shown("b Backups")
         await screen.press("b")
+        await screen.until_shown("f To a folder")
+        await screen.press("f")
         await screen.until_shown("To which folder on this machine?")
         assert straight(screen.lines, size)
         await screen.press(*str(archive.home.path), "enter")
@@ -145,7 +147,7 @@ async def test_a_backup_is_begun_in_settings(archive: Archive, tmp_path: Path, s
         await screen.press("ctrl+u", *str(tmp_path / "copy"), "enter")
         await screen.until_shown("✔ done", "1 volume copied", "To restore")
         assert straight(screen.lines, size)
-        await screen.press("escape", "b")
+        await screen.press("escape", "f")
         await screen.until_shown("The last one was made", f"[{tmp_path}"[:20])
 
 

@@ -22,7 +22,8 @@ from tests.screens import BOTH_SIZES, Shown, straight
 from tests.terminal.consoles import console_on
 from tui.desk.start import glance
 from tui.places.home.home import HomePlace
-from tui.places.settings.settings import SettingForm, SettingsPlace, ThemePick
+from tui.places.settings.setting import SettingForm
+from tui.places.settings.settings import SettingsPlace, ThemePick
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ async def test_settings_and_the_archive_are_shown(archive: Archive, size: tuple[
         await screen.until_shown("▸ Theme", "dark", "off", "0.5", "16", "4 GiB", "catalog", "are free on the archive's disk")
         await screen.until_shown("Verified  never", "Service   not running", "Log ", "Volumes   1")
         assert "service.log" in "".join(line.strip("│ ") for line in screen.lines)
-        await screen.until_shown("enter Change", "b Backup", "p Proof", "S Start service", "esc Back", "? Help")
+        await screen.until_shown("enter Change", "b Backups", "p Proof", "S Start service", "esc Back", "? Help")
         assert straight(screen.lines, size)
         assert "…" not in "".join(screen.lines[1:8])
         await screen.press("escape")
@@ -65,7 +66,7 @@ async def test_the_list_has_a_line_for_each_setting(archive: Archive, monkeypatc
     async with console_on(archive.home) as screen:
         await at_settings(screen)
         found = {name: one.line[0] for name, one in settings.DESCRIBED.items() if one.line is not None}
-        await screen.until_shown(*(label for name, label in found.items() if not name.startswith("storage_")))
+        await screen.until_shown(*(label for name, label in found.items() if not name.startswith(("storage_", "backup_"))))
 
 
 @BOTH_SIZES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core import files
@@ -29,6 +30,8 @@ from tui.desk.refusals import translated
 
 #: Settings that a home without a storage has no use for.
 _OF_STORAGE = ("storage_cache", "storage_bound")
+#: Those that have their lines on the page of backups.
+OF_BACKUPS = ("backup_to", "backup_every", "backup_keep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,23 @@ class SettingsView:
     def value(self, name: str) -> str:
         """The value of a setting."""
         return next(row.value for row in self.rows if row.name == name)
+
+
+def setting_rows(values: Mapping[str, str], names: Iterable[str]) -> tuple[SettingRow, ...]:
+    """The rows of those of the named settings that have a line; ``values`` as ``settings.shown`` gives them."""
+    described = ((name, settings.DESCRIBED[name]) for name in names)
+    return tuple(
+        SettingRow(
+            name,
+            present.sentence(one.line[0]),
+            present.text(values[name]),
+            present.sentence(one.what),
+            present.sentence(one.line[1]),
+            present.sentence(one.allowed),
+        )
+        for name, one in described
+        if one.line is not None
+    )
 
 
 class SettingsDesk:
@@ -100,20 +120,9 @@ class SettingsDesk:
         }
         wrong = (("Free", use.low), ("Verified", bool(damaged)), ("Access", bool(open_to_others)))
         warnings = {name for name, is_wrong in wrong if is_wrong}
-        rows = tuple(
-            SettingRow(
-                name,
-                present.sentence(one.line[0]),
-                present.text(values[name]),
-                present.sentence(one.what),
-                present.sentence(one.line[1]),
-                present.sentence(one.allowed),
-            )
-            for name, one in settings.DESCRIBED.items()
-            if one.line is not None and (storage or name not in _OF_STORAGE)
-        )
+        left_out = OF_BACKUPS if storage else (*OF_BACKUPS, *_OF_STORAGE)
         return SettingsView(
-            rows,
+            setting_rows(values, [name for name in settings.DESCRIBED if name not in left_out]),
             present.named(facts.items()),
             frozenset(present.sentences(warnings)),
             running,

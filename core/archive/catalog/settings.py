@@ -247,7 +247,7 @@ DESCRIBED: dict[str, Description] = {
     ),
     "backup_to": Description(
         "The folder to which the service backs up by itself.",
-        None,
+        ("Folder", "best on another disk"),
         "off, or the whole path of a folder, best on another disk",
         _folder,
         _folder,
@@ -255,11 +255,16 @@ DESCRIBED: dict[str, Description] = {
         _outside,
     ),
     "backup_every": Description(
-        "When the service backs up, if it has a folder for it.", None, schedule_words.ALLOWED, _schedule, _schedule, str
+        "When the service backs up, if it has a folder for it.",
+        ("When", "by the clock of this machine"),
+        schedule_words.ALLOWED,
+        _schedule,
+        _schedule,
+        str,
     ),
     "backup_keep": Description(
         "How many backups take turns, each a whole one.",
-        None,
+        ("Generations", "so many whole backups take turns there"),
         f"a number from 1 to {_MOST_BACKUPS}",
         _within(1, _MOST_BACKUPS, int),
         _within(1, _MOST_BACKUPS, int),

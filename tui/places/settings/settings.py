@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.widgets import Static
 
 from tui.actions import SETTINGS_ACTIONS
 from tui.bindings import bindings
-from tui.desk.present import BLANK, Safe, Tone, blanks, own, sentence
-from tui.desk.refusals import Refused
+from tui.desk.present import BLANK, own, sentence
 from tui.desk.settings import SettingRow, SettingsView
 from tui.places.pick import Pick
 from tui.places.place import Place
 from tui.places.proof.proof import ProofPlace
-from tui.places.runs.job import JobPlace
-from tui.places.transfer.saving import SavingForm
+from tui.places.settings.backups import BackupsPlace
+from tui.places.settings.setting import SettingForm, fact_lines, setting_line
 from tui.shell import shell_of
-from tui.text.format import Line, Span, cut, fit, header, wrap
-from tui.widgets.fields import TextField
-from tui.widgets.form import Form
+from tui.text.format import Line, header
 from tui.widgets.lines import ChoiceList, Lines
 from tui.widgets.panel import Panel
-from tui.widgets.shown import shown, tell
-
-BACKUP = own(
-    "To which folder on this machine? Best on another disk. Of an earlier backup there only what is new is copied, and runs go "
-    "on meanwhile. The key to stored passwords is in it, so keep it as safe as the archive."
-)
-LABEL = 14
-VALUE = 15
-FACT = 10
+from tui.widgets.shown import tell
 
 
 class SettingsPlace(Place):
@@ -67,23 +55,16 @@ class SettingsPlace(Place):
         lines = self.query_one("#settings", ChoiceList)
         lines.styles.height = len(view.rows)
         lines.show(lambda width: [self._line(row, width) for row in view.rows])
-        troubles = self.console.keymap_troubles
-        self.query_one("#archive", Lines).show(lambda width: fact_lines(view, troubles, width))
+        facts = [*view.facts, *((BLANK, own("! {}", text)) for text in self.console.keymap_troubles)]
+        self.query_one("#archive", Lines).show(lambda width: fact_lines(facts, view.warnings, width))
         self.console.follow(view)
         if before is None or (before.service_running, before.has_keymap) != (view.service_running, view.has_keymap):
             self.refresh_bindings()
 
     def _line(self, row: SettingRow, width: int) -> Line:
-        value = row.value
         if row.name == "theme" and self.console.few_colours:
-            value = own("terminal's own")
-        rest = max(width - LABEL - VALUE - 2, 8)
-        what = own("{} Allowed: {}.", row.what, row.allowed) if rest > 100 else row.few
-        return (
-            Span(fit(row.label, LABEL)),
-            Span(fit(value, VALUE), Tone.STRONG),
-            Span(own("  {}", cut(what, rest)), Tone.MUTED),
-        )
+            row = replace(row, value=own("terminal's own"))
+        return setting_line(row, width)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable starting a running service, and writing an existing keymap file."""
@@ -138,18 +119,8 @@ class SettingsPlace(Place):
     async def action_proof(self) -> None:
         await self.open(ProofPlace())
 
-    def action_backup(self) -> None:
-        self.console.work(self._ask_for_backup(), opens=True)
-
-    async def _ask_for_backup(self) -> None:
-        backups = self.console.desk.backups
-        where, when = await backups.last()
-        last = own("\n\nThe last one was made {}, to {}.", when, where) if where else BLANK
-
-        async def begin(directory: str) -> None:
-            await self.open(JobPlace(await backups.begin(directory)))
-
-        await self.ask_until_taken(own("Backup"), own("{}{}", BACKUP, last), begin, where)
+    async def action_backups(self) -> None:
+        await self.open(BackupsPlace())
 
     def action_back(self) -> None:
         self.app.pop_screen()
@@ -163,48 +134,3 @@ class ThemePick(Pick):
 
     def on_choice_list_moved(self) -> None:
         shell_of(self.app).preview_theme(self.value)
-
-
-class SettingForm(SavingForm[bool]):
-    """One setting in a line; True when it was changed."""
-
-    DEFAULT_CSS = "SettingForm Form { height: auto; max-height: 8; }"
-    AUTO_FOCUS = "Form TypingLine"
-
-    def __init__(self, row: SettingRow) -> None:
-        super().__init__()
-        self._row = row
-
-    def compose(self) -> ComposeResult:
-        row = self._row
-        with Vertical(classes="box") as box:
-            box.border_title = shown(row.label)
-            yield Static(shown(own("{}\n", row.what)))
-            yield Form([TextField(row.name, row.label, f"Allowed: {row.allowed}.")], {row.name: row.value})
-            yield Static(shown(own("enter  save      esc  leave it")), classes="keys")
-
-    def action_save(self) -> None:
-        self.attempt(lambda: self._save(str(self.query_one(Form).values[self._row.name])))
-
-    async def _save(self, text: str) -> bool | None:
-        try:
-            await self.console.desk.settings.change(self._row.name, text)
-        except Refused as trouble:
-            self.query_one(Form).show_errors({self._row.name: own("{} {}", trouble.message, trouble.hint)})
-            return None
-        return True
-
-    def action_close(self) -> None:
-        self.dismiss(False)
-
-
-def fact_lines(view: SettingsView, troubles: tuple[Safe, ...], width: int) -> list[Line]:
-    """The archive's facts, then faults of the keymap."""
-    lines: list[Line] = []
-    facts = [*view.facts, *((BLANK, own("! {}", text)) for text in troubles)]
-    for label, text in facts:
-        tone = Tone.WARN if label in view.warnings or not label else Tone.PLAIN
-        first, *rest = wrap(text, max(width - FACT, 10))
-        lines.append((Span(fit(label, FACT), Tone.MUTED), Span(first, tone)))
-        lines += [(Span(blanks(FACT)), Span(part, tone)) for part in rest]
-    return lines
