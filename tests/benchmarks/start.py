@@ -11,10 +11,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
+from core.service.alarms.alarm import Weight
 from tests.benchmarks.console import verdict
 from tests.benchmarks.contestant import Home, environment
 from tests.benchmarks.server import fill
@@ -89,7 +90,9 @@ def _reading(home: Home, command: Sequence[str], most: float) -> tuple[str, ...]
     for number in range(ROUNDS):
         # An export takes no folder that there is.
         into = (str(home.path.with_name(f"export-{number}")),) if command[0] == "export" else ()
-        taken.append(_python(("-m", "tui", "--home", str(home.path), *command, *into))[1])
+        # The archive of the benchmarks needs attention: it takes any certificate.
+        words = ("-m", "tui", "--home", str(home.path), *command, *into)
+        taken.append(_python(words, codes=(0, Weight.ATTENTION))[1])
         typer.append(_python(_TYPER)[1])
     ratio = median(taken) / median(typer)
     return (
@@ -103,8 +106,8 @@ def _row(what: str, seconds: float, most: float, reference: str = "") -> tuple[s
     return (what, f"{seconds * 1000:.0f} ms", reference, "", f"at most {most * 1000:.0f} ms", verdict(seconds <= most))
 
 
-def _python(words: Sequence[str]) -> tuple[float, float]:
-    """Seconds that an interpreter takes with these words: as they pass, and of a processor."""
+def _python(words: Sequence[str], codes: Collection[int] = (0,)) -> tuple[float, float]:
+    """Seconds that an interpreter takes with these words: as they pass, and of a processor; ``codes`` may be its exit codes."""
     begun = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *words],
@@ -115,5 +118,5 @@ def _python(words: Sequence[str]) -> tuple[float, float]:
     )
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, words
+    assert process.returncode in codes, words
     return time.perf_counter() - begun, used.ru_utime + used.ru_stime
