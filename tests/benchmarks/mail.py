@@ -74,7 +74,9 @@ async def fill(path: Path, sizes: tuple[int, ...]) -> None:
                 "INSERT INTO folder (owner, path) VALUES (?, ?)", (owner, f"anna@example.test/of {size:,}")
             )
             await transaction.many(
-                f"INSERT INTO message VALUES ({','.join('?' * 11)})", map(message, range(number, number + size))
+                "INSERT INTO message (id, sha256, volume, size, header_sha256, subject, sender, recipients, date, message_id, "
+                "attachments) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                map(message, range(number, number + size)),
             )
             await transaction.execute(
                 "INSERT INTO placement (message_id, folder_id, since_seq, date) "
