@@ -110,6 +110,14 @@ class BucketServer:
         httpx.delete(f"{self.direct}/{BUCKET}/{key}", headers=_SIGNED).raise_for_status()
 
 
+def _client() -> httpx.Client:
+    """A client for this machine: no certificates are read, which took longer than most requests, and no proxy is asked.
+
+    Each request has a connection of its own: the server may have closed an older one.
+    """
+    return httpx.Client(timeout=60, verify=False, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+
+
 def _free_port() -> int:
     with socket.socket() as found:
         found.bind((HOST, 0))
@@ -149,7 +157,8 @@ def _wait_for(address: str) -> None:
 
 @contextmanager
 def _front(direct: str, moods: Moods, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    server = ThreadingHTTPServer((HOST, 0), _handler(direct, moods))
+    client = _client()
+    server = ThreadingHTTPServer((HOST, 0), _handler(client, direct, moods))
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
@@ -161,9 +170,10 @@ def _front(direct: str, moods: Moods, tls: ssl.SSLContext | None = None) -> Iter
         server.shutdown()
         server.server_close()
         thread.join()
+        client.close()
 
 
-def _handler(direct: str, moods: Moods) -> type[BaseHTTPRequestHandler]:
+def _handler(client: httpx.Client, direct: str, moods: Moods) -> type[BaseHTTPRequestHandler]:
     class Front(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -192,8 +202,7 @@ def _handler(direct: str, moods: Moods) -> type[BaseHTTPRequestHandler]:
                 headers["Content-Length"] = str(len(body))
             if moods.forgetful or (self.command == "POST" and not moods.joining):
                 headers = {name: text for name, text in headers.items() if name.lower() != "if-none-match"}
-            with httpx.Client(timeout=60) as client:
-                answer = client.request(self.command, f"{direct}{self.path}", headers=headers, content=body)
+            answer = client.request(self.command, f"{direct}{self.path}", headers=headers, content=body)
             if moods.lost.get(self.command, 0):
                 moods.lost[self.command] -= 1
                 self.close_connection = True

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,11 +22,11 @@ def missing() -> str | None:
     return None if _program("initdb") is not None else "postgresql"
 
 
+@cache
 def _program(name: str) -> str | None:
-    if found := shutil.which(name):
-        return found
+    # What Debian has in the path is a script of Perl, which takes longer than the program that it looks for.
     versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return str(versions[-1]) if versions else None
+    return str(versions[-1]) if versions else shutil.which(name)
 
 
 class PostgresServer:
