@@ -49,6 +49,14 @@ class Slow(imaplib.IMAP4.abort):
         super().__init__("what was on its way hardly moved")
 
 
+class Unended(imaplib.IMAP4.abort):
+    """The ``line`` did not end as lines do."""
+
+    def __init__(self, line: bytes) -> None:
+        super().__init__("a line did not end as lines do")
+        self.line = line
+
+
 class Endless(imaplib.IMAP4.abort):
     """The answer was longer than any sensible one."""
 
@@ -175,7 +183,12 @@ class Protocol(imaplib.IMAP4):
             data = found[1] + b" " + found[2]
             while data.endswith(b"}") and self._match(self.Literal, data):
                 self._append_untagged("FETCH", (data, self.read(int(self.mo["size"]))))
-                data = self._get_line()
+                try:
+                    data = self._get_line()
+                except Unended as error:
+                    # The rest of the message, if the literal was too short.
+                    self._append_untagged("FETCH", error.line)
+                    raise
             self._append_untagged("FETCH", data)
         self._ahead = line
         return super()._get_response()  # type: ignore[misc]
@@ -187,7 +200,7 @@ class Protocol(imaplib.IMAP4):
         # Without imaplib's log of every line.
         line = self.readline()
         if not line.endswith(b"\r\n"):
-            raise self.abort("a line did not end as lines do")
+            raise Unended(line)
         return line[:-2]
 
     def readline(self) -> bytes:

@@ -54,10 +54,15 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """The answer to a FETCH of one section: bytes by UID, None for NIL. ``twice``: UIDs with several different ones."""
+    """The answer to a FETCH of one section: bytes by UID, None for NIL.
+
+    ``twice``: UIDs with several different ones. ``torn``: UIDs with more bytes behind the announced ones, none of which are
+    taken; 0 where the UID would have stood behind these.
+    """
 
     found: dict[int, bytes | None]
     twice: frozenset[int] = frozenset()
+    torn: frozenset[int] = frozenset()
 
 
 def listing(replies: Iterable[Reply]) -> Listing:
@@ -135,6 +140,7 @@ def sections(replies: Iterable[Reply], name: str, asked: Container[int]) -> Sect
     """The item ``name`` (``BODY[]``, ``BODY[HEADER]``) of the messages ``asked`` for."""
     found: dict[int, bytes | None] = {}
     twice: set[int] = set()
+    torn: set[int] = set()
     for group in _groups(replies):
         usual = _usual_section(group)
         if usual is not None and usual[1] == name:
@@ -145,6 +151,8 @@ def sections(replies: Iterable[Reply], name: str, asked: Container[int]) -> Sect
             uid, values = _uid(reader.items), reader.items.get(name, ())
             if not reader.ended:
                 # A literal shorter than its message leaves the rest of that as the reply's.
+                if reader.unread and values and (uid is None or uid in asked):
+                    torn.add(uid or 0)
                 continue
         if uid is None or uid not in asked:
             continue
@@ -152,7 +160,9 @@ def sections(replies: Iterable[Reply], name: str, asked: Container[int]) -> Sect
             if uid in found and found[uid] != value:
                 twice.add(uid)
             found[uid] = value
-    return Sections({uid: value for uid, value in found.items() if uid not in twice}, frozenset(twice))
+    # What came once more and whole is the message.
+    whole = {uid: value for uid, value in found.items() if uid not in twice}
+    return Sections(whole, frozenset(twice), frozenset(torn - found.keys()))
 
 
 def _usual_section(group: Group) -> tuple[int, str, bytes] | None:
@@ -172,6 +182,8 @@ Items = dict[str, list[bytes | None]]
 
 _START = pattern(rb"\s*(\d{1,20}) \(")
 _NAME = pattern(rb"[^\s()\[\]\"{}<>]+(?:\[[^\[\]]*+\])?(?:<\d+>)?")
+#: Items that servers send behind a literal, asked for or not.
+_BEHIND = pattern(rb"(?i:UID|FLAGS|MODSEQ|INTERNALDATE|RFC822\.SIZE|BODY\[[^\[\]]*+\](?:<\d+>)?)")
 _ATOM = pattern(rb"[^\s()\"]+")
 _QUOTED = pattern(rb'"((?:\\.|[^"\\])*)"', re.DOTALL)
 _ID_STRING = pattern(rb'"((?:\\.|[^"\\])*+)("|\Z|\\\Z)|\bNIL\b', re.DOTALL)
@@ -216,9 +228,8 @@ def _read(group: Group) -> _Reader:
             break
         if literal is not None:
             reader.literal(literal)
-    else:
-        # Cut off behind a literal, it is as whole as its values.
-        reader.ended = isinstance(group[-1], tuple)
+    # Of a reply that was cut off behind a literal it is not known what would have stood there.
+    reader.unread = not reader.ended and not isinstance(group[-1], tuple)
     return reader
 
 
@@ -233,6 +244,10 @@ class _Reader:
         self._list: list[bytes] = []
         #: The reply was read to its end, and nothing stood behind that.
         self.ended = False
+        #: Something behind its last literal is no end of a reply.
+        self.unread = False
+        #: A literal was the value of an item.
+        self._sent = False
 
     def text(self, text: bytes) -> bool:
         """Read up to the next literal. False at the end of the reply, or of its readable part."""
@@ -253,6 +268,7 @@ class _Reader:
         """Take a literal as the next value."""
         if not self._depth:
             self._put(data)
+            self._sent = True
 
     def _next(self, text: bytes, at: int) -> int | None:
         sign = text[at : at + 1]
@@ -261,7 +277,8 @@ class _Reader:
         if self._name is None:
             self.ended = sign == b")" and not text[at + 1 :].strip()
             name = None if sign == b")" else _NAME.match(text, at)
-            if name is None:
+            if name is None or (self._sent and not _BEHIND.fullmatch(name[0])):
+                # The rest of a message whose literal was too short may look like an item.
                 return None
             self._name = name[0].decode("latin-1").upper()
             return name.end()

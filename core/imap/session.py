@@ -53,8 +53,9 @@ ITEMS_LISTED = "(UID FLAGS INTERNALDATE RFC822.SIZE)"
 class Fetched:
     """The result of a FETCH of bodies: message bytes by UID (None for NIL), and the server's text when it said NO or BAD.
 
-    ``twice``: UIDs with several different bodies, none of which is in ``bodies``. ``broken``: the connection ended after
-    ``bodies``. ``oversized``: because of a message far above its answer's limit: UID if known (else 0), and size.
+    ``twice``: UIDs with several different bodies; ``torn``: UIDs with more bytes behind their bodies than announced (0: of
+    an unknown one); none of them is in ``bodies``. ``broken``: the connection ended after ``bodies``. ``oversized``: because of
+    a message far above its answer's limit: UID if known (else 0), and size.
     """
 
     bodies: dict[int, bytes | None]
@@ -62,6 +63,7 @@ class Fetched:
     twice: frozenset[int] = frozenset()
     broken: Dropped | None = None
     oversized: tuple[int, int] | None = None
+    torn: frozenset[int] = frozenset()
 
     @property
     def busy(self) -> bool:
@@ -280,7 +282,7 @@ class Session:
             replied, refusal = protocol.untagged_responses.pop("FETCH", []), ""
         sections = replies.sections(replied, "BODY[]", uids)
         self.received(sum(len(body) for body in sections.found.values() if body))
-        return Fetched(sections.found, refusal, sections.twice, broken, oversized)
+        return Fetched(sections.found, refusal, sections.twice, broken, oversized, sections.torn)
 
     async def _sections(self, uids: Iterable[int], name: str) -> tuple[Sections, str]:
         wanted = frozenset(uids)

@@ -22,6 +22,17 @@ LEFT_OUT = Code(
     "Connect rebuilds its index). What is sent is archived, and nothing is deleted there until then.",
     Family.ITEM,
 )
+#: The literal with a message is shorter than what the server sends of it.
+TORN = Code(
+    "message-torn",
+    "the server announced fewer bytes than it sent for it, so that where it ends is not certain; nothing of it was taken",
+    "The server counts the bytes of this message in another way than it sends them, or its index of the folder is damaged. "
+    "Open the message in a mail program: if it ends in the middle there too, have the folder's index rebuilt (Kerio Connect "
+    "rebuilds its index), and tell the maker of the server. Until then each run tries again, and nothing is deleted in this "
+    "folder. "
+    f"{Do.LIST_MISSING}",
+    Family.ITEM,
+)
 BUSY = Code(
     "message-busy",
     "the server would not give it now, after {requests} requests: {why}",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.problems import message as problems
 from tests.hostile import heals, inbox, on_server
 from tests.servers.script import Stored
 from tests.servers.scripted import Script
@@ -30,6 +31,22 @@ async def test_a_literal_of_an_absurd_size_costs_its_message_alone(box: Sandbox,
     with inbox(Script(items=items)) as server:
         outcome = await box.run(profile(server))
         assert [problem.uid for problem in outcome.result.problems] == [9]
+        assert await box.digests() == on_server(server, 9)
+        server.script.items = lambda folder, message, item: None
+        await heals(box, server)
+
+
+@pytest.mark.parametrize("rest", ["the end", " FLAGS and more", " price 12", "\r\nmore\r\nlines\r\n", "a line\nof Unix\r\n"])
+async def test_a_literal_shorter_than_its_message_is_told_as_that(box: Sandbox, rest: str) -> None:
+    """The beginning is not taken for the message, also where the rest reads like an item or breaks the connection."""
+
+    def items(folder: str, message: Stored, item: str) -> str | None:
+        torn = message.uid == 9 and item == "BODY.PEEK[]"
+        return f"{{{len(message.raw)}}}\r\n{message.raw.decode()}{rest}" if torn else None
+
+    with inbox(Script(items=items)) as server:
+        outcome = await box.run(profile(server))
+        assert [(problem.uid, problem.reason.code) for problem in outcome.result.problems] == [(9, problems.TORN)]
         assert await box.digests() == on_server(server, 9)
         server.script.items = lambda folder, message, item: None
         await heals(box, server)

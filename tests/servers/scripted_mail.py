@@ -78,7 +78,7 @@ class Mail(Connection):
             "RFC822.SIZE": f"RFC822.SIZE {size}",
         }
         if (more := self.script.items(self.selected or "", message, name)) is not None:
-            self.socket.sendall(f"{name} {more}".encode())
+            self.socket.sendall(f"{name.replace('.PEEK', '')} {more}".encode())
             return
         if name in simple:
             self.socket.sendall(simple[name].encode())

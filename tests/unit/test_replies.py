@@ -95,15 +95,37 @@ def test_several_contents_for_one_uid_are_no_content() -> None:
     assert sections(same, "BODY[]", ANY_UID) == Sections({7: b"abc"})
 
 
-@pytest.mark.parametrize("rest", [b"d (", b"def", b") ghi", b'"', b"d (e) f)"])
+@pytest.mark.parametrize(
+    "rest", [b"d (", b"def", b") ghi", b'"', b"d (e) f)", b" price 12)", b" x (y))", b" BODY 1)", b"\r\n", b" UIDS 7)"]
+)
 def test_a_body_with_more_bytes_behind_it_is_none(rest: bytes) -> None:
-    """A literal shorter than its message leaves the rest of it in the reply: the beginning is not taken for the message."""
-    assert bodies([(b"1 (UID 7 BODY[] {3}", b"abc"), rest, (b"2 (UID 8 BODY[] {1}", b"x"), b")"]) == {8: b"x"}
+    """A literal shorter than its message leaves the rest of it in the reply, which may look like an item with a value."""
+    found = sections([(b"1 (UID 7 BODY[] {3}", b"abc"), rest, (b"2 (UID 8 BODY[] {1}", b"x"), b")"], "BODY[]", ANY_UID)
+    assert found == Sections({8: b"x"}, torn=frozenset({7}))
 
 
-def test_a_body_behind_which_the_connection_broke_is_whole() -> None:
-    """Its literal has all bytes that were announced."""
-    assert bodies([(b"1 (UID 7 BODY[] {3}", b"abc")]) == {7: b"abc"}
+def test_a_body_whose_uid_stands_behind_the_rest_of_it_is_none() -> None:
+    """A request for one message alone is needed to know which one it is."""
+    assert sections([(b"1 (BODY[] {3}", b"abc"), b"def UID 7)"], "BODY[]", {7}) == Sections({}, torn=frozenset({0}))
+
+
+def test_a_body_that_came_whole_beside_a_torn_one_is_taken() -> None:
+    """The server answered twice for it."""
+    torn: list[Reply] = [(b"1 (UID 7 BODY[] {2}", b"ab"), b"c)"]
+    whole: list[Reply] = [(b"1 (UID 7 BODY[] {3}", b"abc"), b")"]
+    assert sections([*torn, *whole], "BODY[]", ANY_UID) == Sections({7: b"abc"})
+    assert sections([*whole, *torn], "BODY[]", ANY_UID) == Sections({7: b"abc"})
+
+
+def test_a_body_behind_which_the_connection_broke_is_none() -> None:
+    """It is not known if the rest of its message would have come."""
+    assert sections([(b"1 (UID 7 BODY[] {3}", b"abc")], "BODY[]", ANY_UID) == Sections({})
+
+
+def test_items_that_servers_send_behind_a_body_are_no_rest_of_it() -> None:
+    """Flags, numbers and other sections, in any case."""
+    behind = b' flags (\\Seen) MODSEQ (9) UID 7 INTERNALDATE "17-Jul-1996 02:44:25 -0700" RFC822.SIZE 3 BODY[1]<0> NIL)'
+    assert bodies([(b"1 (BODY[] {3}", b"abc"), behind]) == {7: b"abc"}
 
 
 def test_what_was_not_asked_for_is_no_answer() -> None:

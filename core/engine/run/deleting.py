@@ -47,6 +47,9 @@ from core.profiles.ownership import Evidence
 from core.text.format import number
 from core.values import dataclass
 
+#: A server with one of these problems in a folder is not to be believed about its other messages.
+_DOUBTFUL = (message.LEFT_OUT, message.TORN)
+
 
 @dataclass(frozen=True, slots=True)
 class ByRule:
@@ -142,7 +145,7 @@ class MailboxDeletion:
         """UIDs to be deleted by the rule, ascending, without folders and messages that have a problem."""
         problems = self._visit.story.problems(look.folder)
         named = {problem.uid for problem in problems}
-        if None in named or self._visit.server.learnt or any(one.reason.code is message.LEFT_OUT for one in problems):
+        if None in named or self._visit.server.learnt or any(one.reason.code in _DOUBTFUL for one in problems):
             return []
         return [uid for uid, listed in sorted(look.listed.items()) if uid not in named and not self.rule.keep(listed)]
 

@@ -171,7 +171,7 @@ class Download:
             if missing and fetched.oversized:
                 self._larger_than_told(missing, *fetched.oversized)
             elif missing:
-                await self._dropped(missing, fetched.broken)
+                await self._dropped(missing, fetched.broken, fetched.torn)
         elif missing and fetched.busy:
             await self._refused(missing, Busy(folder.BUSY(said=fetched.refusal)))
         elif missing:
@@ -183,10 +183,11 @@ class Download:
             raise FolderChanged(folder.CHANGED())
         return session
 
-    async def _dropped(self, missing: list[int], error: Dropped) -> None:
+    async def _dropped(self, missing: list[int], error: Dropped, torn: frozenset[int] = frozenset()) -> None:
         """Handle a connection that broke within an answer.
 
-        The first message that did not come is requested alone the last time, and then given up.
+        The first message that did not come is requested alone the last time, and then given up. The rest of a ``torn`` one
+        breaks the connection too: no mail server's line looks like that.
         """
         suspect = missing[0]
         strikes = self._strike(suspect)
@@ -197,7 +198,7 @@ class Download:
         if strikes >= REQUESTS:
             # The next request tells if the message or the server is the cause.
             await self._link.session()
-            self._give_up(suspect, problems.CONNECTION_BREAKS(why=error.reason))
+            self._give_up(suspect, problems.TORN() if torn & {suspect, 0} else problems.CONNECTION_BREAKS(why=error.reason))
             if missing[1:]:
                 self._queue.appendleft(missing[1:])
             return
@@ -312,4 +313,6 @@ def _why(uid: int, fetched: Fetched) -> Reason:
         return problems.REFUSED(said=fetched.refusal)
     if uid in fetched.twice:
         return problems.SEVERAL_CONTENTS()
+    if fetched.torn & {uid, 0}:
+        return problems.TORN()
     return problems.EMPTY() if uid in fetched.bodies else problems.LEFT_OUT()
