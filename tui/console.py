@@ -40,6 +40,7 @@ from tui.places.place import Place
 from tui.places.proof.proof import ProofPlace
 from tui.places.proof.seals import SealsPlace
 from tui.places.runs.activity import ActivityPlace
+from tui.places.settings.backups import BackupsPlace
 from tui.places.settings.settings import SettingsPlace
 from tui.places.statistics.statistics import StatisticsPlace
 from tui.places.transfer.saving import SavingForm
@@ -392,5 +393,6 @@ def places() -> dict[str, type[Place]]:
         "statistics": StatisticsPlace,
         "settings": SettingsPlace,
         "proof": ProofPlace,
+        "backups": BackupsPlace,
         "seals": SealsPlace,
     }

@@ -11,11 +11,15 @@ import pytest
 from core.archive.archive import Archive
 from core.archive.catalog import settings
 from core.archive.registry import saved_settings
-from core.archive.transfer import backup_plan
+from core.archive.transfer import backup_plan, backup_work
 from core.config import Home
+from core.errors import InputError
+from core.problems.folder import NO_FOLDERS
+from core.service.alarms.alarm import Alarm, AlarmRule
 from tests import backups
 from tests.screens import BOTH_SIZES, Shown, straight
 from tests.terminal.consoles import console_on
+from tui.desk.home import attention
 from tui.places.settings.backups import BackupsPlace
 
 
@@ -54,6 +58,26 @@ async def test_a_folder_is_set_and_a_backup_made_there_now(archive: Archive, tmp
         await screen.until_shown("✔ made and verified")
         assert straight(screen.lines, size)
     assert json.loads(Home(copies).backup_note.read_bytes())["complete"]
+
+
+async def test_home_tells_one_that_failed_and_leads_to_the_page(archive: Archive, tmp_path: Path) -> None:
+    (tmp_path / "copies").write_text("no folder")
+    await saved_settings.change(archive, "backup_to", str(tmp_path / "copies"))
+    with pytest.raises(InputError):
+        await backup_work.make(archive, actor="test")
+    async with console_on(archive.home) as screen:
+        await screen.until_shown("The last scheduled backup,", "go to Backups")
+        number = next(line.split()[1] for line in screen.lines if "The last scheduled backup," in line)
+        await screen.press(number)
+        await screen.until(lambda: isinstance(screen.console.screen, BackupsPlace))
+        await screen.until_shown("By itself ✘ failed")
+
+
+def test_home_leads_somewhere_from_every_alarm() -> None:
+    """A rule without a page would end Home."""
+    reason = NO_FOLDERS()
+    for rule in AlarmRule:
+        assert attention([Alarm(rule, reason)]).words
 
 
 async def test_one_that_failed_is_told_with_its_reason(archive: Archive, tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ class Remedy(StrEnum):
     PROOF = "proof"
     SEALS = "seals"
     STATISTICS = "statistics"
+    BACKUPS = "backups"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ _REMEDIES: Mapping[AlarmRule, tuple[Remedy, Safe]] = {
     AlarmRule.RUN_OVERDUE: (Remedy.SETTINGS, own("go to Settings")),
     AlarmRule.RUN_LONG: (Remedy.RESULT, own("show it")),
     AlarmRule.VERIFICATION: (Remedy.PROOF, own("go to Proof")),
+    AlarmRule.BACKUP: (Remedy.BACKUPS, own("go to Backups")),
     AlarmRule.STORAGE: (Remedy.SETTINGS, own("go to Settings")),
     AlarmRule.SPACE: (Remedy.SETTINGS, own("go to Settings")),
     AlarmRule.FORECAST: (Remedy.STATISTICS, own("go to Statistics")),
