@@ -117,6 +117,10 @@ class Home:
         """True for the home itself and any path below it."""
         return path.absolute().resolve().is_relative_to(self.path.absolute().resolve())
 
+    def overlaps(self, path: Path) -> bool:
+        """True when one of the home and the folder at ``path`` is in the other, or they are the same."""
+        return self.holds(path) or Home(path).holds(self.path)
+
     def volume(self, number: int) -> Path:
         """The file of a volume. Those of lanes have the number of the lane before theirs: lane * ``IN_LANE`` + number."""
         lane, within = divmod(number, IN_LANE)

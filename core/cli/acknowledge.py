@@ -6,18 +6,15 @@ from typing import Annotated
 
 import typer
 
-from core.archive.archive import Archive
-from core.archive.registry import acknowledged, saved_profiles
+from core.archive.registry import acknowledged
 from core.cli.answer import Answer
 from core.cli.context import actor, context
 from core.cli.help import Command
 from core.errors import InputError
 from core.problems import alarm as problems
 from core.problems import usage
-from core.service.alarms.alarm import Alarm, AlarmRule
-from core.service.alarms.watch import Runs, Watch
-from core.service.queue import Queue
-from core.service.scheduler import next_starts
+from core.service.alarms.alarm import AlarmRule
+from core.service.alarms.watch import Watch, runs_of
 from core.text.format import counted
 
 
@@ -44,7 +41,8 @@ async def acknowledge(
     if not withdraw and not reason.strip():
         raise InputError(usage.NEEDS_OTHER(option="acknowledge", other="--reason"))
     async with context.archive() as archive:
-        found = [one for one in await _alarms(archive) if one.rule is rule and name.casefold() in ("", one.subject.casefold())]
+        seen = await Watch(archive).look(await runs_of(archive))
+        found = [one for one in seen.alarms if one.rule is rule and name.casefold() in ("", one.subject.casefold())]
         if not found:
             raise InputError(problems.NO_ALARM(rule=rule.value, name=name))
         keys = [one.key for one in found]
@@ -56,10 +54,3 @@ async def acknowledge(
     return Answer(
         json=lambda: {"acknowledged": 0 if withdraw else len(found), "withdrawn": len(found) if withdraw else 0}, notes=[said]
     )
-
-
-async def _alarms(archive: Archive) -> list[Alarm]:
-    queue = Queue(archive.database)
-    profiles = await saved_profiles.all_profiles(archive)
-    seen = await Watch(archive).look(Runs(profiles, await queue.latest(), await next_starts(archive), await queue.active()))
-    return list(seen.alarms)

@@ -12,7 +12,6 @@ import typer
 from core.archive.noting import cause
 from core.archive.proof.findings import Verdict
 from core.archive.transfer.backup import Backup, back_up
-from core.archive.transfer.backup_plan import state
 from core.archive.transfer.backup_work import Steps, make
 from core.cli.answer import Answer
 from core.cli.context import actor, context
@@ -78,12 +77,10 @@ async def _scheduled(*, with_key: bool) -> Answer:
             verified=lambda verdict: progress(lambda: f"verifying it: {counted(verdict.messages, 'message')}"),
         )
         try:
-            done, verdict = await make(archive, actor=actor(), with_key=with_key, steps=steps)
+            made = await make(archive, actor=actor(), with_key=with_key, steps=steps)
         finally:
             progress.end()
-        ended = (await state(archive)).ended
-    assert ended is not None
-    place = Path(ended.directory)
+    done, verdict, place = made.done, made.verdict, Path(made.end.directory)
     verified = {"clean": not verdict.findings, "messages": verdict.messages, "findings": len(verdict.findings)}
     return Answer(
         json=lambda: _as_json(done, place, with_key=with_key) | {"verified": verified},

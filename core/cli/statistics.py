@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from core.archive.catalog.tallies import SIZES
 from core.archive.read import forecast, statistics
 from core.archive.read.forecast import DiskForecast
 from core.archive.read.statistics import LARGEST, Largest, Period, Statistics
@@ -66,7 +65,7 @@ class _Told:
 
     def lines(self) -> Iterator[Part | str]:
         found, disk = self.found, self.disk
-        kinds = ", ".join(f"{name} {size(getattr(disk, name))}" for name in ("volumes", "catalog", "log", "other"))
+        kinds = ", ".join(f"{name} {size(used)}" for name, used in disk.kinds)
         yield Line(f"Mail      {counted(found.total.messages, 'message')}, {size(found.total.bytes)}, each stored once", 10)
         placed = (
             f"{counted(found.placed.messages, 'message')}, {size(found.placed.bytes)}: one that lies in several counts in each"
@@ -82,7 +81,7 @@ class _Told:
         yield from self._times()
         yield ""
         rows = [
-            (_class(least), number(one.messages), size(one.bytes), bar(one.messages, found.total.messages, _BAR))
+            (statistics.size_class(least), number(one.messages), size(one.bytes), bar(one.messages, found.total.messages, _BAR))
             for least, one in found.sizes.items()
         ]
         yield Table(("SIZE OF A MESSAGE", "MESSAGES", "SIZE", ""), rows, right=("MESSAGES", "SIZE"))
@@ -106,11 +105,6 @@ class _Told:
             yield Line(f"Days are those of UTC. Archived: when it came into the archive, the first on {since.isoformat()}.")
         if self.found.undated.messages:
             yield f"Sent: {counted(self.found.undated.messages, 'message')} without a usable date are left out."
-
-
-def _class(least: int) -> str:
-    above = [one for one in SIZES if one > least]
-    return f"{size(least)} and more" if not above else f"under {size(above[0])}"
 
 
 def _largest(head: str, found: Largest) -> Iterator[Part | str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,12 +12,12 @@ import typer
 from core.archive.catalog import totals
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import PlaceState
-from core.archive.registry import saved_profiles, storage_state, users
+from core.archive.registry import storage_state, users
 from core.archive.search.search_index import IndexState, glance
 from core.archive.store import space
 from core.archive.store.ledger import Head
 from core.archive.store.space import DiskUse
-from core.archive.transfer import backup_plan, last_backup
+from core.archive.transfer import last_backup
 from core.archive.transfer.backup_plan import BackupState
 from core.archive.transfer.last_backup import LastBackup
 from core.cli.answer import Answer, Line, Part, Table
@@ -37,11 +37,10 @@ from core.problems.table import warned
 from core.profiles.profile import Profile
 from core.service import liveness, verifications
 from core.service.alarms.alarm import Alarm, AlarmRule, Weight, folded, heaviest
-from core.service.alarms.watch import Runs, Watch
+from core.service.alarms.watch import Watch, runs_of
 from core.service.liveness import Presence
 from core.service.lock import is_running
 from core.service.queue import Queue
-from core.service.scheduler import next_starts
 from core.service.verifications import VerificationOutcome
 from core.storage.line import Backlog
 from core.system.exposure import Exposure
@@ -108,10 +107,10 @@ class _Glance:
     head: Head
     exposed: Sequence[Exposure]
     noted: list[Alarm]
-    profiles: list[Profile]
-    latest: dict[str, Run]
+    profiles: Sequence[Profile]
+    latest: Mapping[str, Run]
     snapshots: dict[int, Snapshot | None]
-    starts: dict[str, datetime]
+    starts: Mapping[str, datetime]
 
     def as_json(self) -> dict[str, Any]:
         starts, latest = self.starts, self.latest
@@ -147,8 +146,8 @@ class _Glance:
         yield Sample("users", self.users)
         yield Sample("unindexed_messages", self.search.behind)
         yield Sample("service_running", int(self.running))
-        for kind in ("volumes", "catalog", "log", "other"):
-            yield Sample("disk_used_bytes", getattr(self.disk, kind), (("kind", kind),))
+        for kind, used in self.disk.kinds:
+            yield Sample("disk_used_bytes", used, (("kind", kind),))
         yield Sample("disk_free_bytes", self.disk.free)
         yield Sample("disk_size_bytes", self.disk.total)
         if self.verified is not None:
@@ -227,11 +226,11 @@ async def _look() -> _Glance:
     async with context.archive() as archive:
         queue, watch = Queue(archive.database), Watch(archive, disk)
         mail = await totals.of(archive.database)
-        latest, starts = await queue.latest(), await next_starts(archive)
-        profiles = await saved_profiles.all_profiles(archive)
+        runs = await runs_of(archive)
+        latest, starts = runs.latest, runs.starts
         # Before the alarms, which tell the damage that is seen on the way.
         search, head = await glance(archive), await archive.applied()
-        seen = await watch.look(Runs(profiles, latest, starts, await queue.active()))
+        seen = await watch.look(runs)
         await watch.forget_ended(seen)
         return _Glance(
             home=home,
@@ -245,14 +244,14 @@ async def _look() -> _Glance:
             verified=seen.proof.last,
             verifying=seen.proof.standing,
             backed_up=await last_backup.last(archive),
-            backups=await backup_plan.state(archive),
+            backups=seen.backups,
             places=seen.places,
             alarms=seen.alarms,
             head=head,
             backlog=await storage_state.known_backlog(home, archive.database),
             exposed=seen.files.exposed,
             noted=[one for one in seen.alarms if archive.volumes.notices.has(_cause(one.reason))],
-            profiles=profiles,
+            profiles=runs.profiles,
             latest=latest,
             snapshots={run.id: await queue.snapshot(run.id) for run in latest.values() if not run.status.final},
             starts=starts,

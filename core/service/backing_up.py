@@ -72,9 +72,8 @@ async def back_up(home: Home) -> None:
             # What copies and verifies is loaded only where a backup is due.
             from core.archive.transfer import backup_work
 
-            await backup_work.make(archive, actor=SCHEDULE)
-            ended = (await backup_plan.state(archive)).ended
-            if ended is not None and ended.outcome is not BackupOutcome.MADE:
+            made = await backup_work.make(archive, actor=SCHEDULE)
+            if made.end.outcome is not BackupOutcome.MADE:
                 raise SystemExit(4)
     finally:
         await archive.close()

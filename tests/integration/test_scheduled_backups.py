@@ -61,10 +61,11 @@ async def test_generations_take_turns_and_each_is_a_whole_backup(archive: Archiv
     made = []
     for number in range(5):
         await homes.store(archive, {100 + number: message(100 + number)})
-        done, verdict = await backup_work.make(archive, actor="test")
-        assert (done.damaged, verdict.findings) == ([], [])
+        backup = await backup_work.make(archive, actor="test")
+        assert (backup.done.damaged, backup.verdict.findings) == ([], [])
         ended = (await backup_plan.state(archive)).ended
         assert ended is not None
+        assert ended.at.replace(microsecond=0) == backup.end.at.replace(microsecond=0)
         assert ended.outcome is BackupOutcome.MADE
         made.append(Path(ended.directory).name)
     assert made == ["generation-1", "generation-2", "generation-3", "generation-1", "generation-2"]
@@ -108,8 +109,7 @@ async def test_a_copy_that_is_damaged_is_told(archive: Archive, tmp_path: Path) 
     content = bytearray(volume.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
     volume.write_bytes(content)
-    _, verdict = await backup_work.make(archive, actor="test")
-    assert verdict.findings
+    assert (await backup_work.make(archive, actor="test")).verdict.findings
     assert await alarms(archive) == ["backup-damaged"]
 
 

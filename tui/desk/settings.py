@@ -164,8 +164,7 @@ class SettingsDesk:
 
 
 def _parts(use: DiskUse) -> str:
-    parts = (("volumes", use.volumes), ("catalog", use.catalog), ("log", use.log), ("other", use.other))
-    return ", ".join(f"{name} {texts.size(size)}" for name, size in parts if size)
+    return ", ".join(f"{name} {texts.size(size)}" for name, size in use.kinds if size)
 
 
 def _verified(last: LastVerification | None, damaged: int) -> str:

@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from core.archive.archive import Archive
-from core.archive.catalog.tallies import SIZES
 from core.archive.read import forecast, statistics
 from core.archive.read.statistics import Largest, MailSum, Period, Statistics
 from core.archive.store import space
@@ -110,7 +109,7 @@ def shown(found: Statistics, grown: forecast.Growth, disk: DiskUse, moment: date
 
 
 def _facts(found: Statistics, grown: forecast.Growth, disk: DiskUse, moment: datetime) -> tuple[Fact, ...]:
-    kinds = ", ".join(f"{name} {texts.size(getattr(disk, name))}" for name in ("volumes", "catalog", "log", "other"))
+    kinds = ", ".join(f"{name} {texts.size(used)}" for name, used in disk.kinds)
     ahead = forecast.forecast(grown, disk, moment.astimezone(UTC).date())
     facts = [
         f"{texts.counted(found.total.messages, 'message')}, {texts.size(found.total.bytes)}",
@@ -135,9 +134,7 @@ def _chart(title: str, spans: Sequence[tuple[date, MailSum]]) -> Chart:
 
 def _sizes(found: Statistics) -> Iterable[ListRow]:
     for least, one in found.sizes.items():
-        above = [size for size in SIZES if size > least]
-        name = f"under {texts.size(above[0])}" if above else f"{texts.size(least)} and more"
-        yield _row(sentence(name), one, found.total.messages)
+        yield _row(sentence(statistics.size_class(least)), one, found.total.messages)
 
 
 def _listed(title: str, found: Largest) -> tuple[Safe, tuple[ListRow, ...]]:

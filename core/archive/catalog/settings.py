@@ -158,7 +158,7 @@ def _folder(text: str) -> str:
 
 
 def _outside(home: Home, text: str) -> None:
-    if text and (home.holds(Path(text)) or Home(Path(text)).holds(home.path)):
+    if text and home.overlaps(Path(text)):
         raise InputError(WITHIN_HOME(path=text))
 
 

@@ -13,9 +13,10 @@ from functools import partial
 from typing import Any
 
 from core.archive.archive import Archive
-from core.archive.catalog.tallies import DAY_SECONDS, UNDATED, TallyKind
+from core.archive.catalog.tallies import DAY_SECONDS, SIZES, UNDATED, TallyKind
 from core.db.database import Row
 from core.db.queries import Queries
+from core.text.format import size
 from core.values import dataclass
 
 #: Entries of a list of the largest, unless more are asked for.
@@ -135,7 +136,7 @@ async def read(archive: Archive, moment: datetime, *, limit: int = LARGEST) -> S
 async def growth(source: Queries, first: date) -> dict[date, MailSum]:
     """The mail that came into the archive since ``first``, by day."""
     rows = await source.read("SELECT day, messages, bytes FROM growth WHERE day >= ?", (_number(first),))
-    return {_date(day): MailSum(messages, size) for day, messages, size in rows}
+    return {_date(day): MailSum(*found) for day, *found in rows}
 
 
 async def total(source: Queries) -> MailSum:
@@ -207,6 +208,12 @@ async def _names(source: Queries, rows: Sequence[Row]) -> Callable[[str], str]:
     found = await source.among("SELECT id, name FROM user WHERE id IN (??)", list({row[0] for row in rows}))
     names = {number: str(name) for number, name in found}
     return lambda number: names.get(number, number)
+
+
+def size_class(least: int) -> str:
+    """The class of size with these least bytes, in words: ``under 10 kB``."""
+    above = next((one for one in SIZES if one > least), None)
+    return f"{size(least)} and more" if above is None else f"under {size(above)}"
 
 
 # Days ------------------------------------------------------------------------------------------------------------------------

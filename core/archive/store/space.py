@@ -17,6 +17,8 @@ from core.values import dataclass
 LEAST_FREE = 1_000_000_000
 #: Less than this share of the file system is little space, unless it is this many bytes.
 LEAST_SHARE, ENOUGH = 0.05, 20_000_000_000
+#: The kinds of files of a home.
+KINDS = ("volumes", "catalog", "log", "other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,13 @@ class DiskUse:
     total: int
 
     @property
+    def kinds(self) -> tuple[tuple[str, int], ...]:
+        """The bytes of each kind of files, by its name."""
+        return tuple((name, getattr(self, name)) for name in KINDS)
+
+    @property
     def used(self) -> int:
-        return self.volumes + self.catalog + self.log + self.other
+        return sum(size for _, size in self.kinds)
 
     @property
     def low(self) -> bool:
@@ -51,13 +58,12 @@ class DiskUse:
         return f"{size(self.free)} of {size(self.total)} are free on the archive's disk."
 
     def as_json(self) -> dict[str, Any]:
-        names = ("volumes", "catalog", "log", "other", "free", "total", "low")
-        return {name: getattr(self, name) for name in names}
+        return dict(self.kinds) | {"free": self.free, "total": self.total, "low": self.low}
 
 
 def use(home: Home) -> DiskUse:
     """Measure the home's files and its file system; a few milliseconds."""
-    sizes = dict.fromkeys(("volumes", "catalog", "log", "other"), 0)
+    sizes = dict.fromkeys(KINDS, 0)
     catalog = {f"{home.catalog.name}{suffix}" for suffix in ("", "-wal", "-shm")}
     for path, count in _files(home.path):
         top = path.relative_to(home.path).parts[0]

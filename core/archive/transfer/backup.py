@@ -156,7 +156,7 @@ def release(home: Home) -> bool:
 def _refuse_home(home: Home, place: Home) -> None:
     if home.is_backup:
         raise HomeError(problems.OF_BACKUP(path=str(home.path)))
-    if home.holds(place.path) or place.holds(home.path):
+    if home.overlaps(place.path):
         raise InputError(problems.WITHIN_HOME(path=str(place.path)))
 
 

@@ -28,7 +28,16 @@ class Steps:
     verified: Callable[[Verdict], None] = lambda verdict: None
 
 
-async def make(archive: Archive, *, actor: str, with_key: bool = True, steps: Steps | None = None) -> tuple[Backup, Verdict]:
+@dataclass(frozen=True, slots=True)
+class ScheduledBackup:
+    """A scheduled backup that was made: the copy, its verification, and the end that is kept of it."""
+
+    done: Backup
+    verdict: Verdict
+    end: BackupEnd
+
+
+async def make(archive: Archive, *, actor: str, with_key: bool = True, steps: Steps | None = None) -> ScheduledBackup:
     """Make the backup whose turn it is, verify it, and keep how it ended.
 
     Raises what ``back_up`` raises, and ``InputError`` when no place is set or the earlier backups there have gone.
@@ -54,7 +63,7 @@ async def make(archive: Archive, *, actor: str, with_key: bool = True, steps: St
         outcome = BackupOutcome.DAMAGED if verdict.findings else BackupOutcome.MADE
         end = BackupEnd(now(), outcome, str(folder), len(verdict.findings))
     await keep(archive, found, end)
-    return done, verdict
+    return ScheduledBackup(done, verdict, end)
 
 
 async def _refuse_vanished(archive: Archive, place: Path, folder: Path, keep: int) -> None:

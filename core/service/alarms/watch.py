@@ -11,17 +11,19 @@ from functools import partial
 
 from core.archive.archive import Archive
 from core.archive.catalog import settings
+from core.archive.catalog.settings import Settings
 from core.archive.proof import damage, last_verification, seal_places
 from core.archive.proof.last_verification import LastVerification
 from core.archive.proof.seal_places import PlaceState
 from core.archive.read import forecast
 from core.archive.read.forecast import Growth
-from core.archive.registry import acknowledged, last_attempt, passwords, saved_directory, storage_state, unknown
+from core.archive.registry import acknowledged, last_attempt, passwords, saved_directory, saved_profiles, storage_state, unknown
 from core.archive.search import index_failure
 from core.archive.search.search_index import progress
 from core.archive.store import space
 from core.archive.store.space import DiskUse
 from core.archive.transfer import backup_plan, exposures
+from core.archive.transfer.backup_plan import BackupState
 from core.engine.seals import seal_troubles
 from core.model import Run, RunStatus, now
 from core.problems.code import Reason
@@ -32,6 +34,7 @@ from core.service.alarms import rules
 from core.service.alarms.alarm import Alarm, AlarmRule
 from core.service.lock import is_running
 from core.service.queue import Queue
+from core.service.scheduler import next_starts
 from core.service.verifications import VerificationState
 from core.system.exposure import Exposure
 from core.values import dataclass
@@ -79,6 +82,14 @@ class Watched:
     places: list[PlaceState]
     files: FileState
     growth: Growth
+    backups: BackupState
+
+
+async def runs_of(archive: Archive) -> Runs:
+    """The profiles and runs of an archive, without the results of selections."""
+    queue = Queue(archive.database)
+    profiles = await saved_profiles.all_profiles(archive)
+    return Runs(profiles, await queue.latest(), await next_starts(archive), await queue.active())
 
 
 class Watch:
@@ -102,14 +113,15 @@ class Watch:
         standing, last = await verifications.standing(archive), await last_verification.last(archive)
         proof = ProofState(standing, last, findings, messages)
         places = await seal_places.standings(archive)
-        found = [one async for one in self._of_archive(proof, places)]
+        values, backups = await settings.read(archive.database), await backup_plan.state(archive)
+        found = [one async for one in self._of_archive(proof, places, values, backups)]
         found += [one async for one in self._of_work(runs, standing)]
         state = await self._of_files()
         if state.disk.trouble is not None:
             found.append(Alarm(AlarmRule.SPACE, state.disk.trouble))
         today = now().astimezone(UTC).date()
         grown = await archive.database.ask(partial(forecast.growth, today=today))
-        if (full := await self._full(grown, state.disk, today)) is not None:
+        if (full := self._full(grown, state.disk, today, values.forecast)) is not None:
             found.append(full)
         if state.keyless is not None:
             found.append(Alarm(AlarmRule.KEY, state.keyless))
@@ -119,17 +131,16 @@ class Watch:
         known = await acknowledged.all_of(archive.database)
         found = [replace(one, acknowledged=known.get(one.key)) if one.rule.stands else one for one in found]
         found.sort(key=lambda one: (one.acknowledged is not None, order.index(one.rule)))
-        return Watched(found, proof, places, state, grown)
+        return Watched(found, proof, places, state, grown, backups)
 
     async def forget_ended(self, watched: Watched) -> None:
         """Forget acknowledged alarms that have ended. ``watched``: a look with the profiles of the archive."""
         await acknowledged.forget_ended(self._archive, (one.key for one in watched.alarms))
 
-    async def _full(self, grown: Growth, disk: DiskUse, today: date) -> Alarm | None:
+    def _full(self, grown: Growth, disk: DiskUse, today: date, most: int) -> Alarm | None:
         if self._archive.home.is_backup:
             return None
-        ahead = forecast.forecast(grown, disk, today)
-        return rules.of_forecast(ahead, disk, (await settings.read(self._archive.database)).forecast)
+        return rules.of_forecast(forecast.forecast(grown, disk, today), disk, most)
 
     async def _of_files(self) -> FileState:
         """The state of the files, at most ``CURRENT_SECONDS`` old."""
@@ -150,7 +161,9 @@ class Watch:
             if opened is None or reason != opened.reason:
                 yield Alarm(AlarmRule.DAMAGE, reason)
 
-    async def _of_archive(self, proof: ProofState, places: Sequence[PlaceState]) -> AsyncIterator[Alarm]:
+    async def _of_archive(
+        self, proof: ProofState, places: Sequence[PlaceState], values: Settings, backups: BackupState
+    ) -> AsyncIterator[Alarm]:
         """The archive itself: damage, whether it can be written, its verification, its volumes elsewhere, its seals."""
         archive = self._archive
         damaged = rules.of_damage(archive.damage, proof.findings, proof.messages)
@@ -165,7 +178,7 @@ class Watch:
         has_mail = await archive.database.value("SELECT 1 FROM message LIMIT 1") is not None
         if damaged is None and has_mail and (proved := rules.of_verification(proof.standing, proof.last, now())) is not None:
             yield proved
-        if (backup := rules.of_backup(await backup_plan.state(archive), now())) is not None:
+        if (backup := rules.of_backup(backups, now())) is not None:
             yield backup
         if (failing := await index_failure.standing(archive.database)) is not None and (await progress(archive))[1]:
             yield Alarm(AlarmRule.INDEX, failing.reason, since=failing.since)
@@ -174,7 +187,7 @@ class Watch:
         for place in places:
             if place.why is not None:
                 yield rules.of_place(place)
-        sealing = (await settings.read(archive.database)).seal != "off"
+        sealing = values.seal != "off"
         if sealing and (late := seal_troubles.overdue(places, now())) is not None:
             yield Alarm(AlarmRule.SEAL, late)
 

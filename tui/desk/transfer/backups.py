@@ -84,14 +84,12 @@ class BackupDesk:
 
         async def work(archive: Archive, job: Job) -> JobOutcome:
             steps = Steps(copied=lambda done: _copied(job, done), verified=lambda verdict: _verified(job, verdict))
-            done, verdict = await backup_work.make(archive, actor="console", steps=steps)
-            if done.damaged:
-                raise DamagedError(IN_PART(damaged=" ".join(face.sentence(one.why) for one in done.damaged)))
-            ended = (await backup_plan.state(archive)).ended
-            place = Path(ended.directory) if ended else Path()
-            if verdict.findings:
-                raise DamagedError(BACKUP_DAMAGED(path=str(place), count=len(verdict.findings)))
-            return _outcome(done, place, f"It was verified: {present.count(verdict.messages, 'message')}, nothing is damaged.")
+            made = await backup_work.make(archive, actor="console", steps=steps)
+            _refuse_partial(made.done)
+            if made.verdict.findings:
+                raise DamagedError(BACKUP_DAMAGED(path=made.end.directory, count=made.end.findings))
+            proof = f"It was verified: {present.count(made.verdict.messages, 'message')}, nothing is damaged."
+            return _outcome(made.done, Path(made.end.directory), proof)
 
         return self._jobs.start("Backup", "The scheduled backup, made now", AGAIN, work)
 
@@ -112,11 +110,16 @@ class BackupDesk:
 
         async def work(archive: Archive, job: Job) -> JobOutcome:
             done = await backup.back_up(archive, target, actor="console", tick=lambda done: _copied(job, done))
-            if done.damaged:
-                raise DamagedError(IN_PART(damaged=" ".join(face.sentence(one.why) for one in done.damaged)))
+            _refuse_partial(done)
             return _outcome(done, target)
 
         return self._jobs.start("Backup", f"The archive to {target}", AGAIN, work)
+
+
+def _refuse_partial(done: Backup) -> None:
+    """Raise ``DamagedError`` when volumes were left out, since they are damaged."""
+    if done.damaged:
+        raise DamagedError(IN_PART(damaged=" ".join(face.sentence(one.why) for one in done.damaged)))
 
 
 def _copied(job: Job, done: Backup) -> None:
