@@ -31,7 +31,8 @@ class Beside:
         indexing = await self.indexing.look(busy=busy)
         verifying = await self.verifying.look(busy=busy, lasting=lasting)
         sealing, storing = await self.sealing.look(), await self.storing.look()
-        backing_up = await self.backing_up.look(lasting=lasting)
+        self.backing_up.lasting = lasting
+        backing_up = await self.backing_up.look()
         return sealing or storing or indexing or verifying or backing_up
 
     def close(self) -> None:

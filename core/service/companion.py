@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from core.archive.archive import Archive
 from core.config import Home, find
 from core.errors import ArchivarError, HomeError
 from core.service.identity import HomeIdentity
@@ -28,6 +30,8 @@ REST = 9
 PATIENCE_SECONDS = 600.0
 #: Seconds between checks for a stopped process, and checks in a row that must find it stopped.
 LOOK_SECONDS, STOPPED_LOOKS = 1.0, 4
+#: Seconds between looks for due work, and before the next start after a failure.
+DUE_SECONDS, AGAIN_SECONDS = 5.0, 60.0
 #: Idle priority for the disk too, where the kernel knows it.
 GENTLY = ("ionice", "-c", "3", "-t")
 
@@ -58,6 +62,11 @@ class Companion:
         self._logger = logger
         self._process: subprocess.Popen[bytes] | None = None
         self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its work in the log, such as ``sealing``."""
+        return self._module.rpartition(".")[2].replace("_", " ")
 
     @property
     def started(self) -> bool:
@@ -96,7 +105,7 @@ class Companion:
         if self._process is None or (code := self._process.poll()) is None:
             return None
         for line in self._forget():
-            self._logger.warning("%s: %s", self._module.rpartition(".")[2], line)
+            self._logger.warning("%s: %s", self.name, line)
         return code
 
     def close(self) -> None:
@@ -110,6 +119,57 @@ class Companion:
         if self._watching is not None:
             self._watching.cancel()
         return process.communicate()[1].decode("utf-8", "replace").splitlines() if process is not None else []
+
+
+class DueWork(ABC):
+    """The service's control of a companion that is started whenever its work is due, one process at a time.
+
+    ``trouble``: what is logged of work that cannot be looked at or started, before the error.
+    """
+
+    def __init__(self, archive: Archive, companion: Companion, logger: logging.Logger, trouble: str) -> None:
+        self._archive = archive
+        self._companion = companion
+        self._logger = logger
+        self._trouble = trouble
+        self._name = companion.name
+        self._looked = self._failed = self._started = float("-inf")
+
+    @abstractmethod
+    async def is_due(self) -> bool:
+        """True when the process is to be started. Asked at intervals while none is running."""
+
+    async def look(self) -> bool:
+        """Start the process, or handle its end; True while one is running. Never raises."""
+        moment = time.monotonic()
+        if moment - self._looked < DUE_SECONDS:
+            return self._companion.started
+        self._looked = moment
+        try:
+            if self._companion.started:
+                self.handle(self._companion.ended(), moment)
+            elif moment - self._failed > AGAIN_SECONDS and await self.is_due():
+                self._companion.start(self._archive.home)
+                self._started = moment
+        except (ArchivarError, OSError) as error:
+            # A lock or a full disk passes.
+            self._failed = moment
+            self._logger.warning("%s: %s", self._trouble, error)
+        return self._companion.started
+
+    def handle(self, code: int | None, moment: float) -> None:
+        """Take note of the process's exit code; None while it runs."""
+        if code:
+            self._failed = moment
+            self.log_failure(code, moment)
+
+    def log_failure(self, code: int, moment: float) -> None:
+        """Log that the process failed."""
+        self._logger.error("%s ended with code %d", self._name, code)
+
+    def close(self) -> None:
+        """End the process; the next service carries on."""
+        self._companion.close()
 
 
 def main(work: Callable[[Home], Coroutine[Any, Any, None]], logger: logging.Logger) -> None:

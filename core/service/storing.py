@@ -7,62 +7,40 @@ could not store waits on this machine; it is tried again, and told on Home.
 from __future__ import annotations
 
 import logging
-import time
 
 from core.archive.archive import Archive
 from core.config import Home
-from core.errors import ArchivarError, DamagedError, StorageError
+from core.errors import DamagedError, StorageError
 from core.model import now
 from core.problems import bucket as problems
-from core.service.companion import Companion, main
+from core.service.companion import Companion, DueWork, main
 from core.storage import configuration, copies
 
-#: Seconds between looks for volumes that wait.
-LOOK_SECONDS = 5.0
-#: Seconds before the next try after one that failed.
-AGAIN_SECONDS = 60.0
 #: Seconds after which the log is told again of a failure that goes on.
 TOLD_SECONDS = 6 * 3600.0
 
 logger = logging.getLogger("archivar.storing")
 
 
-class VolumeStoring:
-    """The service's control of the storing process."""
+class VolumeStoring(DueWork):
+    """The service's control of the storing process; the next service stores the rest."""
 
     def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-        self._companion = Companion("core.service.storing", logger)
-        self._looked = self._failed = self._told = float("-inf")
+        super().__init__(archive, Companion("core.service.storing", logger), logger, "volumes cannot be stored")
+        self._told = float("-inf")
 
-    async def look(self) -> bool:
-        """Start or end the process; True while one is running. Never raises."""
-        moment = time.monotonic()
-        if moment - self._looked < LOOK_SECONDS:
-            return self._companion.started
-        self._looked = moment
-        try:
-            if self._companion.started:
-                self._handle(self._companion.ended(), moment)
-            elif moment - self._failed > AGAIN_SECONDS and await self._is_due():
-                self._companion.start(self._archive.home)
-        except (ArchivarError, OSError) as error:
-            self._failed = moment
-            logger.warning("volumes cannot be stored: %s", error)
-        return self._companion.started
-
-    def _handle(self, code: int | None, moment: float) -> None:
-        """Take note of the process's exit code; None while it runs."""
-        if code:
-            self._failed = moment
-            # A failure that lasts is on Home: a log full of it hides all else.
-            if moment - self._told > TOLD_SECONDS:
-                self._told = moment
-                logger.error("storing ended with code %d", code)
-        elif code == 0:
+    def handle(self, code: int | None, moment: float) -> None:
+        super().handle(code, moment)
+        if code == 0:
             self._told = float("-inf")
 
-    async def _is_due(self) -> bool:
+    def log_failure(self, code: int, moment: float) -> None:
+        # A failure that lasts is on Home: a log full of it hides all else.
+        if moment - self._told > TOLD_SECONDS:
+            self._told = moment
+            super().log_failure(code, moment)
+
+    async def is_due(self) -> bool:
         home = self._archive.home
         # The first question costs nothing where no storage is set.
         if not configuration.path_of(home).exists() or home.is_backup:
@@ -73,10 +51,6 @@ class VolumeStoring:
         if LineLimit.parse(configuration.line(home)).rate(now()) == 0:
             return False
         return any(True for _ in copies.waiting(home)) or await stored_seals.due(self._archive)
-
-    def close(self) -> None:
-        """End the process; the next service stores the rest."""
-        self._companion.close()
 
 
 async def store(home: Home) -> None:

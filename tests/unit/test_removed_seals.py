@@ -167,7 +167,7 @@ async def test_the_log_has_a_failure_that_goes_on_once_in_hours(
             return self.code
 
     try:
-        monkeypatch.setattr("core.service.storing.time.monotonic", lambda: clock[0])
+        monkeypatch.setattr("core.service.companion.time.monotonic", lambda: clock[0])
         looked = service.VolumeStoring(archive)
         looked._companion = process = Ending()  # type: ignore[assignment]
 
