@@ -277,8 +277,10 @@ class _Reader:
         if self._name is None:
             self.ended = sign == b")" and not text[at + 1 :].strip()
             name = None if sign == b")" else _NAME.match(text, at)
-            if name is None or (self._sent and not _BEHIND.fullmatch(name[0])):
-                # The rest of a message whose literal was too short may look like an item.
+            if name is None:
+                return None
+            if self._sent and text[name.end() :].strip() and not _BEHIND.fullmatch(name[0]):
+                # The rest of a message whose literal was too short may look like an item; unless its value is a literal.
                 return None
             self._name = name[0].decode("latin-1").upper()
             return name.end()

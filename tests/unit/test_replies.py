@@ -128,6 +128,12 @@ def test_items_that_servers_send_behind_a_body_are_no_rest_of_it() -> None:
     assert bodies([(b"1 (BODY[] {3}", b"abc"), behind]) == {7: b"abc"}
 
 
+def test_an_item_of_any_name_may_stand_behind_a_body_with_a_literal_of_its_own() -> None:
+    """A message seldom ends with the announcement of bytes that then come."""
+    other: list[Reply] = [(b"1 (UID 7 BODY[] {3}", b"abc"), (b" X-ANNOTATION {2}", b"no"), b")"]
+    assert bodies(other) == {7: b"abc"}
+
+
 def test_what_was_not_asked_for_is_no_answer() -> None:
     """A body of another UID than those that were asked for is dropped."""
     assert sections([(b"1 (UID 8 BODY[] {3}", b"abc"), b")"], "BODY[]", {7}) == Sections({})
