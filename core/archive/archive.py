@@ -126,23 +126,29 @@ class Archive:
         try:
             if not (await self.head()).seq:
                 await self.volumes.begin(actor)
-            await self._date()
+            if await followed.has_undated(self.database):
+                await self.projection.date_placements()
             if follow:
                 await self.catch_up()
         except (DamagedError, StorageError) as error:
             self.volumes.refuse(error)
 
-    async def _date(self) -> None:
-        """Read of the volumes what scripts for an older catalog leave to be read there."""
-        if await followed.has_undated(self.database):
-            await self.projection.date_placements()
-        if await followed.has_unknown_arrivals(self.database):
-            await self.projection.date_arrivals()
+    async def date_arrivals(self) -> None:
+        """Read of the volumes on which days messages came that an older version archived; nothing where that cannot be kept.
+
+        Not when an archive is opened: bringing up to date reads no sealed volume.
+        """
+        if self.refusal is None and not self.home.is_backup and await followed.has_unknown_arrivals(self.database):
+            try:
+                await self.projection.date_arrivals()
+            except (DamagedError, StorageError) as error:
+                self.volumes.notices.note(error)
 
     async def _prepare_copy(self) -> None:
         """Finish what bringing up to date leaves to be read of the volumes, in the copy of a catalog; then it is only read."""
         try:
-            await self._date()
+            if await followed.has_undated(self.database):
+                await self.projection.date_placements()
         except (DamagedError, StorageError) as error:
             self.volumes.notices.note(error)
         self.database.refusal = self.refusal

@@ -41,6 +41,7 @@ async def stats(
     # Before the archive is opened, which makes files that go again.
     disk = space.use(home)
     async with context.archive() as archive:
+        await archive.date_arrivals()
         moment = now()
         today = moment.astimezone(UTC).date()
         grown = await archive.database.ask(partial(forecast.growth, today=today))

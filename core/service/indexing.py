@@ -89,6 +89,7 @@ async def catch_up(home: Home) -> None:
     """Index all messages, gently while runs are active, and those that come soon after. Raises ``ArchivarError``."""
     archive = await Archive.open(home, actor="indexing", follow=False)
     try:
+        await archive.date_arrivals()
         index = await Index.open(archive)
         try:
             await index.again()

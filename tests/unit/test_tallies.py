@@ -80,4 +80,7 @@ async def _opened(path: Path) -> None:
     from core.archive.archive import Archive
     from core.config import Home
 
-    await (await Archive.open(Home(path))).close()
+    archive = await Archive.open(Home(path))
+    # As what shows the days does.
+    await archive.date_arrivals()
+    await archive.close()

@@ -82,6 +82,7 @@ class StatisticsDesk:
     async def view(self) -> StatisticsView:
         moment = now()
         with translated():
+            await self._archive.date_arrivals()
             found = await statistics.read(self._archive, moment, limit=LISTED)
             grown = await forecast.growth(self._archive.database, moment.astimezone(UTC).date())
             disk = await asyncio.to_thread(space.use, self._archive.home)
