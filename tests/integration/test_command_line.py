@@ -17,6 +17,7 @@ import pytest
 from core.cli.commands import COMMANDS
 from tests import one_user
 from tests.command import Archivar
+from tests.homes import wait_for
 from tests.one_user import ALICE, RESULT, profile_file
 from tests.servers.dovecot import Dovecot, missing
 
@@ -116,7 +117,7 @@ def test_a_schedule_is_shown_and_switched_on_the_command_line(alice: Archivar, d
 
     assert alice("service", "start", "--json").json == {"started": True}
     assert alice("service", "start", "--json").json == {"started": False}
-    running = alice("service", "status", "--json").json
+    running = wait_for(lambda: (found := alice("service", "status", "--json").json)["heartbeat"] and found, "a sign of life")
     assert running["next_start"] == {"profile": "Alice", "at": listed["next_start"]}
     assert running["heartbeat"] >= running["started"]
     assert "last sign of life" in alice("service", "status").out

@@ -136,7 +136,13 @@ async def test_only_the_chosen_mailboxes_are_opened(
         server.reset_log()
         outcome = await box.run(staff(at, method, selection=UserSelection(mode, names)), WORD)
     assert outcome.status is RunStatus.SUCCEEDED
-    logins = set(re.findall(r"imap-login: Info: Login: user=<([^>]+)>", server.log_text()))
+
+    def logged_in() -> set[str]:
+        return set(re.findall(r"imap-login: Info: Login: user=<([^>]+)>", server.log_text()))
+
+    # Another process of the server writes its log.
+    wait_for(lambda: len(logged_in()) >= len(opened), "the logins in the server's log")
+    logins = logged_in()
     assert logins == {address(name) for name in opened}
 
 
